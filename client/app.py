@@ -1,0 +1,85 @@
+"""The Flower ClientApp: message → host → reply. It hosts the clients i with i mod P = p."""
+
+import os
+
+os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
+
+from collections.abc import Mapping  # noqa: E402
+from functools import lru_cache  # noqa: E402
+
+import torch  # noqa: E402
+from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, RecordDict  # noqa: E402
+from flwr.clientapp import ClientApp  # noqa: E402
+
+from client.host import Host  # noqa: E402
+from metafed.experiment import Experiment  # noqa: E402
+from metafed.parameters import Vectors  # noqa: E402
+from metafed.wire import Answer, pack  # noqa: E402
+
+app = ClientApp()
+
+Settings = tuple[tuple[str, bool | int | float | str], ...]
+
+
+@app.query()
+def hosting(message: Message, context: Context) -> Message:
+    """Say which share of the clients this host has; a host without a partition has them all."""
+    share = {key: int(context.node_config.get(key, default)) for key, default in PARTITION.items()}
+    return Message(RecordDict({"hosting": ConfigRecord(dict(share))}), reply_to=message)
+
+
+@app.train()
+def train(message: Message, context: Context) -> Message:
+    """Train the clients that the message names, from its θ."""
+    host, theta, clients, server_round = _read(message, context)
+    return _reply(host.train(theta, clients, server_round), message)
+
+
+@app.evaluate()
+def evaluate(message: Message, context: Context) -> Message:
+    """Evaluate the clients that the message names, from its θ."""
+    host, theta, clients, _ = _read(message, context)
+    return _reply(host.evaluate(theta, clients), message)
+
+
+PARTITION = {"partition-id": 0, "num-partitions": 1}
+
+
+@lru_cache(maxsize=2)
+def _host(settings: Settings, device: str) -> Host:
+    # one intra-op thread a process: the same bits everywhere, and workers do not fight over cores
+    torch.set_num_threads(1)
+    return Host(Experiment.from_run_config(dict(settings)), device)
+
+
+def _read(message: Message, context: Context) -> tuple[Host, Vectors, list[int], int]:
+    settings = tuple(sorted(experiment_settings(context.run_config).items()))
+    host = _host(settings, str(context.node_config.get("device", "cpu")))
+    theta = {part: array.numpy() for part, array in message.content.array_records["theta"].items()}
+    ask = message.content.config_records["ask"]
+    named = ask["clients"]
+    if not isinstance(named, list) or not all(isinstance(client, int) for client in named):
+        raise ValueError(f"a message names its clients by a list of integers, got {named!r}")
+    share = {key: int(context.node_config.get(key, default)) for key, default in PARTITION.items()}
+    stranger = [client for client in named if int(client) % share["num-partitions"] != share["partition-id"]]
+    if stranger:
+        raise ValueError(f"this host has share {share}, which does not hold the clients {stranger[:8]}")
+    return host, theta, [int(client) for client in named], int(str(ask["round"]))
+
+
+def experiment_settings(
+    run_config: Mapping[str, bool | int | float | str],
+) -> dict[str, bool | int | float | str]:
+    """Return the run config without what concerns the server's record alone."""
+    return {key: value for key, value in run_config.items() if key != "out"}
+
+
+def _reply(answer: Answer, message: Message) -> Message:
+    arrays, values = pack(answer)
+    content = RecordDict(
+        {
+            "arrays": ArrayRecord({key: Array(array) for key, array in arrays.items()}),
+            "values": ConfigRecord(values),
+        }
+    )
+    return Message(content, reply_to=message)

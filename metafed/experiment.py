@@ -1,0 +1,177 @@
+"""The one schema of *what* is computed. It travels as Flower's run config, so every process agrees."""
+
+import difflib
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, field_validator, model_validator
+
+from metafed.algorithms import ALGORITHMS, Algorithm, Maml
+from metafed.families import FAMILIES
+from metafed.families.base import GENERATED, Family
+from metafed.models import Activation
+
+T = TypeVar("T")
+
+
+class TaskChoice(NamedTuple):
+    """One entry of ``--tasks``: a family and where its clients come from."""
+
+    family: Family
+    source: str
+
+
+class Experiment(BaseModel):
+    """Population, families, algorithm and seed: everything that the result depends on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    clients: int = Field(50, ge=1, description="Clients in the population.")
+    rounds: int = Field(60, ge=0, description="Rounds of meta-training.")
+    cohort: int | None = Field(
+        None, ge=1, description="Clients sampled in a round. Default: all seen clients, at most 50."
+    )
+    tasks: str = Field(
+        "personalization,assistant,avatar",
+        description="Families, each with an optional data set: FAMILY[:DATASET],… A family without one is generated.",
+    )
+    algorithm: SerializeAsAny[Algorithm] = Field(Maml(), description="The algorithm.")
+    outer_optimizer: Literal["sgd", "momentum", "adam"] = Field(
+        "adam", description="What the server does with the averaged outer update."
+    )
+    outer_lr: float = Field(0.003, gt=0, allow_inf_nan=False, description="Outer learning rate β.")
+    unseen: float = Field(
+        0.2, ge=0, lt=1, description="Share of the clients held out of meta-training entirely (cold start)."
+    )
+    eval_every: int = Field(
+        20, ge=0, description="Evaluate after every so many rounds, and after the last; 0: after the last only."
+    )
+    eval_steps: int | None = Field(
+        None, ge=0, description="Inner steps in evaluation. Default: as in meta-training."
+    )
+    eval_clients: int = Field(
+        1000, ge=1, description="Evaluate at most so many seen and so many unseen clients, drawn once."
+    )
+    chunk: int = Field(
+        16, ge=1, description="Clients of one family that are trained as one batch; part of the result's last bits."
+    )
+    seed: int = Field(0, ge=0, description="Seed of every random stream.")
+    width: int = Field(64, ge=1, description="Units in each hidden layer.")
+    depth: int = Field(1, ge=0, description="Hidden layers in the trunk that all families share.")
+    activation: Activation = Field("relu", description="Nonlinearity.")
+    precision: Literal["float32", "float64"] = Field("float32", description="Floating-point precision.")
+    data_dir: str = Field(
+        "data", description="Folder of the data sets (several: separated as in PATH); ./data is searched last."
+    )
+
+    @field_validator("algorithm", mode="before")
+    @classmethod
+    def _algorithm_by_name(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = {"name": value}
+        if isinstance(value, Mapping):
+            return known("algorithm", str(value.get("name", "maml")), ALGORITHMS).model_validate(dict(value))
+        return value
+
+    @field_validator("tasks")
+    @classmethod
+    def _tasks_exist(cls, value: str) -> str:
+        chosen = [choice.family.name for choice in parse_tasks(value)]
+        twice = {name for name in chosen if chosen.count(name) > 1}
+        if twice:
+            raise ValueError(f"family {min(twice)!r} is named twice; name each family once")
+        return value
+
+    @model_validator(mode="after")
+    def _cohort_fits(self) -> Self:
+        if self.cohort is not None and self.cohort > self.clients:
+            raise ValueError(
+                f"--cohort {self.cohort} exceeds --clients {self.clients}; choose at most {self.clients}"
+            )
+        seen = self.clients - self.unseen_clients
+        if self.cohort is not None and self.cohort > seen:
+            raise ValueError(
+                f"--cohort {self.cohort} exceeds the {seen} clients that --unseen {self.unseen} leaves for"
+                f" meta-training; choose at most {seen}"
+            )
+        return self
+
+    @property
+    def unseen_clients(self) -> int:
+        """How many clients are held out; one client at least is left to train on."""
+        return min(round(self.clients * self.unseen), self.clients - 1)
+
+    @property
+    def evaluation_steps(self) -> int:
+        """Inner steps taken in evaluation."""
+        return self.algorithm.training_steps if self.eval_steps is None else self.eval_steps
+
+    @property
+    def choices(self) -> tuple[TaskChoice, ...]:
+        """``tasks``, parsed."""
+        return parse_tasks(self.tasks)
+
+    def to_run_config(self) -> dict[str, bool | int | float | str]:
+        """Return the experiment as Flower's flat run config, with dotted kebab-case keys; None is left out."""
+        return flatten_config(self.model_dump(exclude_none=True))
+
+    @classmethod
+    def from_run_config(cls, config: Mapping[str, bool | int | float | str]) -> Self:
+        """Read what ``to_run_config`` wrote. An empty text stands for "not set".
+
+        Raises:
+            pydantic.ValidationError: A key is unknown or a value out of range.
+        """
+        nested: dict[str, Any] = {}
+        for key, value in config.items():
+            if value == "":
+                continue
+            *path, last = key.replace("-", "_").split(".")
+            inside = nested
+            for step in path:
+                inside = inside.setdefault(step, {})
+            inside[last] = value
+        return cls.model_validate(nested)
+
+
+def flatten_config(values: Mapping[str, Any], prefix: str = "") -> dict[str, bool | int | float | str]:
+    """Flatten nested settings: ``{"algorithm": {"inner_lr": 0.1}}`` → ``{"algorithm.inner-lr": 0.1}``."""
+    flat: dict[str, bool | int | float | str] = {}
+    for name, value in values.items():
+        key = prefix + name.replace("_", "-")
+        if isinstance(value, Mapping):
+            flat |= flatten_config(value, key + ".")
+        else:
+            flat[key] = value
+    return flat
+
+
+def known(what: str, name: str, table: Mapping[str, T]) -> T:
+    """Look ``name`` up in ``table``.
+
+    Raises:
+        ValueError: There is none; the message lists what there is and suggests a near miss.
+    """
+    if name in table:
+        return table[name]
+    near = difflib.get_close_matches(name, table, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise ValueError(f"unknown {what} {name!r}{hint} (known: {', '.join(table)})")
+
+
+def parse_tasks(text: str) -> tuple[TaskChoice, ...]:
+    """Parse ``FAMILY[:DATASET],…``.
+
+    Raises:
+        ValueError: A family or a data set is unknown, or none is named.
+    """
+    choices = []
+    for entry in filter(None, (item.strip() for item in text.split(","))):
+        name, _, source = entry.partition(":")
+        family = known("family", name, FAMILIES)
+        source = source or GENERATED
+        known(f"data set of family {name!r}:", source, family.sources)
+        choices.append(TaskChoice(family, source))
+    if not choices:
+        raise ValueError(f"no family is named (known: {', '.join(FAMILIES)})")
+    return tuple(choices)

@@ -1,0 +1,195 @@
+"""Fairness of personalization: metrics of the values that clients have, one value a client.
+
+Values are per client first: scores, gains, all "higher is better". Every metric is a ``Metric``:
+called on values ``(n,)`` it returns a float, or None where ``metric.undefined(values)`` says why.
+None of them returns NaN or warns; a value that is not finite is refused, since averaging over a
+client that diverged, or dropping it unsaid, would both be wrong.
+
+Identities: Jain's index = cos² of the angle to the uniform vector = 1 / (1 + CoV²), so a report
+needs one of the three. Standard deviations shrink as scores approach their maximum: read every
+metric of spread beside the mean and the worst tenth.
+"""
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+
+Values: TypeAlias = "np.ndarray[Any, np.dtype[np.float64]]"
+"""Per-client values; rows of them where a leading axis is said."""
+
+Rows: TypeAlias = Callable[[Values], Any]
+"""A statistic of each row: values ``(…, n)`` → ``(…)``, a scalar for ``(n,)``."""
+
+
+class Metric:
+    """A statistic of per-client values, defined only where it means something."""
+
+    def __init__(self, rows: Rows, needs: Callable[[Values], str | None]):
+        functools.update_wrapper(self, rows)
+        self.rows = rows
+        self.undefined = needs
+
+    def __call__(self, values: Values) -> float | None:
+        """Return the metric of ``values (n,)``; None if ``undefined(values)`` gives a reason.
+
+        Raises:
+            ValueError: A value is not finite, or ``values`` is not one-dimensional.
+        """
+        values = checked(values)
+        return None if self.undefined(values) else float(self.rows(values))
+
+
+def metric(needs: Callable[[Values], str | None]) -> Callable[[Rows], Metric]:
+    """Make a ``Metric`` of a statistic of rows; ``needs`` says why it is undefined, or None."""
+    return lambda rows: Metric(rows, needs)
+
+
+def checked(values: Values) -> Values:
+    """Return ``values (n,)`` in float64.
+
+    Raises:
+        ValueError: A value is not finite, or there is more than one axis.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    if values.ndim != 1:
+        raise ValueError(f"per-client values have shape (n,), got {values.shape}")
+    wrong = np.flatnonzero(~np.isfinite(values))
+    if wrong.size:
+        bad = f"value {wrong[0]} of {values.size} is {values[wrong[0]]}"
+        raise ValueError(f"{bad}; leave diverged clients out and count them")
+    return values
+
+
+def somebody(values: Values) -> str | None:
+    """Reason why ``values`` have no mean or tail: there are none."""
+    return None if values.size else "no clients"
+
+
+def ratio_scale(values: Values) -> str | None:
+    """Reason why a share of the total means nothing: a negative value, or a total of zero."""
+    if not values.size:
+        return "no clients"
+    if values.min() < 0:
+        return "a value is negative"
+    return None if values.max() > 0 else "all values are zero"
+
+
+def several(values: Values) -> str | None:
+    """As ``ratio_scale``, and one client alone has no distribution to speak of."""
+    return "one client" if values.size == 1 else ratio_scale(values)
+
+
+def tail_size(n: int, share: float = 0.1) -> int:
+    """Return ``⌈share n⌉``: how many clients the worst ``share`` of ``n`` clients are, at least one.
+
+    Li et al. (2020, q-FFL) take ``⌊share n⌋``, which leaves nobody below ten clients.
+    """
+    return math.ceil(round(share * n, 9))  # 0.1 · 30 must not become four clients by rounding error
+
+
+def unit(values: Values) -> tuple[Values, Any]:
+    """Return ``values / 2^e (…, n)``, each row at most 1 in magnitude, and ``e (…, 1)``.
+
+    Squares then neither overflow nor underflow; a power of two, since dividing by it is exact.
+    """
+    _, exponent = np.frexp(np.abs(values).max(axis=-1, keepdims=True))
+    return np.ldexp(values, -exponent), exponent
+
+
+@metric(needs=somebody)
+def mean(values: Values) -> Any:
+    """Mean over clients, each counted once whatever its data size. Defined for n ≥ 1."""
+    scaled, exponent = unit(values)
+    return np.ldexp(scaled.mean(axis=-1), exponent[..., 0])
+
+
+@metric(needs=somebody)
+def std(values: Values) -> Any:
+    """Population standard deviation (ddof 0), in the values' unit; 0 for one client.
+
+    Source: Li et al. 2020 (q-FFL, arXiv:1905.10497) report its square, in %².
+    """
+    scaled, exponent = unit(values)
+    # around the first value, so that equal values have a deviation of exactly zero
+    return np.ldexp((scaled - scaled[..., :1]).std(axis=-1), exponent[..., 0])
+
+
+@metric(needs=ratio_scale)
+def cov(values: Values) -> Any:
+    """Coefficient of variation, std / mean; free of scale. Needs values ≥ 0 that are not all zero."""
+    scaled, _ = unit(values)
+    return (scaled - scaled[..., :1]).std(axis=-1) / scaled.mean(axis=-1)
+
+
+@metric(needs=ratio_scale)
+def jain(values: Values) -> Any:
+    """Jain's index ``(Σx)² / (n Σx²)``: 1 if all are equal, 1/n if one client has all.
+
+    Needs values ≥ 0 that are not all zero. Source: Jain, Chiu and Hawe 1984, DEC-TR-301, eq. 1.
+    """
+    scaled, _ = unit(values)
+    return scaled.mean(axis=-1) ** 2 / (scaled**2).mean(axis=-1)
+
+
+@metric(needs=ratio_scale)
+def gini(values: Values) -> Any:
+    """Gini coefficient ``Σ_ij |x_i − x_j| / (2 n² mean)``: 0 if all are equal, (n − 1)/n if one has all.
+
+    Needs values ≥ 0 that are not all zero. In sorted order the double sum is ``2 Σ_i (2i − n − 1) x_i``,
+    i from 1, which costs a sort instead of n² differences.
+    """
+    scaled, _ = unit(np.sort(values, axis=-1))
+    n = scaled.shape[-1]
+    rank = 2 * np.arange(1, n + 1) - n - 1
+    # the ranks add up to zero, so shifting by the smallest value changes nothing but rounding error
+    spread = ((scaled - scaled[..., :1]) * rank).sum(axis=-1)
+    return spread / (n**2 * scaled.mean(axis=-1))
+
+
+@metric(needs=several)
+def entropy(values: Values) -> Any:
+    """Normalised entropy ``−Σ p log p / log n`` of the shares ``p = x / Σx``: 1 if all equal, 0 if one has all.
+
+    Needs n ≥ 2 and values ≥ 0 that are not all zero. Li et al. 2020 (q-FFL, appendix) use it without
+    the division by log n, which does not compare between populations. It saturates near 1.
+    """
+    scaled, _ = unit(values)
+    share = scaled / scaled.sum(axis=-1, keepdims=True)
+    logs = np.log(np.where(share > 0, share, 1.0))  # p log p → 0 as p → 0
+    return np.abs((share * logs).sum(axis=-1)) / math.log(values.shape[-1])
+
+
+@metric(needs=somebody)
+def worst10(values: Values) -> Any:
+    """Mean of the lowest ``⌈n / 10⌉`` values; below ten clients that is the minimum."""
+    tail = np.sort(values, axis=-1)[..., : tail_size(values.shape[-1])]
+    return mean.rows(tail)
+
+
+@metric(needs=somebody)
+def best10(values: Values) -> Any:
+    """Mean of the highest ``⌈n / 10⌉`` values; below ten clients that is the maximum."""
+    tail = np.sort(values, axis=-1)[..., -tail_size(values.shape[-1]) :]
+    return mean.rows(tail)
+
+
+def cvar(values: Values, alpha: float) -> float | None:
+    """Mean of the worst (lowest) α-tail, continuous in α: the client on the border counts in part.
+
+    ``CVaR_α = Σ_i w_i x_(i) / (α n)`` with x sorted upwards and ``w_i = min(1, max(0, α n − i))``, i from 0:
+    Rockafellar and Uryasev 2002, eq. 27, for the lower tail. α = 1 gives the mean. None for no clients.
+
+    Raises:
+        ValueError: α is outside (0, 1], or a value is not finite.
+    """
+    if not 0 < alpha <= 1:
+        raise ValueError(f"CVaR needs 0 < alpha <= 1, got {alpha}")
+    values = np.sort(checked(values))
+    if not values.size:
+        return None
+    scaled, exponent = unit(values)
+    weight = np.clip(alpha * values.size - np.arange(values.size), 0, 1)
+    return float(np.ldexp((weight / weight.sum()) @ scaled, exponent[0]))

@@ -1,0 +1,78 @@
+"""What a family of clients is, and where its clients' data come from."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, NamedTuple
+
+from metafed.episodes import Examples, Shots
+from metafed.tasks import Kind
+
+
+class Origin(NamedTuple):
+    """What a source may depend on."""
+
+    seed: int
+    data_dirs: tuple[Path, ...]
+
+
+class DataError(ValueError):
+    """A data set is missing, damaged or too small; the message says which file and what to do."""
+
+
+class Source(ABC):
+    """Clients of one family: generated, or read from one data set. Cheap to make; reads when first asked.
+
+    ``features`` and ``outputs`` are known without reading anything, so a server needs no data.
+    """
+
+    features: ClassVar[int]
+    outputs: ClassVar[int]
+
+    @property
+    @abstractmethod
+    def clients(self) -> int | None:
+        """How many clients there are; None if any number can be made.
+
+        Raises:
+            DataError: The data set is missing or damaged.
+        """
+
+    @property
+    @abstractmethod
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of results must know: clients skipped and why, artificial partitions, and so on."""
+
+    @property
+    @abstractmethod
+    def files(self) -> tuple[Path, ...]:
+        """The files that were read, for the manifest; empty for a generator."""
+
+    @abstractmethod
+    def examples(self, client: int) -> Examples:
+        """Return client ``client``'s own rows; the same at every call, made or read only now.
+
+        Args:
+            client: Number within the source, from 0.
+        """
+
+
+@dataclass(frozen=True)
+class Family:
+    """One kind of client.
+
+    Attributes:
+        name: Its name in ``--tasks``.
+        kind: Classification or regression: loss and score follow from it.
+        shots: The size of its episodes.
+        sources: The generator under the name ``"generated"``, and readers under their data sets' names.
+    """
+
+    name: str
+    kind: Kind
+    shots: Shots
+    sources: Mapping[str, Callable[[Origin], Source]]
+
+
+GENERATED = "generated"

@@ -1,0 +1,76 @@
+"""The Flower ServerApp: reads the run config, builds the strategy, starts it, keeps the record."""
+
+import os
+
+os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
+
+from collections.abc import Callable  # noqa: E402
+from datetime import UTC, datetime  # noqa: E402
+from logging import INFO  # noqa: E402
+from pathlib import Path  # noqa: E402
+from typing import Any  # noqa: E402
+
+import torch  # noqa: E402
+from flwr.app import Context  # noqa: E402
+from flwr.serverapp import Grid, ServerApp  # noqa: E402
+from flwr.supercore import log  # noqa: E402
+
+from metafed.experiment import Experiment  # noqa: E402
+from metafed.models import initialize  # noqa: E402
+from metafed.parameters import Vectors  # noqa: E402
+from metafed.population import layout_of  # noqa: E402
+from server.record import Record  # noqa: E402
+from server.rounds import Round  # noqa: E402
+from server.strategy import MetaStrategy, record  # noqa: E402
+
+app = ServerApp()
+
+Progress = Callable[[dict[str, Any]], None]
+
+
+def serve(grid: Grid, experiment: Experiment, keep: Record, progress: Progress, timeout: float) -> Vectors:
+    """Meta-train over ``grid``, keep the record, and return the final θ.
+
+    Args:
+        grid: The federation, whoever runs it.
+        experiment: What is computed.
+        keep: Where the record goes; it is not finished here.
+        progress: Called with the line of every round, right after it is on disk.
+        timeout: Seconds to wait for the answers of one round.
+
+    Raises:
+        Diverged: Training left the finite numbers; the record holds the rounds before.
+    """
+    layout = layout_of(experiment)
+    initial = initialize(layout, experiment.seed, getattr(torch, experiment.precision))
+    theta = {part: flat.numpy() for part, flat in layout.flatten(initial, layout.parts).items()}
+
+    def observe(finished: Round) -> None:
+        progress(keep.round(finished))
+
+    strategy = MetaStrategy(experiment, layout, theta, observe)
+    arrays = record(theta)
+    try:
+        strategy.evaluate_first(grid, arrays, timeout)
+        strategy.start(grid, arrays, num_rounds=experiment.rounds, timeout=timeout)
+    finally:
+        # an interrupted run keeps the θ that it reached
+        keep.checkpoint(strategy.round, strategy.outer.theta)
+    return strategy.outer.theta
+
+
+@app.main()
+def main(grid: Grid, context: Context) -> None:
+    """Run under a Flower runtime: the run config is the experiment, and ``out`` names the record's folder."""
+    settings = dict(context.run_config)
+    stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H%M%S")
+    out = Path(str(settings.pop("out", "")) or f"runs/{stamp}-flower-{context.run_id}")
+    experiment = Experiment.from_run_config(settings)
+    keep = Record(out, experiment, {"engine": "flower", "run_id": str(context.run_id)})
+    log(INFO, "The record is written to %s", out.resolve())
+    reason = "failed"
+    try:
+        serve(grid, experiment, keep, lambda line: log(INFO, "%s", line), timeout=3600)
+        reason = "done"
+    finally:
+        keep.finish(reason)

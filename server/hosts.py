@@ -1,0 +1,66 @@
+"""Which Flower node hosts which clients."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flwr.app import ConfigRecord, Message, MessageType, RecordDict
+from flwr.serverapp import Grid
+
+PAUSE = 0.5
+"""Seconds between looks for nodes that have not joined yet."""
+
+
+@dataclass(frozen=True)
+class Hosts:
+    """The nodes of a federation: ``nodes[p]`` hosts the clients i with i mod ``len(nodes)`` = p."""
+
+    nodes: tuple[int, ...]
+
+    def node(self, client: int) -> int:
+        """Return the id of the node that hosts ``client``."""
+        return self.nodes[client % len(self.nodes)]
+
+    @property
+    def pooled(self) -> bool:
+        """Whether one node hosts every client: a pool of workers that takes chunk by chunk."""
+        return len(self.nodes) == 1
+
+
+class HostsMissing(RuntimeError):
+    """Too few nodes joined in time."""
+
+
+def discover(grid: Grid, patience: float, pause: Callable[[float], None] = time.sleep) -> Hosts:
+    """Ask every node for its share until all shares are taken.
+
+    Args:
+        grid: The federation.
+        patience: Seconds to wait for nodes to join.
+        pause: How to wait between two looks.
+
+    Raises:
+        HostsMissing: Some share has no node after ``patience`` seconds.
+    """
+    deadline = time.monotonic() + patience
+    found: dict[int, int] = {}
+    shares: dict[int, tuple[int, int]] = {}
+    while True:
+        strangers = [node for node in grid.get_node_ids() if node not in shares]
+        question = [Message(RecordDict({"ask": ConfigRecord()}), n, MessageType.QUERY) for n in strangers]
+        for reply in grid.send_and_receive(question, timeout=patience) if question else ():
+            if reply.has_content():
+                said = reply.content.config_records["hosting"]
+                shares[reply.metadata.src_node_id] = (
+                    int(str(said["partition-id"])),
+                    int(str(said["num-partitions"])),
+                )
+        found = {share: node for node, (share, _) in sorted(shares.items(), reverse=True)}
+        total = max((count for _, count in shares.values()), default=0)
+        if total and set(range(total)) <= set(found):
+            return Hosts(tuple(found[share] for share in range(total)))
+        if time.monotonic() > deadline:
+            raise HostsMissing(
+                f"after {patience:.0f} s the shares {sorted(found)} of {total or 'an unknown number'} have a node"
+            )
+        pause(PAUSE)

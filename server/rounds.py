@@ -1,0 +1,101 @@
+"""A finished round, and the line that it leaves in ``rounds.jsonl``."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from metafed.roster import Roster
+from metafed.wire import Failure, Rows
+
+
+class Round(NamedTuple):
+    """What a round left behind, client by client.
+
+    Attributes:
+        number: The round; 0 stands for the evaluation before the first.
+        training: Rows of the cohort.
+        failures: Who contributed nothing, and why.
+        bytes_up: Bytes of updates, each client counted as a device of its own.
+        bytes_down: Bytes of θ's parts, likewise.
+        evaluation: Rows of the evaluated clients; empty where the round has no evaluation.
+        seconds: Wall time.
+    """
+
+    number: int
+    training: Sequence[Rows]
+    failures: Sequence[Failure]
+    bytes_up: int
+    bytes_down: int
+    evaluation: Sequence[Rows] = ()
+    seconds: float = 0.0
+
+
+def line(finished: Round, roster: Roster) -> dict[str, Any]:
+    """Return the line of ``rounds.jsonl``: means over clients; what each client did is in ``clients.parquet``.
+
+    ``loss``, ``score`` and ``worst10`` are of the cohort after adaptation, on training draws.
+    """
+    training = by_family(finished.training, roster)
+    losses = [value for rows in training.values() for r in rows for value in r.loss[:, -1]]
+    scores = [value for rows in training.values() for r in rows for value in r.score[:, -1]]
+    entry: dict[str, Any] = {
+        "round": finished.number,
+        "seconds": round(finished.seconds, 4),
+        "clients": len(losses),
+        "failed": [failure._asdict() for failure in finished.failures],
+        "loss": mean(losses),
+        "score": mean(scores),
+        "worst10": worst_tenth(scores),
+        "bytes_up": finished.bytes_up,
+        "bytes_down": finished.bytes_down,
+        "virtual_seconds": None,
+        "families": {
+            family: {
+                "loss": mean([v for r in rows for v in r.loss[:, -1]]),
+                "score": mean([v for r in rows for v in r.score[:, -1]]),
+            }
+            for family, rows in training.items()
+        },
+    }
+    if finished.evaluation:
+        entry["evaluation"] = {
+            kind: {
+                family: {
+                    "before": mean([v for r in rows for v in r.score[chosen(r), 0]]),
+                    "after": mean([v for r in rows for v in r.score[chosen(r), -1]]),
+                }
+                for family, rows in by_family(finished.evaluation, roster).items()
+            }
+            for kind, chosen in kinds(roster).items()
+        }
+    return entry
+
+
+def kinds(roster: Roster) -> dict[str, Callable[[Rows], np.ndarray]]:
+    """Return the masks that tell seen clients' rows from unseen clients' rows."""
+    return {
+        "seen": lambda rows: rows.client < roster.seen,
+        "unseen": lambda rows: rows.client >= roster.seen,
+    }
+
+
+def by_family(tables: Iterable[Rows], roster: Roster) -> dict[str, list[Rows]]:
+    """Group tables by family; every table holds clients of one family."""
+    grouped: dict[str, list[Rows]] = {}
+    for rows in tables:
+        if len(rows.client):
+            grouped.setdefault(roster.family(int(rows.client[0])), []).append(rows)
+    return grouped
+
+
+def mean(values: Sequence[float]) -> float | None:
+    """Mean over the finite values; None where there is none."""
+    finite = [float(value) for value in values if np.isfinite(value)]
+    return float(np.mean(finite)) if finite else None
+
+
+def worst_tenth(values: Sequence[float]) -> float | None:
+    """Mean of the lowest ⌈n/10⌉ of the finite values."""
+    finite = sorted(float(value) for value in values if np.isfinite(value))
+    return float(np.mean(finite[: -(-len(finite) // 10)])) if finite else None

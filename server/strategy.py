@@ -1,0 +1,206 @@
+"""The server's side of a round: cohort, ordered sum, objective, outer step; a row a client is kept."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from logging import INFO
+from typing import Any
+
+import numpy as np
+from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MessageType, MetricRecord, RecordDict
+from flwr.serverapp import Grid
+from flwr.serverapp.strategy import Strategy
+from flwr.supercore import log
+
+from metafed.experiment import Experiment
+from metafed.objectives import NOTHING, Contribution, Mean
+from metafed.parameters import TRUNK, Layout, Vectors
+from metafed.roster import Roster
+from metafed.wire import Answer, BadAnswer, Failure, unpack
+from server.hosts import Hosts, discover
+from server.outer import Outer
+from server.rounds import Round
+
+Observe = Callable[[Round], None]
+
+
+class Diverged(RuntimeError):
+    """Training left the finite numbers."""
+
+    def __init__(self, server_round: int, clients: Sequence[int]) -> None:
+        self.server_round, self.clients = server_round, list(clients)
+        named = ", ".join(map(str, self.clients[:10])) + (" …" if len(self.clients) > 10 else "")
+        super().__init__(f"round {server_round} diverged: no client's update was finite (clients {named})")
+
+
+class MetaStrategy(Strategy):
+    """Federated meta-learning as a Flower strategy.
+
+    Args:
+        experiment: What is computed.
+        layout: Where θ's parameters lie.
+        theta: The initial θ.
+        observe: Called with every finished round.
+        patience: Seconds to wait for nodes to join.
+    """
+
+    def __init__(
+        self, experiment: Experiment, layout: Layout, theta: Vectors, observe: Observe, patience: float = 60
+    ) -> None:
+        self.experiment, self.layout, self.observe, self.patience = experiment, layout, observe, patience
+        self.roster = Roster(experiment)
+        self.outer = Outer(theta, experiment.outer_optimizer, experiment.outer_lr)
+        self.objective = Mean()
+        self._hosts: Hosts | None = None
+        self._asked: list[list[int]] = []
+        self._started = time.monotonic()
+        self._round = Round(0, [], [], 0, 0)
+
+    @property
+    def round(self) -> int:
+        """The last round whose outer step was taken."""
+        return self._round.number
+
+    def summary(self) -> None:
+        """Log what will run."""
+        log(INFO, "\t├── Algorithm: %s", self.experiment.algorithm)
+        log(INFO, "\t├── Cohort: %d of %d seen clients", self.roster.cohort_size, self.roster.seen)
+        log(INFO, "\t└── Outer: %s, β = %g", self.experiment.outer_optimizer, self.experiment.outer_lr)
+
+    def configure_train(
+        self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
+    ) -> Iterable[Message]:
+        """Sample the cohort and ask its hosts."""
+        self._started = time.monotonic()
+        return self._messages(
+            self.roster.cohort(server_round), server_round, arrays, grid, MessageType.TRAIN
+        )
+
+    def aggregate_train(
+        self, server_round: int, replies: Iterable[Message]
+    ) -> tuple[ArrayRecord | None, MetricRecord | None]:
+        """Sum what arrived, in the order of the cohort, and take the outer step.
+
+        Raises:
+            Diverged: No client's update was finite, or θ is not finite after the step.
+        """
+        answers, failures = self._read(replies)
+        total: Contribution = sum((answer.contribution for answer in answers), NOTHING)
+        used = [int(client) for answer in answers for rows in answer.rows for client in rows.client]
+        directions = self.objective.step(total)
+        self.outer.step(directions)
+        theta = self.outer.theta
+        if not all(np.isfinite(vector).all() for vector in theta.values()):
+            raise Diverged(server_round, used)
+        if failures and not used and all("not finite" in failure.reason for failure in failures):
+            raise Diverged(server_round, [failure.client for failure in failures])
+        tables = [rows for answer in answers for rows in answer.rows]
+        traffic = self._bytes(used)
+        self._round = Round(server_round, tables, failures, traffic, traffic)
+        return record(theta), None
+
+    def configure_evaluate(
+        self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
+    ) -> Iterable[Message]:
+        """Ask for an evaluation where the experiment wants one after this round."""
+        every, last = self.experiment.eval_every, self.experiment.rounds
+        if server_round not in (0, last) and (every == 0 or server_round % every):
+            self._asked = []
+            return []
+        return self._messages(self.roster.evaluated(), server_round, arrays, grid, MessageType.EVALUATE)
+
+    def aggregate_evaluate(self, server_round: int, replies: Iterable[Message]) -> MetricRecord | None:
+        """Keep every client's rows and hand the finished round to the observer."""
+        answers, failures = self._read(replies)
+        tables = [rows for answer in answers for rows in answer.rows]
+        seconds = time.monotonic() - self._started
+        self.observe(
+            self._round._replace(
+                evaluation=tables, failures=[*self._round.failures, *failures], seconds=seconds
+            )
+        )
+        return None
+
+    def evaluate_first(self, grid: Grid, arrays: ArrayRecord, timeout: float) -> None:
+        """Evaluate θ before the first round, as round 0."""
+        self._started = time.monotonic()
+        messages = self.configure_evaluate(0, arrays, ConfigRecord(), grid)
+        self.aggregate_evaluate(0, grid.send_and_receive(messages, timeout=timeout))
+
+    def _messages(
+        self, clients: Sequence[int], server_round: int, arrays: ArrayRecord, grid: Grid, kind: str
+    ) -> list[Message]:
+        if self._hosts is None:
+            self._hosts = discover(grid, self.patience)
+        # a pool of workers shares a round chunk by chunk; a node of a deployment pays for each message
+        chunks = [chunk for _, chunk in self.roster.chunks(clients)]
+        if not self._hosts.pooled:
+            ordered = [client for chunk in chunks for client in chunk]
+            chunks = [[c for c in ordered if self._hosts.node(c) == node] for node in self._hosts.nodes]
+        self._asked = [chunk for chunk in chunks if chunk]
+        theta: dict[tuple[str, ...], ArrayRecord] = {}
+        messages = []
+        for chunk in self._asked:
+            parts = (TRUNK, *(family for family, _ in self.roster.by_family(chunk)))
+            held = tuple(part for part in parts if part in arrays)
+            if held not in theta:
+                theta[held] = ArrayRecord({part: arrays[part] for part in held})
+            ask = ConfigRecord({"clients": list(chunk), "round": server_round})
+            content = RecordDict({"theta": theta[held], "ask": ask})
+            messages.append(Message(content, self._hosts.node(chunk[0]), kind, group_id=str(server_round)))
+        return messages
+
+    def _read(self, replies: Iterable[Message]) -> tuple[list[Answer], list[Failure]]:
+        """Return the usable answers in the order in which they were asked for, and all that failed."""
+        position = {client: index for index, chunk in enumerate(self._asked) for client in chunk}
+        answers: dict[int, Answer] = {}
+        errors: dict[int, str] = {}
+        for reply in replies:
+            node = reply.metadata.src_node_id
+            if reply.has_error():
+                errors[node] = str(reply.error.reason)
+                continue
+            try:
+                answer = read_answer(reply, self.layout, list(position))
+                named = [int(c) for rows in answer.rows for c in rows.client]
+                first = position[(named or [failure.client for failure in answer.failures])[0]]
+                if first in answers or not set(named) <= set(self._asked[first]):
+                    raise BadAnswer("a second answer to the same message, or clients of another message")
+                answers[first] = answer
+            except (BadAnswer, IndexError) as error:
+                errors[node] = str(error)
+        failures = [failure for index in sorted(answers) for failure in answers[index].failures]
+        heard = {int(c) for a in answers.values() for rows in a.rows for c in rows.client}
+        heard |= {failure.client for failure in failures}
+        assert self._hosts is not None or not position, "messages went out, so the hosts are known"
+        for client in position:
+            if client not in heard and self._hosts is not None:
+                reason = errors.get(self._hosts.node(client), "no answer in time")
+                failures.append(Failure(client, reason.strip()[-300:]))
+        return [answers[index] for index in sorted(answers)], failures
+
+    def _bytes(self, clients: Iterable[int]) -> int:
+        """Bytes of θ's parts that the clients hold, each counted as a device of its own."""
+        scalar = np.dtype(self.experiment.precision).itemsize
+        return sum(
+            scalar * sum(self.layout.size(p) for p in (TRUNK, family) if p in self.layout.parts) * len(members)
+            for family, members in self.roster.by_family(list(clients))
+        )
+
+
+def record(theta: Vectors) -> ArrayRecord:
+    """Return θ as it travels: one array a part."""
+    return ArrayRecord({part: Array(vector) for part, vector in theta.items()})
+
+
+def read_answer(reply: Message, layout: Layout, asked: Sequence[int]) -> Answer:
+    """Read a host's reply.
+
+    Raises:
+        BadAnswer: It cannot be used.
+    """
+    try:
+        arrays = {key: array.numpy() for key, array in reply.content.array_records["arrays"].items()}
+        values: dict[str, Any] = dict(reply.content.config_records["values"])
+    except (KeyError, TypeError, ValueError, OSError, EOFError) as error:
+        raise BadAnswer(f"unreadable answer: {type(error).__name__}: {error}") from None
+    return unpack(arrays, values, layout, asked)

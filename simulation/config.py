@@ -1,0 +1,150 @@
+"""The schema of *how* an experiment is run, and its way from flags and files."""
+
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import tyro
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+
+from metafed.algorithms import ALGORITHMS, Algorithm
+from metafed.experiment import Experiment, known
+from simulation.errors import BadInput, explain
+
+
+class Config(BaseModel):
+    """Run an experiment and keep its record. Precedence: defaults < --config FILE < flags."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    experiment: Annotated[Experiment, tyro.conf.arg(name="")] = Experiment()
+    engine: Literal["ray", "local"] = Field(
+        "ray", description="ray: worker processes, here or on a cluster; local: in this process."
+    )
+    workers: int | None = Field(
+        None, ge=1, description="Ray workers. Default: as many as the CPUs (and GPUs) allow."
+    )
+    worker_cpus: float = Field(1.0, gt=0, description="CPUs of one worker.")
+    worker_gpus: float = Field(0.0, ge=0, description="GPUs of one worker; 0.25 lets four share one.")
+    ray_address: str | None = Field(
+        None, description="Address of a running Ray cluster. Default: start one here."
+    )
+    device: Literal["cpu", "cuda"] = Field("cpu", description="Where clients are trained.")
+    round_timeout: float = Field(3600.0, gt=0, description="Seconds to wait for the answers of one round.")
+    out: Path | None = Field(
+        None, description="Folder of the record; must not exist. Default: runs/<time>-<algorithm>-seed<seed>."
+    )
+    config: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = Field(
+        None, description="TOML file of settings; a key is a flag without its dashes."
+    )
+    quiet: Annotated[bool, tyro.conf.FlagCreatePairsOff] = Field(False, description="Print nothing but errors.")
+
+    @classmethod
+    def from_file(cls, path: Path) -> Self:
+        """Read a TOML file of settings.
+
+        Raises:
+            BadInput: It cannot be read, or a key or a value is not allowed.
+        """
+        try:
+            settings = snake(tomllib.loads(path.read_text(encoding="utf-8")))
+        except OSError as error:
+            raise BadInput(f"--config {path}: {error.strerror}") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise BadInput(f"--config {path}: not TOML: {error}") from None
+        own = {name: settings.pop(name) for name in list(settings) if name in cls.model_fields}
+        try:
+            return cls(**{**own, "experiment": Experiment.model_validate(settings)})
+        except ValidationError as error:
+            fields = [*cls.model_fields, *Experiment.model_fields]
+            raise BadInput(f"{path}: {explain(error, fields)}") from None
+
+    def to_toml(self) -> str:
+        """Return the settings as a file that ``--config`` reads; what is not set is left out."""
+        import tomli_w
+
+        values = self.model_dump(mode="json", exclude_none=True, exclude={"config", "out"})
+        return tomli_w.dumps(kebab({**values.pop("experiment"), **values}))
+
+
+def snake(settings: dict[str, Any]) -> dict[str, Any]:
+    """Turn the keys of nested settings from kebab-case to names of fields."""
+    return {k.replace("-", "_"): snake(v) if isinstance(v, dict) else v for k, v in settings.items()}
+
+
+def kebab(settings: dict[str, Any]) -> dict[str, Any]:
+    """Turn the keys of nested settings from names of fields to kebab-case; scalars before tables."""
+    pairs = sorted(settings.items(), key=lambda item: isinstance(item[1], dict))
+    return {k.replace("_", "-"): kebab(v) if isinstance(v, dict) else v for k, v in pairs}
+
+
+def parse(argv: Sequence[str]) -> Config:
+    """Read the command line.
+
+    Raises:
+        BadInput: A value is not allowed.
+        SystemExit: tyro printed the help (0) or a misuse of flags (2).
+    """
+    rest, named = take_option(list(argv), "--algorithm")
+    rest, file = take_option(rest, "--config")
+    default = Config.from_file(Path(file)) if file is not None else Config()
+    algorithm = default.experiment.algorithm
+    if named is not None:
+        try:
+            chosen = known("algorithm", named, ALGORITHMS)
+        except ValueError as error:
+            raise BadInput(f"--algorithm: {error}") from None
+        algorithm = algorithm if isinstance(algorithm, chosen) else chosen()
+    typed, start = _with_algorithm(default, algorithm)
+    try:
+        parsed = tyro.cli(
+            typed,
+            args=rest,
+            default=start,
+            prog="python -m simulation.run",
+            description=Config.__doc__,
+            config=(tyro.conf.OmitSubcommandPrefixes,),
+        )
+        return Config.model_validate(parsed.model_dump())
+    except ValidationError as error:
+        raise BadInput(explain(error, [])) from None
+
+
+def _with_algorithm(default: Config, algorithm: Algorithm) -> tuple[type[Config], Config]:
+    """Return Config with the chosen algorithm's own settings as fields, so that they become flags, and its default."""
+    kind = type(algorithm)
+    experiment = create_model(
+        "Experiment", __base__=Experiment, algorithm=(kind, Field(algorithm, description=kind.__doc__))
+    )
+    start = experiment.model_validate({**default.experiment.model_dump(), "algorithm": algorithm})
+    typed = create_model(
+        "Config",
+        __base__=Config,
+        __doc__=Config.__doc__,
+        experiment=(Annotated[experiment, tyro.conf.arg(name="")], start),
+    )
+    return typed, typed(**{**{n: getattr(default, n) for n in Config.model_fields}, "experiment": start})
+
+
+def take_option(argv: list[str], flag: str) -> tuple[list[str], str | None]:
+    """Take ``flag VALUE`` or ``flag=VALUE`` out of ``argv``; the last one counts.
+
+    Raises:
+        BadInput: The flag has no value.
+    """
+    rest, value = [], None
+    index = 0
+    while index < len(argv):
+        word = argv[index]
+        if word == flag:
+            if index + 1 == len(argv) or argv[index + 1].startswith("--"):
+                raise BadInput(f"{flag} needs a value")
+            value, index = argv[index + 1], index + 1
+        elif word.startswith(flag + "="):
+            value = word.removeprefix(flag + "=")
+        else:
+            rest.append(word)
+        index += 1
+    return rest, value
+

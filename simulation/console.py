@@ -1,0 +1,107 @@
+"""What a person sees while a run goes on: a tree at the start, a line a round, a table at the end."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from metafed.families.base import Source
+from metafed.roster import Roster
+from simulation.config import Config
+
+
+class Screen:
+    """Writes to a terminal: live where it is one, plain lines where it is not, nothing when quiet."""
+
+    def __init__(self, config: Config, console: Console) -> None:
+        self._rounds, self._quiet, self._console = config.experiment.rounds, config.quiet, console
+        self._live: Live | None = None
+        self._begun = time.monotonic()
+
+    def start(self, config: Config, sources: tuple[Source, ...], folder: Path) -> None:
+        """Show what will run and where its record goes."""
+        if self._quiet:
+            return
+        experiment, roster = config.experiment, Roster(config.experiment)
+        algorithm = experiment.algorithm
+        settings = ", ".join(f"{k}={v}" for k, v in algorithm.model_dump(exclude={"name"}).items())
+        tree = Tree(f"[bold]metafed[/] · {algorithm.model_dump().get('name')} ({settings})")
+        counts = f"{roster.seen} seen, {experiment.unseen_clients} unseen; {roster.cohort_size} a round"
+        people = tree.add(f"{experiment.clients} clients ({counts})")
+        for choice, source in zip(experiment.choices, sources, strict=True):
+            branch = people.add(f"{choice.family.name}: {choice.source}")
+            for file in source.files:
+                branch.add(Text(f"read from {file}", style="dim"))
+            for note in source.notes:
+                branch.add(Text(note, style="dim"))
+        tree.add(
+            f"{experiment.rounds} rounds, {experiment.outer_optimizer} β={experiment.outer_lr:g},"
+            f" seed {experiment.seed}"
+        )
+        tree.add(f"engine {config.engine}" + (f" at {config.ray_address}" if config.ray_address else ""))
+        tree.add(Text(f"record {folder}"))
+        self._console.print(tree)
+        self._begun = time.monotonic()
+        if self._console.is_terminal:
+            self._live = Live("", console=self._console, refresh_per_second=8)
+            self._live.start()
+
+    def round(self, line: Mapping[str, Any]) -> None:
+        """Show a finished round."""
+        if self._quiet:
+            return
+        text = self._line(line)
+        if line["failed"]:
+            first = line["failed"][0]
+            warning = f"  {len(line['failed'])} failed, client {first['client']}: {first['reason']}"
+            text.append(warning, style="red")
+        if self._live is not None:
+            if line["failed"] or "evaluation" in line or line["round"] == self._rounds:
+                self._console.print(text)
+            self._live.update(text)
+        else:
+            self._console.print(text, soft_wrap=True)
+
+    def stop(self) -> None:
+        """End the live line."""
+        if self._live is not None:
+            self._live.update("")
+            self._live.stop()
+            self._live = None
+
+    def end(self, table: Table, files: Mapping[str, Path]) -> None:
+        """Show the closing table and where the files are."""
+        if self._quiet:
+            return
+        self._console.print(table)
+        for what, path in files.items():
+            self._console.print(f"{what:<8} {path}", soft_wrap=True, highlight=False)
+
+    def _line(self, line: Mapping[str, Any]) -> Text:
+        number, spent = line["round"], time.monotonic() - self._begun
+        text = Text(f"[{number:>{len(str(self._rounds))}}/{self._rounds}]", style="bold")
+        if number:
+            loss, score, worst = (
+                "–" if line[k] is None else f"{line[k]:.3f}" for k in ("loss", "score", "worst10")
+            )
+            text.append(f" loss {loss}  score {score}  worst 10% {worst}", style="not bold")
+        for kind, families in line.get("evaluation", {}).items():
+            if families and kind == "unseen":
+                shown = ", ".join(
+                    f"{name} {shorten(v['before'])}→{shorten(v['after'])}" for name, v in families.items()
+                )
+                text.append(f"  unseen: {shown}", style="not bold cyan")
+        left = spent / number * (self._rounds - number) if number else 0.0
+        text.append(f"  {line['seconds']:.2f} s" + (f", {left:.0f} s left" if left else ""), style="not bold dim")
+        return text
+
+
+def shorten(value: float | None) -> str:
+    """Format a score for one line."""
+    return "–" if value is None else f"{value:.2f}"

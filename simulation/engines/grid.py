@@ -1,0 +1,80 @@
+"""What our grids have in common: one node, a pool that hosts every client and answers in process or by workers."""
+
+from abc import abstractmethod
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from flwr.app import Context, Message, RecordDict
+from flwr.app.error import Error
+from flwr.serverapp import Grid
+from flwr.supercore.run import Run
+from flwr.supercore.task_identity import TaskIdentity
+
+SERVER: Final = 1
+POOL: Final = 2
+RUN: Final = 1
+CLIENT_FAILED: Final = 2
+"""Flower's error code for a ClientApp that raised."""
+
+
+def take_identity() -> None:
+    """Say who this process is, as Flower's runtimes do; ``flwr.app.Message`` cannot be made without it."""
+    TaskIdentity.task_id, TaskIdentity.run_id, TaskIdentity.node_id = 1, RUN, SERVER
+
+
+def pool_context(run_config: dict[str, Any], device: str) -> Context:
+    """Return the context that the ClientApp sees in our engines: no partition, so it hosts every client."""
+    return Context(RUN, POOL, {"device": device}, RecordDict(), run_config)
+
+
+def failed(message: Message, reason: str) -> Message:
+    """Return the error reply to ``message``."""
+    return Message(Error(CLIENT_FAILED, reason), reply_to=message)
+
+
+class PoolGrid(Grid):
+    """A grid of one node. Subclasses say how its messages are answered, and how the pool is closed."""
+
+    def __init__(self) -> None:
+        take_identity()
+
+    @abstractmethod
+    def answer(self, messages: Sequence[Message], timeout: float | None) -> list[Message]:
+        """Return the replies that came within ``timeout`` seconds, errors included, in any order."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release what the pool holds. May be called twice."""
+
+    def send_and_receive(
+        self, messages: Iterable[Message], *, timeout: float | None = None
+    ) -> Iterable[Message]:
+        """Have the messages answered."""
+        return self.answer(list(messages), timeout)
+
+    def get_node_ids(self) -> Iterable[int]:
+        """Return the one node."""
+        return [POOL]
+
+    def create_message(
+        self, content: RecordDict, message_type: str, dst_node_id: int, group_id: str, ttl: float | None = None
+    ) -> Message:
+        """Make a message, as Flower's own grids do."""
+        return Message(content, dst_node_id, message_type, group_id=group_id, ttl=ttl)
+
+    def set_run(self, run: Run) -> None:
+        """Refuse: a pool serves the run that it was made for."""
+        raise RuntimeError("a pool serves one run, the one that it was made for")
+
+    @property
+    def run(self) -> Run:
+        """Refuse: there is no Flower runtime that knows this run."""
+        raise RuntimeError("a pool's run is not known to a Flower runtime")
+
+    def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
+        """Refuse: a pool answers at once; use ``send_and_receive``."""
+        raise RuntimeError("a pool answers at once; use send_and_receive")
+
+    def pull_messages(self, message_ids: Iterable[str]) -> Iterable[Message]:
+        """Refuse: a pool answers at once; use ``send_and_receive``."""
+        raise RuntimeError("a pool answers at once; use send_and_receive")

@@ -1,0 +1,34 @@
+"""``--engine local``: the ClientApp in this process, one message after the other."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from flwr.app import Message
+
+from client.app import app
+from simulation.engines.grid import PoolGrid, failed, pool_context
+
+
+class LocalGrid(PoolGrid):
+    """Answers every message in this process."""
+
+    def __init__(self, run_config: dict[str, Any], device: str = "cpu") -> None:
+        super().__init__()
+        self._context = pool_context(run_config, device)
+
+    def answer(self, messages: Sequence[Message], timeout: float | None) -> list[Message]:
+        """Answer the messages in their order; those after the deadline get no answer."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        replies = []
+        for message in messages:
+            if deadline is not None and time.monotonic() > deadline:
+                break
+            try:
+                replies.append(app(message, self._context))
+            except Exception as error:
+                replies.append(failed(message, f"{type(error).__name__}: {error}"))
+        return replies
+
+    def close(self) -> None:
+        """Nothing is held."""

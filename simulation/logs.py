@@ -1,0 +1,31 @@
+"""Flower's, Ray's and Python's own chatter goes to ``run.log``."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+CHATTERS = ("flwr", "ray", "py.warnings", "metafed")
+
+
+@contextmanager
+def into(path: Path) -> Iterator[logging.Logger]:
+    """Send the chatter to the file at ``path`` while the block runs; yields our own logger."""
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.captureWarnings(True)
+    before = {}
+    for name in CHATTERS:
+        logger = logging.getLogger(name)
+        before[name] = (logger.handlers[:], logger.propagate, logger.level)
+        logger.handlers, logger.propagate = [handler], False
+        logger.setLevel(logging.INFO)
+    try:
+        yield logging.getLogger("metafed")
+    finally:
+        for name, (handlers, propagate, level) in before.items():
+            logger = logging.getLogger(name)
+            logger.handlers, logger.propagate = handlers, propagate
+            logger.setLevel(level)
+        logging.captureWarnings(False)
+        handler.close()
