@@ -4,17 +4,18 @@ import os
 
 os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
 
-from collections.abc import Mapping  # noqa: E402
-from functools import lru_cache  # noqa: E402
+from collections.abc import Mapping
+from functools import lru_cache
 
-import torch  # noqa: E402
-from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, RecordDict  # noqa: E402
-from flwr.clientapp import ClientApp  # noqa: E402
+import torch
+from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, RecordDict
+from flwr.clientapp import ClientApp
 
-from client.host import Host  # noqa: E402
-from metafed.experiment import Experiment  # noqa: E402
-from metafed.parameters import Vectors  # noqa: E402
-from metafed.wire import Answer, pack  # noqa: E402
+from client.host import Host
+from client.states import ContextStates
+from metafed.experiment import Experiment
+from metafed.parameters import Vectors
+from metafed.wire import Answer, pack
 
 app = ClientApp()
 
@@ -32,14 +33,14 @@ def hosting(message: Message, context: Context) -> Message:
 def train(message: Message, context: Context) -> Message:
     """Train the clients that the message names, from its θ."""
     host, theta, clients, server_round = _read(message, context)
-    return _reply(host.train(theta, clients, server_round), message)
+    return _reply(host.train(theta, clients, server_round, ContextStates(context.state)), message)
 
 
 @app.evaluate()
 def evaluate(message: Message, context: Context) -> Message:
     """Evaluate the clients that the message names, from its θ."""
     host, theta, clients, _ = _read(message, context)
-    return _reply(host.evaluate(theta, clients), message)
+    return _reply(host.evaluate(theta, clients, ContextStates(context.state)), message)
 
 
 PARTITION = {"partition-id": 0, "num-partitions": 1}

@@ -1,15 +1,16 @@
 """The one function that every engine calls: train or evaluate a list of clients from θ."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
 
+from client.states import States
 from metafed.episodes import Batch
 from metafed.experiment import Experiment
 from metafed.objectives import NOTHING, Contribution, Mean
-from metafed.parameters import TRUNK, Vectors, spread
-from metafed.population import Draw, Population, layout_of, tasks
+from metafed.parameters import TRUNK, Params, Vectors, part_of, spread
+from metafed.population import Draw, Population, initial_theta, layout_of, tasks
 from metafed.roster import Roster
 from metafed.tasks import Kind, constant_error
 from metafed.wire import Answer, Failure, Rows
@@ -25,30 +26,32 @@ class Host:
         self.roster = Roster(experiment)
         self.population = Population(experiment)
         self.tasks = tasks(experiment)
+        self.algorithm = experiment.algorithm
         self.layout = layout_of(experiment)
+        self.initial = initial_theta(experiment)
         self.objective = Mean()
         self.device = torch.device(device)
 
-    def train(self, theta: Vectors, clients: Sequence[int], server_round: int) -> Answer:
+    def train(self, theta: Vectors, clients: Sequence[int], server_round: int, states: States) -> Answer:
         """Run one episode of each client from θ and sum what they say.
 
         Args:
             theta: θ's parts ``(size,)``, at least those that the clients hold.
             clients: Client ids, in any order; they are trained in chunks of one family.
             server_round: The round, which selects the episodes.
+            states: The clients' personal states; those of the clients that contribute are replaced.
         """
-        return self._run(
-            clients, lambda family, chunk: self._train_chunk(theta, family, chunk, server_round)
-        )
+        return self._run(clients, lambda family, chunk: self._train_chunk(theta, family, chunk, server_round, states))
 
-    def evaluate(self, theta: Vectors, clients: Sequence[int]) -> Answer:
-        """Adapt each client on its evaluation support set and judge it after each of the steps 0 … K."""
-        return self._run(clients, lambda family, chunk: self._evaluate_chunk(theta, family, chunk))
+    def evaluate(self, theta: Vectors, clients: Sequence[int], states: Mapping[int, np.ndarray]) -> Answer:
+        """Adapt each client on its evaluation support set and judge it after each of the steps 0 … K.
+
+        Nothing flows back: neither θ nor ``states`` change.
+        """
+        return self._run(clients, lambda family, chunk: self._evaluate_chunk(theta, family, chunk, states))
 
     def _run(self, clients: Sequence[int], work: Callable[[str, list[int]], Answer]) -> Answer:
-        answers = [
-            answer for family, chunk in self.roster.chunks(clients) for answer in isolated(work, family, chunk)
-        ]
+        answers = [answer for family, chunk in self.roster.chunks(clients) for answer in isolated(work, family, chunk)]
         contribution: Contribution = sum((answer.contribution for answer in answers), NOTHING)
         return Answer(
             contribution,
@@ -56,40 +59,73 @@ class Host:
             [failure for answer in answers for failure in answer.failures],
         )
 
-    def _train_chunk(self, vectors: Vectors, family: str, chunk: list[int], server_round: int) -> Answer:
+    def _train_chunk(
+        self, vectors: Vectors, family: str, chunk: list[int], server_round: int, states: States
+    ) -> Answer:
         task, draw = self.tasks[family], self._on_device(self.population.training(chunk, server_round))
-        update = self.experiment.algorithm.update(task, self._theta(vectors, family), draw.episode)
-        flat = self.layout.flatten(update.directions, self._parts(family))
+        theta = self._theta(vectors, family)
+        state = self._state(theta, family, chunk, states)
+        update = self.algorithm.update(task, theta, state, draw.episode, server_round)
+        # a name without a direction is one that the algorithm leaves alone
+        whole = {
+            n: update.directions.get(n, torch.zeros_like(t).expand(len(chunk), *t.shape)) for n, t in theta.items()
+        }
+        flat = self.layout.flatten(whole, self._parts(family))
+        fresh = flatten_state(update.state) if update.state else None
         finite = torch.isfinite(update.losses)
-        for rows in flat.values():
+        for rows in (*flat.values(), *([] if fresh is None else [fresh])):
             finite &= torch.isfinite(rows).all(1)
         kept = torch.nonzero(finite).squeeze(1)
-        score = task.score(update.output, draw.episode.query)
-        contribution = NOTHING
-        if len(kept):
-            contribution = self.objective.share(
-                update.losses[kept], {part: rows[kept] for part, rows in flat.items()}
-            )
-        steps = [self.experiment.algorithm.training_steps]
-        table = rows_of(chunk, task.kind, draw, steps, update.losses.unsqueeze(1), score.unsqueeze(1))
         lost = [Failure(client, NOT_FINITE) for client, ok in zip(chunk, finite.tolist(), strict=True) if not ok]
-        return Answer(contribution, [select(table, kept.cpu().numpy())] if len(kept) else [], lost)
+        if not len(kept):
+            return Answer(NOTHING, [], lost)
+        if fresh is not None:
+            for index in kept.tolist():
+                states[chunk[index]] = fresh[index].cpu().numpy()
+        own = {part: rows[kept] for part, rows in flat.items()}
+        contribution = self.objective.share(update.losses[kept], update.weights[kept], own)
+        score = task.score(update.output, draw.episode.query)
+        steps = [self.algorithm.training_steps]
+        table = rows_of(chunk, task.kind, draw, steps, update.losses.unsqueeze(1), score.unsqueeze(1))
+        return Answer(contribution, [select(table, kept.cpu().numpy())], lost)
 
-    def _evaluate_chunk(self, vectors: Vectors, family: str, chunk: list[int]) -> Answer:
+    def _evaluate_chunk(
+        self, vectors: Vectors, family: str, chunk: list[int], states: Mapping[int, np.ndarray]
+    ) -> Answer:
         task, draw = self.tasks[family], self._on_device(self.population.evaluation(chunk))
         support, query = draw.episode
-        start = spread(self._theta(vectors, family), len(chunk))
+        theta = self._theta(vectors, family)
+        state = self._state(theta, family, chunk, states)
         steps = self.experiment.evaluation_steps
         losses, scores = [], []
-        for params in self.experiment.algorithm.adapt(task, start, support, steps):
+        for params in self.algorithm.adapt(task, spread(theta, len(chunk)), state, support, steps):
             with torch.no_grad():
                 output = task.predict(params, query.x)
                 losses.append(task.loss(output, query))
                 scores.append(task.score(output, query))
-        table = rows_of(
-            chunk, task.kind, draw, range(steps + 1), torch.stack(losses, 1), torch.stack(scores, 1)
-        )
+        table = rows_of(chunk, task.kind, draw, range(steps + 1), torch.stack(losses, 1), torch.stack(scores, 1))
         return Answer(NOTHING, [table], [])
+
+    def _state(
+        self, theta: Params, family: str, chunk: list[int], states: Mapping[int, np.ndarray]
+    ) -> dict[str, torch.Tensor]:
+        """Stack the personal states ``(C, …)`` of a chunk; a client that has none yet gets a new one."""
+        own = {name: self.initial[name].to(self.device) for name in self.initial if self._held(name, family)}
+        new = self.algorithm.personal({**own, **theta})
+        if not new:
+            return {}
+        fresh = flatten_state({name: tensor.unsqueeze(0) for name, tensor in new.items()})[0]
+        flat = torch.stack(
+            [torch.from_numpy(states[client]).to(fresh) if client in states else fresh for client in chunk]
+        )
+        pieces = flat.split([tensor.numel() for tensor in new.values()], dim=1)
+        return {
+            name: piece.reshape(len(chunk), *tensor.shape)
+            for (name, tensor), piece in zip(new.items(), pieces, strict=True)
+        }
+
+    def _held(self, name: str, family: str) -> bool:
+        return part_of(name) in (TRUNK, family)
 
     def _parts(self, family: str) -> tuple[str, ...]:
         return tuple(part for part in self.layout.parts if part in (TRUNK, family))
@@ -110,7 +146,7 @@ class Host:
 
 
 def isolated(work: Callable[[str, list[int]], Answer], family: str, chunk: list[int]) -> Iterator[Answer]:
-    """Do a chunk's work; where it fails, do each client's alone, so that the one at fault costs only itself."""
+    """Do a chunk's work; where it fails, do each client's alone: the one at fault costs only itself."""
     try:
         yield work(family, chunk)
     except Exception as error:
@@ -121,6 +157,11 @@ def isolated(work: Callable[[str, list[int]], Answer], family: str, chunk: list[
                 yield from isolated(work, family, [client])
 
 
+def flatten_state(state: Params) -> torch.Tensor:
+    """Lay personal states ``(C, …)`` out as one vector a client ``(C, S)``, in the order of their names."""
+    return torch.cat([tensor.flatten(1) for tensor in state.values()], dim=1)
+
+
 def rows_of(
     chunk: list[int],
     kind: Kind,
@@ -129,13 +170,11 @@ def rows_of(
     losses: torch.Tensor,
     scores: torch.Tensor,
 ) -> Rows:
-    """Tabulate losses and scores ``(C, S)`` of a chunk with the clients' sizes, groups and best possible scores."""
+    """Tabulate losses and scores ``(C, S)`` of a chunk with sizes, groups and best possible scores."""
     best = np.array([own.ceiling[r.query].mean() for own, r in zip(draw.examples, draw.rows, strict=True)])
     if kind == "regression":
         best = 1 - best / constant_error(draw.episode.query).cpu().double().numpy()
-    sizes = [
-        (len(own.y), len(r.support), len(r.query)) for own, r in zip(draw.examples, draw.rows, strict=True)
-    ]
+    sizes = [(len(own.y), len(r.support), len(r.query)) for own, r in zip(draw.examples, draw.rows, strict=True)]
     return Rows(
         client=np.array(chunk, np.int64),
         steps=np.array(steps, np.int64),

@@ -22,12 +22,18 @@ class Examples(NamedTuple):
         ceiling: What the best possible predictor reaches on each row ``(n,)``: its chance of being
             right (classification) or its expected squared error (regression). NaN where unknown,
             as for real data.
+        evaluation: Where the source itself says which rows are evaluation draws, bool ``(n,)``, as
+            it must for rows that other clients own too. The others are meta-training draws.
+        block: Rows with one number ``(n,)`` are near-duplicates, such as the frames of one clip, and
+            stay together: training and evaluation, support and query have no block in common.
     """
 
     x: np.ndarray
     y: np.ndarray
     group: str
     ceiling: np.ndarray
+    evaluation: np.ndarray | None = None
+    block: np.ndarray | None = None
 
 
 class Batch(NamedTuple):
@@ -80,32 +86,66 @@ def _strata(y: np.ndarray, per_class: bool) -> list[np.ndarray]:
     return [np.flatnonzero(y == label) for label in np.unique(y)] if per_class else [np.arange(len(y))]
 
 
-def halves(y: np.ndarray, shots: Shots, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _cut(
+    rows: np.ndarray, block: np.ndarray | None, size: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Shuffle ``rows`` and cut them after ``size``; where rows have blocks, after half of the blocks."""
+    if block is None:
+        order = rng.permutation(rows)
+        return order[:size], order[size:]
+    numbers = rng.permutation(np.unique(block[rows]))
+    first = np.isin(block[rows], numbers[: (len(numbers) + 1) // 2])
+    return rng.permutation(rows[first]), rng.permutation(rows[~first])
+
+
+def _two(own: Examples, stratum: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Split one stratum into training and evaluation draws; see ``halves``."""
+    if own.evaluation is not None:
+        told = own.evaluation[stratum]
+        training, evaluation = stratum[~told], stratum[told]
+        if min(len(training), len(evaluation)) < MINIMUM // 2:
+            raise ValueError(
+                f"{len(training)} training and {len(evaluation)} evaluation rows: at least {MINIMUM // 2}"
+                " of each are needed"
+            )
+        return training, evaluation
+    units, what = (len(stratum), "rows") if own.block is None else (len(np.unique(own.block[stratum])), "blocks")
+    if units < MINIMUM:
+        raise ValueError(f"{units} {what} cannot be split: at least {MINIMUM} are needed")
+    return _cut(stratum, own.block, (len(stratum) + 1) // 2, rng)
+
+
+def halves(own: Examples, shots: Shots, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Split a client's rows into meta-training and evaluation draws, once, class by class if asked.
 
+    Args:
+        own: The client's rows.
+        shots: Says whether every class is split by itself.
+        rng: Shuffles the rows.
+
     Raises:
-        ValueError: A stratum has fewer than ``MINIMUM`` rows, so that one of the four sets is empty.
+        ValueError: A stratum has too few rows (or blocks), so that one of the four sets is empty.
     """
-    training, evaluation = [], []
-    for stratum in _strata(y, shots.per_class):
-        if len(stratum) < MINIMUM:
-            raise ValueError(f"{len(stratum)} rows cannot be split: at least {MINIMUM} are needed")
-        order = rng.permutation(stratum)
-        middle = (len(order) + 1) // 2
-        training.append(order[:middle])
-        evaluation.append(order[middle:])
+    pairs = [_two(own, stratum, rng) for stratum in _strata(own.y, shots.per_class)]
+    training, evaluation = zip(*pairs, strict=True)
     return np.concatenate(training), np.concatenate(evaluation)
 
 
-def draw(y: np.ndarray, rows: np.ndarray, shots: Shots, query: int, rng: np.random.Generator) -> Rows:
+def draw(own: Examples, rows: np.ndarray, shots: Shots, query: int, rng: np.random.Generator) -> Rows:
     """Draw one episode from ``rows`` of a client: at most ``shots.support`` and ``query`` rows (a class)."""
     support_rows, query_rows = [], []
-    for stratum in _strata(y[rows], shots.per_class):
-        order = rng.permutation(rows[stratum])
-        adapt = max(1, min(shots.support, len(order) // 2))
-        support_rows.append(order[:adapt])
-        query_rows.append(order[adapt : adapt + query])
+    for stratum in _strata(own.y[rows], shots.per_class):
+        adapt = max(1, min(shots.support, len(stratum) // 2))
+        first, rest = _cut(rows[stratum], own.block, adapt, rng)
+        support_rows.append(first[:adapt])
+        query_rows.append(rest[:query])
     return Rows(np.concatenate(support_rows), np.concatenate(query_rows))
+
+
+def judged(size: int, shots: Shots) -> int:
+    """Return how many of a stratum's ``size`` rows come into the evaluation query; blocks aside."""
+    half = size // 2
+    return min(shots.judge, half - max(1, min(shots.support, half // 2)))
 
 
 def pad(x: Sequence[np.ndarray], y: Sequence[np.ndarray], dtype: "torch.dtype") -> Batch:

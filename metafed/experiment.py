@@ -1,17 +1,17 @@
 """The one schema of *what* is computed. It travels as Flower's run config, so every process agrees."""
 
-import difflib
+import tomllib
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple, Self, TypeVar
+from typing import Any, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator, model_validator
 
-from metafed.algorithms import ALGORITHMS, Algorithm, Maml
+from metafed.algorithms import Algorithm, Maml
+from metafed.algorithms.base import Outer
 from metafed.families import FAMILIES
 from metafed.families.base import GENERATED, Family
+from metafed.lookup import algorithm_name, known, make_algorithm
 from metafed.models import Activation
-
-T = TypeVar("T")
 
 
 class TaskChoice(NamedTuple):
@@ -27,7 +27,7 @@ class Experiment(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     clients: int = Field(50, ge=1, description="Clients in the population.")
-    rounds: int = Field(60, ge=0, description="Rounds of meta-training.")
+    rounds: int = Field(200, ge=0, description="Rounds of meta-training.")
     cohort: int | None = Field(
         None, ge=1, description="Clients sampled in a round. Default: all seen clients, at most 50."
     )
@@ -35,25 +35,30 @@ class Experiment(BaseModel):
         "personalization,assistant,avatar",
         description="Families, each with an optional data set: FAMILY[:DATASET],… A family without one is generated.",
     )
-    algorithm: SerializeAsAny[Algorithm] = Field(Maml(), description="The algorithm.")
-    outer_optimizer: Literal["sgd", "momentum", "adam"] = Field(
-        "adam", description="What the server does with the averaged outer update."
+    algorithm: Algorithm = Field(Maml(), description="The algorithm.")
+    outer_optimizer: Literal["sgd", "momentum", "adam", "adagrad", "yogi"] | None = Field(
+        None,
+        description="What the server does with the averaged outer update. Default: the algorithm's own.",
     )
-    outer_lr: float = Field(0.003, gt=0, allow_inf_nan=False, description="Outer learning rate β.")
+    outer_lr: float | None = Field(
+        None, gt=0, allow_inf_nan=False, description="Outer learning rate β. Default: the algorithm's own."
+    )
     unseen: float = Field(
         0.2, ge=0, lt=1, description="Share of the clients held out of meta-training entirely (cold start)."
     )
     eval_every: int = Field(
-        20, ge=0, description="Evaluate after every so many rounds, and after the last; 0: after the last only."
+        50,
+        ge=0,
+        description="Evaluate after every so many rounds, and after the last; 0: after the last only.",
     )
-    eval_steps: int | None = Field(
-        None, ge=0, description="Inner steps in evaluation. Default: as in meta-training."
-    )
+    eval_steps: int | None = Field(None, ge=0, description="Inner steps in evaluation. Default: as in meta-training.")
     eval_clients: int = Field(
         1000, ge=1, description="Evaluate at most so many seen and so many unseen clients, drawn once."
     )
     chunk: int = Field(
-        16, ge=1, description="Clients of one family that are trained as one batch; part of the result's last bits."
+        16,
+        ge=1,
+        description="Clients of one family that are trained as one batch; part of the result's last bits.",
     )
     seed: int = Field(0, ge=0, description="Seed of every random stream.")
     width: int = Field(64, ge=1, description="Units in each hidden layer.")
@@ -61,7 +66,8 @@ class Experiment(BaseModel):
     activation: Activation = Field("relu", description="Nonlinearity.")
     precision: Literal["float32", "float64"] = Field("float32", description="Floating-point precision.")
     data_dir: str = Field(
-        "data", description="Folder of the data sets (several: separated as in PATH); ./data is searched last."
+        "data",
+        description="Folder of the data sets (several: separated as in PATH); ./data is searched last.",
     )
 
     @field_validator("algorithm", mode="before")
@@ -69,9 +75,11 @@ class Experiment(BaseModel):
     def _algorithm_by_name(cls, value: Any) -> Any:
         if isinstance(value, str):
             value = {"name": value}
-        if isinstance(value, Mapping):
-            return known("algorithm", str(value.get("name", "maml")), ALGORITHMS).model_validate(dict(value))
-        return value
+        return make_algorithm(value) if isinstance(value, Mapping) else value
+
+    @field_serializer("algorithm")
+    def _algorithm_with_name(self, value: Algorithm) -> dict[str, Any]:
+        return {"name": algorithm_name(value), **value.model_dump(exclude={"name"})}
 
     @field_validator("tasks")
     @classmethod
@@ -85,14 +93,18 @@ class Experiment(BaseModel):
     @model_validator(mode="after")
     def _cohort_fits(self) -> Self:
         if self.cohort is not None and self.cohort > self.clients:
-            raise ValueError(
-                f"--cohort {self.cohort} exceeds --clients {self.clients}; choose at most {self.clients}"
-            )
+            raise ValueError(f"--cohort {self.cohort} exceeds --clients {self.clients}; choose at most {self.clients}")
         seen = self.clients - self.unseen_clients
         if self.cohort is not None and self.cohort > seen:
             raise ValueError(
                 f"--cohort {self.cohort} exceeds the {seen} clients that --unseen {self.unseen} leaves for"
                 f" meta-training; choose at most {seen}"
+            )
+        own = self.algorithm.outer
+        if self.outer_optimizer not in (None, own.optimizer) and self.outer_lr is None:
+            raise ValueError(
+                f"--outer-optimizer {self.outer_optimizer} needs --outer-lr: the default rate {own.rate:g}"
+                f" is meant for {own.optimizer}"
             )
         return self
 
@@ -104,7 +116,17 @@ class Experiment(BaseModel):
     @property
     def evaluation_steps(self) -> int:
         """Inner steps taken in evaluation."""
-        return self.algorithm.training_steps if self.eval_steps is None else self.eval_steps
+        return self.algorithm.evaluation_steps if self.eval_steps is None else self.eval_steps
+
+    @property
+    def outer(self) -> Outer:
+        """The outer optimizer and its rate: as asked for, else the algorithm's own.
+
+        A rate means something for one optimizer only: with another optimizer than the algorithm's own
+        the rate must be given, too.
+        """
+        own = self.algorithm.outer
+        return Outer(self.outer_optimizer or own.optimizer, self.outer_lr or own.rate)
 
     @property
     def choices(self) -> tuple[TaskChoice, ...]:
@@ -131,6 +153,11 @@ class Experiment(BaseModel):
             for step in path:
                 inside = inside.setdefault(step, {})
             inside[last] = value
+        algorithm = nested.get("algorithm", {})
+        if "settings" in algorithm:
+            # one key for the settings that only some algorithms have: "tau = 3, delta = 0.001"
+            extra = tomllib.loads(f"settings = {{ {algorithm.pop('settings')} }}")["settings"]
+            algorithm |= {name.replace("-", "_"): value for name, value in extra.items()}
         return cls.model_validate(nested)
 
 
@@ -144,19 +171,6 @@ def flatten_config(values: Mapping[str, Any], prefix: str = "") -> dict[str, boo
         else:
             flat[key] = value
     return flat
-
-
-def known(what: str, name: str, table: Mapping[str, T]) -> T:
-    """Look ``name`` up in ``table``.
-
-    Raises:
-        ValueError: There is none; the message lists what there is and suggests a near miss.
-    """
-    if name in table:
-        return table[name]
-    near = difflib.get_close_matches(name, table, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise ValueError(f"unknown {what} {name!r}{hint} (known: {', '.join(table)})")
 
 
 def parse_tasks(text: str) -> tuple[TaskChoice, ...]:

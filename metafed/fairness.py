@@ -128,7 +128,7 @@ def cov(values: Values) -> Any:
 def jain(values: Values) -> Any:
     """Jain's index ``(Σx)² / (n Σx²)``: 1 if all are equal, 1/n if one client has all.
 
-    Needs values ≥ 0 that are not all zero. Source: Jain, Chiu and Hawe 1984, DEC-TR-301, eq. 1.
+    Needs values ≥ 0 that are not all zero. Source: Jain, Chiu and Hawe 1984, DEC-TR-301.
     """
     scaled, _ = unit(values)
     return scaled.mean(axis=-1) ** 2 / (scaled**2).mean(axis=-1)
@@ -151,7 +151,7 @@ def gini(values: Values) -> Any:
 
 @metric(needs=several)
 def entropy(values: Values) -> Any:
-    """Normalised entropy ``−Σ p log p / log n`` of the shares ``p = x / Σx``: 1 if all equal, 0 if one has all.
+    """Normalised entropy ``−Σ p log p / log n`` of the shares ``p = x / Σx``: 1 if equal, 0 if one has all.
 
     Needs n ≥ 2 and values ≥ 0 that are not all zero. Li et al. 2020 (q-FFL, appendix) use it without
     the division by log n, which does not compare between populations. It saturates near 1.
@@ -180,7 +180,7 @@ def cvar(values: Values, alpha: float) -> float | None:
     """Mean of the worst (lowest) α-tail, continuous in α: the client on the border counts in part.
 
     ``CVaR_α = Σ_i w_i x_(i) / (α n)`` with x sorted upwards and ``w_i = min(1, max(0, α n − i))``, i from 0:
-    Rockafellar and Uryasev 2002, eq. 27, for the lower tail. α = 1 gives the mean. None for no clients.
+    Rockafellar and Uryasev 2002 for the lower tail. α = 1 gives the mean. None for no clients.
 
     Raises:
         ValueError: α is outside (0, 1], or a value is not finite.

@@ -29,16 +29,14 @@ def group_means(values: Values, groups: Sequence[str]) -> dict[str, float]:
 def group_gap(values: Values, groups: Sequence[str]) -> float | None:
     """Largest minus smallest group mean. None with fewer than two groups.
 
-    Source: Yue, Nouiehed and Al Kontar 2021 (GIFAIR-FL, arXiv:2108.02741). It grows with the number
+    Used by Yue, Nouiehed and Al Kontar 2021 (GIFAIR-FL, arXiv:2108.02741). It grows with the number
     of groups and shrinks with their size even if groups do not matter: read it beside ``chance_gap``.
     """
     means = list(group_means(values, groups).values())
     return means[-1] - means[0] if len(means) > 1 else None
 
 
-def chance_gap(
-    values: Values, groups: Sequence[str], strata: Sequence[str], rng: np.random.Generator
-) -> float | None:
+def chance_gap(values: Values, groups: Sequence[str], strata: Sequence[str], rng: np.random.Generator) -> float | None:
     """Return the 95 % point of ``group_gap`` if groups did not matter: a permutation test's critical value.
 
     Labels are permuted 999 times within each stratum, so that groups which differ only because

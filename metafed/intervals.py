@@ -17,8 +17,18 @@ Z = 1.959963984540054
 """The normal distribution's 97.5 % point."""
 
 RESAMPLES = 1999
-FEWEST_TO_BOOTSTRAP = 10
-"""Clients below which resampling knows too little of the distribution."""
+FEWEST_TO_BOOTSTRAP = 20
+"""Clients below which a statistic of spread gets no interval.
+
+Measured on Beta(6, 2) scores, 250 draws: the "95 %" interval of std, CoV and Gini held the truth in
+75–82 % of draws of 10 clients, 88 % of 20, 92–93 % of 50, 94–96 % of 100.
+"""
+
+FEWEST_IN_TAIL = 5
+"""Clients in the worst or best tenth below which its mean gets no interval (so 41 clients in all).
+
+Measured likewise: 37 % for a tail of one client, 60 % for two, 88 % for five, 92 % for ten.
+"""
 
 
 class Estimate(NamedTuple):
@@ -44,10 +54,18 @@ def without_interval(value: float | None, n: int, reason: str) -> Estimate:
     return Estimate(value, None, None, n, f"{'undefined' if value is None else 'none'}: {reason}")
 
 
-def mean_interval(values: Values) -> Estimate:
+def mean_interval(values: Values, least: float = -math.inf, most: float = math.inf) -> Estimate:
     """Return the mean of ``values (n,)`` with Student's t interval, ``mean ± t_{n−1} s / √n``, s with ddof 1.
 
     None below two clients, and where all values are equal: no spread says nothing of the error.
+
+    Args:
+        values: One value a client.
+        least: The smallest value that there can be; the interval ends there.
+        most: The largest.
+
+    Raises:
+        ValueError: A value is not finite.
     """
     from scipy.special import stdtrit
 
@@ -62,7 +80,7 @@ def mean_interval(values: Values) -> Estimate:
     scale = float(np.abs(values).max())
     error = scale * float((values / scale).std(ddof=1)) / math.sqrt(n)
     half = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)) * error
-    return Estimate(value, value - half, value + half, n, "Student t")
+    return Estimate(value, min(value, max(least, value - half)), max(value, min(most, value + half)), n, "Student t")
 
 
 def share_interval(hits: int, n: int) -> Estimate:
@@ -101,7 +119,7 @@ def bootstrap_interval(
     if (values == values[0]).all():
         return without_interval(value, n, "all values are equal")
 
-    def statistic(rows: Values, axis: int = -1) -> Values:
+    def statistic(rows: Values, axis: int = -1) -> Any:
         return metric.rows(rows)  # scipy asks for the last axis only
 
     settings: dict[str, Any] = {"vectorized": True, "axis": -1, "confidence_level": CONFIDENCE, "rng": rng}
@@ -121,3 +139,33 @@ def bootstrap_interval(
     if not (math.isfinite(low) and math.isfinite(high)):
         return without_interval(value, n, "undefined on some resamples")
     return Estimate(value, low, high, n, method)
+
+
+def rank_correlation(x: Values, y: Values) -> Estimate:
+    """Return Spearman's ρ of ``x`` and ``y (n,)`` with Fisher's z interval.
+
+    With x the rows that a client owns and y its gain it is the *data-poverty slope*: above zero,
+    personalization serves those best who have most. Undefined below three clients and where all x
+    or all y are equal. The interval takes the standard error ``√((1 + ρ²/2) / (n − 3))`` of atanh ρ
+    (Bonett and Wright 2000, Psychometrika 65) and needs ten clients.
+
+    Raises:
+        ValueError: The shapes differ, or a value is not finite.
+    """
+    from scipy.stats import rankdata
+
+    x, y = checked(x), checked(y)
+    if x.shape != y.shape:
+        raise ValueError(f"a correlation needs pairs, got {x.size} and {y.size} values")
+    n = x.size
+    if n < 3:
+        return without_interval(None, n, "fewer than 3 clients")
+    if (x == x[0]).all() or (y == y[0]).all():
+        return without_interval(None, n, "all values are equal")
+    rho = float(np.clip(np.corrcoef(rankdata(x), rankdata(y))[0, 1], -1, 1))
+    if n < 10:
+        return without_interval(rho, n, "fewer than 10 clients")
+    if abs(rho) > 1 - 1e-12:
+        return without_interval(rho, n, "the order agrees exactly")
+    half = Z * math.sqrt((1 + rho**2 / 2) / (n - 3))
+    return Estimate(rho, math.tanh(math.atanh(rho) - half), math.tanh(math.atanh(rho) + half), n, "Fisher z")

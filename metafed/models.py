@@ -51,6 +51,11 @@ class Mlp:
         return linear(params, self.head[0], self.embed(params, x))
 
 
+def is_head(name: str) -> bool:
+    """Say whether parameter ``name`` is of a head: ``avatar.head.bias``."""
+    return name.split(".")[1] == "head"
+
+
 def linear(params: Params, name: str, x: "torch.Tensor") -> "torch.Tensor":
     """Each client's own affine map: ``x (C, N, I)``, weight ``(C, I, O)``, bias ``(C, O)`` → ``(C, N, O)``."""
     return torch.baddbmm(params[f"{name}.bias"].unsqueeze(1), x, params[f"{name}.weight"])
@@ -76,7 +81,7 @@ def initialize(shape_of: Layout, seed: int, dtype: "torch.dtype") -> "dict[str, 
         if name.endswith(".bias"):
             values = np.zeros(shape)
         else:
-            scale = np.sqrt((0.2 if ".head." in name else 2.0) / shape[0])
+            scale = np.sqrt((0.2 if is_head(name) else 2.0) / shape[0])
             # one stream a tensor: adding a family leaves the others' initial values as they are
             values = scale * stream(seed, f"initialize/{name}").standard_normal(shape)
         theta[name] = torch.from_numpy(values).to(dtype)

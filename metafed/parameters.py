@@ -7,16 +7,17 @@ client either holds or does not hold: every client holds the trunk and its own f
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 Params: TypeAlias = "Mapping[str, torch.Tensor]"
 """Parameters by name. θ's tensors have no client axis; personal ones have shape ``(C, …)``."""
 
-Vector: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.floating]]"
-Vectors: TypeAlias = "Mapping[str, Vector]"
+Vector: TypeAlias = NDArray[np.floating[Any]]
+Vectors: TypeAlias = Mapping[str, Vector]
 """One flat vector a part, the form in which θ and updates travel."""
 
 TRUNK = "trunk"
@@ -66,9 +67,7 @@ class Layout:
         params = {}
         for part, vector in vectors.items():
             if vector.shape != (self.size(part),):
-                raise ValueError(
-                    f"part {part!r} has shape {tuple(vector.shape)}, expected ({self.size(part)},)"
-                )
+                raise ValueError(f"part {part!r} has shape {tuple(vector.shape)}, expected ({self.size(part)},)")
             sizes = [int(np.prod(self.shapes[name])) for name in self.parts[part]]
             for name, piece in zip(self.parts[part], vector.split(sizes), strict=True):
                 params[name] = piece.view(self.shapes[name])

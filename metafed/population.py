@@ -11,8 +11,8 @@ import torch
 from metafed.episodes import Episode, Examples, Rows, assemble, draw, halves
 from metafed.experiment import Experiment, TaskChoice
 from metafed.families.base import DataError, Origin, Source
-from metafed.models import Mlp, layout
-from metafed.parameters import Layout
+from metafed.models import Mlp, initialize, layout
+from metafed.parameters import Layout, Params
 from metafed.roster import Roster
 from metafed.streams import stream
 from metafed.tasks import Task
@@ -73,7 +73,7 @@ class Population:
             rng = stream(self.experiment.seed, name, *key)
             half, query = (evaluation, shots.judge) if server_round is None else (training, shots.query)
             examples.append(own)
-            rows.append(draw(own.y, half, shots, query, rng))
+            rows.append(draw(own, half, shots, query, rng))
         return Draw(assemble(examples, rows, self.dtype), examples, rows)
 
     def _split(self, client: int) -> tuple[Examples, np.ndarray, np.ndarray]:
@@ -81,7 +81,7 @@ class Population:
         own = self.sources[place.task].examples(place.number)
         shots = self.experiment.choices[place.task].family.shots
         rng = stream(self.experiment.seed, "halves", client)
-        return own, *halves(own.y, shots, rng)
+        return own, *halves(own, shots, rng)
 
 
 def sources(experiment: Experiment) -> tuple[Source, ...]:
@@ -109,6 +109,17 @@ def tasks(experiment: Experiment) -> dict[str, Task]:
     return {choice.family.name: task(choice, source) for choice, source in pairs}
 
 
+def initial_theta(experiment: Experiment) -> dict[str, torch.Tensor]:
+    """Return the network's initial parameters for all families; no data are read."""
+    networks = {family: task.model for family, task in tasks(experiment).items()}
+    return initialize(layout(networks), experiment.seed, getattr(torch, experiment.precision))
+
+
+def shared_theta(experiment: Experiment) -> Params:
+    """Return the initial θ as the server holds it: with what the algorithm adds, without what clients keep."""
+    return experiment.algorithm.shared(initial_theta(experiment))
+
+
 def layout_of(experiment: Experiment) -> Layout:
-    """Return the layout of the one θ of an experiment; no data are read."""
-    return layout({family: task.model for family, task in tasks(experiment).items()})
+    """Return the layout of θ as the server holds it; no data are read."""
+    return Layout({name: tuple(tensor.shape) for name, tensor in shared_theta(experiment).items()})

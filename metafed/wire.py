@@ -69,9 +69,7 @@ def pack(answer: Answer) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     return arrays, values
 
 
-def unpack(
-    arrays: Mapping[str, np.ndarray], values: Mapping[str, Any], layout: Layout, asked: Sequence[int]
-) -> Answer:
+def unpack(arrays: Mapping[str, np.ndarray], values: Mapping[str, Any], layout: Layout, asked: Sequence[int]) -> Answer:
     """Read an answer to a message that named the clients ``asked``.
 
     Raises:

@@ -1,0 +1,1 @@
+"""The Flower ServerApp: cohort, ordered sum, objective, outer step, record."""

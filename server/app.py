@@ -4,24 +4,22 @@ import os
 
 os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
 
-from collections.abc import Callable  # noqa: E402
-from datetime import UTC, datetime  # noqa: E402
-from logging import INFO  # noqa: E402
-from pathlib import Path  # noqa: E402
-from typing import Any  # noqa: E402
+from collections.abc import Callable
+from datetime import UTC, datetime
+from logging import INFO
+from pathlib import Path
+from typing import Any
 
-import torch  # noqa: E402
-from flwr.app import Context  # noqa: E402
-from flwr.serverapp import Grid, ServerApp  # noqa: E402
-from flwr.supercore import log  # noqa: E402
+from flwr.app import Context
+from flwr.serverapp import Grid, ServerApp
+from flwr.supercore import log
 
-from metafed.experiment import Experiment  # noqa: E402
-from metafed.models import initialize  # noqa: E402
-from metafed.parameters import Vectors  # noqa: E402
-from metafed.population import layout_of  # noqa: E402
-from server.record import Record  # noqa: E402
-from server.rounds import Round  # noqa: E402
-from server.strategy import MetaStrategy, record  # noqa: E402
+from metafed.experiment import Experiment
+from metafed.parameters import Vectors
+from metafed.population import layout_of, shared_theta
+from server.record import Record
+from server.rounds import Round
+from server.strategy import MetaStrategy, record
 
 app = ServerApp()
 
@@ -42,8 +40,7 @@ def serve(grid: Grid, experiment: Experiment, keep: Record, progress: Progress, 
         Diverged: Training left the finite numbers; the record holds the rounds before.
     """
     layout = layout_of(experiment)
-    initial = initialize(layout, experiment.seed, getattr(torch, experiment.precision))
-    theta = {part: flat.numpy() for part, flat in layout.flatten(initial, layout.parts).items()}
+    theta = {p: flat.numpy() for p, flat in layout.flatten(shared_theta(experiment), layout.parts).items()}
 
     def observe(finished: Round) -> None:
         progress(keep.round(finished))

@@ -7,11 +7,14 @@ import numpy as np
 import torch
 
 from metafed.parameters import Vectors
+from server.yogi import Yogi
 
 OPTIMIZERS: dict[str, Callable[[list[torch.Tensor], float], torch.optim.Optimizer]] = {
     "sgd": lambda parts, rate: torch.optim.SGD(parts, lr=rate),
     "momentum": lambda parts, rate: torch.optim.SGD(parts, lr=rate, momentum=0.9),
     "adam": lambda parts, rate: torch.optim.Adam(parts, lr=rate),
+    "adagrad": lambda parts, rate: torch.optim.Adagrad(parts, lr=rate),
+    "yogi": Yogi,
 }
 
 
@@ -22,9 +25,7 @@ class Outer:
     """
 
     def __init__(self, theta: Vectors, optimizer: str, rate: float) -> None:
-        self._parts = {
-            part: torch.nn.Parameter(torch.from_numpy(np.array(vector))) for part, vector in theta.items()
-        }
+        self._parts = {part: torch.nn.Parameter(torch.from_numpy(np.array(vector))) for part, vector in theta.items()}
         self._optimizer = OPTIMIZERS[optimizer](list(self._parts.values()), rate)
 
     @property

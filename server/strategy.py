@@ -48,7 +48,7 @@ class MetaStrategy(Strategy):
     ) -> None:
         self.experiment, self.layout, self.observe, self.patience = experiment, layout, observe, patience
         self.roster = Roster(experiment)
-        self.outer = Outer(theta, experiment.outer_optimizer, experiment.outer_lr)
+        self.outer = Outer(theta, *experiment.outer)
         self.objective = Mean()
         self._hosts: Hosts | None = None
         self._asked: list[list[int]] = []
@@ -64,16 +64,14 @@ class MetaStrategy(Strategy):
         """Log what will run."""
         log(INFO, "\t├── Algorithm: %s", self.experiment.algorithm)
         log(INFO, "\t├── Cohort: %d of %d seen clients", self.roster.cohort_size, self.roster.seen)
-        log(INFO, "\t└── Outer: %s, β = %g", self.experiment.outer_optimizer, self.experiment.outer_lr)
+        log(INFO, "\t└── Outer: %s, β = %g", *self.experiment.outer)
 
     def configure_train(
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
     ) -> Iterable[Message]:
         """Sample the cohort and ask its hosts."""
         self._started = time.monotonic()
-        return self._messages(
-            self.roster.cohort(server_round), server_round, arrays, grid, MessageType.TRAIN
-        )
+        return self._messages(self.roster.cohort(server_round), server_round, arrays, grid, MessageType.TRAIN)
 
     def aggregate_train(
         self, server_round: int, replies: Iterable[Message]
@@ -114,9 +112,7 @@ class MetaStrategy(Strategy):
         tables = [rows for answer in answers for rows in answer.rows]
         seconds = time.monotonic() - self._started
         self.observe(
-            self._round._replace(
-                evaluation=tables, failures=[*self._round.failures, *failures], seconds=seconds
-            )
+            self._round._replace(evaluation=tables, failures=[*self._round.failures, *failures], seconds=seconds)
         )
         return None
 

@@ -9,7 +9,8 @@ import tyro
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from metafed.algorithms import ALGORITHMS, Algorithm
-from metafed.experiment import Experiment, known
+from metafed.experiment import Experiment
+from metafed.lookup import algorithm_class
 from simulation.errors import BadInput, explain
 
 
@@ -22,14 +23,10 @@ class Config(BaseModel):
     engine: Literal["ray", "local"] = Field(
         "ray", description="ray: worker processes, here or on a cluster; local: in this process."
     )
-    workers: int | None = Field(
-        None, ge=1, description="Ray workers. Default: as many as the CPUs (and GPUs) allow."
-    )
+    workers: int | None = Field(None, ge=1, description="Ray workers. Default: as many as the CPUs (and GPUs) allow.")
     worker_cpus: float = Field(1.0, gt=0, description="CPUs of one worker.")
     worker_gpus: float = Field(0.0, ge=0, description="GPUs of one worker; 0.25 lets four share one.")
-    ray_address: str | None = Field(
-        None, description="Address of a running Ray cluster. Default: start one here."
-    )
+    ray_address: str | None = Field(None, description="Address of a running Ray cluster. Default: start one here.")
     device: Literal["cpu", "cuda"] = Field("cpu", description="Where clients are trained.")
     round_timeout: float = Field(3600.0, gt=0, description="Seconds to wait for the answers of one round.")
     out: Path | None = Field(
@@ -58,7 +55,7 @@ class Config(BaseModel):
             return cls(**{**own, "experiment": Experiment.model_validate(settings)})
         except ValidationError as error:
             fields = [*cls.model_fields, *Experiment.model_fields]
-            raise BadInput(f"{path}: {explain(error, fields)}") from None
+            raise BadInput(f"{path}: {explain(error, known=fields)}") from None
 
     def to_toml(self) -> str:
         """Return the settings as a file that ``--config`` reads; what is not set is left out."""
@@ -92,39 +89,49 @@ def parse(argv: Sequence[str]) -> Config:
     algorithm = default.experiment.algorithm
     if named is not None:
         try:
-            chosen = known("algorithm", named, ALGORITHMS)
+            chosen = algorithm_class(named)
         except ValueError as error:
             raise BadInput(f"--algorithm: {error}") from None
         algorithm = algorithm if isinstance(algorithm, chosen) else chosen()
-    typed, start = _with_algorithm(default, algorithm)
+    flags = _flags(default, algorithm)
+    parsed = tyro.cli(flags, args=rest, prog="python -m simulation.run", description=Config.__doc__)
+    settings = parsed.model_dump()
     try:
-        parsed = tyro.cli(
-            typed,
-            args=rest,
-            default=start,
-            prog="python -m simulation.run",
-            description=Config.__doc__,
-            config=(tyro.conf.OmitSubcommandPrefixes,),
-        )
-        return Config.model_validate(parsed.model_dump())
+        chosen_settings = settings["experiment"].pop("algorithm")
+        made = type(algorithm).model_validate(chosen_settings)
     except ValidationError as error:
-        raise BadInput(explain(error, [])) from None
+        raise BadInput(explain(error, type(algorithm).model_fields, "algorithm")) from None
+    try:
+        experiment = Experiment(**{**settings.pop("experiment"), "algorithm": made})
+        return Config(**{**settings, "experiment": experiment})
+    except ValidationError as error:
+        raise BadInput(explain(error)) from None
 
 
-def _with_algorithm(default: Config, algorithm: Algorithm) -> tuple[type[Config], Config]:
-    """Return Config with the chosen algorithm's own settings as fields, so that they become flags, and its default."""
-    kind = type(algorithm)
-    experiment = create_model(
-        "Experiment", __base__=Experiment, algorithm=(kind, Field(algorithm, description=kind.__doc__))
+def _flags(default: Config, algorithm: Algorithm) -> type[BaseModel]:
+    """Return a schema of flags for tyro: types, defaults and help, with the chosen algorithm's own settings.
+
+    It has no constraints: values are judged by our own models, whose complaints name the flag.
+    """
+    about = (
+        f"{(type(algorithm).__doc__ or '').strip()} Choose another by --algorithm NAME: {', '.join(ALGORITHMS)},"
+        " or module:Class from anywhere."
     )
-    start = experiment.model_validate({**default.experiment.model_dump(), "algorithm": algorithm})
-    typed = create_model(
-        "Config",
-        __base__=Config,
-        __doc__=Config.__doc__,
-        experiment=(Annotated[experiment, tyro.conf.arg(name="")], start),
-    )
-    return typed, typed(**{**{n: getattr(default, n) for n in Config.model_fields}, "experiment": start})
+    inner = _loosen(algorithm)
+    experiment = _loosen(default.experiment, algorithm=(inner, Field(inner(), description=about)))
+    return _loosen(default, experiment=(Annotated[experiment, tyro.conf.arg(name="")], experiment()))
+
+
+def _loosen(values: BaseModel, **changed: Any) -> type[BaseModel]:
+    """Return a model with the fields of ``values``, its values as defaults, and no constraints."""
+    fields: dict[str, Any] = {}
+    for name, field in type(values).model_fields.items():
+        annotation: Any = field.annotation
+        for marker in field.metadata:
+            if type(marker).__module__.startswith("tyro"):
+                annotation = Annotated[annotation, marker]
+        fields[name] = (annotation, Field(getattr(values, name), description=field.description))
+    return create_model(type(values).__name__, __doc__=type(values).__doc__, **{**fields, **changed})
 
 
 def take_option(argv: list[str], flag: str) -> tuple[list[str], str | None]:
@@ -147,4 +154,3 @@ def take_option(argv: list[str], flag: str) -> tuple[list[str], str | None]:
             rest.append(word)
         index += 1
     return rest, value
-

@@ -1,6 +1,5 @@
 """What a person sees while a run goes on: a tree at the start, a line a round, a table at the end."""
 
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from metafed.families.base import Source
+from metafed.lookup import algorithm_name
 from metafed.roster import Roster
 from simulation.config import Config
 
@@ -22,7 +22,7 @@ class Screen:
     def __init__(self, config: Config, console: Console) -> None:
         self._rounds, self._quiet, self._console = config.experiment.rounds, config.quiet, console
         self._live: Live | None = None
-        self._begun = time.monotonic()
+        self._spent = 0.0
 
     def start(self, config: Config, sources: tuple[Source, ...], folder: Path) -> None:
         """Show what will run and where its record goes."""
@@ -31,7 +31,7 @@ class Screen:
         experiment, roster = config.experiment, Roster(config.experiment)
         algorithm = experiment.algorithm
         settings = ", ".join(f"{k}={v}" for k, v in algorithm.model_dump(exclude={"name"}).items())
-        tree = Tree(f"[bold]metafed[/] · {algorithm.model_dump().get('name')} ({settings})")
+        tree = Tree(f"[bold]metafed[/] · {algorithm_name(algorithm)} ({settings})")
         counts = f"{roster.seen} seen, {experiment.unseen_clients} unseen; {roster.cohort_size} a round"
         people = tree.add(f"{experiment.clients} clients ({counts})")
         for choice, source in zip(experiment.choices, sources, strict=True):
@@ -41,13 +41,12 @@ class Screen:
             for note in source.notes:
                 branch.add(Text(note, style="dim"))
         tree.add(
-            f"{experiment.rounds} rounds, {experiment.outer_optimizer} β={experiment.outer_lr:g},"
+            f"{experiment.rounds} rounds, {experiment.outer.optimizer} β={experiment.outer.rate:g},"
             f" seed {experiment.seed}"
         )
         tree.add(f"engine {config.engine}" + (f" at {config.ray_address}" if config.ray_address else ""))
         tree.add(Text(f"record {folder}"))
         self._console.print(tree)
-        self._begun = time.monotonic()
         if self._console.is_terminal:
             self._live = Live("", console=self._console, refresh_per_second=8)
             self._live.start()
@@ -84,12 +83,10 @@ class Screen:
             self._console.print(f"{what:<8} {path}", soft_wrap=True, highlight=False)
 
     def _line(self, line: Mapping[str, Any]) -> Text:
-        number, spent = line["round"], time.monotonic() - self._begun
+        number = line["round"]
         text = Text(f"[{number:>{len(str(self._rounds))}}/{self._rounds}]", style="bold")
         if number:
-            loss, score, worst = (
-                "–" if line[k] is None else f"{line[k]:.3f}" for k in ("loss", "score", "worst10")
-            )
+            loss, score, worst = ("–" if line[k] is None else f"{line[k]:.3f}" for k in ("loss", "score", "worst10"))
             text.append(f" loss {loss}  score {score}  worst 10% {worst}", style="not bold")
         for kind, families in line.get("evaluation", {}).items():
             if families and kind == "unseen":
@@ -97,7 +94,8 @@ class Screen:
                     f"{name} {shorten(v['before'])}→{shorten(v['after'])}" for name, v in families.items()
                 )
                 text.append(f"  unseen: {shown}", style="not bold cyan")
-        left = spent / number * (self._rounds - number) if number else 0.0
+        self._spent += line["seconds"] if number else 0.0
+        left = self._spent / number * (self._rounds - number) if number else 0.0
         text.append(f"  {line['seconds']:.2f} s" + (f", {left:.0f} s left" if left else ""), style="not bold dim")
         return text
 

@@ -1,7 +1,7 @@
 """Errors for people: one message that names the value, what is allowed, and the flag."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from pydantic import ValidationError
 
@@ -10,19 +10,20 @@ class BadInput(ValueError):
     """What the user gave cannot be used; the command ends with exit code 2 and nothing is lost."""
 
 
-def explain(error: ValidationError, fields: Sequence[str]) -> str:
+def explain(error: ValidationError, known: Iterable[str] = (), prefix: str = "") -> str:
     """Put pydantic's complaint into one line a problem.
 
     Args:
         error: The complaint.
-        fields: Names that would have been known, for the suggestion of a near miss.
+        known: Names that would have been known, for the suggestion of a near miss.
+        prefix: What stands before the setting's name in its flag.
     """
     lines = []
     for problem in error.errors():
-        path = [str(step) for step in problem["loc"] if str(step) != "experiment"]
+        path = [*filter(None, [prefix]), *(str(step) for step in problem["loc"] if str(step) != "experiment")]
         flag = "--" + ".".join(path).replace("_", "-")
         if problem["type"] == "extra_forbidden":
-            near = difflib.get_close_matches(path[-1], fields, n=1)
+            near = difflib.get_close_matches(path[-1], list(known), n=1)
             hint = f"; did you mean {near[0].replace('_', '-')!r}?" if near else ""
             lines.append(f"{'.'.join(path).replace('_', '-')}: unknown key{hint}")
         elif problem["type"] == "value_error" and len(path) == 0:

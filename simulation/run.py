@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
-from simulation.config import Config, parse  # noqa: E402
-from simulation.errors import BadInput  # noqa: E402
+from metafed.lookup import algorithm_name
+from simulation.config import Config, parse
+from simulation.errors import BadInput
 
 if TYPE_CHECKING:
     from simulation.console import Screen
@@ -23,12 +24,20 @@ if TYPE_CHECKING:
 DONE, FAILED, BAD_INPUT, DIVERGED, INTERRUPTED = 0, 1, 2, 3, 130
 
 
+class RunFailed(RuntimeError):
+    """A run ended early; its record holds the finished rounds."""
+
+
+class RunDiverged(RunFailed):
+    """Training left the finite numbers."""
+
+
 def simulate(config: Config, screen: "Screen | None" = None) -> Path:
     """Run what ``config`` says and return the folder of its record.
 
     Raises:
         BadInput: The data, the engine or the folder cannot be used; nothing is left behind.
-        Diverged: Training left the finite numbers; the record says so.
+        RunFailed: The run ended early, by divergence (RunDiverged) or otherwise; the record says so.
         KeyboardInterrupt: The record says so, and holds θ and all finished rounds.
     """
     from metafed.families.base import DataError
@@ -52,16 +61,18 @@ def simulate(config: Config, screen: "Screen | None" = None) -> Path:
         raise BadInput(f"--out {folder}: {error.strerror}") from None
     (folder / "config.toml").write_text(config.to_toml(), encoding="utf-8")
     progress: Callable[[dict[str, Any]], None] = screen.round if screen else lambda line: None
+    if screen:
+        screen.start(config, population.sources, folder)
     with into(folder / "run.log") as log:
         try:
             grid = make_grid(config)
         except (ValueError, ConnectionError) as error:
             shutil.rmtree(folder)
+            if screen:
+                screen.stop()
             raise BadInput(str(error)) from None
         reason = "failed"
         try:
-            if screen:
-                screen.start(config, population.sources, folder)
             serve(grid, config.experiment, keep, progress, config.round_timeout)
             reason = "done"
         except KeyboardInterrupt:
@@ -69,10 +80,10 @@ def simulate(config: Config, screen: "Screen | None" = None) -> Path:
             raise
         except Diverged as error:
             reason = f"diverged: {error}"
-            raise
-        except Exception:
+            raise RunDiverged(str(error)) from error
+        except Exception as error:
             log.exception("the run failed")
-            raise
+            raise RunFailed(f"{error} (the traceback is in {folder / 'run.log'})") from error
         finally:
             if screen:
                 screen.stop()
@@ -91,9 +102,7 @@ def make_grid(config: Config) -> "PoolGrid":
         return LocalGrid(settings, config.device)
     from simulation.engines.ray import RayGrid
 
-    return RayGrid(
-        settings, config.workers, config.worker_cpus, config.worker_gpus, config.ray_address, config.device
-    )
+    return RayGrid(settings, config.workers, config.worker_cpus, config.worker_gpus, config.ray_address, config.device)
 
 
 def conclude(folder: Path, seed: int) -> None:
@@ -134,7 +143,7 @@ def how(config: Config, population: Any) -> dict[str, Any]:
 def default_folder(config: Config) -> Path:
     """Return a folder that says when and what."""
     stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H%M%S")
-    name = config.experiment.algorithm.model_dump().get("name", "algorithm")
+    name = algorithm_name(config.experiment.algorithm).replace(":", ".")
     return Path("runs") / f"{stamp}-{name}-seed{config.experiment.seed}"
 
 
@@ -157,10 +166,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return complain(str(error), BAD_INPUT)
     except KeyboardInterrupt:
         return complain("interrupted; θ and all finished rounds are in the record", INTERRUPTED)
-    except Exception as error:
-        diverged = type(error).__name__ == "Diverged"
-        hint = "" if diverged else " (the traceback is in run.log)"
-        return complain(f"{error}{hint}", DIVERGED if diverged else FAILED)
+    except RunFailed as error:
+        return complain(str(error), DIVERGED if isinstance(error, RunDiverged) else FAILED)
     if not config.quiet:
         show(folder, config, console)
     return DONE

@@ -1,8 +1,67 @@
 """The algorithms, one a file. A new one is a class in a file of its own and a line in ``ALGORITHMS``."""
 
-from metafed.algorithms.base import Algorithm, Update
+from metafed.algorithms.anil import Anil
+from metafed.algorithms.base import Algorithm, Outer, Update
+from metafed.algorithms.ditto import Ditto
+from metafed.algorithms.fedavg import Fedavg
+from metafed.algorithms.fedavg_ft import FedavgFt
+from metafed.algorithms.fedper import Fedper
+from metafed.algorithms.fedprox import Fedprox
+from metafed.algorithms.fedrep import Fedrep
+from metafed.algorithms.fomaml import Fomaml
+from metafed.algorithms.hf_maml import HfMaml
+from metafed.algorithms.local import Local
 from metafed.algorithms.maml import Maml
+from metafed.algorithms.maml_plus_plus import MamlPlusPlus
+from metafed.algorithms.meta_sgd import MetaSgd
+from metafed.algorithms.per_fedavg import PerFedavg
+from metafed.algorithms.pfedme import Pfedme
+from metafed.algorithms.protonet import Protonet
+from metafed.algorithms.reptile import Reptile
 
-ALGORITHMS: dict[str, type[Algorithm]] = {"maml": Maml}
+ALGORITHMS: dict[str, type[Algorithm]] = {
+    # meta-learning: θ is trained to be adapted
+    "maml": Maml,
+    "fomaml": Fomaml,
+    "hf-maml": HfMaml,
+    "per-fedavg": PerFedavg,
+    "reptile": Reptile,
+    "anil": Anil,
+    "meta-sgd": MetaSgd,
+    "maml++": MamlPlusPlus,
+    "protonet": Protonet,
+    # one model for all
+    "fedavg": Fedavg,
+    "fedavg-ft": FedavgFt,
+    "fedprox": Fedprox,
+    # a model, or a part of one, of everybody's own
+    "local": Local,
+    "ditto": Ditto,
+    "pfedme": Pfedme,
+    "fedper": Fedper,
+    "fedrep": Fedrep,
+}
 
-__all__ = ["ALGORITHMS", "Algorithm", "Maml", "Update"]
+__all__ = [
+    "ALGORITHMS",
+    "Algorithm",
+    "Anil",
+    "Ditto",
+    "Fedavg",
+    "FedavgFt",
+    "Fedper",
+    "Fedprox",
+    "Fedrep",
+    "Fomaml",
+    "HfMaml",
+    "Local",
+    "Maml",
+    "MamlPlusPlus",
+    "MetaSgd",
+    "Outer",
+    "PerFedavg",
+    "Pfedme",
+    "Protonet",
+    "Reptile",
+    "Update",
+]

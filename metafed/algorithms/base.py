@@ -2,14 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, final
 
 import torch
 from pydantic import BaseModel, ConfigDict
 
 from metafed.episodes import Batch, Episode
 from metafed.parameters import Params
-from metafed.tasks import Task
+from metafed.tasks import Kind, Task
 
 
 class Outer(NamedTuple):
@@ -24,12 +24,15 @@ class Update(NamedTuple):
 
     Attributes:
         directions: Each client's outer direction ``(C, …)``, by parameter name: θ minus a small step
-            along it serves the client better. For MAML it is the exact meta-gradient.
-        losses: Query loss after adaptation ``(C,)``.
-        output: Query outputs after adaptation ``(C, N, outputs)``, for the score.
+            along it serves the client better. For MAML it is the exact meta-gradient. A parameter that
+            is absent does not move.
+        losses: Query loss ``(C,)`` after ``step`` inner steps.
+        output: Query outputs ``(C, N, outputs)`` after ``step`` inner steps, for the score.
         weights: Weight of each client in the mean ``(C,)``: 1, or its number of rows where the
-            algorithm is defined so.
+            algorithm is defined so; 0 for a client that takes no part.
         state: Each client's new personal state ``(C, …)``; empty where the algorithm keeps none.
+        step: Inner steps on the support set after which the client was judged on the query set. An
+            algorithm that trains on the query set as well judges before it does: 0.
     """
 
     directions: Params
@@ -37,6 +40,7 @@ class Update(NamedTuple):
     output: "torch.Tensor"
     weights: "torch.Tensor"
     state: Params
+    step: int
 
 
 class Algorithm(BaseModel, ABC):
@@ -45,6 +49,8 @@ class Algorithm(BaseModel, ABC):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     outer: ClassVar[Outer]
+    kinds: ClassVar[tuple[Kind, ...]] = ("classification", "regression")
+    """The kinds of task that the algorithm is defined for."""
 
     @property
     @abstractmethod
@@ -57,15 +63,25 @@ class Algorithm(BaseModel, ABC):
         """Inner steps that evaluation takes unless it is told otherwise; 0 where a method does not adapt."""
 
     @abstractmethod
-    def shared(self, theta: Params) -> Params:
-        """Return what the server holds, from the network's initial parameters: θ, and what the algorithm adds.
+    def trap(self, steps: int) -> str | None:
+        """Return what a user must know who evaluates after ``steps`` inner steps; None if nothing."""
 
-        What it adds is named within a part (``trunk.rate.…``), so that it travels with that part.
+    @abstractmethod
+    def shared(self, theta: Params) -> Params:
+        """Return what the server holds, from the network's initial parameters: θ.
+
+        That is the network's parameters without those that clients keep to themselves, with what the
+        algorithm adds. What it adds is named within a part (``trunk.rate.…``): it travels with that part.
         """
 
     @abstractmethod
     def personal(self, theta: Params) -> Params:
-        """Return a new client's personal state, from θ without a client axis; empty where there is none."""
+        """Return a new client's personal state; empty where there is none.
+
+        Args:
+            theta: The network's parameters of the client's parts, without a client axis: from θ, or the
+                initial ones where the server holds none.
+        """
 
     @abstractmethod
     def adapt(self, task: Task, start: Params, state: Params, support: Batch, steps: int) -> Iterator[Params]:
@@ -80,7 +96,21 @@ class Algorithm(BaseModel, ABC):
         """
 
     @abstractmethod
-    def update(
-        self, task: Task, theta: Params, state: Params, episode: Episode, server_round: int
-    ) -> Update:
-        """Return each client's outer update from θ (no client axis), its state ``(C, …)`` and one episode."""
+    def update(self, task: Task, theta: Params, state: Params, episode: Episode, server_round: int) -> Update:
+        """Return each client's outer update from θ (no client axis), its state ``(C, …)`` and one episode.
+
+        ``server_round`` counts from 1.
+        """
+
+    @final
+    def check(self, family: str, kind: Kind) -> None:
+        """Refuse a family of tasks that the algorithm is not defined for.
+
+        Raises:
+            ValueError: It is not in ``kinds``.
+        """
+        if kind not in self.kinds:
+            raise ValueError(
+                f"--tasks: family {family!r} is {kind}, but the algorithm {type(self).__name__} is defined for"
+                f" {' and '.join(self.kinds)} only; leave the family out or choose another --algorithm"
+            )

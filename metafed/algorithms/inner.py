@@ -1,26 +1,162 @@
-"""The inner step that all gradient-based algorithms share."""
+"""The inner loop, which all gradient-based algorithms share.
+
+φ_{i+1} = φ_i − a_i ⊙ (∇L(φ_i; batch) + λ (φ_i − anchor)). What tells the algorithms apart is which
+parameters have a rate a_i, whether the rates are learned, what the parameters are pulled to, on
+which rows they descend, and whether the path can be differentiated.
+"""
+
+from abc import ABC
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Annotated, ClassVar, NamedTuple, TypeAlias
 
 import torch
+import tyro
+from pydantic import Field
 
+from metafed.algorithms.base import Algorithm, Update
 from metafed.episodes import Batch
 from metafed.parameters import Params
 from metafed.tasks import Task
 
+InnerSteps: TypeAlias = Annotated[
+    int,
+    tyro.conf.arg(aliases=("--inner-steps",)),
+    Field(ge=0, description="Inner steps K of a client in a round."),
+]
+SomeInnerSteps: TypeAlias = Annotated[InnerSteps, Field(ge=1)]
+"""``InnerSteps`` where learned rates make none senseless."""
+InnerRate: TypeAlias = Annotated[
+    float,
+    tyro.conf.arg(aliases=("--inner-lr",)),
+    Field(gt=0, allow_inf_nan=False, description="Inner learning rate α."),
+]
 
-def gradient_step(
-    task: Task, params: Params, support: Batch, rate: float, *, differentiable: bool
+Rates: TypeAlias = "Mapping[str, float | torch.Tensor]"
+"""Learning rates of one step by parameter name; a parameter without one stays as it is."""
+
+
+class Pull(NamedTuple):
+    """The proximal term ½ λ ‖φ − anchor‖²."""
+
+    anchor: Params
+    strength: float
+
+
+class Descent(Algorithm, ABC):
+    """An algorithm whose clients take ``inner_steps`` gradient steps."""
+
+    inner_steps: InnerSteps = 5
+    inner_lr: InnerRate = 0.1
+
+    adapts: ClassVar[bool] = True
+    """Whether a client's prediction is by adapted parameters, or by θ as it is."""
+
+    @property
+    def training_steps(self) -> int:
+        """K."""
+        return self.inner_steps
+
+    @property
+    def evaluation_steps(self) -> int:
+        """K as well; 0 for a method that does not adapt."""
+        return self.inner_steps if self.adapts else 0
+
+
+class Stateless(Descent, ABC):
+    """A ``Descent`` in which θ is all there is: the server holds nothing besides, a client keeps nothing."""
+
+    def trap(self, steps: int) -> str | None:
+        """None, except where a method that does not adapt is made to."""
+        if self.adapts or steps == 0:
+            return None
+        return (
+            f"{type(self).__name__} predicts with θ as it is, at step 0; the --eval-steps {steps} fine-tune it,"
+            " as fedavg-ft does"
+        )
+
+    def shared(self, theta: Params) -> Params:
+        """θ and nothing else."""
+        return theta
+
+    def personal(self, theta: Params) -> Params:
+        """Nothing: a client starts from θ every time."""
+        return {}
+
+
+def everywhere(names: Iterable[str], rate: float) -> Rates:
+    """Give every one of the parameters ``names`` the same rate."""
+    return dict.fromkeys(names, rate)
+
+
+def rate_name(name: str) -> str:
+    """Return the name of the learned rate of parameter ``name``: ``trunk.0.bias`` → ``trunk.rate.0.bias``."""
+    part, _, rest = name.partition(".")
+    return f"{part}.rate.{rest}"
+
+
+def gradient(
+    task: Task, params: Params, batch: Batch, names: Iterable[str], *, graph: bool = False
 ) -> "dict[str, torch.Tensor]":
-    """One step down each client's own support loss: ``φ ← φ − α ∇L(φ; S)``.
+    """Return each client's own ∇L(φ; batch) with respect to the parameters ``names``.
 
     Args:
         task: The clients' network and loss.
-        params: Personal parameters ``(C, …)`` that require gradients.
-        support: The rows to adapt on.
-        rate: Inner learning rate α.
-        differentiable: Keep the graph, so that what follows can be differentiated through this step.
-            Without it the step's gradient is a constant, as in first-order MAML.
+        params: φ ``(C, …)``, which require gradients.
+        batch: The clients' rows.
+        names: Parameters to differentiate with respect to.
+        graph: Keep the graph, so that the result can itself be differentiated.
     """
-    losses = task.loss(task.predict(params, support.x), support)
+    chosen = list(names)
+    losses = task.loss(task.predict(params, batch.x), batch)
     # clients are independent: the gradient of the sum is the stack of the clients' own gradients
-    gradients = torch.autograd.grad(losses.sum(), list(params.values()), create_graph=differentiable)
-    return {name: phi - rate * g for (name, phi), g in zip(params.items(), gradients, strict=True)}
+    values = torch.autograd.grad(losses.sum(), [params[name] for name in chosen], create_graph=graph)
+    return dict(zip(chosen, values, strict=True))
+
+
+def leaves(params: Params) -> "dict[str, torch.Tensor]":
+    """Cut ``params`` off from where they came from, ready to be differentiated with respect to."""
+    return {name: phi.detach().requires_grad_() for name, phi in params.items()}
+
+
+def descend(
+    task: Task,
+    params: Params,
+    batch: Batch,
+    rates: Sequence[Rates],
+    *,
+    pull: Pull | None = None,
+    graph: bool = False,
+) -> Iterator[Params]:
+    """Yield φ_0 … φ_K from φ_0 = ``params`` ``(C, …)``, one step for each entry of ``rates``.
+
+    Args:
+        task: The clients' network and loss.
+        params: Where to start.
+        batch: The rows to descend on.
+        rates: The rates of each step.
+        pull: A proximal term that every step minimises as well.
+        graph: Keep the graph from φ_0 to φ_K, so that φ_K can be differentiated with respect to φ_0.
+            Without it every φ_i is a leaf: what follows sees no step before it, as in first-order MAML.
+    """
+    phi = params if graph else leaves(params)
+    yield phi
+    for step in rates:
+        slopes = gradient(task, phi, batch, step, graph=graph)
+        if pull is not None:
+            slopes = {n: g + pull.strength * (phi[n] - pull.anchor[n]) for n, g in slopes.items()}
+        phi = {**phi, **{n: phi[n] - step[n] * g for n, g in slopes.items()}}
+        phi = phi if graph else leaves(phi)
+        yield phi
+
+
+def meta_update(task: Task, adapted: Params, query: Batch, wrt: Params, step: int) -> Update:
+    """Return the update with direction ∇L(φ; query) at φ = ``adapted``, with respect to ``wrt``.
+
+    With respect to θ, at the end of a path whose graph was kept, it is the exact meta-gradient; with
+    respect to φ itself it is the first-order one.
+    """
+    output = task.predict(adapted, query.x)
+    losses = task.loss(output, query)
+    values = torch.autograd.grad(losses.sum(), list(wrt.values()))
+    directions = dict(zip(wrt, values, strict=True))
+    return Update(directions, losses.detach(), output.detach(), torch.ones_like(losses), {}, step)

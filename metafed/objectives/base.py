@@ -50,8 +50,16 @@ class Objective(BaseModel, ABC):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     @abstractmethod
-    def share(self, losses: "torch.Tensor", directions: "Mapping[str, torch.Tensor]") -> Contribution:
-        """On the host: sum what clients say, from losses ``(C,)`` and directions ``(C, size)`` a part."""
+    def share(
+        self, losses: "torch.Tensor", weights: "torch.Tensor", directions: "Mapping[str, torch.Tensor]"
+    ) -> Contribution:
+        """On the host: sum what clients say.
+
+        Args:
+            losses: Query losses after adaptation ``(C,)``.
+            weights: The clients' weights by the algorithm's definition ``(C,)``.
+            directions: Outer directions ``(C, size)`` a part.
+        """
 
     @abstractmethod
     def step(self, total: Contribution) -> dict[str, Vector]:

@@ -1,4 +1,4 @@
-"""The mean of the clients' losses: every client counts the same."""
+"""The mean of the clients' losses."""
 
 from collections.abc import Mapping
 from typing import Annotated, Literal
@@ -11,17 +11,21 @@ from metafed.parameters import Vector
 
 
 class Mean(Objective):
-    """Uniform mean over the clients that hold a part."""
+    """Mean over the clients that hold a part, by the weights that the algorithm gives them (mostly 1)."""
 
     name: Annotated[Literal["mean"], tyro.conf.Suppress] = "mean"
 
-    def share(self, losses: "torch.Tensor", directions: "Mapping[str, torch.Tensor]") -> Contribution:
-        """Sum the directions; every client weighs 1."""
+    def share(
+        self, losses: "torch.Tensor", weights: "torch.Tensor", directions: "Mapping[str, torch.Tensor]"
+    ) -> Contribution:
+        """Sum the weighted directions, and the weights."""
         return Contribution(
-            {part: rows.sum(0).cpu().numpy() for part, rows in directions.items()},
-            {part: float(len(losses)) for part in directions},
+            {part: (weights @ rows).cpu().numpy() for part, rows in directions.items()},
+            {part: float(weights.sum()) for part in directions},
         )
 
     def step(self, total: Contribution) -> dict[str, Vector]:
-        """Divide each part's sum by the number of clients that hold it."""
-        return {part: vector / total.weights[part] for part, vector in total.directions.items()}
+        """Divide each part's sum by the weight of the clients that hold it; a part of weight 0 stays."""
+        return {
+            part: vector / total.weights[part] for part, vector in total.directions.items() if total.weights[part] > 0
+        }

@@ -46,9 +46,7 @@ class PoolGrid(Grid):
     def close(self) -> None:
         """Release what the pool holds. May be called twice."""
 
-    def send_and_receive(
-        self, messages: Iterable[Message], *, timeout: float | None = None
-    ) -> Iterable[Message]:
+    def send_and_receive(self, messages: Iterable[Message], *, timeout: float | None = None) -> Iterable[Message]:
         """Have the messages answered."""
         return self.answer(list(messages), timeout)
 
@@ -57,7 +55,12 @@ class PoolGrid(Grid):
         return [POOL]
 
     def create_message(
-        self, content: RecordDict, message_type: str, dst_node_id: int, group_id: str, ttl: float | None = None
+        self,
+        content: RecordDict,
+        message_type: str,
+        dst_node_id: int,
+        group_id: str,
+        ttl: float | None = None,
     ) -> Message:
         """Make a message, as Flower's own grids do."""
         return Message(content, dst_node_id, message_type, group_id=group_id, ttl=ttl)

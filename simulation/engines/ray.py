@@ -1,16 +1,20 @@
 """``--engine ray``: one Ray actor a worker, on its own share of CPU and GPU; θ put once a round."""
 
 import logging
+import math
+import os
 import time
 from collections import deque
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from copy import copy
+from typing import Any, cast
 
 import ray
 from flwr.app import ArrayRecord, Message, RecordDict
 from ray.actor import ActorHandle
 from ray.exceptions import RayError
 
+from client.states import PREFIX
 from simulation.engines.grid import PoolGrid, failed, pool_context, take_identity
 
 
@@ -25,14 +29,15 @@ class Worker:
         take_identity()
         self._app, self._context = app, pool_context(run_config, device)
 
-    def answer(self, message: Message, theta: ArrayRecord | None) -> Message:
-        """Answer one message whose θ travelled apart."""
+    def answer(self, message: Message, theta: ArrayRecord | None, states: RecordDict) -> tuple[Message, RecordDict]:
+        """Answer one message whose θ travelled apart; returns the reply and the states that it left."""
         if theta is not None:
             message.content["theta"] = theta
+        self._context.state = states
         try:
-            return self._app(message, self._context)
+            return self._app(message, self._context), self._context.state
         except Exception as error:
-            return failed(message, f"{type(error).__name__}: {error}")
+            return failed(message, f"{type(error).__name__}: {error}"), RecordDict()
 
 
 class RayGrid(PoolGrid):
@@ -62,10 +67,11 @@ class RayGrid(PoolGrid):
     ) -> None:
         super().__init__()
         if not ray.is_initialized():
-            options: dict[str, Any] = {"address": address} if address else {"include_dashboard": False}
-            ray.init(
-                log_to_driver=False, configure_logging=False, logging_level=logging.WARNING, **options
-            )
+            # asked for more workers than there are cores, a cluster of our own lets them share
+            cores = max(os.cpu_count() or 1, math.ceil((workers or 1) * worker_cpus))
+            own = {"address": "local", "num_cpus": cores, "include_dashboard": False}
+            options: dict[str, Any] = {"address": address} if address else own
+            ray.init(log_to_driver=False, configure_logging=False, logging_level=logging.WARNING, **options)
         total = ray.cluster_resources()
         room = total.get("CPU", 0.0) // worker_cpus if worker_cpus else float("inf")
         if worker_gpus:
@@ -79,7 +85,9 @@ class RayGrid(PoolGrid):
             )
         self.workers = workers or int(min(room, 64))
         remote = Worker.options(num_cpus=worker_cpus, num_gpus=worker_gpus, max_restarts=-1)  # type: ignore[attr-defined]
-        self._make = lambda: remote.remote(run_config, device)
+        self._make: Callable[[], ActorHandle] = lambda: remote.remote(run_config, device)
+        # any worker may get a client next: the driver keeps what the client's own device would
+        self._states: dict[str, Any] = {}
         self._idle: deque[ActorHandle] = deque(self._make() for _ in range(self.workers))
 
     def answer(self, messages: Sequence[Message], timeout: float | None) -> list[Message]:
@@ -100,7 +108,9 @@ class RayGrid(PoolGrid):
                 break
             worker, message, tries = running.pop(done[0])
             try:
-                replies.append(ray.get(done[0]))
+                reply, states = ray.get(done[0])
+                self._states.update(states)
+                replies.append(reply)
                 self._idle.append(worker)
             except RayError as error:
                 self._replace(worker)
@@ -120,12 +130,16 @@ class RayGrid(PoolGrid):
     def _send(self, worker: ActorHandle, message: Message, put: dict[int, ray.ObjectRef]) -> ray.ObjectRef:
         theta = message.content.array_records.get("theta")
         if theta is None:
-            return worker.answer.remote(message, None)
+            return worker.answer.remote(message, None, RecordDict())
         if id(theta) not in put:
             put[id(theta)] = ray.put(theta)
         rest = {name: record for name, record in message.content.items() if name != "theta"}
-        light = Message(RecordDict(rest), metadata=message.metadata)
-        return worker.answer.remote(light, put[id(theta)])
+        light = copy(message)
+        light.content = RecordDict(rest)
+        ask = message.content.config_records["ask"]
+        keys = [f"{PREFIX}{client}" for client in cast(list[int], ask["clients"])] if self._states else []
+        states = RecordDict({key: self._states[key] for key in keys if key in self._states})
+        return worker.answer.remote(light, put[id(theta)], states)
 
     def _replace(self, worker: ActorHandle) -> None:
         """Take a lost or late worker out and put a new one in."""

@@ -14,7 +14,7 @@ torch.set_num_threads(1)
 
 @dataclass(frozen=True)
 class Quadratic:
-    """``L(w; batch) = ½ (w − c)ᵀ A (w − c)`` for each client: ``batch.x`` holds A ``(C, D, D)``, ``batch.y`` c ``(C, D)``."""
+    """``L(w; batch) = ½ (w − c)ᵀ A (w − c)``: ``batch.x`` holds A ``(C, D, D)``, ``batch.y`` c ``(C, D)``."""
 
     def predict(self, params, x):
         return params["trunk.w"].unsqueeze(1)

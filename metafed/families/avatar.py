@@ -1,0 +1,92 @@
+"""Avatar: where are the joints that nobody tracks? Head and two hands over a few frames → the body's pose.
+
+The generator is a kinematic body (``metafed.families.walker``). Its motion state is five numbers: phase
+and effort of the gait, crouch, and how far each hand reaches out. The inputs are free of noise and tell
+the state exactly; the pose is a smooth nonlinear function of the state and of the person's proportions
+and style, plus noise of variance ``NOISE²`` in the units of y. That variance is the best possible error.
+"""
+
+from functools import cached_property
+from typing import NamedTuple, final
+
+import numpy as np
+
+from metafed.datasets.bandai_motion import BandaiMotion
+from metafed.episodes import Examples, Shots
+from metafed.families.base import GENERATED, Family, Origin, Source
+from metafed.families.walker import JOINTS, TRACKED, WINDOW, Motion, Person
+from metafed.streams import stream
+
+NOISE = 0.25
+FRAMES = (40, 600)
+"""Frames of one person, fewest and most."""
+CROWD = 256
+"""People, a hundred moments each, by whom inputs and outputs are standardised."""
+UNIT = 0.1
+"""Metres that are 1 in y."""
+OUT_OF_STEP = 0.3
+"""Radians between arms and legs that make a gait out of step."""
+
+
+class Scale(NamedTuple):
+    """Fixed standardisation: subtract ``mean (D,)``, divide by ``unit``, a number or ``(D,)``."""
+
+    mean: np.ndarray
+    unit: np.ndarray | float
+
+    def __call__(self, rows: np.ndarray) -> np.ndarray:
+        """Return ``rows (n, D)`` at about unit scale."""
+        return np.asarray((rows - self.mean) / self.unit)
+
+
+@final
+class Generated(Source):
+    """Any number of generated people, each made when asked for."""
+
+    features = WINDOW * TRACKED * 3
+    outputs = JOINTS * 3
+    clients = None
+    notes = ()
+    files = ()
+
+    def __init__(self, origin: Origin) -> None:
+        self._seed = origin.seed
+
+    @cached_property
+    def scales(self) -> tuple[Scale, Scale]:
+        """Standardisation of inputs and outputs, by a crowd that has no client in it."""
+        rng = stream(self._seed, "avatar/world")
+        tracked, poses = [], []
+        for _ in range(CROWD):
+            person, motion = Person.random(rng), Motion.random(100, rng)
+            tracked.append(person.tracked(motion))
+            poses.append(person.pose(motion))
+        inputs, outputs = np.concatenate(tracked), np.concatenate(poses)
+        # one unit for all outputs: an error in the foot counts as much as the same error in the hips
+        return Scale(inputs.mean(0), inputs.std(0)), Scale(outputs.mean(0), UNIT)
+
+    def person(self, client: int) -> Person:
+        """Return the truth about client ``client``."""
+        return Person.random(stream(self._seed, "avatar/person", client))
+
+    def examples(self, client: int) -> Examples:
+        """Return the frames of one person; the group is the gait, ``in step`` or ``out of step``."""
+        person = self.person(client)
+        rng = stream(self._seed, "avatar/client", client)
+        motion = Motion.random(int(np.clip(rng.lognormal(np.log(150), 0.7), *FRAMES)), rng)
+        inputs, outputs = self.scales
+        pose = outputs(person.pose(motion))
+        return Examples(
+            x=inputs(person.tracked(motion)).astype(np.float32),
+            y=(pose + NOISE * rng.standard_normal(pose.shape)).astype(np.float32),
+            group="out of step" if abs(person.lag) > OUT_OF_STEP else "in step",
+            ceiling=np.full(len(pose), NOISE**2),
+        )
+
+
+AVATAR = Family(
+    name="avatar",
+    kind="regression",
+    shots=Shots(support=20, query=40, judge=100, per_class=False),
+    sources={GENERATED: Generated, "bandai_motion": BandaiMotion},
+)

@@ -1,0 +1,52 @@
+"""Benchmark: sinusoid regression, as in the MAML paper (Finn et al. 2017, section 5.1).
+
+A client is a sine wave: amplitude U[0.1, 5], phase U[0, π], inputs U[−5, 5], no noise.
+"""
+
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from metafed.episodes import Examples, Shots
+from metafed.families.base import GENERATED, Family, Origin, Source
+from metafed.streams import stream
+
+ROWS = 240
+
+
+class Sinusoids(Source):
+    """Any number of sine waves."""
+
+    features: ClassVar[int] = 1
+    outputs: ClassVar[int] = 1
+
+    def __init__(self, origin: Origin) -> None:
+        self._seed = origin.seed
+
+    @property
+    def clients(self) -> int | None:
+        """Any number."""
+        return None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Nothing to add."""
+        return ()
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Nothing is read."""
+        return ()
+
+    def examples(self, client: int) -> Examples:
+        """Return 240 points of one wave; the best possible predictor makes no error."""
+        rng = stream(self._seed, "sinusoid/client", client)
+        amplitude, phase = rng.uniform(0.1, 5.0), rng.uniform(0.0, np.pi)
+        x = rng.uniform(-5.0, 5.0, (ROWS, 1))
+        y = amplitude * np.sin(x - phase)
+        group = "small" if amplitude < 5.1 / 2 else "large"
+        return Examples(x.astype(np.float32), y.astype(np.float32), group, np.zeros(ROWS, np.float32))
+
+
+SINUSOID = Family("sinusoid", "regression", Shots(10, 10, 100, per_class=False), {GENERATED: Sinusoids})

@@ -1,0 +1,112 @@
+"""The evaluated clients of one round, a row a client: what summaries and reports are made from."""
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Column = np.ndarray[tuple[int], np.dtype[Any]]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Clients with their scores after each inner step.
+
+    A client is *diverged* if a score or a loss of its is not finite at any step (an accuracy stays
+    finite where the loss does not, and means nothing there), and *incomplete* if it lacks one of the
+    steps that others of its family have. Neither has a place in a mean; both are counted.
+
+    Attributes:
+        client: Ids ``(C,)``.
+        family: Names ``(C,)``.
+        group: Names ``(C,)``.
+        device: Names ``(C,)``.
+        seen: Whether the client took part in meta-training ``(C,)``.
+        n: Rows that the client owns ``(C,)``.
+        query: Rows that it is judged on ``(C,)``.
+        ceiling: Best possible score on these rows ``(C,)``, NaN where unknown.
+        scores: ``(C, K + 1)``; where a family takes fewer steps, its last score is carried on.
+        diverged: ``(C,)``.
+        incomplete: ``(C,)``, false where diverged.
+    """
+
+    client: Column
+    family: Column
+    group: Column
+    device: Column
+    seen: Column
+    n: Column
+    query: Column
+    ceiling: Column
+    scores: np.ndarray[tuple[int, int], np.dtype[np.float64]]
+    diverged: Column
+    incomplete: Column
+
+    def __len__(self) -> int:
+        return len(self.client)
+
+    def where(self, mask: Column) -> Self:
+        """Return the clients that ``mask (C,)`` marks."""
+        return type(self)(**{field.name: getattr(self, field.name)[mask] for field in fields(self)})
+
+    @property
+    def usable(self) -> Self:
+        """The clients that are neither diverged nor incomplete."""
+        return self.where(~self.diverged & ~self.incomplete)
+
+
+def last_evaluation(clients: "pl.DataFrame") -> tuple[int | None, Panel]:
+    """Return the last evaluated round and its clients by id; None and nobody if there is none.
+
+    Args:
+        clients: The rows of ``clients.parquet``.
+
+    Raises:
+        ValueError: A client has two rows for one step.
+    """
+    rows = clients.filter(clients["phase"] == "evaluate")
+    number = None
+    if rows.height:
+        number = int(rows["round"].to_numpy().max())
+        rows = rows.filter(rows["round"] == number)
+    return number, panel(rows)
+
+
+def panel(rows: "pl.DataFrame") -> Panel:
+    """Make a panel of the rows of one evaluation, a row a client and step."""
+    column = {name: rows[name].to_numpy() for name in rows.columns}
+    client, first, row = np.unique(column["client"], return_index=True, return_inverse=True)
+    step = column["step"].astype(np.int64)
+    shape = (len(client), int(step.max()) + 1 if len(step) else 1)
+    scores, times = np.full(shape, np.nan), np.zeros(shape, np.int64)
+    scores[row, step] = column["score"].astype(np.float64)
+    np.add.at(times, (row, step), 1)
+    if (times > 1).any():
+        who, when = np.argwhere(times > 1)[0]
+        raise ValueError(f"client {client[who]} has {times[who, when]} evaluation rows for step {when}")
+    diverged = np.zeros(len(client), bool)
+    finite = np.isfinite(column["score"].astype(np.float64)) & np.isfinite(column["loss"].astype(np.float64))
+    np.logical_or.at(diverged, row, ~finite)
+    incomplete = np.zeros(len(client), bool)
+    family = column["family"][first]
+    for name in np.unique(family.astype(str)):
+        own = family == name
+        last = int(np.flatnonzero(times[own].any(axis=0))[-1])
+        incomplete[own] = (times[own, : last + 1] == 0).any(axis=1)
+        scores[own, last + 1 :] = scores[own, last, None]
+    return Panel(
+        client=client,
+        family=family,
+        group=column["group"][first],
+        device=column["device"][first],
+        seen=column["seen"][first].astype(bool),
+        n=column["n"][first],
+        query=column["query"][first],
+        ceiling=column["ceiling"][first].astype(np.float64),
+        scores=scores,
+        diverged=diverged,
+        incomplete=incomplete & ~diverged,
+    )

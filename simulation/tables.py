@@ -1,0 +1,84 @@
+"""The closing table: what a run found, for a terminal of 80 columns or more."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+MISSING = "–"
+
+
+def closing_table(summary: Mapping[str, Any]) -> Table:
+    """Return the table of a ``summary.json``: each family and all of them, seen and unseen clients apart."""
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        title=None if summary["round"] is None else f"after round {summary['round']}",
+        title_style="dim",
+        title_justify="left",
+        caption="\n".join(footnotes(summary)),
+        caption_justify="left",
+        show_edge=False,
+        pad_edge=False,
+    )
+    table.add_column("clients", no_wrap=True)
+    table.add_column("score\nbefore → after", justify="right", no_wrap=True)
+    table.add_column("gain\n[95 % interval]", justify="right", no_wrap=True)
+    table.add_column("worst\n10 %", justify="right", no_wrap=True)
+    table.add_column("best\npossible", justify="right", no_wrap=True)
+    families = dict(summary["by_family"])
+    if len(families) > 1:  # one family alone is all clients
+        families["all"] = {"seen": summary["seen"], "unseen": summary["unseen"]}
+    for name, parts in families.items():
+        table.add_row(Text(name, style="bold"))
+        shown = [part for part in ("seen", "unseen") if parts[part] is not None]
+        for part in shown:
+            table.add_row(*cells(part, parts[part]), end_section=part == shown[-1])
+    return table
+
+
+def cells(part: str, block: Mapping[str, Any]) -> tuple[Text, ...]:
+    """Return one row: a block of the summary."""
+    gain = block["gain"]
+    text = MISSING if gain["value"] is None else f"{number(gain['value'], '+')}"
+    if gain["low"] is not None:
+        text += f" [{number(gain['low'], '+')}, {number(gain['high'], '+')}]"
+    # colour repeats what the signs of the interval say
+    sign = "" if gain["low"] is None else "green" if gain["low"] > 0 else "red" if gain["high"] < 0 else ""
+    counted = block["clients"] - block["diverged"] - block["incomplete"]
+    return (
+        Text(f"  {part:<6} {counted:>6}"),
+        Text(f"{number(block['before']['value'])} → {number(block['after']['value'])}"),
+        Text(text, style=sign),
+        Text(number(block["fairness"]["worst10"]["value"])),
+        Text(number(block["ceiling"])),
+    )
+
+
+def footnotes(summary: Mapping[str, Any]) -> list[str]:
+    """Say what the intervals are over, and who is missing from the table."""
+    counted = summary["clients"] - summary["diverged"] - summary["incomplete"]
+    steps = summary["inner_steps"]
+    if summary["round"] is None:
+        return ["No round was evaluated."]
+    notes = [
+        f"\nScore: before and after {steps} inner step{'s' * (steps != 1)}, at most 1, higher is better.",
+        f"Gain: mean over clients, Student's t interval; n = {counted} clients in all.",
+        "Worst 10 %: mean after adaptation of the lowest ⌈n / 10⌉ clients.",
+    ]
+    harmed = summary["fairness"]["harmed"]
+    if harmed["value"] is not None:
+        share = f"Harmed by adaptation: {harmed['value']:.0%} of clients"
+        notes.append(f"{share} (Wilson interval [{harmed['low']:.0%}, {harmed['high']:.0%}]).")
+    for state, what in (("diverged", "scores or losses not finite"), ("incomplete", "steps missing")):
+        if summary[state]:
+            notes.append(f"{summary[state]} of {summary['clients']} clients {state} ({what}): not in the table.")
+    return notes
+
+
+def number(value: float | None, sign: str = "") -> str:
+    """Format a score to three decimals, or to three digits where it is large."""
+    if value is None:
+        return MISSING
+    return f"{value:{sign}.3f}" if abs(value) < 10 else f"{value:{sign}.3g}"

@@ -1,0 +1,46 @@
+"""Run the literal command in a process of its own."""
+
+import json
+import subprocess
+import sys
+
+import polars as pl
+
+
+def command(*arguments, module="simulation.run", cwd=None, env=None, timeout=300):
+    """Return the finished process."""
+    return subprocess.run(
+        [sys.executable, "-m", module, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=env,
+        timeout=timeout,
+    )
+
+
+def run(out, *arguments, **how):
+    """Run a simulation that must succeed, and return its folder."""
+    done = command("--out", out, *arguments, **how)
+    assert done.returncode == 0, done.stderr + done.stdout
+    return out
+
+
+def manifest(folder):
+    return json.loads((folder / "manifest.json").read_text())
+
+
+def sha(folder):
+    found = manifest(folder)["theta_sha256"]
+    assert len(found) == 64
+    return found
+
+
+def rounds(folder):
+    """Return the lines of rounds.jsonl without what differs from run to run: the wall time."""
+    lines = [json.loads(text) for text in (folder / "rounds.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in line.items() if key != "seconds"} for line in lines]
+
+
+def clients(folder):
+    return pl.read_parquet(folder / "clients.parquet")
