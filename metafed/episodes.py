@@ -148,9 +148,13 @@ def judged(size: int, shots: Shots) -> int:
     return min(shots.judge, half - max(1, min(shots.support, half // 2)))
 
 
-def pad(x: Sequence[np.ndarray], y: Sequence[np.ndarray], dtype: "torch.dtype") -> Batch:
-    """Stack ragged clients into one batch, with zeros where a client has no row."""
-    longest = max(len(rows) for rows in x)
+def pad(x: Sequence[np.ndarray], y: Sequence[np.ndarray], dtype: "torch.dtype", length: int = 0) -> Batch:
+    """Stack ragged clients into one batch of ``length`` rows at least, with zeros where a client has no row.
+
+    Where the length does not depend on who else is in the batch, neither do the shapes of the matrix
+    products, nor, then, the last bits of a client's results: chunks of any size agree.
+    """
+    longest = max(length, *(len(rows) for rows in x))
     mask = np.zeros((len(x), longest), np.float32)
     padded_x = np.zeros((len(x), longest, *x[0].shape[1:]), x[0].dtype)
     padded_y = np.zeros((len(y), longest, *y[0].shape[1:]), y[0].dtype)
@@ -166,14 +170,17 @@ def pad(x: Sequence[np.ndarray], y: Sequence[np.ndarray], dtype: "torch.dtype") 
     )
 
 
-def assemble(examples: Sequence[Examples], rows: Sequence[Rows], dtype: "torch.dtype") -> Episode:
-    """Gather one episode a client into a padded ``Episode`` of ``C`` clients."""
+def assemble(
+    examples: Sequence[Examples], rows: Sequence[Rows], dtype: "torch.dtype", lengths: tuple[int, int] = (0, 0)
+) -> Episode:
+    """Gather one episode a client into an ``Episode`` of ``C`` clients, padded to ``lengths`` at least."""
 
-    def batch(chosen: Sequence[np.ndarray]) -> Batch:
+    def batch(chosen: Sequence[np.ndarray], length: int) -> Batch:
         return pad(
             [own.x[index] for own, index in zip(examples, chosen, strict=True)],
             [own.y[index] for own, index in zip(examples, chosen, strict=True)],
             dtype,
+            length,
         )
 
-    return Episode(batch([r.support for r in rows]), batch([r.query for r in rows]))
+    return Episode(batch([r.support for r in rows], lengths[0]), batch([r.query for r in rows], lengths[1]))

@@ -173,6 +173,12 @@ def flatten_config(values: Mapping[str, Any], prefix: str = "") -> dict[str, boo
     return flat
 
 
+def kebab(settings: dict[str, Any]) -> dict[str, Any]:
+    """Turn the keys of nested settings from names of fields to kebab-case; scalars before tables."""
+    pairs = sorted(settings.items(), key=lambda item: isinstance(item[1], dict))
+    return {k.replace("_", "-"): kebab(v) if isinstance(v, dict) else v for k, v in pairs}
+
+
 def parse_tasks(text: str) -> tuple[TaskChoice, ...]:
     """Parse ``FAMILY[:DATASET],…``.
 

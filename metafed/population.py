@@ -65,16 +65,23 @@ class Population:
                 )
 
     def _draw(self, clients: list[int], name: str, server_round: int | None) -> Draw:
-        shots = self.experiment.choices[self.roster.place(clients[0]).task].family.shots
+        task = self.roster.place(clients[0]).task
+        family, classes = self.experiment.choices[task].family, self.sources[task].outputs
+        shots, training_draw = family.shots, server_round is not None
+        query = shots.query if training_draw else shots.judge
         examples, rows = [], []
         for client in clients:
             own, training, evaluation = self._halves(client)
             key = (client,) if server_round is None else (server_round, client)
             rng = stream(self.experiment.seed, name, *key)
-            half, query = (evaluation, shots.judge) if server_round is None else (training, shots.query)
+            rows.append(draw(own, training if training_draw else evaluation, shots, query, rng))
+            if family.anonymous and training_draw:
+                own = own._replace(y=rng.permutation(classes)[own.y])
             examples.append(own)
-            rows.append(draw(own, half, shots, query, rng))
-        return Draw(assemble(examples, rows, self.dtype), examples, rows)
+        strata = classes if shots.per_class else 1
+        # evaluation asks for all rows that a client has: there the chunk's longest is much shorter
+        lengths = (shots.support * strata, query * strata if training_draw else 0)
+        return Draw(assemble(examples, rows, self.dtype, lengths), examples, rows)
 
     def _split(self, client: int) -> tuple[Examples, np.ndarray, np.ndarray]:
         place = self.roster.place(client)

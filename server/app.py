@@ -63,7 +63,7 @@ def main(grid: Grid, context: Context) -> None:
     stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H%M%S")
     out = Path(str(settings.pop("out", "")) or f"runs/{stamp}-flower-{context.run_id}")
     experiment = Experiment.from_run_config(settings)
-    keep = Record(out, experiment, {"engine": "flower", "run_id": str(context.run_id)})
+    keep = Record(out, experiment, {"engine": {"engine": "flower", "run_id": str(context.run_id)}}, {})
     log(INFO, "The record is written to %s", out.resolve())
     reason = "failed"
     try:

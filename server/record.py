@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from metafed.experiment import Experiment
+from metafed.experiment import Experiment, kebab
 from metafed.parameters import Vectors
 from metafed.roster import Roster
 from metafed.wire import Rows
@@ -30,19 +30,26 @@ class Record:
     Args:
         folder: Must not exist yet; it is made, with its parents.
         experiment: What is computed.
-        how: How it is run, for the manifest: engine, workers, argv, files read, and so on.
+        how: How it is run, for the manifest: engine, workers, files read, and so on.
+        settings: Settings of the engine that ``config.toml`` holds beside the experiment.
 
     Raises:
         FileExistsError: The folder exists. Nothing was touched.
         OSError: It cannot be made.
     """
 
-    def __init__(self, folder: Path, experiment: Experiment, how: Mapping[str, Any]) -> None:
+    def __init__(
+        self, folder: Path, experiment: Experiment, how: Mapping[str, Any], settings: Mapping[str, Any]
+    ) -> None:
+        import tomli_w
+
         self.folder = folder
         self.roster = Roster(experiment)
         folder.mkdir(parents=True)
         (folder / "parts").mkdir()
         (folder / "checkpoints").mkdir()
+        whole = {**experiment.model_dump(mode="json", exclude_none=True), **settings}
+        (folder / "config.toml").write_text(tomli_w.dumps(kebab(whole)), encoding="utf-8")
         self._parts: list[Path] = []
         self._rounds = (folder / "rounds.jsonl").open("a", encoding="utf-8")
         self.manifest: dict[str, Any] = {
@@ -94,9 +101,10 @@ class Record:
         return path
 
     def finish(self, reason: str) -> None:
-        """Join the clients' rows into ``clients.parquet`` and close the manifest with the reason for ending."""
+        """Join the clients' rows, summarize them, and close the manifest with the reason for ending."""
         self._rounds.close()
         self._join()
+        self._summarize()
         self.manifest |= {"end": now(), "exit_reason": reason}
         self.write_manifest()
 
@@ -105,6 +113,20 @@ class Record:
         draft = self.folder / "manifest.json.draft"
         draft.write_text(json.dumps(self.manifest, indent=2, allow_nan=False) + "\n", encoding="utf-8")
         draft.replace(self.folder / "manifest.json")
+
+    def _summarize(self) -> None:
+        """Write ``summary.json`` from the rows on disk, where there are any."""
+        import polars as pl
+
+        from server.summary import summarize
+
+        path = self.folder / "clients.parquet"
+        if path.exists():
+            experiment = self.roster.experiment
+            kinds = {choice.family.name: choice.family.kind for choice in experiment.choices}
+            summary = summarize(pl.read_parquet(path), experiment.seed, kinds)
+            text = json.dumps(summary, indent=2, allow_nan=False) + "\n"
+            (self.folder / "summary.json").write_text(text, encoding="utf-8")
 
     def _join(self) -> None:
         import polars as pl

@@ -66,6 +66,7 @@ def line(finished: Round, roster: Roster) -> dict[str, Any]:
                     "after": mean([v for r in rows for v in r.score[chosen(r), -1]]),
                 }
                 for family, rows in by_family(finished.evaluation, roster).items()
+                if any(chosen(r).any() for r in rows)
             }
             for kind, chosen in kinds(roster).items()
         }

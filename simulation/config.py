@@ -57,23 +57,10 @@ class Config(BaseModel):
             fields = [*cls.model_fields, *Experiment.model_fields]
             raise BadInput(f"{path}: {explain(error, known=fields)}") from None
 
-    def to_toml(self) -> str:
-        """Return the settings as a file that ``--config`` reads; what is not set is left out."""
-        import tomli_w
-
-        values = self.model_dump(mode="json", exclude_none=True, exclude={"config", "out"})
-        return tomli_w.dumps(kebab({**values.pop("experiment"), **values}))
-
 
 def snake(settings: dict[str, Any]) -> dict[str, Any]:
     """Turn the keys of nested settings from kebab-case to names of fields."""
     return {k.replace("-", "_"): snake(v) if isinstance(v, dict) else v for k, v in settings.items()}
-
-
-def kebab(settings: dict[str, Any]) -> dict[str, Any]:
-    """Turn the keys of nested settings from names of fields to kebab-case; scalars before tables."""
-    pairs = sorted(settings.items(), key=lambda item: isinstance(item[1], dict))
-    return {k.replace("_", "-"): kebab(v) if isinstance(v, dict) else v for k, v in pairs}
 
 
 def parse(argv: Sequence[str]) -> Config:

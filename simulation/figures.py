@@ -165,9 +165,7 @@ def gain_by_size(people: Panel, kinds: Mapping[str, Kind]) -> Figure:
             axes.xaxis.set_major_formatter("{x:g}")
             axes.xaxis.set_minor_formatter("")
         slope = rank_correlation(own.n.astype(np.float64), gains)
-        words = [("seen", CONTEXT), ("unseen", AFTER), (f"{int(hurt.sum())} harmed", HARM)]
-        words.append((f"ρ = {between(slope)}", MUTED))
-        headed(axes, name, words)
+        headed(axes, name, [(f"{int(hurt.sum())} harmed", HARM), (f"ρ = {between(slope)}", MUTED)])
 
     return panels(families(people), paint, "gain", "rows that the client owns")
 

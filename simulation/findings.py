@@ -68,7 +68,7 @@ def groups_sentence(families: Mapping[str, Any]) -> str:
         return "In no family do groups differ by more than chance alone would explain."
     worst = next(iter(gap["groups"]))
     return (
-        f"Groups differ most in {name}, where {worst} is served worst: the gap of mean scores is"
+        f"Groups differ most in {name}, where “{worst}” is served worst: the gap of mean scores is"
         f" {number(gap['value'])}, and chance alone stays below {number(gap['chance'])} 19 times in 20."
     )
 

@@ -54,12 +54,11 @@ def simulate(config: Config, screen: "Screen | None" = None) -> Path:
         raise BadInput(str(error)) from None
     folder = config.out or default_folder(config)
     try:
-        keep = Record(folder, config.experiment, how(config, population))
+        keep = Record(folder, config.experiment, how(config, population), engine_settings(config))
     except FileExistsError:
         raise BadInput(f"--out {folder}: exists already; choose another folder or move it away") from None
     except OSError as error:
         raise BadInput(f"--out {folder}: {error.strerror}") from None
-    (folder / "config.toml").write_text(config.to_toml(), encoding="utf-8")
     progress: Callable[[dict[str, Any]], None] = screen.round if screen else lambda line: None
     if screen:
         screen.start(config, population.sources, folder)
@@ -89,7 +88,10 @@ def simulate(config: Config, screen: "Screen | None" = None) -> Path:
                 screen.stop()
             grid.close()
             keep.finish(reason)
-            conclude(folder, config.experiment.seed)
+            if (folder / "summary.json").exists():
+                from simulation.report import write_report
+
+                write_report(folder)
     return folder
 
 
@@ -105,31 +107,19 @@ def make_grid(config: Config) -> "PoolGrid":
     return RayGrid(settings, config.workers, config.worker_cpus, config.worker_gpus, config.ray_address, config.device)
 
 
-def conclude(folder: Path, seed: int) -> None:
-    """Write ``summary.json`` and ``report.html`` from what is on disk."""
-    import json
-
-    import polars as pl
-
-    from server.summary import summarize
-    from simulation.report import write_report
-
-    if not (folder / "clients.parquet").exists():
-        return
-    summary = summarize(pl.read_parquet(folder / "clients.parquet"), seed)
-    text = json.dumps(summary, indent=2, allow_nan=False)
-    (folder / "summary.json").write_text(text + "\n", encoding="utf-8")
-    write_report(folder)
+def engine_settings(config: Config) -> dict[str, Any]:
+    """Return how the experiment is run, as the manifest and ``config.toml`` hold it."""
+    dropped = {"experiment", "quiet", "config", "out"}
+    return config.model_dump(mode="json", exclude=dropped, exclude_none=True)
 
 
 def how(config: Config, population: Any) -> dict[str, Any]:
     """Return what the manifest says of how the experiment was run."""
     from server.record import file_sha256
 
-    engine = config.model_dump(mode="json", exclude={"experiment", "quiet", "config", "out"})
     sources = zip(config.experiment.choices, population.sources, strict=True)
     return {
-        "engine": engine,
+        "engine": engine_settings(config),
         "data": {
             f"{choice.family.name}:{choice.source}": {
                 "files": {str(file): file_sha256(file) for file in source.files},

@@ -72,8 +72,7 @@ class Intents(Dataset):
         """That the clients are artificial, what was dropped, and the licence."""
         dropped = f"{self.corpus.dropped} training texts that val or test repeats: dropped"
         return (
-            "artificial clients: the data name no speakers; domains are drawn from a Dirichlet distribution of"
-            f" concentration {CONCENTRATION}, seeded",
+            "artificial clients: the data name no speakers; a client's domains are drawn from a seeded Dirichlet",
             "clients share texts: training draws come from the train split, evaluation draws from val and test",
             *((dropped,) if self.corpus.dropped else ()),
             "intent oos (out of scope) is left out",

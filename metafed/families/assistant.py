@@ -115,5 +115,6 @@ ASSISTANT = Family(
     name="assistant",
     kind="classification",
     shots=SHOTS,
+    anonymous=True,
     sources={GENERATED: Generated, "clinc150": Clinc150, "clinc150-encoder": Clinc150Encoder},
 )

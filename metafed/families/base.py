@@ -67,12 +67,15 @@ class Family:
         kind: Classification or regression: loss and score follow from it.
         shots: The size of its episodes.
         sources: The generator under the name ``"generated"``, and readers under their data sets' names.
+        anonymous: Whether classes are slots of the client's own, in no order that clients share. Training
+            episodes then deal the slots anew, so that θ cannot remember who has which class in which slot.
     """
 
     name: str
     kind: Kind
     shots: Shots
     sources: Mapping[str, Callable[[Origin], Source]]
+    anonymous: bool = False
 
 
 GENERATED = "generated"

@@ -4,7 +4,6 @@ Frame: x to the left, y up, z forward, metres, origin on the ground below the wa
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -18,6 +17,23 @@ STATURE = 1.62
 """Height of everybody's head: headsets calibrate to it, so that lengths count in statures."""
 STEP = 0.5
 """Radians of gait from one frame to the next."""
+
+PEOPLE = {
+    "arm": (0.6, 0.03),
+    "hip": (0.57, 0.02),
+    "shoulders": (0.2, 0.02),
+    "stance": (0.13, 0.03),
+    "stride": (0.3, 0.04),
+    "lift": (0.1, 0.03),
+    "swing": (0.25, 0.04),
+    "lag": (0.0, 0.35),
+    "lean": (0.04, 0.02),
+    "knees": (0.12, 0.12),
+    "elbows": (0.06, 0.03),
+}
+"""Mean and standard deviation of a person's numbers."""
+MARKERS = 0.05
+"""Standard deviation of a marker's place."""
 
 
 @dataclass(frozen=True)
@@ -74,16 +90,14 @@ class Person:
     elbows: float
     markers: np.ndarray
 
-    TYPICAL: ClassVar[tuple[float, ...]] = (0.6, 0.57, 0.2, 0.13, 0.3, 0.1, 0.25, 0.0, 0.04, 0.12, 0.06)
-    SPREAD: ClassVar[tuple[float, ...]] = (0.03, 0.02, 0.02, 0.03, 0.04, 0.03, 0.04, 0.35, 0.02, 0.12, 0.03)
-    MARKER_SPREAD: ClassVar[float] = 0.05
-
     @classmethod
     def random(cls, rng: np.random.Generator) -> "Person":
-        """Draw a person: every number uniform around the typical, with the given standard deviation."""
-        away = rng.uniform(-np.sqrt(3), np.sqrt(3), len(cls.TYPICAL) + JOINTS * 3)
-        own, markers = np.split(away, [len(cls.TYPICAL)])
-        return cls(*(np.array(cls.TYPICAL) + own * np.array(cls.SPREAD)), cls.MARKER_SPREAD * markers)
+        """Draw a person: every number uniform around the typical one."""
+        away = rng.uniform(-np.sqrt(3), np.sqrt(3), len(PEOPLE) + JOINTS * 3)
+        numbers = {
+            name: typical + spread * z for (name, (typical, spread)), z in zip(PEOPLE.items(), away, strict=False)
+        }
+        return cls(markers=MARKERS * away[len(PEOPLE) :], **numbers)
 
     def _head(self, motion: Motion, phase: np.ndarray) -> np.ndarray:
         bob = 0.02 * motion.effort * np.cos(2 * phase)

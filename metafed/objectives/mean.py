@@ -20,7 +20,8 @@ class Mean(Objective):
     ) -> Contribution:
         """Sum the weighted directions, and the weights."""
         return Contribution(
-            {part: (weights @ rows).cpu().numpy() for part, rows in directions.items()},
+            # in float64, so that it hardly matters how clients were grouped
+            {part: (weights.double() @ rows.double()).cpu().numpy() for part, rows in directions.items()},
             {part: float(weights.sum()) for part in directions},
         )
 

@@ -50,9 +50,7 @@ def test_a_chunk_equals_a_loop(name, kind):
             same(pick(chunked, client), single)
 
 
-@given(
-    case=st.sampled_from(CASES), extra=st.integers(1, 6), filling=st.floats(-3, 3), seed=st.integers(0, 5)
-)
+@given(case=st.sampled_from(CASES), extra=st.integers(1, 6), filling=st.floats(-3, 3), seed=st.integers(0, 5))
 @settings(max_examples=80, deadline=None)
 def test_padding_is_invisible(case, extra, filling, seed):
     algorithm, task, theta, state, episode = prepared(*case, clients=2, seed=seed)
@@ -186,7 +184,7 @@ def test_classes_are_abstract_or_final_and_override_nothing_concrete(name):
 
 
 def test_settings_that_cannot_work_are_refused_with_the_flag_that_helps():
-    for name, settings, flag in (
+    for name, wrong, flag in (
         ("ditto", {"lam": 20.0}, "--inner-lr"),
         ("fedprox", {"mu": 30.0}, "--inner-lr"),
         ("pfedme", {"local_lr": 0.2}, "--algorithm.local-lr"),
@@ -195,7 +193,7 @@ def test_settings_that_cannot_work_are_refused_with_the_flag_that_helps():
         ("maml", {"inner_lr": float("nan")}, "inner_lr"),
     ):
         with pytest.raises(ValueError, match=flag):
-            ALGORITHMS[name](**settings)
+            ALGORITHMS[name](**wrong)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,53 @@
+"""Ctrl-C ends cleanly in each engine: exit code 130, a whole record, no process left behind."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import polars as pl
+import psutil
+import pytest
+
+
+@pytest.mark.parametrize("engine", ["local", "ray"])
+def test_ctrl_c(engine, tmp_path):
+    out = tmp_path / "run"
+    words = ["--engine", engine, "--clients", 12, "--cohort", 6, "--rounds", 100_000, "--eval-every", 0, "--out", out]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "simulation.run", *map(str, words)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    for line in process.stdout:  # wait for a finished round, not for a time
+        if line.startswith("[     3/"):
+            break
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted" in said
+    assert "Traceback" not in said
+    about = json.loads((out / "manifest.json").read_text())
+    assert about["exit_reason"] == "interrupted"
+    assert len(about["theta_sha256"]) == 64
+    finished = [json.loads(text)["round"] for text in (out / "rounds.jsonl").read_text().splitlines()]
+    assert finished == list(range(len(finished)))
+    assert finished[-1] >= 3
+    frame = pl.read_parquet(out / "clients.parquet")
+    assert frame["round"].max() == finished[-1]
+    _, left = psutil.wait_procs(members(process.pid), timeout=30)
+    assert left == []
+
+
+def members(group):
+    """Return the living processes of a process group."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(ProcessLookupError, psutil.NoSuchProcess):
+            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found

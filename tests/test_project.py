@@ -1,0 +1,68 @@
+"""The project keeps its own rules: arrows between rooms, types, style, and settings that do not rot."""
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from metafed.experiment import Experiment
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+ROOMS = ("metafed", "client", "server", "simulation")
+
+
+def tool(*words):
+    done = subprocess.run(
+        [Path(sys.executable).parent / words[0], *words[1:]], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_arrows_between_rooms():
+    tool("lint-imports")
+
+
+def test_types():
+    tool("mypy")
+
+
+@pytest.mark.parametrize("words", [("check",), ("format", "--check")])
+def test_style(words):
+    tool("ruff", *words, ".")
+
+
+def test_no_file_is_too_long():
+    lengths = {p: len(p.read_text().splitlines()) for room in (*ROOMS, "tests") for p in (ROOT / room).rglob("*.py")}
+    assert {path: length for path, length in lengths.items() if length > 400} == {}
+
+
+def test_flower_config_has_every_setting_with_its_default():
+    def flatten(table, prefix=""):
+        flat = {}
+        for key, value in table.items():
+            flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+        return flat
+
+    declared = flatten(PROJECT["tool"]["flwr"]["app"]["config"])
+    assert Experiment.from_run_config({k: v for k, v in declared.items() if k != "out"}) == Experiment()
+    names = {key.split(".")[0].replace("-", "_") for key in declared}
+    assert names == {*Experiment.model_fields, "out"}
+
+
+def test_pins_of_the_platform():
+    assert "flwr[simulation]>=1.41,<1.42" in PROJECT["project"]["dependencies"]
+    assert "torch>=2.6,<2.14" in PROJECT["project"]["dependencies"]
+    assert PROJECT["tool"]["flwr"]["app"]["components"] == {
+        "serverapp": "server.app:app",
+        "clientapp": "client.app:app",
+    }
+
+
+def test_configured_paths_exist():
+    for package in PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]:
+        assert (ROOT / package / "__init__.py").exists()
+    for folder in PROJECT["tool"]["pytest"]["ini_options"]["testpaths"]:
+        assert (ROOT / folder).is_dir()
