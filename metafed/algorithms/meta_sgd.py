@@ -4,8 +4,8 @@
 direction is ∇_(θ, a) L(φ_K(θ, a); Q), exactly second order. After one step its half for a is
 −∇L(θ; S) ⊙ ∇L(φ_1; Q), not the half for θ. The rates travel with θ: twice the bytes.
 
-Ours: rates start at ``inner_lr``, all equal (the paper draws them at random), and any K is allowed
-(the paper takes one step, as is our default).
+Ours: rates start at ``inner_lr``, all equal (the paper draws them at random), and K is 5, like that of
+all other methods (the paper takes one step).
 """
 
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ class MetaSgd(Descent):
     """MAML that learns a rate for every parameter, along with θ."""
 
     name: Annotated[Literal["meta-sgd"], tyro.conf.Suppress] = "meta-sgd"
-    inner_steps: SomeInnerSteps = 1
+    inner_steps: SomeInnerSteps = 5
 
     outer: ClassVar[Outer] = Outer("adam", 0.003)
 

@@ -6,7 +6,8 @@ gradient of the Moreau envelope of L at w. A client descends on the envelope: R 
 θ ← (1 − β) θ + β mean w_k: the direction is θ − w_k, and β is the outer learning rate.
 
 Ours: full-batch steps on support and query rows; no weight decay (the authors' code has μ = 0.001, the
-paper none); R = 5 and η = 0.05 where theirs are 20 and 0.005. φ follows from θ and the rows, so a
+paper none). For the embedded families λ = 2, R = 5 and η = 0.2 where theirs are 15, 20 and 0.005: under
+λ = 15 five steps hardly adapt. φ follows from θ and the rows, so a
 client keeps no state; evaluation takes K proximal steps from θ on the support set.
 """
 
@@ -18,7 +19,7 @@ import tyro
 from pydantic import Field, model_validator
 
 from metafed.algorithms.base import Outer, Update
-from metafed.algorithms.inner import InnerRate, Pull, Stateless, descend, everywhere
+from metafed.algorithms.inner import Pull, Stateless, descend, everywhere
 from metafed.algorithms.local_training import all_rows, check_pull, detached, moved
 from metafed.episodes import Batch, Episode
 from metafed.parameters import Params, spread
@@ -30,10 +31,9 @@ class Pfedme(Stateless):
     """Personal models as proximal points of θ, θ by descent on the Moreau envelopes."""
 
     name: Annotated[Literal["pfedme"], tyro.conf.Suppress] = "pfedme"
-    inner_lr: InnerRate = 0.05
-    lam: float = Field(15.0, gt=0, allow_inf_nan=False, description="Strength λ of the pull towards θ.")
+    lam: float = Field(2.0, gt=0, allow_inf_nan=False, description="Strength λ of the pull towards θ.")
     local_rounds: int = Field(5, ge=1, description="Steps R of w in a round.")
-    local_lr: float = Field(0.05, gt=0, allow_inf_nan=False, description="Rate η of w's steps.")
+    local_lr: float = Field(0.2, gt=0, allow_inf_nan=False, description="Rate η of w's steps.")
 
     outer: ClassVar[Outer] = Outer("sgd", 1.0)
 

@@ -105,6 +105,8 @@ class MovieLens100K(Dataset):
         require(path, read["item_genres"].shape == (films, GENRES), f"item_genres is not ({films}, {GENRES})")
         for name in ("user_gender", "user_occupation"):
             require(path, len(read[name]) == people, f"{name} has {len(read[name])} rows, not {people}")
+        jobs = read["user_occupation"]
+        require(path, jobs.min() >= 0 and jobs.max() < OCCUPATIONS, f"an occupation is not 0 … {OCCUPATIONS - 1}")
         by_user = np.argsort(user, kind="stable")
         counts = np.bincount(user, minlength=people)
         enough = np.flatnonzero(counts >= FEWEST)

@@ -54,6 +54,11 @@ class User:
     chances: np.ndarray
     sizes: np.ndarray
 
+    def speak(self, y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Draw one utterance of each intent in ``y (n,)`` and return its counts ``(n, NGRAMS)``."""
+        lengths = rng.integers(LENGTH[0], LENGTH[1], len(y), endpoint=True)
+        return np.asarray(rng.multinomial(lengths, self.chances[y]))
+
     def posterior(self, counts: np.ndarray, prior: np.ndarray) -> np.ndarray:
         """Return each intent's chance ``(n, SLOTS)`` given ``counts (n, NGRAMS)`` and ``prior (SLOTS,)``."""
         scores = counts @ np.log(self.chances).T + np.log(prior)
@@ -97,18 +102,21 @@ class Generated(Source):
     def examples(self, client: int) -> Examples:
         """Return the utterances of one user; the group is the favourite domain."""
         user = self.user(client)
-        rng = stream(self._seed, "assistant/client", client)
         y = np.repeat(np.arange(SLOTS), user.sizes)
-        lengths = rng.integers(LENGTH[0], LENGTH[1], len(y), endpoint=True)
-        counts = rng.multinomial(lengths, user.chances[y])
+        counts = user.speak(y, stream(self._seed, "assistant/client", client))
         prior = np.array([judged(size, SHOTS) for size in user.sizes], dtype=np.float64)
         return Examples(
-            x=(SCALE * counts / np.sqrt(lengths)[:, None]).astype(np.float32),
+            x=features_of(counts),
             y=y,
             group=f"domain {user.domain}",
             # an episode holds a set number of rows of each class: those are the prior of its query
             ceiling=user.posterior(counts, prior / prior.sum()).max(1),
         )
+
+
+def features_of(counts: np.ndarray) -> np.ndarray:
+    """Return the features ``(n, NGRAMS)`` of utterances, given as ``counts (n, NGRAMS)``."""
+    return np.asarray(SCALE * counts / np.sqrt(counts.sum(1, keepdims=True)), dtype=np.float32)
 
 
 ASSISTANT = Family(

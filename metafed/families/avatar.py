@@ -21,7 +21,7 @@ NOISE = 0.25
 FRAMES = (40, 600)
 """Frames of one person, fewest and most."""
 CROWD = 256
-"""People, a hundred moments each, by whom inputs and outputs are standardised."""
+"""People, twenty moments each, by whom inputs and outputs are standardised."""
 UNIT = 0.1
 """Metres that are 1 in y."""
 OUT_OF_STEP = 0.3
@@ -58,7 +58,7 @@ class Generated(Source):
         rng = stream(self._seed, "avatar/world")
         tracked, poses = [], []
         for _ in range(CROWD):
-            person, motion = Person.random(rng), Motion.random(100, rng)
+            person, motion = Person.random(rng), Motion.random(20, rng)
             tracked.append(person.tracked(motion))
             poses.append(person.pose(motion))
         inputs, outputs = np.concatenate(tracked), np.concatenate(poses)
@@ -69,16 +69,20 @@ class Generated(Source):
         """Return the truth about client ``client``."""
         return Person.random(stream(self._seed, "avatar/person", client))
 
+    def motion(self, client: int) -> Motion:
+        """Return the moments in which client ``client`` was recorded."""
+        rng = stream(self._seed, "avatar/motion", client)
+        return Motion.random(int(np.clip(rng.lognormal(np.log(150), 0.7), *FRAMES)), rng)
+
     def examples(self, client: int) -> Examples:
         """Return the frames of one person; the group is the gait, ``in step`` or ``out of step``."""
-        person = self.person(client)
-        rng = stream(self._seed, "avatar/client", client)
-        motion = Motion.random(int(np.clip(rng.lognormal(np.log(150), 0.7), *FRAMES)), rng)
+        person, motion = self.person(client), self.motion(client)
         inputs, outputs = self.scales
         pose = outputs(person.pose(motion))
+        noise = NOISE * stream(self._seed, "avatar/client", client).standard_normal(pose.shape)
         return Examples(
             x=inputs(person.tracked(motion)).astype(np.float32),
-            y=(pose + NOISE * rng.standard_normal(pose.shape)).astype(np.float32),
+            y=(pose + noise).astype(np.float32),
             group="out of step" if abs(person.lag) > OUT_OF_STEP else "in step",
             ceiling=np.full(len(pose), NOISE**2),
         )

@@ -187,7 +187,7 @@ def test_settings_that_cannot_work_are_refused_with_the_flag_that_helps():
     for name, wrong, flag in (
         ("ditto", {"lam": 20.0}, "--inner-lr"),
         ("fedprox", {"mu": 30.0}, "--inner-lr"),
-        ("pfedme", {"local_lr": 0.2}, "--algorithm.local-lr"),
+        ("pfedme", {"local_lr": 0.6}, "--algorithm.local-lr"),
         ("meta-sgd", {"inner_steps": 0}, "inner_steps"),
         ("maml++", {"inner_steps": 0}, "inner_steps"),
         ("maml", {"inner_lr": float("nan")}, "inner_lr"),
@@ -197,7 +197,7 @@ def test_settings_that_cannot_work_are_refused_with_the_flag_that_helps():
 
 
 @pytest.mark.parametrize(
-    ("name", "steps"), [("meta-sgd", 2), ("maml++", 6), ("protonet", 2), ("fedavg", 1), ("fedprox", 1)]
+    ("name", "steps"), [("meta-sgd", 6), ("maml++", 6), ("protonet", 2), ("fedavg", 1), ("fedprox", 1)]
 )
 def test_steps_that_mislead_are_named(name, steps):
     assert f"--eval-steps {steps}" in ALGORITHMS[name]().trap(steps)

@@ -117,7 +117,7 @@ def test_anil_is_maml_where_the_head_is_everything():
 @pytest.mark.parametrize(("hessian", "meta"), [("none", Fomaml(inner_steps=2)), ("difference", HfMaml(inner_steps=2))])
 def test_per_fedavg_with_one_meta_step_is_the_meta_gradient_times_its_rate(hessian, meta):
     task, theta, episode = network()
-    once = PerFedavg(inner_steps=2, meta_steps=1, meta_lr=0.07, hessian=hessian)
+    once = PerFedavg(inner_steps=2, inner_lr=0.1, meta_steps=1, meta_lr=0.07, hessian=hessian)
     expected = {n: 0.07 * d for n, d in directions(meta, task, theta, episode).items()}
     same(directions(once, task, theta, episode), expected)
 

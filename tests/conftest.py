@@ -1,0 +1,61 @@
+"""Where real data come from: shared/data beside the repository, and MovieLens out of a wheel, kept in a cache."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+
+RECBOLE = "recbole==1.2.1"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread():
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """Folder of the real data sets."""
+    default = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("METAFED_TEST_DATA", default))
+    if not (folder / "intents" / "clinc150.parquet").is_file():
+        pytest.fail(f"{folder} has no test data; name the folder with the environment variable METAFED_TEST_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def movielens_dir():
+    """Folder with RecBole's files of MovieLens 100K, downloaded once: they may not be redistributed."""
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = base / "metafed-tests" / "recbole-1.2.1"
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
+            words = ["-m", "pip", "download", "--quiet", "--no-deps", RECBOLE, "-d", temporary]
+            done = subprocess.run([sys.executable, *words], capture_output=True, text=True)
+            if done.returncode:
+                pytest.fail(f"pip download {RECBOLE} failed: {done.stderr}")
+            (wheel,) = Path(temporary).glob("*.whl")
+            out = Path(temporary) / "out"
+            out.mkdir()
+            with zipfile.ZipFile(wheel) as archive:
+                for kind in ("inter", "item", "user"):
+                    name = f"ml-100k.{kind}"
+                    (out / name).write_bytes(archive.read(f"recbole/dataset_example/ml-100k/{name}"))
+            out.rename(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def movielens_data(movielens_dir, tmp_path_factory):
+    """A data folder in which MovieLens 100K has been prepared."""
+    from simulation.data import main
+
+    folder = tmp_path_factory.mktemp("data")
+    assert main(["prepare", "movielens100k", "--from", str(movielens_dir), "--data-dir", str(folder)]) == 0
+    return folder
