@@ -85,8 +85,7 @@ class Host:
         own = {part: rows[kept] for part, rows in flat.items()}
         contribution = self.objective.share(update.losses[kept], update.weights[kept], own)
         score = task.score(update.output, draw.episode.query)
-        steps = [self.algorithm.training_steps]
-        table = rows_of(chunk, task.kind, draw, steps, update.losses.unsqueeze(1), score.unsqueeze(1))
+        table = rows_of(chunk, task.kind, draw, [update.step], update.losses.unsqueeze(1), score.unsqueeze(1))
         return Answer(contribution, [select(table, kept.cpu().numpy())], lost)
 
     def _evaluate_chunk(
@@ -100,7 +99,7 @@ class Host:
         losses, scores = [], []
         for params in self.algorithm.adapt(task, spread(theta, len(chunk)), state, support, steps):
             with torch.no_grad():
-                output = task.predict(params, query.x)
+                output = task.predict(params, query.x, query.mask)
                 losses.append(task.loss(output, query))
                 scores.append(task.score(output, query))
         table = rows_of(chunk, task.kind, draw, range(steps + 1), torch.stack(losses, 1), torch.stack(scores, 1))

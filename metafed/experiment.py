@@ -11,7 +11,7 @@ from metafed.algorithms.base import Outer
 from metafed.families import FAMILIES
 from metafed.families.base import GENERATED, Family
 from metafed.lookup import algorithm_name, known, make_algorithm
-from metafed.models import Activation
+from metafed.models import IMAGE_NETWORKS, NETWORKS, Activation, NetworkName, Norm
 
 
 class TaskChoice(NamedTuple):
@@ -64,6 +64,15 @@ class Experiment(BaseModel):
     width: int = Field(64, ge=1, description="Units in each hidden layer.")
     depth: int = Field(1, ge=0, description="Hidden layers in the trunk that all families share.")
     activation: Activation = Field("relu", description="Nonlinearity.")
+    network: Literal["auto", NetworkName] = Field(
+        "auto", description="Network of all families. auto: each family's own."
+    )
+    norm: Norm = Field(
+        "batch",
+        description="Norm of convolutional networks. batch: by the statistics of the rows that are predicted"
+        " together, which is transductive; group: each row by itself.",
+    )
+    filters: int = Field(64, ge=1, description="Filters of each convolution.")
     precision: Literal["float32", "float64"] = Field("float32", description="Floating-point precision.")
     data_dir: str = Field(
         "data",
@@ -107,6 +116,32 @@ class Experiment(BaseModel):
                 f" is meant for {own.optimizer}"
             )
         return self
+
+    @model_validator(mode="after")
+    def _algorithm_fits(self) -> Self:
+        for choice in self.choices:
+            self.algorithm.check(choice.family.name, choice.family.kind)
+        return self
+
+    @model_validator(mode="after")
+    def _networks_fit(self) -> Self:
+        families = [choice.family for choice in self.choices]
+        for family in families:
+            if self.network in IMAGE_NETWORKS and family.image is None:
+                raise ValueError(
+                    f"--network {self.network} is for images, but family {family.name!r} has none;"
+                    " leave the family out or choose --network auto"
+                )
+        used = {name for family in families for name in NETWORKS[self.network_of(family)].settings}
+        for name in sorted({name for each in NETWORKS.values() for name in each.settings} - used):
+            if getattr(self, name) != type(self).model_fields[name].default:
+                chosen = " and ".join(sorted({self.network_of(family) for family in families}))
+                raise ValueError(f"--{name} {getattr(self, name)} does nothing: the network of this run is {chosen}")
+        return self
+
+    def network_of(self, family: Family) -> NetworkName:
+        """Return the kind of network that a family's clients have."""
+        return family.network if self.network == "auto" else self.network
 
     @property
     def unseen_clients(self) -> int:

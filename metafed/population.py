@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from metafed.episodes import Episode, Examples, Rows, assemble, draw, halves
-from metafed.experiment import Experiment, TaskChoice
-from metafed.families.base import DataError, Origin, Source
-from metafed.models import Mlp, initialize, layout
+from metafed.experiment import Experiment
+from metafed.families.base import DataError, Family, Origin, Source
+from metafed.models import Conv4, Mlp, Network, SmallConv, initialize, layout
 from metafed.parameters import Layout, Params
 from metafed.roster import Roster
 from metafed.streams import stream
@@ -37,6 +37,9 @@ class Population:
         self.experiment = experiment
         self.roster = Roster(experiment)
         self.sources = sources(experiment)
+        self.shots = [
+            source.shots or choice.family.shots for choice, source in zip(experiment.choices, self.sources, strict=True)
+        ]
         self.dtype = getattr(torch, experiment.precision)
         self._halves = lru_cache(maxsize=KEPT)(self._split)
 
@@ -67,7 +70,7 @@ class Population:
     def _draw(self, clients: list[int], name: str, server_round: int | None) -> Draw:
         task = self.roster.place(clients[0]).task
         family, classes = self.experiment.choices[task].family, self.sources[task].outputs
-        shots, training_draw = family.shots, server_round is not None
+        shots, training_draw = self.shots[task], server_round is not None
         query = shots.query if training_draw else shots.judge
         examples, rows = [], []
         for client in clients:
@@ -86,34 +89,48 @@ class Population:
     def _split(self, client: int) -> tuple[Examples, np.ndarray, np.ndarray]:
         place = self.roster.place(client)
         own = self.sources[place.task].examples(place.number)
-        shots = self.experiment.choices[place.task].family.shots
         rng = stream(self.experiment.seed, "halves", client)
-        return own, *halves(own, shots, rng)
+        return own, *halves(own, self.shots[place.task], rng)
 
 
 def sources(experiment: Experiment) -> tuple[Source, ...]:
     """Make the source of each of the run's tasks; nothing is read yet."""
     folders = [Path(name) for name in experiment.data_dir.split(os.pathsep) if name]
-    origin = Origin(experiment.seed, tuple(dict.fromkeys([*folders, DEFAULT_DATA_DIR])))
-    return tuple(choice.family.sources[choice.source](origin) for choice in experiment.choices)
+    data_dirs = tuple(dict.fromkeys([*folders, DEFAULT_DATA_DIR]))
+    pairs = zip(experiment.choices, unseen_from(Roster(experiment)), strict=True)
+    return tuple(
+        choice.family.sources[choice.source](Origin(experiment.seed, data_dirs, first)) for choice, first in pairs
+    )
+
+
+def unseen_from(roster: Roster) -> list[int]:
+    """Return, for each of the run's tasks, the first of its clients' numbers that is unseen."""
+    tasks = len(roster.experiment.choices)
+    block = roster.seen // tasks
+    # in the block of the boundary some tasks' clients are seen and some are not
+    held_out = {roster.place(c).task: c >= roster.seen for c in range(block * tasks, (block + 1) * tasks)}
+    return [block if held_out[task] else block + 1 for task in range(tasks)]
+
+
+def network(experiment: Experiment, family: Family, source: Source) -> Network:
+    """Return the network of one family's clients."""
+    part, outputs, image = family.name, source.outputs, family.image
+    width, activation, filters, norm = experiment.width, experiment.activation, experiment.filters, experiment.norm
+    kind = experiment.network_of(family)
+    if kind == "mlp" or image is None:  # the experiment has refused other networks where there are no images
+        return Mlp(part, outputs, source.features, width, experiment.depth, activation)
+    if kind == "conv4":
+        return Conv4(part, outputs, image, filters, norm, activation)
+    return SmallConv(part, outputs, image, filters, width, norm, activation)
 
 
 def tasks(experiment: Experiment) -> dict[str, Task]:
     """Return the network, loss and score of each family; no data are read."""
-
-    def task(choice: TaskChoice, source: Source) -> Task:
-        model = Mlp(
-            part=choice.family.name,
-            features=source.features,
-            outputs=source.outputs,
-            width=experiment.width,
-            depth=experiment.depth,
-            activation=experiment.activation,
-        )
-        return Task(model, choice.family.kind)
-
     pairs = zip(experiment.choices, sources(experiment), strict=True)
-    return {choice.family.name: task(choice, source) for choice, source in pairs}
+    return {
+        choice.family.name: Task(network(experiment, choice.family, source), choice.family.kind)
+        for choice, source in pairs
+    }
 
 
 def initial_theta(experiment: Experiment) -> dict[str, torch.Tensor]:

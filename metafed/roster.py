@@ -45,7 +45,8 @@ class Roster:
         """Return the client's family and its number among that family's clients."""
         tasks = len(self.experiment.choices)
         block, turn = divmod(client, tasks)
-        return Place(int(stream(self.experiment.seed, "mix", block).permutation(tasks)[turn]), block)
+        # the deal rotates from block to block: a host that has every P-th client has all families
+        return Place((turn + block) % tasks, block)
 
     def family(self, client: int) -> str:
         """Return the name of the client's family."""

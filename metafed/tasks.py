@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 import torch
 
 from metafed.episodes import Batch
-from metafed.models import Mlp
+from metafed.models import Network
 from metafed.parameters import Params
 
 Kind: TypeAlias = Literal["classification", "regression"]
@@ -16,12 +16,15 @@ Kind: TypeAlias = Literal["classification", "regression"]
 class Task:
     """A network with the loss and the score of its kind. All results are per client, shape ``(C,)``."""
 
-    model: Mlp
+    model: Network
     kind: Kind
 
-    def predict(self, params: Params, x: "torch.Tensor") -> "torch.Tensor":
-        """Return the outputs ``(C, N, outputs)``."""
-        return self.model.predict(params, x)
+    def predict(self, params: Params, x: "torch.Tensor", mask: "torch.Tensor | None" = None) -> "torch.Tensor":
+        """Return the outputs ``(C, N, outputs)``; ``mask (C, N)`` says which rows of ``x`` are real, None that all are.
+
+        A network may judge rows by the company that they are in (batch norm), so a batch's mask goes with its rows.
+        """
+        return self.model.predict(params, x, mask)
 
     def loss(self, output: "torch.Tensor", batch: Batch) -> "torch.Tensor":
         """Return each client's mean loss over its rows: cross-entropy (nats) or mean squared error."""

@@ -32,6 +32,15 @@ class Diverged(RuntimeError):
         super().__init__(f"round {server_round} diverged: no client's update was finite (clients {named})")
 
 
+class NothingEvaluated(RuntimeError):
+    """Not one client could be evaluated."""
+
+    def __init__(self, server_round: int, first: Failure) -> None:
+        super().__init__(
+            f"not one client could be evaluated after round {server_round}; client {first.client}: {first.reason}"
+        )
+
+
 class MetaStrategy(Strategy):
     """Federated meta-learning as a Flower strategy.
 
@@ -107,9 +116,15 @@ class MetaStrategy(Strategy):
         return self._messages(self.roster.evaluated(), server_round, arrays, grid, MessageType.EVALUATE)
 
     def aggregate_evaluate(self, server_round: int, replies: Iterable[Message]) -> MetricRecord | None:
-        """Keep every client's rows and hand the finished round to the observer."""
+        """Keep every client's rows and hand the finished round to the observer.
+
+        Raises:
+            NothingEvaluated: Every client failed: the fault is not a client's.
+        """
         answers, failures = self._read(replies)
         tables = [rows for answer in answers for rows in answer.rows]
+        if failures and not tables:
+            raise NothingEvaluated(server_round, failures[0])
         seconds = time.monotonic() - self._started
         self.observe(
             self._round._replace(evaluation=tables, failures=[*self._round.failures, *failures], seconds=seconds)

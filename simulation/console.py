@@ -44,6 +44,9 @@ class Screen:
             f"{experiment.rounds} rounds, {experiment.outer.optimizer} β={experiment.outer.rate:g},"
             f" seed {experiment.seed}"
         )
+        trap = algorithm.trap(experiment.evaluation_steps)
+        if trap:
+            tree.add(Text(trap, style="yellow"))
         tree.add(f"engine {config.engine}" + (f" at {config.ray_address}" if config.ray_address else ""))
         tree.add(Text(f"record {folder}"))
         self._console.print(tree)

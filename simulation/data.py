@@ -114,10 +114,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     try:
         tyro.extras.subcommand_cli_from_dict(
-            {"prepare": prepare, "list": list_all}, args=argv, prog="python -m simulation.data", description=__doc__
+            {"prepare": prepare, "list": list_all},
+            args=argv,
+            prog="python -m simulation.data",
+            description="Make files of data sets that cannot be shipped, and list what there is.",
         )
     except BadInput as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"metafed: {error}", file=sys.stderr)
         return 2
     return 0
 

@@ -119,6 +119,7 @@ def how(config: Config, population: Any) -> dict[str, Any]:
 
     sources = zip(config.experiment.choices, population.sources, strict=True)
     return {
+        "trap": config.experiment.algorithm.trap(config.experiment.evaluation_steps),
         "engine": engine_settings(config),
         "data": {
             f"{choice.family.name}:{choice.source}": {

@@ -107,7 +107,7 @@ def gradient(
         graph: Keep the graph, so that the result can itself be differentiated.
     """
     chosen = list(names)
-    losses = task.loss(task.predict(params, batch.x), batch)
+    losses = task.loss(task.predict(params, batch.x, batch.mask), batch)
     # clients are independent: the gradient of the sum is the stack of the clients' own gradients
     values = torch.autograd.grad(losses.sum(), [params[name] for name in chosen], create_graph=graph)
     return dict(zip(chosen, values, strict=True))
@@ -155,7 +155,7 @@ def meta_update(task: Task, adapted: Params, query: Batch, wrt: Params, step: in
     With respect to θ, at the end of a path whose graph was kept, it is the exact meta-gradient; with
     respect to φ itself it is the first-order one.
     """
-    output = task.predict(adapted, query.x)
+    output = task.predict(adapted, query.x, query.mask)
     losses = task.loss(output, query)
     values = torch.autograd.grad(losses.sum(), list(wrt.values()))
     directions = dict(zip(wrt, values, strict=True))

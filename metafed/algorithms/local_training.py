@@ -21,7 +21,7 @@ def moved(task: Task, before: Params, after: Params, query: Batch, weights: "tor
     The clients are judged before they trained: the query set is among the rows that they train on.
     """
     with torch.no_grad():
-        output = task.predict(before, query.x)
+        output = task.predict(before, query.x, query.mask)
         losses = task.loss(output, query)
         directions = {name: before[name] - after[name] for name in before}
     return Update(directions, losses, output, weights, {}, 0)

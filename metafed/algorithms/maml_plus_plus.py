@@ -63,7 +63,7 @@ class MamlPlusPlus(Descent):
         start = spread(theta, len(episode.support.mask))
         rates = self._learned(start, self.inner_steps)
         _, *path = descend(task, start, episode.support, rates, graph=True)
-        outputs = [task.predict(phi, episode.query.x) for phi in path]
+        outputs = [task.predict(phi, episode.query.x, episode.query.mask) for phi in path]
         losses = [task.loss(output, episode.query) for output in outputs]
         total = sum(v * loss for v, loss in zip(self.importance(server_round), losses, strict=True))
         assert isinstance(total, torch.Tensor), "there is one step at least"

@@ -76,7 +76,7 @@ class Protonet(Algorithm):
 def prototypes(task: Task, params: Params, support: Batch) -> "dict[str, torch.Tensor]":
     """Return ``params`` with the linear head that the classes' prototypes amount to."""
     name, _, classes = task.model.head
-    features, mask = task.model.embed(params, support.x), support.mask.unsqueeze(-1)
+    features, mask = task.model.embed(params, support.x, support.mask), support.mask.unsqueeze(-1)
     member = torch.nn.functional.one_hot(support.y, classes) * mask  # (C, N, J)
     rows = member.sum(1).unsqueeze(-1)  # (C, J, 1)
     sums = member.mT @ features  # (C, J, F)

@@ -3,6 +3,11 @@
 from metafed.families.assistant import ASSISTANT
 from metafed.families.avatar import AVATAR
 from metafed.families.base import Family
+from metafed.families.blobs import BLOB_IMAGES, BLOBS
+from metafed.families.omniglot import OMNIGLOT
 from metafed.families.personalization import PERSONALIZATION
+from metafed.families.sinusoid import SINUSOID
 
-FAMILIES: dict[str, Family] = {family.name: family for family in (PERSONALIZATION, ASSISTANT, AVATAR)}
+FAMILIES: dict[str, Family] = {
+    family.name: family for family in (PERSONALIZATION, ASSISTANT, AVATAR, SINUSOID, OMNIGLOT, BLOBS, BLOB_IMAGES)
+}

@@ -7,14 +7,23 @@ from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 from metafed.episodes import Examples, Shots
+from metafed.models import NetworkName
 from metafed.tasks import Kind
 
 
 class Origin(NamedTuple):
-    """What a source may depend on."""
+    """What a source may depend on.
+
+    Attributes:
+        seed: The experiment's.
+        data_dirs: Where data sets are looked for.
+        unseen_from: The first of the source's client numbers that is held out of meta-training, for data
+            sets with held-out classes; None if no client is.
+    """
 
     seed: int
     data_dirs: tuple[Path, ...]
+    unseen_from: int | None = None
 
 
 class DataError(ValueError):
@@ -25,10 +34,16 @@ class Source(ABC):
     """Clients of one family: generated, or read from one data set. Cheap to make; reads when first asked.
 
     ``features`` and ``outputs`` are known without reading anything, so a server needs no data.
+
+    Attributes:
+        features: Numbers in a row of x; an image is flattened.
+        outputs: Classes, or numbers to predict.
+        shots: The size of episodes, where it is not the family's.
     """
 
     features: ClassVar[int]
     outputs: ClassVar[int]
+    shots: Shots | None = None
 
     @property
     @abstractmethod
@@ -69,6 +84,8 @@ class Family:
         sources: The generator under the name ``"generated"``, and readers under their data sets' names.
         anonymous: Whether classes are slots of the client's own, in no order that clients share. Training
             episodes then deal the slots anew, so that θ cannot remember who has which class in which slot.
+        network: The family's own kind of network.
+        image: Channels, height and width, where rows of x are flattened images.
     """
 
     name: str
@@ -76,6 +93,8 @@ class Family:
     shots: Shots
     sources: Mapping[str, Callable[[Origin], Source]]
     anonymous: bool = False
+    network: NetworkName = "mlp"
+    image: tuple[int, int, int] | None = None
 
 
 GENERATED = "generated"

@@ -4,7 +4,7 @@ A client is a sine wave: amplitude U[0.1, 5], phase U[0, π], inputs U[−5, 5],
 """
 
 from pathlib import Path
-from typing import ClassVar
+from typing import final
 
 import numpy as np
 
@@ -15,11 +15,12 @@ from metafed.streams import stream
 ROWS = 240
 
 
+@final
 class Sinusoids(Source):
     """Any number of sine waves."""
 
-    features: ClassVar[int] = 1
-    outputs: ClassVar[int] = 1
+    features = 1
+    outputs = 1
 
     def __init__(self, origin: Origin) -> None:
         self._seed = origin.seed

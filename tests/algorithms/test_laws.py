@@ -171,6 +171,13 @@ def test_names_and_defaults(name):
 
 
 @every_algorithm
+def test_the_inner_loop_is_set_by_the_same_two_flags(name):
+    for field, flag in (("inner_steps", "--inner-steps"), ("inner_lr", "--inner-lr")):
+        metadata = ALGORITHMS[name].model_fields[field].metadata if name != "protonet" else None
+        assert metadata is None or any(flag in (getattr(each, "aliases", None) or ()) for each in metadata)
+
+
+@every_algorithm
 def test_classes_are_abstract_or_final_and_override_nothing_concrete(name):
     kind = ALGORITHMS[name]
     assert getattr(kind, "__final__", False)

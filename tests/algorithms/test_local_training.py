@@ -133,7 +133,7 @@ class Linear:
 
     kind = "regression"
 
-    def predict(self, params, x):
+    def predict(self, params, x, mask=None):
         return x @ params["trunk.w"]
 
     def loss(self, output, batch):

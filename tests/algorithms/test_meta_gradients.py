@@ -106,7 +106,7 @@ def test_anil_moves_the_head_alone_and_learns_the_body():
 
 def test_anil_is_maml_where_the_head_is_everything():
     class HeadOnly(Quadratic):
-        def predict(self, params, x):
+        def predict(self, params, x, mask=None):
             return params["toy.head.w"].unsqueeze(1)
 
     theta, episode, _ = quadratic()

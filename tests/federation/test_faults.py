@@ -7,7 +7,7 @@ from flwr.app import Array, ArrayRecord, ConfigRecord
 import client.app as client_app
 from metafed.population import Population
 from server.hosts import HostsMissing, discover
-from server.strategy import Diverged, record
+from server.strategy import Diverged, NothingEvaluated, record
 from simulation.engines.grid import PoolGrid, failed
 from simulation.engines.local import LocalGrid
 from tests.federation.pool import initial, run, strategy_of
@@ -153,7 +153,8 @@ def test_a_host_refuses_clients_that_it_does_not_hold(small):
     grid._context.node_config.update({"partition-id": 1, "num-partitions": 3})
     messages = strategy_of(small)._messages([0, 2, 3], 1, record(initial(small)), FirstShare(grid), "train")
     replies = grid.answer(messages, None)
-    assert [reply.has_error() for reply in replies] == [True, True]
+    assert len(replies) == len(messages)
+    assert all(reply.has_error() for reply in replies)
     assert "does not hold the clients" in replies[0].error.reason
 
 
@@ -180,3 +181,14 @@ def test_missing_hosts_are_waited_for_and_named(small):
     waits = []
     with pytest.raises(HostsMissing, match=r"the shares \[1\] of 3 have a node"):
         discover(grid, patience=0.2, pause=waits.append)
+
+
+def test_a_fault_that_every_client_has_ends_the_run_with_its_reason(small, monkeypatch):
+    def broken(self, client):
+        raise OSError("disk on fire")
+
+    monkeypatch.setattr(Population, "_split", broken)
+    client_app._host.cache_clear()
+    with pytest.raises(NothingEvaluated, match=r"after round 0; client 0: OSError: disk on fire"):
+        run(small)
+    client_app._host.cache_clear()

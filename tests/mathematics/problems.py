@@ -16,7 +16,7 @@ torch.set_num_threads(1)
 class Quadratic:
     """``L(w; batch) = ½ (w − c)ᵀ A (w − c)``: ``batch.x`` holds A ``(C, D, D)``, ``batch.y`` c ``(C, D)``."""
 
-    def predict(self, params, x):
+    def predict(self, params, x, mask=None):
         return params["trunk.w"].unsqueeze(1)
 
     def loss(self, output, batch):

@@ -1,0 +1,107 @@
+"""The same round in other people's ways: a plain loop, a loop in learn2learn's manner, and stock Flower's client."""
+
+from collections.abc import Sequence
+from copy import deepcopy
+
+import torch
+from torch import nn
+
+from metafed.episodes import Batch
+from metafed.experiment import Experiment
+from metafed.models import initialize
+from metafed.parameters import part_of
+from metafed.population import Population, layout_of, tasks
+from metafed.tasks import Task
+
+Theta = dict[str, torch.Tensor]
+
+
+class Central:
+    """θ, the data and the networks of an experiment in one process, one client at a time."""
+
+    def __init__(self, experiment: Experiment) -> None:
+        self.experiment = experiment
+        self.population = Population(experiment)
+        self.tasks = tasks(experiment)
+
+    def family(self, client: int) -> str:
+        return self.population.roster.family(client)
+
+    def episode(self, client: int, server_round: int):
+        return self.population.training([client], server_round).episode
+
+    def step(self, theta: Theta, total: Theta, counts: dict[str, int]) -> Theta:
+        rate = self.experiment.outer.rate
+        return {n: t - rate * total[n] / counts[part_of(n)] if counts.get(part_of(n)) else t for n, t in theta.items()}
+
+
+def loop_gradient(central: Central, theta: Theta, client: int, server_round: int) -> Theta:
+    """The textbook: plain autograd with create_graph on one client."""
+    task, (support, query) = central.tasks[central.family(client)], central.episode(client, server_round)
+    held = ("trunk", central.family(client))
+    leaves = {n: t.clone().requires_grad_() for n, t in theta.items() if part_of(n) in held}
+    params = {n: t.unsqueeze(0) for n, t in leaves.items()}
+    for _ in range(central.experiment.algorithm.inner_steps):
+        loss = loss_of(task, params, support)
+        gradients = torch.autograd.grad(loss, list(params.values()), create_graph=True)
+        rate = central.experiment.algorithm.inner_lr
+        params = {n: p - rate * g for (n, p), g in zip(params.items(), gradients, strict=True)}
+    return dict(zip(leaves, torch.autograd.grad(loss_of(task, params, query), list(leaves.values())), strict=True))
+
+
+class Module(nn.Module):
+    """A family's network as torch users have it: a module that owns its parameters."""
+
+    def __init__(self, task: Task, params: Theta) -> None:
+        super().__init__()
+        self.task, self.names = task, list(params)
+        for index, tensor in enumerate(params.values()):
+            self.register_parameter(f"p{index}", nn.Parameter(tensor.clone()))
+
+    def forward(self, batch: Batch) -> torch.Tensor:
+        params = {n: getattr(self, f"p{i}").unsqueeze(0) for i, n in enumerate(self.names)}
+        return loss_of(self.task, params, batch)
+
+
+def learn2learn_gradient(central: Central, theta: Theta, client: int, server_round: int) -> Theta:
+    """learn2learn's pattern: clone a module, put differentiable parameters into the clone, adapt it step by step."""
+    task, (support, query) = central.tasks[central.family(client)], central.episode(client, server_round)
+    held = ("trunk", central.family(client))
+    module = Module(task, {n: t for n, t in theta.items() if part_of(n) in held})
+    learner = deepcopy(module)
+    current = {key: parameter.clone() for key, parameter in module.named_parameters()}
+
+    def load() -> None:
+        for key, tensor in current.items():
+            learner._parameters[key] = tensor
+
+    load()
+    for _ in range(central.experiment.algorithm.inner_steps):
+        gradients = torch.autograd.grad(learner(support), list(current.values()), create_graph=True)
+        rate = central.experiment.algorithm.inner_lr
+        current = {k: p - rate * g for (k, p), g in zip(current.items(), gradients, strict=True)}
+        load()
+    learner(query).backward()
+    return dict(zip(module.names, [parameter.grad for parameter in module.parameters()], strict=True))
+
+
+def loss_of(task: Task, params: Theta, batch: Batch) -> torch.Tensor:
+    return task.loss(task.predict(params, batch.x, batch.mask), batch).sum()
+
+
+def central_round(central: Central, gradient, theta: Theta, clients: Sequence[int], server_round: int) -> Theta:
+    """One round of a loop over clients."""
+    total = {n: torch.zeros_like(t) for n, t in theta.items()}
+    counts: dict[str, int] = {}
+    for client in clients:
+        own = gradient(central, theta, client, server_round)
+        for name, value in own.items():
+            total[name] += value
+        for part in {part_of(name) for name in own}:
+            counts[part] = counts.get(part, 0) + 1
+    return central.step(theta, total, counts)
+
+
+def start(experiment: Experiment) -> Theta:
+    """Return the initial θ by name."""
+    return initialize(layout_of(experiment), experiment.seed, torch.float32)

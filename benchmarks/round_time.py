@@ -1,0 +1,131 @@
+"""``python -m benchmarks.round_time``: a round of ours against others', interleaved in one process tree.
+
+Same data, same θ at the start; at the end every contender's θ is compared with ours.
+"""
+
+import os
+
+os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+import tyro
+
+from benchmarks.contenders import Central, central_round, learn2learn_gradient, loop_gradient, start
+from benchmarks.stock import StockRound, under_flower
+from benchmarks.workloads import EPISODES, experiment
+from metafed.population import layout_of
+from server.strategy import MetaStrategy, record
+
+Theta = dict[str, torch.Tensor]
+
+
+@dataclass
+class Options:
+    """Time rounds."""
+
+    workload: Literal["null", "mlp", "conv4", "default"] = "mlp"
+    """What a client computes; see benchmarks/workloads.py."""
+    clients: int = 50
+    """Clients in a round."""
+    engine: Literal["ray", "local"] = "ray"
+    """Our engine."""
+    against: Literal["flower", "loop", "learn2learn", "none"] = "flower"
+    """Whom to compare with."""
+    rounds: int = 7
+    """Rounds of each, after one that is not counted."""
+    workers: int = 2
+    """Our Ray workers."""
+    chunk: int | None = None
+    """Clients of a chunk; the default suits the workload."""
+
+
+class Ours:
+    """One round of metafed: strategy, grid, hosts."""
+
+    def __init__(self, options: Options) -> None:
+        self.experiment = experiment(options.workload, options.clients, options.chunk)
+        self.layout = layout_of(self.experiment)
+        settings = self.experiment.to_run_config()
+        if options.engine == "ray":
+            from simulation.engines.ray import RayGrid
+
+            # Flower's own actors hold the CPUs; ours are idle while they work, and they while ours do
+            self.grid: Any = RayGrid(settings, workers=options.workers, worker_cpus=0.0)
+        else:
+            from simulation.engines.local import LocalGrid
+
+            self.grid = LocalGrid(settings)
+        flat = {p: f.numpy() for p, f in self.layout.flatten(start(self.experiment), self.layout.parts).items()}
+        self.strategy = MetaStrategy(self.experiment, self.layout, flat, lambda finished: None)
+        self.arrays = record(flat)
+
+    def __call__(self, theta: Theta, server_round: int) -> Theta:
+        messages = self.strategy.configure_train(server_round, self.arrays, None, self.grid)
+        arrays, _ = self.strategy.aggregate_train(server_round, self.grid.send_and_receive(messages))
+        assert arrays is not None, "a round gives a θ"
+        self.arrays = arrays
+        return self.layout.unflatten({part: torch.from_numpy(a.numpy()) for part, a in arrays.items()})
+
+
+def contender(options: Options, grid: Any, ours: Ours) -> Callable[[Theta, int], Theta] | None:
+    """Return the function that runs one round of the other."""
+    if options.against == "none":
+        return None
+    if options.against == "flower":
+        return StockRound(grid, options.workload, ours.experiment.to_run_config())
+    torch.set_num_threads(1)
+    central = Central(ours.experiment)
+    gradient = loop_gradient if options.against == "loop" else learn2learn_gradient
+    everyone = range(EPISODES[options.workload] * options.clients)
+    return lambda theta, server_round: central_round(central, gradient, theta, everyone, server_round)
+
+
+def measure(options: Options, grid: Any) -> None:
+    """Run the rounds, ours and theirs in turn, and print the times."""
+    ours = Ours(options)
+    names: dict[str, Callable[[Theta, int], Theta]] = {"metafed": ours}
+    other = contender(options, grid, ours)
+    if other is not None:
+        names[options.against] = other
+    theta = {name: start(ours.experiment) for name in names}
+    times: dict[str, list[float]] = {name: [] for name in names}
+    for server_round in range(1, options.rounds + 2):
+        for name, step in names.items():
+            begun = time.perf_counter()
+            theta[name] = step(theta[name], server_round)
+            times[name].append(time.perf_counter() - begun)
+    print(
+        f"workload {options.workload}, {options.clients} clients, engine {options.engine}, {torch.get_num_threads()} thread(s)"
+    )
+    for name, measured in times.items():
+        counted = measured[1:]
+        print(
+            f"{name:<12} median {statistics.median(counted) * 1e3:9.1f} ms   min {min(counted) * 1e3:9.1f}"
+            f"   max {max(counted) * 1e3:9.1f}   ({len(counted)} rounds; first {measured[0] * 1e3:.0f} ms)"
+        )
+    if other is not None:
+        away = max(float((theta["metafed"][n] - theta[options.against][n]).abs().max()) for n in theta["metafed"])
+        print(f"theta differs by at most {away:.2g}")
+        assert away < 1e-4, "the contenders do not compute the same"
+        left, right = (statistics.median(times[n][1:]) for n in (options.against, "metafed"))
+        print(f"ratio {left / right:.2f}")
+    ours.grid.close() if options.against != "flower" else None
+
+
+def main() -> None:
+    """Parse the options and measure."""
+    options = tyro.cli(Options)
+    if options.against == "flower":
+        under_flower(options.clients, lambda grid: measure(options, grid))
+    else:
+        measure(options, None)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,25 @@
+"""The networks, one a file: functions of parameters with a client axis."""
+
+from metafed.models.base import Network, initialize, is_head, layout, linear
+from metafed.models.choice import IMAGE_NETWORKS, NETWORKS, NetworkName
+from metafed.models.conv4 import Conv4
+from metafed.models.convolution import Norm
+from metafed.models.mlp import Mlp
+from metafed.models.pointwise import Activation
+from metafed.models.small_conv import SmallConv
+
+__all__ = [
+    "IMAGE_NETWORKS",
+    "NETWORKS",
+    "Activation",
+    "Conv4",
+    "Mlp",
+    "Network",
+    "NetworkName",
+    "Norm",
+    "SmallConv",
+    "initialize",
+    "is_head",
+    "layout",
+    "linear",
+]

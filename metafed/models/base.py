@@ -1,0 +1,109 @@
+"""What a network is: a body that embeds a client's inputs, and a linear head, with a parameter set for every client."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+import numpy as np
+import torch
+
+from metafed.parameters import TRUNK, Layout, Params
+from metafed.streams import stream
+
+
+@dataclass(frozen=True)
+class Network(ABC):
+    """A network as a function of parameters ``(C, …)`` and inputs ``(C, N, features)``: C clients at once.
+
+    Attributes:
+        part: The family whose stem and head these are.
+        outputs: Classes, or numbers to predict.
+        settings: Names of the experiment's settings that shape a network of this kind.
+    """
+
+    part: str
+    outputs: int
+
+    settings: ClassVar[frozenset[str]]
+
+    @property
+    @abstractmethod
+    def embedding(self) -> int:
+        """Width of what the head sees."""
+
+    @property
+    @abstractmethod
+    def body(self) -> Mapping[str, tuple[int, ...]]:
+        """Shapes of the parameters below the head, without the client axis."""
+
+    @abstractmethod
+    def embed(self, params: Params, x: "torch.Tensor", mask: "torch.Tensor | None" = None) -> "torch.Tensor":
+        """Return what the head sees, ``(C, N, embedding)``.
+
+        Args:
+            params: Each client's own parameters ``(C, …)``.
+            x: Inputs ``(C, N, features)``; images are flattened.
+            mask: 1 for a row and 0 for padding ``(C, N)``; None where every row is real. Padded rows
+                hold zeros and enter no statistic of the others; what they are embedded as means nothing.
+        """
+
+    @property
+    @final
+    def head(self) -> tuple[str, int, int]:
+        """The last layer, as ``(name, inputs, outputs)``."""
+        return (f"{self.part}.head", self.embedding, self.outputs)
+
+    @property
+    @final
+    def shapes(self) -> Mapping[str, tuple[int, ...]]:
+        """Shapes of all parameters, without the client axis."""
+        return {**self.body, **affine(*self.head)}
+
+    @final
+    def predict(self, params: Params, x: "torch.Tensor", mask: "torch.Tensor | None" = None) -> "torch.Tensor":
+        """Return the outputs ``(C, N, outputs)``; the arguments are those of ``embed``."""
+        return linear(params, self.head[0], self.embed(params, x, mask))
+
+
+def is_head(name: str) -> bool:
+    """Say whether parameter ``name`` is of a head: ``avatar.head.bias``."""
+    return name.split(".")[1] == "head"
+
+
+def affine(name: str, inputs: int, outputs: int) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the parameters of ``linear``."""
+    return {f"{name}.weight": (inputs, outputs), f"{name}.bias": (outputs,)}
+
+
+def linear(params: Params, name: str, x: "torch.Tensor") -> "torch.Tensor":
+    """Each client's own affine map: ``x (C, N, I)``, weight ``(C, I, O)``, bias ``(C, O)`` → ``(C, N, O)``."""
+    return torch.baddbmm(params[f"{name}.bias"].unsqueeze(1), x, params[f"{name}.weight"])
+
+
+def layout(models: Mapping[str, Network]) -> Layout:
+    """Return the layout of the one θ that serves all ``models``; the trunk comes first."""
+    shapes = {name: shape for model in models.values() for name, shape in model.shapes.items()}
+    return Layout(dict(sorted(shapes.items(), key=lambda item: not item[0].startswith(TRUNK))))
+
+
+def initialize(shape_of: Layout, seed: int, dtype: "torch.dtype") -> "dict[str, torch.Tensor]":
+    """Draw θ.
+
+    Weights ``(I, O)`` or ``(O, I, 3, 3)`` are normal with variance ``2 / inputs`` (He et al. 2015), heads a
+    tenth of that; a norm's scales are 1; biases and shifts are 0, except below.
+    """
+    theta = {}
+    for name, shape in shape_of.shapes.items():
+        # one stream a tensor: adding a family leaves the others' initial values as they are
+        rng = stream(seed, f"initialize/{name}")
+        if name.endswith(".weight"):
+            inputs = shape[0] if len(shape) == 2 else int(np.prod(shape[1:]))
+            values = np.sqrt((0.2 if is_head(name) else 2.0) / inputs) * rng.standard_normal(shape)
+        elif name.endswith(".stem.bias") and shape_of.shapes[name.replace("bias", "weight")][0] == 1:
+            # with one input and no bias all kinks lie at x = 0, and learning takes many times longer
+            values = np.sqrt(2.0) * rng.standard_normal(shape)
+        else:
+            values = np.ones(shape) if name.endswith(".scale") else np.zeros(shape)
+        theta[name] = torch.from_numpy(values).to(dtype)
+    return theta
