@@ -115,7 +115,8 @@ def measure(options: Options, grid: Any) -> None:
         assert away < 1e-4, "the contenders do not compute the same"
         left, right = (statistics.median(times[n][1:]) for n in (options.against, "metafed"))
         print(f"ratio {left / right:.2f}")
-    ours.grid.close() if options.against != "flower" else None
+    if options.against != "flower":
+        ours.grid.close()
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ from metafed.algorithms import Maml
 from metafed.experiment import Experiment
 
 EPISODES = {"null": 1, "mlp": 4, "conv4": 1, "default": 1}
-"""Episodes of a client in a round. Our engine takes each as a client of its own, which is more work for it, not less."""
+"""Episodes of a client in a round. Our engine takes each as a client of its own: more work for it, not less."""
 
 
 def experiment(workload: str, clients: int, chunk: int | None) -> Experiment:

@@ -101,7 +101,8 @@ class MetaStrategy(Strategy):
         if failures and not used and all("not finite" in failure.reason for failure in failures):
             raise Diverged(server_round, [failure.client for failure in failures])
         tables = [rows for answer in answers for rows in answer.rows]
-        traffic = self._bytes(used)
+        # a method that shares nothing (weight 0) moves nothing
+        traffic = self._bytes(used) if any(total.weights.values()) else 0
         self._round = Round(server_round, tables, failures, traffic, traffic)
         return record(theta), None
 

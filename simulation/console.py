@@ -16,6 +16,10 @@ from metafed.roster import Roster
 from simulation.config import Config
 
 
+LONGEST_NOTE = 120
+"""Characters of a note that the start-up tree shows."""
+
+
 class Screen:
     """Writes to a terminal: live where it is one, plain lines where it is not, nothing when quiet."""
 
@@ -39,7 +43,7 @@ class Screen:
             for file in source.files:
                 branch.add(Text(f"read from {file}", style="dim"))
             for note in source.notes:
-                branch.add(Text(note, style="dim"))
+                branch.add(Text(shorten(note), style="dim"))
         tree.add(
             f"{experiment.rounds} rounds, {experiment.outer.optimizer} β={experiment.outer.rate:g},"
             f" seed {experiment.seed}"
@@ -94,7 +98,7 @@ class Screen:
         for kind, families in line.get("evaluation", {}).items():
             if families and kind == "unseen":
                 shown = ", ".join(
-                    f"{name} {shorten(v['before'])}→{shorten(v['after'])}" for name, v in families.items()
+                    f"{name} {two_digits(v['before'])}→{two_digits(v['after'])}" for name, v in families.items()
                 )
                 text.append(f"  unseen: {shown}", style="not bold cyan")
         self._spent += line["seconds"] if number else 0.0
@@ -103,6 +107,11 @@ class Screen:
         return text
 
 
-def shorten(value: float | None) -> str:
+def shorten(note: str) -> str:
+    """Cut a long note; the manifest has it whole."""
+    return note if len(note) <= LONGEST_NOTE else note[:LONGEST_NOTE] + " … (all in manifest.json)"
+
+
+def two_digits(value: float | None) -> str:
     """Format a score for one line."""
     return "–" if value is None else f"{value:.2f}"

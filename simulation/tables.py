@@ -10,6 +10,10 @@ from rich.text import Text
 MISSING = "–"
 
 
+FEW = 5
+"""Clients below which the table says that their intervals are wide."""
+
+
 def closing_table(summary: Mapping[str, Any]) -> Table:
     """Return the table of a ``summary.json``: each family and all of them, seen and unseen clients apart."""
     table = Table(
@@ -71,6 +75,14 @@ def footnotes(summary: Mapping[str, Any]) -> list[str]:
     if harmed["value"] is not None:
         share = f"Harmed by adaptation: {harmed['value']:.0%} of clients"
         notes.append(f"{share} (Wilson interval [{harmed['low']:.0%}, {harmed['high']:.0%}]).")
+    small = [
+        f"{name} {part} ({block['clients']})"
+        for name, parts in summary["by_family"].items()
+        for part, block in parts.items()
+        if part != "all" and block is not None and block["clients"] < FEW
+    ]
+    if small:
+        notes.append(f"Few clients, wide intervals: {', '.join(small)}; more --clients narrow them.")
     for state, what in (("diverged", "scores or losses not finite"), ("incomplete", "steps missing")):
         if summary[state]:
             notes.append(f"{summary[state]} of {summary['clients']} clients {state} ({what}): not in the table.")

@@ -3,7 +3,6 @@
 A client is a sine wave: amplitude U[0.1, 5], phase U[0, π], inputs U[−5, 5], no noise.
 """
 
-from pathlib import Path
 from typing import final
 
 import numpy as np
@@ -21,24 +20,12 @@ class Sinusoids(Source):
 
     features = 1
     outputs = 1
+    clients = None
+    notes = ()
+    files = ()
 
     def __init__(self, origin: Origin) -> None:
         self._seed = origin.seed
-
-    @property
-    def clients(self) -> int | None:
-        """Any number."""
-        return None
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Nothing to add."""
-        return ()
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """Nothing is read."""
-        return ()
 
     def examples(self, client: int) -> Examples:
         """Return 240 points of one wave; the best possible predictor makes no error."""

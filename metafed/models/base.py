@@ -91,18 +91,18 @@ def initialize(shape_of: Layout, seed: int, dtype: "torch.dtype") -> "dict[str, 
     """Draw θ.
 
     Weights ``(I, O)`` or ``(O, I, 3, 3)`` are normal with variance ``2 / inputs`` (He et al. 2015), heads a
-    tenth of that; a norm's scales are 1; biases and shifts are 0, except below.
+    tenth of that; a norm's scales are 1; biases and shifts are 0. A stem of one input is uniform in ±1.
     """
     theta = {}
     for name, shape in shape_of.shapes.items():
         # one stream a tensor: adding a family leaves the others' initial values as they are
         rng = stream(seed, f"initialize/{name}")
-        if name.endswith(".weight"):
+        if ".stem." in name and shape_of.shapes[name.replace("bias", "weight")][0] == 1:
+            # with one input and biases of 0 all kinks lie at x = 0, and learning takes many times longer
+            values = rng.uniform(-1, 1, shape)
+        elif name.endswith(".weight"):
             inputs = shape[0] if len(shape) == 2 else int(np.prod(shape[1:]))
             values = np.sqrt((0.2 if is_head(name) else 2.0) / inputs) * rng.standard_normal(shape)
-        elif name.endswith(".stem.bias") and shape_of.shapes[name.replace("bias", "weight")][0] == 1:
-            # with one input and no bias all kinks lie at x = 0, and learning takes many times longer
-            values = np.sqrt(2.0) * rng.standard_normal(shape)
         else:
             values = np.ones(shape) if name.endswith(".scale") else np.zeros(shape)
         theta[name] = torch.from_numpy(values).to(dtype)
