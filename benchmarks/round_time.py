@@ -100,9 +100,7 @@ def measure(options: Options, grid: Any) -> None:
             begun = time.perf_counter()
             theta[name] = step(theta[name], server_round)
             times[name].append(time.perf_counter() - begun)
-    print(
-        f"workload {options.workload}, {options.clients} clients, engine {options.engine}, {torch.get_num_threads()} thread(s)"
-    )
+    print(f"workload {options.workload}, {options.clients} clients, engine {options.engine}")
     for name, measured in times.items():
         counted = measured[1:]
         print(

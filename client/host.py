@@ -9,7 +9,7 @@ from client.states import States
 from metafed.episodes import Batch
 from metafed.experiment import Experiment
 from metafed.objectives import NOTHING, Contribution, Mean
-from metafed.parameters import TRUNK, Params, Vectors, part_of, spread
+from metafed.parameters import Params, Vectors, part_of, spread
 from metafed.population import Draw, Population, initial_theta, layout_of, tasks
 from metafed.roster import Roster
 from metafed.tasks import Kind, constant_error
@@ -109,7 +109,11 @@ class Host:
         self, theta: Params, family: str, chunk: list[int], states: Mapping[int, np.ndarray]
     ) -> dict[str, torch.Tensor]:
         """Stack the personal states ``(C, …)`` of a chunk; a client that has none yet gets a new one."""
-        own = {name: self.initial[name].to(self.device) for name in self.initial if self._held(name, family)}
+        own = {
+            name: self.initial[name].to(self.device)
+            for name in self.initial
+            if part_of(name) in self.roster.parts(family)
+        }
         new = self.algorithm.personal({**own, **theta})
         if not new:
             return {}
@@ -123,11 +127,8 @@ class Host:
             for (name, tensor), piece in zip(new.items(), pieces, strict=True)
         }
 
-    def _held(self, name: str, family: str) -> bool:
-        return part_of(name) in (TRUNK, family)
-
     def _parts(self, family: str) -> tuple[str, ...]:
-        return tuple(part for part in self.layout.parts if part in (TRUNK, family))
+        return tuple(part for part in self.layout.parts if part in self.roster.parts(family))
 
     def _theta(self, vectors: Vectors, family: str) -> dict[str, torch.Tensor]:
         missing = [part for part in self._parts(family) if part not in vectors]

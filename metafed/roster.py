@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from metafed.experiment import Experiment
+from metafed.models import NETWORKS
+from metafed.parameters import TRUNK
 from metafed.streams import stream
 
 LARGEST_COHORT = 50
@@ -51,6 +53,12 @@ class Roster:
     def family(self, client: int) -> str:
         """Return the name of the client's family."""
         return self.experiment.choices[self.place(client).task].family.name
+
+    def parts(self, family: str) -> tuple[str, ...]:
+        """Return the parts of θ that a family's clients hold: their own, and the trunk if their network has it."""
+        chosen = next(choice.family for choice in self.experiment.choices if choice.family.name == family)
+        shared = NETWORKS[self.experiment.network_of(chosen)].on_trunk
+        return (TRUNK, family) if shared else (family,)
 
     def cohort(self, server_round: int) -> list[int]:
         """Draw the seen clients of a round, without replacement, in ascending order."""

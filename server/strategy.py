@@ -13,7 +13,7 @@ from flwr.supercore import log
 
 from metafed.experiment import Experiment
 from metafed.objectives import NOTHING, Contribution, Mean
-from metafed.parameters import TRUNK, Layout, Vectors
+from metafed.parameters import Layout, Vectors
 from metafed.roster import Roster
 from metafed.wire import Answer, BadAnswer, Failure, unpack
 from server.hosts import Hosts, discover
@@ -152,8 +152,8 @@ class MetaStrategy(Strategy):
         theta: dict[tuple[str, ...], ArrayRecord] = {}
         messages = []
         for chunk in self._asked:
-            parts = (TRUNK, *(family for family, _ in self.roster.by_family(chunk)))
-            held = tuple(part for part in parts if part in arrays)
+            parts = {part for family, _ in self.roster.by_family(chunk) for part in self.roster.parts(family)}
+            held = tuple(part for part in arrays if part in parts)
             if held not in theta:
                 theta[held] = ArrayRecord({part: arrays[part] for part in held})
             ask = ConfigRecord({"clients": list(chunk), "round": server_round})
@@ -194,7 +194,9 @@ class MetaStrategy(Strategy):
         """Bytes of θ's parts that the clients hold, each counted as a device of its own."""
         scalar = np.dtype(self.experiment.precision).itemsize
         return sum(
-            scalar * sum(self.layout.size(p) for p in (TRUNK, family) if p in self.layout.parts) * len(members)
+            scalar
+            * sum(self.layout.size(p) for p in self.roster.parts(family) if p in self.layout.parts)
+            * len(members)
             for family, members in self.roster.by_family(list(clients))
         )
 

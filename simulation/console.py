@@ -15,7 +15,6 @@ from metafed.lookup import algorithm_name
 from metafed.roster import Roster
 from simulation.config import Config
 
-
 LONGEST_NOTE = 120
 """Characters of a note that the start-up tree shows."""
 

@@ -20,12 +20,14 @@ class Network(ABC):
         part: The family whose stem and head these are.
         outputs: Classes, or numbers to predict.
         settings: Names of the experiment's settings that shape a network of this kind.
+        on_trunk: Whether it shares the trunk with other families' networks.
     """
 
     part: str
     outputs: int
 
     settings: ClassVar[frozenset[str]]
+    on_trunk: ClassVar[bool] = False
 
     @property
     @abstractmethod

@@ -26,6 +26,7 @@ class Mlp(Network):
     activation: Activation
 
     settings: ClassVar[frozenset[str]] = frozenset({"width", "depth", "activation"})
+    on_trunk: ClassVar[bool] = True
 
     @property
     def embedding(self) -> int:
