@@ -115,7 +115,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.algorithms", description=__doc__)
     parser.add_argument("--clients", type=int, default=50)
-    parser.add_argument("--rounds", type=int, default=200, help="rounds of MAML, which set the budget")
+    parser.add_argument("--rounds", type=int, default=100, help="rounds of MAML, which set the budget")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--width", type=int, default=64)
     parser.add_argument("--algorithms", default=",".join(ALGORITHMS), help="names, separated by commas")

@@ -19,6 +19,7 @@ import tyro
 from benchmarks.contenders import Central, central_round, learn2learn_gradient, loop_gradient, start
 from benchmarks.stock import StockRound, under_flower
 from benchmarks.workloads import EPISODES, experiment
+from metafed.experiment import Experiment
 from metafed.population import layout_of
 from server.strategy import MetaStrategy, record
 
@@ -48,8 +49,8 @@ class Options:
 class Ours:
     """One round of metafed: strategy, grid, hosts."""
 
-    def __init__(self, options: Options) -> None:
-        self.experiment = experiment(options.workload, options.clients, options.chunk)
+    def __init__(self, options: Options, tried: Experiment) -> None:
+        self.experiment = tried
         self.layout = layout_of(self.experiment)
         settings = self.experiment.to_run_config()
         if options.engine == "ray":
@@ -73,14 +74,14 @@ class Ours:
         return self.layout.unflatten({part: torch.from_numpy(a.numpy()) for part, a in arrays.items()})
 
 
-def contender(options: Options, grid: Any, ours: Ours) -> Callable[[Theta, int], Theta] | None:
+def contender(options: Options, grid: Any, tried: Experiment) -> Callable[[Theta, int], Theta] | None:
     """Return the function that runs one round of the other."""
     if options.against == "none":
         return None
     if options.against == "flower":
-        return StockRound(grid, options.workload, ours.experiment.to_run_config())
+        return StockRound(grid, options.workload, tried.to_run_config())
     torch.set_num_threads(1)
-    central = Central(ours.experiment)
+    central = Central(tried)
     gradient = loop_gradient if options.against == "loop" else learn2learn_gradient
     everyone = range(EPISODES[options.workload] * options.clients)
     return lambda theta, server_round: central_round(central, gradient, theta, everyone, server_round)
@@ -88,9 +89,12 @@ def contender(options: Options, grid: Any, ours: Ours) -> Callable[[Theta, int],
 
 def measure(options: Options, grid: Any) -> None:
     """Run the rounds, ours and theirs in turn, and print the times."""
-    ours = Ours(options)
+    tried = experiment(options.workload, options.clients, options.chunk)
+    other = contender(options, grid, tried)
+    if options.against == "flower" and other is not None:
+        other(start(tried), 1)  # Flower starts Ray now, and it must be Flower who does
+    ours = Ours(options, tried)
     names: dict[str, Callable[[Theta, int], Theta]] = {"metafed": ours}
-    other = contender(options, grid, ours)
     if other is not None:
         names[options.against] = other
     theta = {name: start(ours.experiment) for name in names}

@@ -117,7 +117,7 @@ def cell(values: np.ndarray) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.sinusoid", description=__doc__)
-    parser.add_argument("--iterations", type=int, default=5000, help="iterations of MAML, which set the budget")
+    parser.add_argument("--iterations", type=int, default=10000, help="iterations of MAML, which set the budget")
     parser.add_argument("--test-tasks", type=int, default=600)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--markdown", action="store_true")

@@ -1,7 +1,6 @@
 """The clients with their data, made or read only when asked for."""
 
 import os
-from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,12 +13,13 @@ from metafed.families.base import DataError, Family, Origin, Source
 from metafed.models import Conv4, Mlp, Network, SmallConv, initialize, layout
 from metafed.parameters import Layout, Params
 from metafed.roster import Roster
+from metafed.shelf import Shelf
 from metafed.streams import stream
 from metafed.tasks import Task
 
 DEFAULT_DATA_DIR = Path("data")
-KEPT = 128
-"""Clients whose rows stay in memory; the others are made or read again."""
+KEPT = 256 * 2**20
+"""Bytes of clients' rows that stay in memory; the others are made or read again."""
 
 
 class Draw(NamedTuple):
@@ -41,7 +41,9 @@ class Population:
             source.shots or choice.family.shots for choice, source in zip(experiment.choices, self.sources, strict=True)
         ]
         self.dtype = getattr(torch, experiment.precision)
-        self._halves = lru_cache(maxsize=KEPT)(self._split)
+        # who keeps parameters of its own from round to round learns its own slots by them: they must stay
+        self.deals_slots = not experiment.algorithm.personal(initial_theta(experiment))
+        self._halves = Shelf(self._split, _bytes, KEPT)
 
     def training(self, clients: list[int], server_round: int) -> Draw:
         """Draw a fresh episode of each client from its meta-training rows; clients of one family only."""
@@ -78,7 +80,7 @@ class Population:
             key = (client,) if server_round is None else (server_round, client)
             rng = stream(self.experiment.seed, name, *key)
             rows.append(draw(own, training if training_draw else evaluation, shots, query, rng))
-            if family.anonymous and training_draw:
+            if family.anonymous and training_draw and self.deals_slots:
                 own = own._replace(y=rng.permutation(classes)[own.y])
             examples.append(own)
         strata = classes if shots.per_class else 1
@@ -91,6 +93,13 @@ class Population:
         own = self.sources[place.task].examples(place.number)
         rng = stream(self.experiment.seed, "halves", client)
         return own, *halves(own, self.shots[place.task], rng)
+
+
+def _bytes(split: tuple[Examples, np.ndarray, np.ndarray]) -> int:
+    own, *halves_of_rows = split
+    arrays = [*halves_of_rows, *(field for field in own if isinstance(field, np.ndarray))]
+    # an array and its owner cost some hundred bytes beside its numbers
+    return sum(array.nbytes + 200 for array in arrays)
 
 
 def sources(experiment: Experiment) -> tuple[Source, ...]:

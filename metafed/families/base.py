@@ -83,7 +83,8 @@ class Family:
         shots: The size of its episodes.
         sources: The generator under the name ``"generated"``, and readers under their data sets' names.
         anonymous: Whether classes are slots of the client's own, in no order that clients share. Training
-            episodes then deal the slots anew, so that θ cannot remember who has which class in which slot.
+            episodes then deal the slots anew, so that θ cannot remember who has which class in which slot; not
+            so under an algorithm by which clients keep parameters of their own, which learn just that.
         network: The family's own kind of network.
         image: Channels, height and width, where rows of x are flattened images.
     """

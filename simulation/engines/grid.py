@@ -18,8 +18,12 @@ CLIENT_FAILED: Final = 2
 
 
 def take_identity() -> None:
-    """Say who this process is, as Flower's runtimes do; ``flwr.app.Message`` cannot be made without it."""
-    TaskIdentity.task_id, TaskIdentity.run_id, TaskIdentity.node_id = 1, RUN, SERVER
+    """Say who this process is, as Flower's runtimes do; ``flwr.app.Message`` cannot be made without it.
+
+    A process that already is somebody, since it runs under a Flower runtime, stays who it is.
+    """
+    if TaskIdentity._task_id is None:
+        TaskIdentity.task_id, TaskIdentity.run_id, TaskIdentity.node_id = 1, RUN, SERVER
 
 
 def pool_context(run_config: dict[str, Any], device: str) -> Context:

@@ -6,7 +6,7 @@ import torch
 from metafed.algorithms import Maml
 from metafed.episodes import Batch, Episode
 from metafed.models import Conv4, Mlp, SmallConv, initialize, is_head, layout
-from metafed.models.convolution import EPSILON, masked_batch_norm
+from metafed.models.convolution import EPSILON, convolve, masked_batch_norm
 from metafed.parameters import spread
 from metafed.streams import stream
 from metafed.tasks import Task
@@ -156,6 +156,19 @@ def test_masked_batch_norm_is_that_of_pytorch_on_the_real_rows():
             rows, None, None, scale[client], shift[client], training=True, eps=EPSILON
         )
         close(found[real, client], expected)
+
+
+def test_group_norm_is_that_of_pytorch_on_each_client_in_eight_groups():
+    rng = stream(0, "group")
+    params = {"toy.conv.0.weight": tensor(rng, 2, 16, 1, 3, 3)}
+    params |= {f"toy.norm.0.{name}": tensor(rng, 2, 16) for name in ("scale", "shift")}
+    x = tensor(rng, 5, 2, 6, 6)
+    found = convolve(params, "toy", 0, x, "group", 1, None).unflatten(1, (2, 16))
+    for client in range(2):
+        own = pick(params, client)
+        images = torch.nn.functional.conv2d(x[:, client : client + 1], own["toy.conv.0.weight"][0], padding=1)
+        scale, shift = own["toy.norm.0.scale"][0], own["toy.norm.0.shift"][0]
+        close(found[:, client], torch.nn.functional.group_norm(images, 8, scale, shift, EPSILON))
 
 
 def test_initial_values():
