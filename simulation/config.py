@@ -12,6 +12,7 @@ from metafed.algorithms import ALGORITHMS, Algorithm
 from metafed.experiment import Experiment
 from metafed.lookup import algorithm_class
 from simulation.errors import BadInput, explain
+from simulation.late import unused
 
 
 class Config(BaseModel):
@@ -81,7 +82,8 @@ def parse(argv: Sequence[str]) -> Config:
             raise BadInput(f"--algorithm: {error}") from None
         algorithm = algorithm if isinstance(algorithm, chosen) else chosen()
     flags = _flags(default, algorithm)
-    parsed = tyro.cli(flags, args=rest, prog="python -m simulation.run", description=Config.__doc__)
+    with unused("torch"):
+        parsed = tyro.cli(flags, args=rest, prog="python -m simulation.run", description=Config.__doc__)
     settings = parsed.model_dump()
     try:
         chosen_settings = settings["experiment"].pop("algorithm")

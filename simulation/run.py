@@ -13,9 +13,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
-from metafed.lookup import algorithm_name
-from simulation.config import Config, parse
-from simulation.errors import BadInput
+from simulation.late import late
+
+late("torch")
+
+from metafed.lookup import algorithm_name  # noqa: E402
+from simulation.config import Config, parse  # noqa: E402
+from simulation.errors import BadInput  # noqa: E402
 
 if TYPE_CHECKING:
     from simulation.console import Screen

@@ -1,0 +1,47 @@
+"""Heavy packages imported when they are first used, so that ``--help`` and bad input are answered at once."""
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any, final
+
+
+@final
+class Late(ModuleType):
+    """Stands in for a package until an attribute of it is asked for, and is that package from then on.
+
+    (``importlib.util.LazyLoader`` loads at the second ``import`` statement already, used or not.)
+    """
+
+    def __getattr__(self, attribute: str) -> Any:
+        real = sys.modules.get(self.__name__)
+        if real is self or real is None:
+            del sys.modules[self.__name__]
+            real = importlib.import_module(self.__name__)
+            self.__dict__.update(real.__dict__)
+        return getattr(real, attribute)
+
+
+@contextmanager
+def unused(name: str) -> Iterator[None]:
+    """Keep a package that nobody used yet out of sight of code that asks what is imported, as tyro does."""
+    module = sys.modules.get(name)
+    waiting = isinstance(module, Late) and "__file__" not in module.__dict__
+    if waiting:
+        del sys.modules[name]
+    try:
+        yield
+    finally:
+        if waiting and module is not None:
+            sys.modules.setdefault(name, module)
+
+
+def late(name: str) -> None:
+    """Let ``import name`` cost nothing until the package is used; no change where it is imported already."""
+    if name not in sys.modules and (spec := importlib.util.find_spec(name)) is not None:
+        module = Late(name)
+        module.__spec__ = spec
+        sys.modules[name] = module
