@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator, model_validator
@@ -163,7 +164,7 @@ class Experiment(BaseModel):
         own = self.algorithm.outer
         return Outer(self.outer_optimizer or own.optimizer, self.outer_lr or own.rate)
 
-    @property
+    @cached_property
     def choices(self) -> tuple[TaskChoice, ...]:
         """``tasks``, parsed."""
         return parse_tasks(self.tasks)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -33,6 +34,10 @@ class Roster:
 
     experiment: Experiment
 
+    @cached_property
+    def _tasks(self) -> int:
+        return len(self.experiment.choices)
+
     @property
     def seen(self) -> int:
         """How many clients take part in meta-training: the ids below this number."""
@@ -45,10 +50,9 @@ class Roster:
 
     def place(self, client: int) -> Place:
         """Return the client's family and its number among that family's clients."""
-        tasks = len(self.experiment.choices)
-        block, turn = divmod(client, tasks)
+        block, turn = divmod(client, self._tasks)
         # the deal rotates from block to block: a host that has every P-th client has all families
-        return Place((turn + block) % tasks, block)
+        return Place((turn + block) % self._tasks, block)
 
     def family(self, client: int) -> str:
         """Return the name of the client's family."""
