@@ -87,6 +87,11 @@ def contender(options: Options, grid: Any, tried: Experiment) -> Callable[[Theta
     return lambda theta, server_round: central_round(central, gradient, theta, everyone, server_round)
 
 
+def distance(left: Theta, right: Theta) -> float:
+    """Return the Euclidean distance of two θ."""
+    return float(sum((left[name] - right[name]).double().square().sum() for name in left)) ** 0.5
+
+
 def measure(options: Options, grid: Any) -> None:
     """Run the rounds, ours and theirs in turn, and print the times."""
     tried = experiment(options.workload, options.clients, options.chunk)
@@ -112,9 +117,11 @@ def measure(options: Options, grid: Any) -> None:
             f"   max {max(counted) * 1e3:9.1f}   ({len(counted)} rounds; first {measured[0] * 1e3:.0f} ms)"
         )
     if other is not None:
-        away = max(float((theta["metafed"][n] - theta[options.against][n]).abs().max()) for n in theta["metafed"])
-        print(f"theta differs by at most {away:.2g}")
-        assert away < 1e-4, "the contenders do not compute the same"
+        away = distance(theta["metafed"], theta[options.against])
+        moved = distance(theta["metafed"], start(tried))
+        print(f"theta differs by {away:.2g}; it moved by {moved:.2g}")
+        # a first-order contender would be off by tens of percent of the way, rounding by one or two
+        assert away <= 0.05 * moved or options.workload == "null", "the contenders do not compute the same"
         left, right = (statistics.median(times[n][1:]) for n in (options.against, "metafed"))
         print(f"ratio {left / right:.2f}")
     if options.against != "flower":

@@ -1,7 +1,7 @@
 """Stock Flower: a plain ClientApp with a create_graph loop, and FedAvg, under Flower's own Ray simulation."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -77,9 +77,19 @@ class StockRound:
     def __call__(self, theta: dict[str, Any], server_round: int) -> dict[str, Any]:
         config = ConfigRecord({**self.config, "round": server_round})
         messages = self.strategy.configure_train(server_round, ArrayRecord(theta), config, self.grid)
-        arrays, _ = self.strategy.aggregate_train(server_round, self.grid.send_and_receive(messages))
+        replies = self.grid.send_and_receive(messages)
+        if self.config["workload"] == "default":
+            return held_parts_mean(theta, replies)
+        arrays, _ = self.strategy.aggregate_train(server_round, replies)
         assert arrays is not None, "every stock client answered"
         return arrays.to_torch_state_dict()
+
+
+def held_parts_mean(theta: dict[str, Any], replies: Iterable[Message]) -> dict[str, Any]:
+    """Average every parameter over the clients that hold it, which FedAvg cannot do."""
+    held = [reply.content["arrays"].to_torch_state_dict() for reply in replies]
+    groups = {name: [own[name] for own in held if name in own] for name in theta}
+    return {name: sum(found) / len(found) if found else theta[name] for name, found in groups.items()}
 
 
 def under_flower(clients: int, work: Callable[[Grid], None]) -> None:

@@ -12,6 +12,7 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, RecordD
 from flwr.clientapp import ClientApp
 
 from client.host import Host
+from client.memory import keep_freed_memory
 from client.states import ContextStates
 from metafed.experiment import Experiment
 from metafed.parameters import Vectors
@@ -50,6 +51,7 @@ PARTITION = {"partition-id": 0, "num-partitions": 1}
 def _host(settings: Settings, device: str) -> Host:
     # one intra-op thread a process: the same bits everywhere, and workers do not fight over cores
     torch.set_num_threads(1)
+    keep_freed_memory()
     return Host(Experiment.from_run_config(dict(settings)), device)
 
 
