@@ -2,7 +2,6 @@
 
 import tomllib
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator, model_validator
@@ -164,7 +163,7 @@ class Experiment(BaseModel):
         own = self.algorithm.outer
         return Outer(self.outer_optimizer or own.optimizer, self.outer_lr or own.rate)
 
-    @cached_property
+    @property
     def choices(self) -> tuple[TaskChoice, ...]:
         """``tasks``, parsed."""
         return parse_tasks(self.tasks)

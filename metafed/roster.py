@@ -35,8 +35,9 @@ class Roster:
     experiment: Experiment
 
     @cached_property
-    def _tasks(self) -> int:
-        return len(self.experiment.choices)
+    def _families(self) -> tuple[str, ...]:
+        # parsed once: it is asked for at every client
+        return tuple(choice.family.name for choice in self.experiment.choices)
 
     @property
     def seen(self) -> int:
@@ -50,13 +51,13 @@ class Roster:
 
     def place(self, client: int) -> Place:
         """Return the client's family and its number among that family's clients."""
-        block, turn = divmod(client, self._tasks)
+        block, turn = divmod(client, len(self._families))
         # the deal rotates from block to block: a host that has every P-th client has all families
-        return Place((turn + block) % self._tasks, block)
+        return Place((turn + block) % len(self._families), block)
 
     def family(self, client: int) -> str:
         """Return the name of the client's family."""
-        return self.experiment.choices[self.place(client).task].family.name
+        return self._families[self.place(client).task]
 
     def parts(self, family: str) -> tuple[str, ...]:
         """Return the parts of θ that a family's clients hold: their own, and the trunk if their network has it."""
@@ -89,7 +90,7 @@ class Roster:
         grouped: dict[int, list[int]] = {}
         for client in clients:
             grouped.setdefault(self.place(client).task, []).append(client)
-        return [(self.experiment.choices[task].family.name, grouped[task]) for task in sorted(grouped)]
+        return [(self._families[task], grouped[task]) for task in sorted(grouped)]
 
     def chunks(self, clients: Sequence[int]) -> list[tuple[str, list[int]]]:
         """Cut clients into chunks of one family and at most ``chunk`` clients, in a fixed order."""
