@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from metafed.fairness import worst10
 from metafed.roster import Roster
 from metafed.wire import Failure, Rows
 
@@ -97,6 +98,6 @@ def mean(values: Sequence[float]) -> float | None:
 
 
 def worst_tenth(values: Sequence[float]) -> float | None:
-    """Mean of the lowest ⌈n/10⌉ of the finite values."""
-    finite = sorted(float(value) for value in values if np.isfinite(value))
-    return float(np.mean(finite[: -(-len(finite) // 10)])) if finite else None
+    """``fairness.worst10`` of the finite values; None where there is none."""
+    finite = [float(value) for value in values if np.isfinite(value)]
+    return worst10(np.array(finite)) if finite else None
