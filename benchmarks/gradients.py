@@ -7,12 +7,9 @@ backward, second derivatives, and the outputs from which a client is judged). So
 takes, and a gradient on half of the rows is half an evaluation.
 """
 
-from collections.abc import Callable
-from typing import Any
-
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.counting import counted
 from metafed.algorithms import Algorithm
 from metafed.algorithms.inner import gradient
 from metafed.algorithms.local_training import all_rows
@@ -22,13 +19,6 @@ from metafed.parameters import Params, spread
 from metafed.population import Population, initial_theta, layout_of, shared_theta, tasks
 from metafed.roster import Roster
 from metafed.tasks import Task
-
-
-def flops(work: Callable[[], Any]) -> int:
-    """Do ``work`` and return the floating-point operations that it took."""
-    with FlopCounterMode(display=False) as counter:
-        work()
-    return int(counter.get_total_flops())
 
 
 def evaluations(algorithm: Algorithm, task: Task, theta: Params, episode: Episode) -> float:
@@ -42,24 +32,26 @@ def evaluations(algorithm: Algorithm, task: Task, theta: Params, episode: Episod
     """
     clients = len(episode.support.mask)
     state = spread(algorithm.personal(theta), clients)
-    update = flops(lambda: algorithm.update(task, algorithm.shared(theta), state, episode, 1))
-    return update / flops(lambda: gradient(task, spread(theta, clients), all_rows(episode), theta))
+    update = counted(lambda: algorithm.update(task, algorithm.shared(theta), state, episode, 1))
+    return update / counted(lambda: gradient(task, spread(theta, clients), all_rows(episode), theta))
 
 
 def evaluations_of_a_round(experiment: Experiment) -> float:
     """Return the gradient evaluations that one round of the whole cohort takes."""
     from client.host import Host
 
+    # PyTorch counts what its own kernels do; ours do the same work
+    experiment = experiment.model_copy(update={"kernels": "torch"})
     roster, population, task_of = Roster(experiment), Population(experiment), tasks(experiment)
     host, theta, layout = Host(experiment), shared_theta(experiment), layout_of(experiment)
     vectors = {part: flat.numpy() for part, flat in layout.flatten(theta, layout.parts).items()}
     cohort = roster.cohort(1)
-    whole = flops(lambda: host.train(vectors, cohort, 1, {}))
+    whole = counted(lambda: host.train(vectors, cohort, 1, {}))
     network, total = initial_theta(experiment), 0.0
     for family, members in roster.chunks(cohort):
         task, episode = task_of[family], population.training(members, 1).episode
         own = {name: value for name, value in network.items() if name in task.model.shapes}
-        total += flops(lambda t=task, o=own, e=episode: gradient(t, spread(o, len(e.query.mask)), all_rows(e), o))
+        total += counted(lambda t=task, o=own, e=episode: gradient(t, spread(o, len(e.query.mask)), all_rows(e), o))
     return whole / total * len(cohort)
 
 

@@ -10,18 +10,21 @@ os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
 import tyro
 
 from benchmarks.contenders import Central, central_round, learn2learn_gradient, loop_gradient, start
+from benchmarks.results import check_target, complain, write
 from benchmarks.stock import StockRound, under_flower
 from benchmarks.workloads import EPISODES, experiment
 from metafed.experiment import Experiment
 from metafed.population import layout_of
 from server.strategy import MetaStrategy, record
+from simulation.errors import BadInput
 
 Theta = dict[str, torch.Tensor]
 
@@ -44,6 +47,8 @@ class Options:
     """Our Ray workers."""
     chunk: int | None = None
     """Clients of a chunk; the default suits the workload."""
+    json: Path | None = None
+    """A file for the raw figures."""
 
 
 class Ours:
@@ -130,6 +135,9 @@ def measure(options: Options, grid: Any) -> None:
         )
         left, right = (statistics.median(times[n][1:]) for n in (options.against, "metafed"))
         print(f"ratio {left / right:.2f}")
+    if options.json is not None:
+        # the first round of each is not counted
+        write(options.json, "round_time", asdict(options), {"seconds": {name: t[1:] for name, t in times.items()}})
     if options.against != "flower":
         ours.grid.close()
 
@@ -137,6 +145,10 @@ def measure(options: Options, grid: Any) -> None:
 def main() -> None:
     """Parse the options and measure."""
     options = tyro.cli(Options)
+    try:
+        check_target(options.json)
+    except BadInput as error:
+        raise SystemExit(complain(error)) from None
     if options.against == "flower":
         under_flower(options.clients, lambda grid: measure(options, grid))
     else:

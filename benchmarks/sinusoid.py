@@ -21,12 +21,12 @@ from metafed.intervals import mean_interval
 from metafed.models import Mlp, layout
 from metafed.parameters import Params, spread
 from metafed.streams import stream
-from metafed.tasks import Task
+from metafed.tasks import task_of
 from server.outer import Outer
 
 SHOTS, WAVES = 10, 25
 STEPS = (0, 1, 2, 5, 10)
-TASK = Task(Mlp("sinusoid", 1, features=1, width=40, depth=1, activation="relu"), "regression")
+TASK = task_of(Mlp("sinusoid", 1, features=1, width=40, depth=1, activation="relu"), "regression")
 
 
 @dataclass(frozen=True)

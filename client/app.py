@@ -5,7 +5,9 @@ import os
 os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
 
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import lru_cache
+from typing import cast
 
 import torch
 from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, RecordDict
@@ -15,8 +17,9 @@ from client.host import Host
 from client.memory import keep_freed_memory
 from client.states import ContextStates
 from metafed.experiment import Experiment
+from metafed.objectives import Plain
 from metafed.parameters import Vectors
-from metafed.wire import Answer, pack
+from metafed.wire import ASKED, Answer, pack
 
 app = ClientApp()
 
@@ -33,15 +36,22 @@ def hosting(message: Message, context: Context) -> Message:
 @app.train()
 def train(message: Message, context: Context) -> Message:
     """Train the clients that the message names, from its θ."""
-    host, theta, clients, server_round = _read(message, context)
-    return _reply(host.train(theta, clients, server_round, ContextStates(context.state)), message)
+    host, theta, clients, server_round, most = _read(message, context)
+    states, ask = ContextStates(context.state), objective_ask(message)
+    return _reply(host.train(theta, clients, server_round, states, most, ask), message)
 
 
 @app.evaluate()
 def evaluate(message: Message, context: Context) -> Message:
     """Evaluate the clients that the message names, from its θ."""
-    host, theta, clients, _ = _read(message, context)
-    return _reply(host.evaluate(theta, clients, ContextStates(context.state)), message)
+    host, theta, clients, _, most = _read(message, context)
+    return _reply(host.evaluate(theta, clients, ContextStates(context.state), most), message)
+
+
+def ready(context: Context) -> None:
+    """Make what every message needs before the first comes. What goes wrong is told in answer to a message."""
+    with suppress(Exception):
+        _hosted(context)
 
 
 PARTITION = {"partition-id": 0, "num-partitions": 1}
@@ -55,9 +65,13 @@ def _host(settings: Settings, device: str) -> Host:
     return Host(Experiment.from_run_config(dict(settings)), device)
 
 
-def _read(message: Message, context: Context) -> tuple[Host, Vectors, list[int], int]:
+def _hosted(context: Context) -> Host:
     settings = tuple(sorted(experiment_settings(context.run_config).items()))
-    host = _host(settings, str(context.node_config.get("device", "cpu")))
+    return _host(settings, str(context.node_config.get("device", "cpu")))
+
+
+def _read(message: Message, context: Context) -> tuple[Host, Vectors, list[int], int, int | None]:
+    host = _hosted(context)
     theta = {part: array.numpy() for part, array in message.content.array_records["theta"].items()}
     ask = message.content.config_records["ask"]
     named = ask["clients"]
@@ -67,7 +81,15 @@ def _read(message: Message, context: Context) -> tuple[Host, Vectors, list[int],
     stranger = [client for client in named if int(client) % share["num-partitions"] != share["partition-id"]]
     if stranger:
         raise ValueError(f"this host has share {share}, which does not hold the clients {stranger[:8]}")
-    return host, theta, [int(client) for client in named], int(str(ask["round"]))
+    most = int(str(ask["most"])) if "most" in ask else None
+    return host, theta, [int(client) for client in named], int(str(ask["round"])), most
+
+
+def objective_ask(message: Message) -> dict[str, Plain]:
+    """Return what the server's objective says in a message: the values called ``objective.…``."""
+    values = message.content.config_records["ask"].items()
+    own = {key.removeprefix(ASKED): value for key, value in values if key.startswith(ASKED)}
+    return cast(dict[str, Plain], own)
 
 
 def experiment_settings(

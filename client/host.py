@@ -1,25 +1,32 @@
 """The one function that every engine calls: train or evaluate a list of clients from θ."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import torch
 
+from client.device import prepare, resolve
+from client.isolation import Isolation
 from client.states import States
 from metafed.episodes import Batch
 from metafed.experiment import Experiment
-from metafed.objectives import NOTHING, Contribution, Mean
+from metafed.objectives import NOTHING, Contribution, Plain, Rates, Updates
 from metafed.parameters import Params, Vectors, part_of, spread
 from metafed.population import Draw, Population, initial_theta, layout_of, tasks
 from metafed.roster import Roster
 from metafed.tasks import Kind, constant_error
-from metafed.wire import Answer, Failure, Rows
+from metafed.wire import Answer, Failure, Halved, Rows
 
 NOT_FINITE = "the update is not finite"
 
 
 class Host:
-    """Runs clients of one experiment. Everything it answers follows from θ, the round and the clients."""
+    """Runs clients of one experiment. Everything it answers follows from θ, the round and the clients.
+
+    Raises:
+        NoDevice: The device is not here.
+    """
 
     def __init__(self, experiment: Experiment, device: str = "cpu") -> None:
         self.experiment = experiment
@@ -29,10 +36,20 @@ class Host:
         self.algorithm = experiment.algorithm
         self.layout = layout_of(experiment)
         self.initial = initial_theta(experiment)
-        self.objective = Mean()
-        self.device = torch.device(device)
+        self.objective = experiment.objective
+        self.rates = Rates(experiment.outer.rate, self.algorithm.local_rate)
+        self.device = prepare(resolve(device))
+        self._isolated = Isolation()
 
-    def train(self, theta: Vectors, clients: Sequence[int], server_round: int, states: States) -> Answer:
+    def train(
+        self,
+        theta: Vectors,
+        clients: Sequence[int],
+        server_round: int,
+        states: States,
+        most: int | None = None,
+        ask: Mapping[str, Plain] | None = None,
+    ) -> Answer:
         """Run one episode of each client from θ and sum what they say.
 
         Args:
@@ -40,27 +57,50 @@ class Host:
             clients: Client ids, in any order; they are trained in chunks of one family.
             server_round: The round, which selects the episodes.
             states: The clients' personal states; those of the clients that contribute are replaced.
+            most: Clients at a time at most, where more are known not to fit in memory.
+            ask: What the objective's ``ask`` says of the round.
         """
-        return self._run(clients, lambda family, chunk: self._train_chunk(theta, family, chunk, server_round, states))
+        return self._run(
+            "train",
+            clients,
+            lambda family, chunk: self._train_chunk(theta, family, chunk, server_round, states, ask or {}),
+            most,
+        )
 
-    def evaluate(self, theta: Vectors, clients: Sequence[int], states: Mapping[int, np.ndarray]) -> Answer:
+    def evaluate(
+        self, theta: Vectors, clients: Sequence[int], states: Mapping[int, np.ndarray], most: int | None = None
+    ) -> Answer:
         """Adapt each client on its evaluation support set and judge it after each of the steps 0 … K.
 
         Nothing flows back: neither θ nor ``states`` change.
         """
-        return self._run(clients, lambda family, chunk: self._evaluate_chunk(theta, family, chunk, states))
-
-    def _run(self, clients: Sequence[int], work: Callable[[str, list[int]], Answer]) -> Answer:
-        answers = [answer for family, chunk in self.roster.chunks(clients) for answer in isolated(work, family, chunk)]
-        contribution: Contribution = sum((answer.contribution for answer in answers), NOTHING)
-        return Answer(
-            contribution,
-            [rows for answer in answers for rows in answer.rows],
-            [failure for answer in answers for failure in answer.failures],
+        return self._run(
+            "evaluate", clients, lambda family, chunk: self._evaluate_chunk(theta, family, chunk, states), most
         )
 
+    def _run(
+        self, phase: str, clients: Sequence[int], work: Callable[[str, list[int]], Answer], most: int | None
+    ) -> Answer:
+        total: Contribution = NOTHING
+        rows: list[Rows] = []
+        failures: list[Failure] = []
+        halved: list[Halved] = []
+        for family, chunk in self.roster.chunks(clients, evaluation=phase == "evaluate"):
+            for answer in self._isolated(f"{phase} {family}", family, chunk, partial(work, family), most):
+                total += answer.contribution
+                rows += answer.rows
+                failures += answer.failures
+                halved += answer.halved
+        return Answer(total, rows, failures, halved)
+
     def _train_chunk(
-        self, vectors: Vectors, family: str, chunk: list[int], server_round: int, states: States
+        self,
+        vectors: Vectors,
+        family: str,
+        chunk: list[int],
+        server_round: int,
+        states: States,
+        ask: Mapping[str, Plain],
     ) -> Answer:
         task, draw = self.tasks[family], self._on_device(self.population.training(chunk, server_round))
         theta = self._theta(vectors, family)
@@ -79,13 +119,26 @@ class Host:
         lost = [Failure(client, NOT_FINITE) for client, ok in zip(chunk, finite.tolist(), strict=True) if not ok]
         if not len(kept):
             return Answer(NOTHING, [], lost)
-        if fresh is not None:
-            for index in kept.tolist():
-                states[chunk[index]] = fresh[index].cpu().numpy()
         own = {part: rows[kept] for part, rows in flat.items()}
-        contribution = self.objective.share(update.losses[kept], update.weights[kept], own)
+        chosen = kept.tolist()
+        said = Updates(
+            update.losses[kept],
+            update.weights[kept],
+            own,
+            clients=[chunk[index] for index in chosen],
+            family=family,
+            groups=[draw.examples[index].group for index in chosen],
+            rows=[len(draw.examples[index].y) for index in chosen],
+            rates=self.rates,
+        )
+        contribution = self.objective.share(said, ask)
         score = task.score(update.output, draw.episode.query)
         table = rows_of(chunk, task.kind, draw, [update.step], update.losses.unsqueeze(1), score.unsqueeze(1))
+        if fresh is not None:
+            # last of all: what fails before is tried again, from the same states
+            rows = fresh.cpu().numpy()
+            for index in kept.tolist():
+                states[chunk[index]] = rows[index].copy()
         return Answer(contribution, [select(table, kept.cpu().numpy())], lost)
 
     def _evaluate_chunk(
@@ -143,18 +196,6 @@ class Host:
     def _on_device(self, draw: Draw) -> Draw:
         support, query = (Batch(*(t.to(self.device) for t in batch)) for batch in draw.episode)
         return draw._replace(episode=draw.episode._replace(support=support, query=query))
-
-
-def isolated(work: Callable[[str, list[int]], Answer], family: str, chunk: list[int]) -> Iterator[Answer]:
-    """Do a chunk's work; where it fails, do each client's alone: the one at fault costs only itself."""
-    try:
-        yield work(family, chunk)
-    except Exception as error:
-        if len(chunk) == 1:
-            yield Answer(NOTHING, [], [Failure(chunk[0], f"{type(error).__name__}: {error}")])
-        else:
-            for client in chunk:
-                yield from isolated(work, family, [client])
 
 
 def flatten_state(state: Params) -> torch.Tensor:

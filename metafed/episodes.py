@@ -26,6 +26,9 @@ class Examples(NamedTuple):
             it must for rows that other clients own too. The others are meta-training draws.
         block: Rows with one number ``(n,)`` are near-duplicates, such as the frames of one clip, and
             stay together: training and evaluation, support and query have no block in common.
+        time: Moments of the rows ``(n,)``, where order matters. Evaluation draws come after meta-training
+            draws, and an episode is a stretch of successive rows, its query after its support: nothing is
+            adapted on that lies in the future. Class by class, where episodes are; not together with ``block``.
     """
 
     x: np.ndarray
@@ -34,6 +37,7 @@ class Examples(NamedTuple):
     ceiling: np.ndarray
     evaluation: np.ndarray | None = None
     block: np.ndarray | None = None
+    time: np.ndarray | None = None
 
 
 class Batch(NamedTuple):
@@ -98,6 +102,16 @@ def _cut(
     return rng.permutation(rows[first]), rng.permutation(rows[~first])
 
 
+def _stretch(
+    rows: np.ndarray, time: np.ndarray, adapt: int, query: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return ``adapt`` successive rows and at most ``query`` that follow, from a random moment on."""
+    order = rows[np.argsort(time[rows], kind="stable")]
+    size = min(adapt + query, len(order))
+    first = rng.integers(len(order) - size, endpoint=True)
+    return order[first : first + adapt], order[first + adapt : first + size]
+
+
 def _two(own: Examples, stratum: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Split one stratum into training and evaluation draws; see ``halves``."""
     if own.evaluation is not None:
@@ -108,10 +122,15 @@ def _two(own: Examples, stratum: np.ndarray, rng: np.random.Generator) -> tuple[
                 f"{len(training)} training and {len(evaluation)} evaluation rows: at least {MINIMUM // 2}"
                 " of each are needed"
             )
+        if own.time is not None and own.time[training].max() >= own.time[evaluation].min():
+            raise ValueError("an evaluation row is not after all training rows")
         return training, evaluation
     units, what = (len(stratum), "rows") if own.block is None else (len(np.unique(own.block[stratum])), "blocks")
     if units < MINIMUM:
         raise ValueError(f"{units} {what} cannot be split: at least {MINIMUM} are needed")
+    if own.time is not None:
+        order = stratum[np.argsort(own.time[stratum], kind="stable")]
+        return order[: (len(order) + 1) // 2], order[(len(order) + 1) // 2 :]
     return _cut(stratum, own.block, (len(stratum) + 1) // 2, rng)
 
 
@@ -124,8 +143,11 @@ def halves(own: Examples, shots: Shots, rng: np.random.Generator) -> tuple[np.nd
         rng: Shuffles the rows.
 
     Raises:
-        ValueError: A stratum has too few rows (or blocks), so that one of the four sets is empty.
+        ValueError: A stratum has too few rows (or blocks), so that one of the four sets is empty; or rows
+            are not as ``Examples.time`` says.
     """
+    if own.time is not None and own.block is not None:
+        raise ValueError("rows have both blocks and times: give one of the two")
     pairs = [_two(own, stratum, rng) for stratum in _strata(own.y, shots.per_class)]
     training, evaluation = zip(*pairs, strict=True)
     return np.concatenate(training), np.concatenate(evaluation)
@@ -133,10 +155,23 @@ def halves(own: Examples, shots: Shots, rng: np.random.Generator) -> tuple[np.nd
 
 def draw(own: Examples, rows: np.ndarray, shots: Shots, query: int, rng: np.random.Generator) -> Rows:
     """Draw one episode from ``rows`` of a client: at most ``shots.support`` and ``query`` rows (a class)."""
+    return draw_from(own, strata(own, rows, shots), shots, query, rng)
+
+
+def strata(own: Examples, rows: np.ndarray, shots: Shots) -> list[np.ndarray]:
+    """Return the ``rows`` of each class by itself where shots are per class, else all of them."""
+    return [rows[stratum] for stratum in _strata(own.y[rows], shots.per_class)]
+
+
+def draw_from(own: Examples, among: Sequence[np.ndarray], shots: Shots, query: int, rng: np.random.Generator) -> Rows:
+    """Do the same as ``draw``, given the ``strata`` of the rows: who draws often finds them once."""
     support_rows, query_rows = [], []
-    for stratum in _strata(own.y[rows], shots.per_class):
-        adapt = max(1, min(shots.support, len(stratum) // 2))
-        first, rest = _cut(rows[stratum], own.block, adapt, rng)
+    for rows in among:
+        adapt = max(1, min(shots.support, len(rows) // 2))
+        if own.time is not None:
+            first, rest = _stretch(rows, own.time, adapt, query, rng)
+        else:
+            first, rest = _cut(rows, own.block, adapt, rng)
         support_rows.append(first[:adapt])
         query_rows.append(rest[:query])
     return Rows(np.concatenate(support_rows), np.concatenate(query_rows))
@@ -148,20 +183,21 @@ def judged(size: int, shots: Shots) -> int:
     return min(shots.judge, half - max(1, min(shots.support, half // 2)))
 
 
-def pad(x: Sequence[np.ndarray], y: Sequence[np.ndarray], dtype: "torch.dtype", length: int = 0) -> Batch:
-    """Stack ragged clients into one batch of ``length`` rows at least, with zeros where a client has no row.
+def pad(examples: Sequence[Examples], rows: Sequence[np.ndarray], dtype: "torch.dtype", length: int = 0) -> Batch:
+    """Stack ragged clients' ``rows`` into one batch of ``length`` rows at least, with zeros where a client has no row.
 
     Where the length does not depend on who else is in the batch, neither do the shapes of the matrix
     products, nor, then, the last bits of a client's results: chunks of any size agree.
     """
-    longest = max(length, *(len(rows) for rows in x))
-    mask = np.zeros((len(x), longest), np.float32)
-    padded_x = np.zeros((len(x), longest, *x[0].shape[1:]), x[0].dtype)
-    padded_y = np.zeros((len(y), longest, *y[0].shape[1:]), y[0].dtype)
-    for client, (rows, targets) in enumerate(zip(x, y, strict=True)):
-        padded_x[client, : len(rows)] = rows
-        padded_y[client, : len(rows)] = targets
-        mask[client, : len(rows)] = 1
+    longest, (x, y) = max(length, *(len(chosen) for chosen in rows)), examples[0][:2]
+    mask = np.zeros((len(rows), longest), np.float32)
+    padded_x = np.zeros((len(rows), longest, *x.shape[1:]), x.dtype)
+    padded_y = np.zeros((len(rows), longest, *y.shape[1:]), y.dtype)
+    for client, (own, chosen) in enumerate(zip(examples, rows, strict=True)):
+        # straight into its place; "clip" spares a copy, and rows are never out of range
+        own.x.take(chosen, 0, padded_x[client, : len(chosen)], "clip")
+        own.y.take(chosen, 0, padded_y[client, : len(chosen)], "clip")
+        mask[client, : len(chosen)] = 1
     real = np.issubdtype(padded_y.dtype, np.floating)
     return Batch(
         torch.from_numpy(padded_x).to(dtype),
@@ -174,13 +210,7 @@ def assemble(
     examples: Sequence[Examples], rows: Sequence[Rows], dtype: "torch.dtype", lengths: tuple[int, int] = (0, 0)
 ) -> Episode:
     """Gather one episode a client into an ``Episode`` of ``C`` clients, padded to ``lengths`` at least."""
-
-    def batch(chosen: Sequence[np.ndarray], length: int) -> Batch:
-        return pad(
-            [own.x[index] for own, index in zip(examples, chosen, strict=True)],
-            [own.y[index] for own, index in zip(examples, chosen, strict=True)],
-            dtype,
-            length,
-        )
-
-    return Episode(batch([r.support for r in rows], lengths[0]), batch([r.query for r in rows], lengths[1]))
+    return Episode(
+        pad(examples, [r.support for r in rows], dtype, lengths[0]),
+        pad(examples, [r.query for r in rows], dtype, lengths[1]),
+    )

@@ -2,16 +2,26 @@
 
 import tomllib
 from collections.abc import Mapping
+from math import gcd
+from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator, model_validator
 
 from metafed.algorithms import Algorithm, Maml
 from metafed.algorithms.base import Outer
+from metafed.datasets.description import near
+from metafed.datasets.own_family import SUFFIX, own_family
 from metafed.families import FAMILIES
 from metafed.families.base import GENERATED, Family
-from metafed.lookup import algorithm_name, known, make_algorithm
+from metafed.lookup import algorithm_name, check_objective, known, make_algorithm, make_objective, objective_name
 from metafed.models import IMAGE_NETWORKS, NETWORKS, Activation, NetworkName, Norm
+from metafed.objectives import Mean, Objective
+from metafed.tasks import Kind
+
+TABLES = (".csv", ".tsv", ".parquet", ".npz")
+LARGEST_SHARE = 1000
+"""The largest number in ``--mix``."""
 
 
 class TaskChoice(NamedTuple):
@@ -19,6 +29,17 @@ class TaskChoice(NamedTuple):
 
     family: Family
     source: str
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of its tasks: the source's own, else the family's."""
+        return self.family.sources[self.source].kind or self.family.kind
+
+    @property
+    def anonymous(self) -> bool:
+        """Whether its classes are slots of the client's own: as the source says, else the family."""
+        own = self.family.sources[self.source].anonymous
+        return self.family.anonymous if own is None else own
 
 
 class Experiment(BaseModel):
@@ -33,9 +54,16 @@ class Experiment(BaseModel):
     )
     tasks: str = Field(
         "personalization,assistant,avatar",
-        description="Families, each with an optional data set: FAMILY[:DATASET],… A family without one is generated.",
+        description="Families, each with an optional data set: FAMILY[:DATASET],… A family without one is generated."
+        " Your own data: NAME:FILE.toml, see docs/your-own-data.md.",
+    )
+    mix: str | None = Field(
+        None,
+        description="Clients of each family in proportion: FAMILY=NUMBER,… with 1 for families that are not named."
+        " Default: equally many of each.",
     )
     algorithm: Algorithm = Field(Maml(), description="The algorithm.")
+    objective: Objective = Field(Mean(), description="The objective.")
     outer_optimizer: Literal["sgd", "momentum", "adam", "adagrad", "yogi"] | None = Field(
         None,
         description="What the server does with the averaged outer update. Default: the algorithm's own.",
@@ -55,10 +83,10 @@ class Experiment(BaseModel):
     eval_clients: int = Field(
         1000, ge=1, description="Evaluate at most so many seen and so many unseen clients, drawn once."
     )
-    chunk: int = Field(
-        16,
-        ge=1,
-        description="Clients of one family that are trained as one batch; part of the result's last bits.",
+    chunk: Literal["auto"] | int = Field(
+        "auto",
+        description="Clients of one family that are trained as one batch, at most; part of the result's last bits."
+        " auto: as many as suit the networks, whatever the machine.",
     )
     seed: int = Field(0, ge=0, description="Seed of every random stream.")
     width: int = Field(64, ge=1, description="Units in each hidden layer.")
@@ -72,12 +100,26 @@ class Experiment(BaseModel):
         description="Norm of convolutional networks. batch: by the statistics of the rows that are predicted"
         " together, which is transductive; group: each row by itself.",
     )
-    filters: int = Field(64, ge=1, description="Filters of each convolution.")
+    filters: int | None = Field(
+        None, ge=1, description="Filters of each convolution. Default: the family's own, 64; miniimagenet has 32."
+    )
     precision: Literal["float32", "float64"] = Field("float32", description="Floating-point precision.")
+    kernels: Literal["auto", "torch", "native"] = Field(
+        "auto",
+        description="What computes on a CPU. native: our C++ kernels, compiled here when first used; torch: PyTorch's"
+        " own; auto: native where there is a C++ compiler. They agree up to rounding.",
+    )
     data_dir: str = Field(
         "data",
         description="Folder of the data sets (several: separated as in PATH); ./data is searched last.",
     )
+
+    @field_validator("chunk", mode="before")
+    @classmethod
+    def _chunk_is_a_size(cls, value: Any) -> Any:
+        if value != "auto" and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+            raise ValueError("choose auto, or a number of clients from 1")
+        return value
 
     @field_validator("algorithm", mode="before")
     @classmethod
@@ -90,6 +132,17 @@ class Experiment(BaseModel):
     def _algorithm_with_name(self, value: Algorithm) -> dict[str, Any]:
         return {"name": algorithm_name(value), **value.model_dump(exclude={"name"})}
 
+    @field_validator("objective", mode="before")
+    @classmethod
+    def _objective_by_name(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = {"name": value}
+        return make_objective(value) if isinstance(value, Mapping) else value
+
+    @field_serializer("objective")
+    def _objective_with_name(self, value: Objective) -> dict[str, Any]:
+        return {"name": objective_name(value), **value.model_dump(exclude={"name"}, exclude_none=True)}
+
     @field_validator("tasks")
     @classmethod
     def _tasks_exist(cls, value: str) -> str:
@@ -98,6 +151,11 @@ class Experiment(BaseModel):
         if twice:
             raise ValueError(f"family {min(twice)!r} is named twice; name each family once")
         return value
+
+    @model_validator(mode="after")
+    def _mix_fits(self) -> Self:
+        _ = self.proportions
+        return self
 
     @model_validator(mode="after")
     def _cohort_fits(self) -> Self:
@@ -120,7 +178,8 @@ class Experiment(BaseModel):
     @model_validator(mode="after")
     def _algorithm_fits(self) -> Self:
         for choice in self.choices:
-            self.algorithm.check(choice.family.name, choice.family.kind)
+            self.algorithm.check(choice.family.name, choice.kind)
+        check_objective(self.objective, self.algorithm)
         return self
 
     @model_validator(mode="after")
@@ -168,6 +227,11 @@ class Experiment(BaseModel):
         """``tasks``, parsed."""
         return parse_tasks(self.tasks)
 
+    @property
+    def proportions(self) -> tuple[int, ...]:
+        """``mix``, parsed: how many clients of each of the families there are in every block of the roster."""
+        return parse_mix(self.mix, tuple(choice.family.name for choice in self.choices))
+
     def to_run_config(self) -> dict[str, bool | int | float | str]:
         """Return the experiment as Flower's flat run config, with dotted kebab-case keys; None is left out."""
         return flatten_config(self.model_dump(exclude_none=True))
@@ -188,11 +252,11 @@ class Experiment(BaseModel):
             for step in path:
                 inside = inside.setdefault(step, {})
             inside[last] = value
-        algorithm = nested.get("algorithm", {})
-        if "settings" in algorithm:
-            # one key for the settings that only some algorithms have: "tau = 3, delta = 0.001"
-            extra = tomllib.loads(f"settings = {{ {algorithm.pop('settings')} }}")["settings"]
-            algorithm |= {name.replace("-", "_"): value for name, value in extra.items()}
+        for chosen in (nested.get("algorithm", {}), nested.get("objective", {})):
+            if "settings" in chosen:
+                # one key for the settings that only some of them have: "tau = 3, delta = 0.001"
+                extra = tomllib.loads(f"settings = {{ {chosen.pop('settings')} }}")["settings"]
+                chosen |= {name.replace("-", "_"): value for name, value in extra.items()}
         return cls.model_validate(nested)
 
 
@@ -215,14 +279,21 @@ def kebab(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def parse_tasks(text: str) -> tuple[TaskChoice, ...]:
-    """Parse ``FAMILY[:DATASET],…``.
+    """Parse ``FAMILY[:DATASET],…``; a data set may be a user's own, ``NAME:FILE.toml``, or ``FILE.toml`` alone.
 
     Raises:
-        ValueError: A family or a data set is unknown, or none is named.
+        ValueError: A family or a data set is unknown, or none is named; or a user's own cannot be used (DataError).
     """
     choices = []
     for entry in filter(None, (item.strip() for item in text.split(","))):
         name, _, source = entry.partition(":")
+        if (source or entry).endswith(SUFFIX):
+            source = source or entry
+            name = Path(entry).stem if source == entry else name
+            choices.append(TaskChoice(own_family(name, source, FAMILIES.get(name), tuple(FAMILIES)), source))
+            continue
+        if Path(source or entry).suffix in TABLES:
+            raise ValueError(f"{source or entry!r} is a table: describe it in a TOML file, see docs/your-own-data.md")
         family = known("family", name, FAMILIES)
         source = source or GENERATED
         known(f"data set of family {name!r}:", source, family.sources)
@@ -230,3 +301,27 @@ def parse_tasks(text: str) -> tuple[TaskChoice, ...]:
     if not choices:
         raise ValueError(f"no family is named (known: {', '.join(FAMILIES)})")
     return tuple(choices)
+
+
+def parse_mix(text: str | None, families: tuple[str, ...]) -> tuple[int, ...]:
+    """Parse ``FAMILY=NUMBER,…`` to the smallest whole numbers of these proportions, in the order of ``families``.
+
+    Raises:
+        ValueError: A family is not of the run or is named twice, or a number is not whole, below 1, or too large.
+    """
+    said: dict[str, int] = {}
+    for entry in filter(None, (item.strip() for item in (text or "").split(","))):
+        name, _, number = entry.partition("=")
+        if name not in families:
+            hint = near(name, families)
+            raise ValueError(f"--mix {entry}: no such family in --tasks{hint} (it has {', '.join(families)})")
+        if name in said:
+            raise ValueError(f"--mix {text}: family {name!r} is named twice")
+        if not (number.isascii() and number.isdigit() and 1 <= int(number) <= LARGEST_SHARE):
+            raise ValueError(
+                f"--mix {entry}: a proportion is a whole number from 1 to {LARGEST_SHARE}, such as {name}=3; a family"
+                " without clients is left out of --tasks"
+            )
+        said[name] = int(number)
+    shares = [said.get(name, 1) for name in families]
+    return tuple(share // gcd(*shares) for share in shares)

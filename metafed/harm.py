@@ -34,7 +34,8 @@ def tolerance(before: Values, after: Values, query: Values, kind: Kind) -> Value
     mean of the accuracies before and after. The mean, since p = before would tolerate nothing where
     a client starts at 1, which is common with few rows. Both accuracies come from the same rows; where
     they are as good as independent (correlation below ½) the tolerance is on the small side.
-    Regression: 0. Skill has no error that follows from the number of rows alone, so any fall counts.
+    Regression and control: 0. Skill and return have no error that follows from the number of rows alone, so any
+    fall counts.
 
     Args:
         before: Scores before adaptation, ``(n,)``.
@@ -45,7 +46,7 @@ def tolerance(before: Values, after: Values, query: Values, kind: Kind) -> Value
     Raises:
         ValueError: An accuracy is outside 0…1, or a query set is empty.
     """
-    if kind == "regression":
+    if kind != "classification":
         return np.zeros(len(before))
     p = (checked(before) + checked(after)) / 2
     if p.size and not (min(before.min(), after.min()) >= 0 and max(before.max(), after.max()) <= 1):

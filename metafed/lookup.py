@@ -1,13 +1,17 @@
-"""Things by name: near misses are suggested, and an algorithm may live outside the tree."""
+"""Things by name: near misses are suggested, and an algorithm or an objective may live outside the tree."""
 
 import difflib
 import importlib
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from pydantic import BaseModel
+
 from metafed.algorithms import ALGORITHMS, Algorithm
+from metafed.objectives import OBJECTIVES, Objective
 
 T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
 
 
 def known(what: str, name: str, table: Mapping[str, T]) -> T:
@@ -31,25 +35,26 @@ def algorithm_class(name: str) -> type[Algorithm]:
     Raises:
         ValueError: There is none, or it is no algorithm.
     """
-    module, colon, attribute = name.partition(":")
-    if not colon:
-        return known("algorithm", name, ALGORITHMS)
-    try:
-        found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"algorithm {name!r} cannot be imported: {error}") from None
-    if not (isinstance(found, type) and issubclass(found, Algorithm)):
-        raise ValueError(f"{name!r} is no subclass of metafed.algorithms.Algorithm")
-    return found
+    return _class("algorithm", name, ALGORITHMS, Algorithm)  # type: ignore[type-abstract]
+
+
+def objective_class(name: str) -> type[Objective]:
+    """Return the objective called ``name``: one of ours, or ``module:Class`` of anybody's, which is imported.
+
+    Raises:
+        ValueError: There is none, or it is no objective.
+    """
+    return _class("objective", name, OBJECTIVES, Objective)  # type: ignore[type-abstract]
 
 
 def algorithm_name(algorithm: Algorithm) -> str:
     """Return the name under which ``algorithm_class`` finds the class of ``algorithm``."""
-    kind = type(algorithm)
-    for name, ours in ALGORITHMS.items():
-        if ours is kind:
-            return name
-    return f"{kind.__module__}:{kind.__qualname__}"
+    return _name(algorithm, ALGORITHMS)
+
+
+def objective_name(objective: Objective) -> str:
+    """Return the name under which ``objective_class`` finds the class of ``objective``."""
+    return _name(objective, OBJECTIVES)
 
 
 def make_algorithm(settings: Mapping[str, Any]) -> Algorithm:
@@ -59,8 +64,62 @@ def make_algorithm(settings: Mapping[str, Any]) -> Algorithm:
         ValueError: The name is not known.
         pydantic.ValidationError: A setting is unknown or out of range.
     """
-    kind = algorithm_class(str(settings.get("name", "maml")))
+    return _make(algorithm_class(str(settings.get("name", "maml"))), settings, ALGORITHMS)
+
+
+def make_objective(settings: Mapping[str, Any]) -> Objective:
+    """Make an objective from its settings, ``name`` among them.
+
+    Raises:
+        ValueError: The name is not known.
+        pydantic.ValidationError: A setting is unknown or out of range.
+    """
+    return _make(objective_class(str(settings.get("name", "mean"))), settings, OBJECTIVES)
+
+
+def check_objective(objective: Objective, algorithm: Algorithm) -> None:
+    """Refuse an objective that means nothing for what the algorithm's clients say.
+
+    Raises:
+        ValueError: It does not; the message says why.
+    """
+    name, reason = algorithm_name(algorithm), None
+    if objective.uses != "nothing" and algorithm.weighs == "none":
+        reason = "whose clients send nothing"
+    elif objective.uses == "losses" and not algorithm.judged:
+        reason = "whose clients train on their query rows and are judged before they adapt: no loss to weigh them by"
+    elif objective.uses == "weights" and algorithm.weighs == "rows":
+        reason = "which weighs clients by their rows already"
+    if reason is not None:
+        raise ValueError(
+            f"--objective {objective_name(objective)} cannot be had with the algorithm {name}, {reason}; choose"
+            " --objective mean or another --algorithm (docs/objectives.md)"
+        )
+
+
+def _class(what: str, name: str, table: Mapping[str, type[M]], base: type[M]) -> type[M]:
+    module, colon, attribute = name.partition(":")
+    if not colon:
+        return known(what, name, table)
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"{what} {name!r} cannot be imported: {error}") from None
+    if not (isinstance(found, type) and issubclass(found, base)):
+        raise ValueError(f"{name!r} is no subclass of metafed.{what}s.{base.__name__}")
+    return found
+
+
+def _name(model: M, table: Mapping[str, type[M]]) -> str:
+    kind = type(model)
+    for name, ours in table.items():
+        if ours is kind:
+            return name
+    return f"{kind.__module__}:{kind.__qualname__}"
+
+
+def _make(kind: type[M], settings: Mapping[str, Any], table: Mapping[str, type[M]]) -> M:
     own = {key: value for key, value in settings.items() if key != "name" or "name" in kind.model_fields}
-    if "name" in own and own["name"] != algorithm_name(kind.model_construct()):
+    if "name" in own and own["name"] != _name(kind.model_construct(), table):
         own.pop("name")
     return kind.model_validate(own)

@@ -4,7 +4,7 @@ A parameter's name is ``part.rest``: ``trunk.0.weight``, ``avatar.head.bias``. I
 client either holds or does not hold: every client holds the trunk and its own family's part.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -51,7 +51,10 @@ class Layout:
         return sum(int(np.prod(self.shapes[name])) for name in self.parts[part])
 
     def flatten(self, params: Params, parts: Iterable[str]) -> "dict[str, torch.Tensor]":
-        """Return one tensor ``(…, size)`` a part; leading axes beyond the layout's shapes are kept."""
+        """Return one tensor ``(…, size)`` a part; leading axes beyond the layout's shapes are kept.
+
+        What lies side by side in memory already is not copied.
+        """
         flat = {}
         for part in parts:
             pieces = []
@@ -59,7 +62,7 @@ class Layout:
                 tensor, shape = params[name], self.shapes[name]
                 lead = tensor.shape[: tensor.ndim - len(shape)]
                 pieces.append(tensor.reshape(*lead, -1))
-            flat[part] = torch.cat(pieces, dim=-1)
+            flat[part] = joined(pieces)
         return flat
 
     def unflatten(self, vectors: "Mapping[str, torch.Tensor]") -> "dict[str, torch.Tensor]":
@@ -72,6 +75,25 @@ class Layout:
             for name, piece in zip(self.parts[part], vector.split(sizes), strict=True):
                 params[name] = piece.view(self.shapes[name])
         return params
+
+
+def joined(pieces: "Sequence[torch.Tensor]") -> "torch.Tensor":
+    """Concatenate ``(…, n)`` tensors along the last axis, without a copy where they lie side by side already."""
+    first, *others = pieces
+    end = first.storage_offset() + first.shape[-1]
+    for piece in others:
+        beside = (
+            piece.untyped_storage().data_ptr() == first.untyped_storage().data_ptr()
+            and piece.storage_offset() == end
+            and piece.stride() == first.stride()
+        )
+        if not beside:
+            return torch.cat(list(pieces), dim=-1)
+        end += piece.shape[-1]
+    if first.ndim == 1 or first.requires_grad or first.stride(-1) != 1:
+        return torch.cat(list(pieces), dim=-1)
+    shape = (*first.shape[:-1], end - first.storage_offset())
+    return first.as_strided(shape, first.stride(), first.storage_offset())
 
 
 def spread(theta: Params, clients: int) -> "dict[str, torch.Tensor]":

@@ -7,15 +7,17 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from metafed.episodes import Episode, Examples, Rows, assemble, draw, halves
+from metafed.draws import Half, Numbers, draw_together, fits, half, slots_together
+from metafed.episodes import Episode, Examples, Rows, assemble, draw_from, halves, strata
 from metafed.experiment import Experiment
 from metafed.families.base import DataError, Family, Origin, Source
 from metafed.models import Conv4, Mlp, Network, SmallConv, initialize, layout
+from metafed.native.choice import resolve
 from metafed.parameters import Layout, Params
 from metafed.roster import Roster
 from metafed.shelf import Shelf
 from metafed.streams import stream
-from metafed.tasks import Task
+from metafed.tasks import Task, task_of
 
 DEFAULT_DATA_DIR = Path("data")
 KEPT = 256 * 2**20
@@ -30,6 +32,14 @@ class Draw(NamedTuple):
     rows: list[Rows]
 
 
+class Split(NamedTuple):
+    """A client's rows, and which of them are meta-training and which evaluation draws."""
+
+    own: Examples
+    training: Half
+    evaluation: Half
+
+
 class Population:
     """Data of an experiment's clients."""
 
@@ -37,67 +47,95 @@ class Population:
         self.experiment = experiment
         self.roster = Roster(experiment)
         self.sources = sources(experiment)
+        self.choices = experiment.choices
         self.shots = [
             source.shots or choice.family.shots for choice, source in zip(experiment.choices, self.sources, strict=True)
         ]
         self.dtype = getattr(torch, experiment.precision)
+        self.remarks: tuple[str, ...] = ()
         # who keeps parameters of its own from round to round learns its own slots by them: they must stay
         self.deals_slots = not experiment.algorithm.personal(initial_theta(experiment))
         self._halves = Shelf(self._split, _bytes, KEPT)
 
     def training(self, clients: list[int], server_round: int) -> Draw:
         """Draw a fresh episode of each client from its meta-training rows; clients of one family only."""
-        return self._draw(clients, "episode", server_round)
+        task = self.roster.place(clients[0]).task
+        choice, classes, shots = self.choices[task], self.sources[task].outputs, self.shots[task]
+        splits = [self._halves(client) for client in clients]
+        examples, own_halves = [split.own for split in splits], [split.training for split in splits]
+        if any(own.time is not None or own.block is not None for own in examples) or not fits(own_halves):
+            rngs = [stream(self.experiment.seed, "episode", server_round, client) for client in clients]
+            rows = [
+                draw_from(own, one.strata, shots, shots.query, rng)
+                for own, one, rng in zip(examples, own_halves, rngs, strict=True)
+            ]
+            slots = [rng.permutation(classes) for rng in rngs]
+        else:
+            numbers = Numbers(self.experiment.seed, "episodes", server_round, clients)
+            rows = draw_together(own_halves, shots, shots.query, numbers)
+            slots = list(slots_together(len(clients), classes, numbers))
+        if choice.anonymous and self.deals_slots:
+            examples = [own._replace(y=slot[own.y]) for own, slot in zip(examples, slots, strict=True)]
+        return self._assembled(examples, rows, task, shots.query)
 
     def evaluation(self, clients: list[int]) -> Draw:
         """Return the fixed episode of each client from its evaluation rows; clients of one family only."""
-        return self._draw(clients, "evaluation", None)
+        task = self.roster.place(clients[0]).task
+        shots, examples, rows = self.shots[task], [], []
+        for client in clients:
+            own, _, evaluation = self._halves(client)
+            rng = stream(self.experiment.seed, "evaluation", client)
+            rows.append(draw_from(own, evaluation.strata, shots, shots.judge, rng))
+            examples.append(own)
+        # evaluation asks for all rows that a client has: there the chunk's longest is much shorter
+        return self._assembled(examples, rows, task, 0)
+
+    def split(self, client: int) -> Split:
+        """Return a client's rows, and which of them are for meta-training and which for evaluation."""
+        return self._halves(client)
 
     def check(self) -> None:
-        """Read what must be there before a run starts.
+        """Read what must be there before a run starts, and have the guard look at it; ``remarks`` is what it found.
 
         Raises:
-            DataError: A data set is missing, damaged, or has too few clients.
+            DataError: A data set is missing, damaged, or has too few clients; or the guard stops the run.
         """
-        tasks = len(self.experiment.choices)
-        for choice, source in zip(self.experiment.choices, self.sources, strict=True):
-            needed = -(-self.experiment.clients // tasks)
-            if source.clients is not None and source.clients < needed:
+        shares = self.experiment.proportions
+        members = self.roster.members(self.experiment.clients)
+        for choice, source, share, needed in zip(self.experiment.choices, self.sources, shares, members, strict=True):
+            there = source.clients
+            if there is not None and there < needed:
                 raise DataError(
                     f"--clients {self.experiment.clients} asks for {needed} clients of"
-                    f" {choice.family.name}:{choice.source}, which has {source.clients};"
-                    f" choose at most {source.clients * tasks}"
+                    f" {choice.family.name}:{choice.source}, which has {there};"
+                    f" choose at most {there // share * sum(shares)}"
+                    + (f", or a smaller share of them than --mix {self.experiment.mix} gives" if share > 1 else "")
                 )
+        from metafed.guard import inspect
 
-    def _draw(self, clients: list[int], name: str, server_round: int | None) -> Draw:
-        task = self.roster.place(clients[0]).task
-        family, classes = self.experiment.choices[task].family, self.sources[task].outputs
-        shots, training_draw = self.shots[task], server_round is not None
-        query = shots.query if training_draw else shots.judge
-        examples, rows = [], []
-        for client in clients:
-            own, training, evaluation = self._halves(client)
-            key = (client,) if server_round is None else (server_round, client)
-            rng = stream(self.experiment.seed, name, *key)
-            rows.append(draw(own, training if training_draw else evaluation, shots, query, rng))
-            if family.anonymous and training_draw and self.deals_slots:
-                own = own._replace(y=rng.permutation(classes)[own.y])
-            examples.append(own)
-        strata = classes if shots.per_class else 1
-        # evaluation asks for all rows that a client has: there the chunk's longest is much shorter
-        lengths = (shots.support * strata, query * strata if training_draw else 0)
+        findings = inspect(self)
+        fatal = [finding.text for finding in findings if finding.fatal]
+        if fatal:
+            raise DataError("; ".join(fatal))
+        self.remarks = tuple(finding.text for finding in findings)
+
+    def _assembled(self, examples: list[Examples], rows: list[Rows], task: int, query: int) -> Draw:
+        strata = self.sources[task].outputs if self.shots[task].per_class else 1
+        lengths = (self.shots[task].support * strata, query * strata)
         return Draw(assemble(examples, rows, self.dtype, lengths), examples, rows)
 
-    def _split(self, client: int) -> tuple[Examples, np.ndarray, np.ndarray]:
+    def _split(self, client: int) -> Split:
         place = self.roster.place(client)
         own = self.sources[place.task].examples(place.number)
         rng = stream(self.experiment.seed, "halves", client)
-        return own, *halves(own, self.shots[place.task], rng)
+        shots = self.shots[place.task]
+        training, evaluation = (half(strata(own, rows, shots)) for rows in halves(own, shots, rng))
+        return Split(own, training, evaluation)
 
 
-def _bytes(split: tuple[Examples, np.ndarray, np.ndarray]) -> int:
-    own, *halves_of_rows = split
-    arrays = [*halves_of_rows, *(field for field in own if isinstance(field, np.ndarray))]
+def _bytes(split: Split) -> int:
+    own, training, evaluation = split
+    arrays = [*training, *evaluation, *(field for field in own if isinstance(field, np.ndarray))]
     # an array and its owner cost some hundred bytes beside its numbers
     return sum(array.nbytes + 200 for array in arrays)
 
@@ -114,30 +152,29 @@ def sources(experiment: Experiment) -> tuple[Source, ...]:
 
 def unseen_from(roster: Roster) -> list[int]:
     """Return, for each of the run's tasks, the first of its clients' numbers that is unseen."""
-    tasks = len(roster.experiment.choices)
-    block = roster.seen // tasks
-    # in the block of the boundary some tasks' clients are seen and some are not
-    held_out = {roster.place(c).task: c >= roster.seen for c in range(block * tasks, (block + 1) * tasks)}
-    return [block if held_out[task] else block + 1 for task in range(tasks)]
+    # ids below the boundary are seen, and a task's numbers ascend with its clients' ids
+    return roster.members(roster.seen)
 
 
 def network(experiment: Experiment, family: Family, source: Source) -> Network:
     """Return the network of one family's clients."""
     part, outputs, image = family.name, source.outputs, family.image
-    width, activation, filters, norm = experiment.width, experiment.activation, experiment.filters, experiment.norm
+    width, activation, norm = experiment.width, experiment.activation, experiment.norm
+    filters = experiment.filters or family.filters
+    kernels = resolve(experiment.kernels)
     kind = experiment.network_of(family)
     if kind == "mlp" or image is None:  # the experiment has refused other networks where there are no images
-        return Mlp(part, outputs, source.features, width, experiment.depth, activation)
+        return Mlp(part, outputs, source.features, width, experiment.depth, activation, kernels=kernels)
     if kind == "conv4":
-        return Conv4(part, outputs, image, filters, norm, activation)
-    return SmallConv(part, outputs, image, filters, width, norm, activation)
+        return Conv4(part, outputs, image, filters, norm, activation, kernels=kernels)
+    return SmallConv(part, outputs, image, filters, width, norm, activation, kernels=kernels)
 
 
 def tasks(experiment: Experiment) -> dict[str, Task]:
     """Return the network, loss and score of each family; no data are read."""
     pairs = zip(experiment.choices, sources(experiment), strict=True)
     return {
-        choice.family.name: Task(network(experiment, choice.family, source), choice.family.kind)
+        choice.family.name: task_of(network(experiment, choice.family, source), choice.kind, source.environment)
         for choice, source in pairs
     }
 

@@ -1,33 +1,32 @@
 """Who is in the federation, by arithmetic alone: no data, no memory that grows with the population."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from metafed.deal import Deal, Place, deal
 from metafed.experiment import Experiment
 from metafed.models import NETWORKS
 from metafed.parameters import TRUNK
 from metafed.streams import stream
 
+if TYPE_CHECKING:
+    from metafed.chunking import Sizes
+
 LARGEST_COHORT = 50
 """Clients sampled in a round where ``--cohort`` is not set and there are more."""
-
-
-class Place(NamedTuple):
-    """Where a client's data are: its family, as an index into the run's tasks, and its number there."""
-
-    task: int
-    number: int
 
 
 @dataclass(frozen=True)
 class Roster:
     """The clients 0 … ``clients`` − 1 of an experiment.
 
-    Families are dealt in blocks: of every ``T`` successive clients each of the ``T`` families has one.
+    Families are dealt in blocks: of every ``T`` successive clients each of the ``T`` families has one, or as many as
+    ``--mix`` says.
     The last ``unseen_clients`` ids are held out of meta-training. Ids carry no meaning besides, since
     every source numbers its clients at random.
     """
@@ -49,11 +48,17 @@ class Roster:
         """Clients sampled in a round."""
         return self.experiment.cohort or min(self.seen, LARGEST_COHORT)
 
+    @cached_property
+    def _deal(self) -> Deal:
+        return deal(self.experiment.proportions)
+
     def place(self, client: int) -> Place:
         """Return the client's family and its number among that family's clients."""
-        block, turn = divmod(client, len(self._families))
-        # the deal rotates from block to block: a host that has every P-th client has all families
-        return Place((turn + block) % len(self._families), block)
+        return self._deal.place(client)
+
+    def members(self, clients: int) -> list[int]:
+        """Return how many of the clients 0 … ``clients`` − 1 each of the run's tasks has."""
+        return self._deal.counts(clients)
 
     def family(self, client: int) -> str:
         """Return the name of the client's family."""
@@ -61,9 +66,13 @@ class Roster:
 
     def parts(self, family: str) -> tuple[str, ...]:
         """Return the parts of θ that a family's clients hold: their own, and the trunk if their network has it."""
-        chosen = next(choice.family for choice in self.experiment.choices if choice.family.name == family)
-        shared = NETWORKS[self.experiment.network_of(chosen)].on_trunk
-        return (TRUNK, family) if shared else (family,)
+        return self._parts[family]
+
+    @cached_property
+    def _parts(self) -> dict[str, tuple[str, ...]]:
+        families = [choice.family for choice in self.experiment.choices]
+        shared = {family.name: NETWORKS[self.experiment.network_of(family)].on_trunk for family in families}
+        return {name: (TRUNK, name) if on_trunk else (name,) for name, on_trunk in shared.items()}
 
     def cohort(self, server_round: int) -> list[int]:
         """Draw the seen clients of a round, without replacement, in ascending order."""
@@ -92,11 +101,20 @@ class Roster:
             grouped.setdefault(self.place(client).task, []).append(client)
         return [(self._families[task], grouped[task]) for task in sorted(grouped)]
 
-    def chunks(self, clients: Sequence[int]) -> list[tuple[str, list[int]]]:
-        """Cut clients into chunks of one family and at most ``chunk`` clients, in a fixed order."""
-        size = self.experiment.chunk
-        return [
-            (family, members[first : first + size])
-            for family, members in self.by_family(clients)
-            for first in range(0, len(members), size)
-        ]
+    @cached_property
+    def chunk_sizes(self) -> "dict[str, Sizes]":
+        """Clients of a chunk at most, in training and in evaluation, by family: as asked for, or as suits."""
+        from metafed.chunking import Sizes, sizes  # it asks the sources, which ask the roster
+
+        chunk = self.experiment.chunk
+        return sizes(self.experiment) if chunk == "auto" else dict.fromkeys(self._families, Sizes(chunk, chunk))
+
+    def chunks(self, clients: Sequence[int], *, evaluation: bool = False) -> list[tuple[str, list[int]]]:
+        """Cut clients into chunks of one family, in a fixed order, as even as the size allows."""
+        chunks = []
+        for family, members in self.by_family(clients):
+            size = self.chunk_sizes[family].evaluation if evaluation else self.chunk_sizes[family].training
+            pieces = -(-len(members) // size)
+            edges = [len(members) * piece // pieces for piece in range(pieces + 1)]
+            chunks += [(family, members[first:last]) for first, last in itertools.pairwise(edges)]
+        return chunks

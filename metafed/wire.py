@@ -9,6 +9,8 @@ import numpy as np
 from metafed.objectives import NOTHING, Contribution
 from metafed.parameters import Layout, Vectors
 
+ASKED = "objective."
+"""What the names of values begin with that the objective asks hosts with."""
 LONGEST_TEXT = 300
 """Characters kept of a reason or a group's name."""
 
@@ -18,6 +20,14 @@ class Failure(NamedTuple):
 
     client: int
     reason: str
+
+
+class Halved(NamedTuple):
+    """A chunk of ``tried`` clients of a family did not fit in memory; at most ``fitted`` of them at a time did."""
+
+    family: str
+    tried: int
+    fitted: int
 
 
 @dataclass(frozen=True)
@@ -44,11 +54,12 @@ class Rows:
 
 
 class Answer(NamedTuple):
-    """A host's answer: summed contribution (empty in evaluation), a row a client, and failures."""
+    """A host's answer: summed contribution (empty in evaluation), a row a client, failures, and chunks too large."""
 
     contribution: Contribution
     rows: Sequence[Rows]
     failures: Sequence[Failure]
+    halved: Sequence[Halved] = ()
 
 
 class BadAnswer(ValueError):
@@ -59,13 +70,18 @@ def pack(answer: Answer) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Turn an answer into arrays by name and plain values by name."""
     arrays = {f"sum/{part}": vector for part, vector in answer.contribution.directions.items()}
     values: dict[str, Any] = {f"weight/{part}": w for part, w in answer.contribution.weights.items()}
+    values |= {f"scale/{part}": scale for part, scale in answer.contribution.scales.items()}
+    values |= {f"total/{name}": total for name, total in answer.contribution.sums.items()}
     for index, rows in enumerate(answer.rows):
-        for field in ("client", "steps", "loss", "score", "ceiling", "sizes"):
-            arrays[f"rows{index}/{field}"] = getattr(rows, field)
+        arrays[f"rows{index}"] = _table(rows)
+        values[f"rows{index}/steps"] = [int(step) for step in rows.steps]
         values[f"rows{index}/group"] = [str(group)[:LONGEST_TEXT] for group in rows.group]
     values["tables"] = len(answer.rows)
     values["failed"] = [failure.client for failure in answer.failures]
     values["reasons"] = [failure.reason[:LONGEST_TEXT] for failure in answer.failures]
+    values["halved"] = [halved.family for halved in answer.halved]
+    values["tried"] = [halved.tried for halved in answer.halved]
+    values["fitted"] = [halved.fitted for halved in answer.halved]
     return arrays, values
 
 
@@ -82,8 +98,14 @@ def unpack(arrays: Mapping[str, np.ndarray], values: Mapping[str, Any], layout: 
             Failure(int(client), str(reason)[:LONGEST_TEXT])
             for client, reason in zip(values["failed"], values["reasons"], strict=True)
         ]
+        halved = [
+            Halved(str(family)[:LONGEST_TEXT], int(tried), int(fitted))
+            for family, tried, fitted in zip(values["halved"], values["tried"], values["fitted"], strict=True)
+        ]
         directions = {key.removeprefix("sum/"): arrays[key] for key in arrays if key.startswith("sum/")}
         weights = {part: float(values[f"weight/{part}"]) for part in directions}
+        scales = {part: float(values[f"scale/{part}"]) for part in directions if f"scale/{part}" in values}
+        sums = {key.removeprefix("total/"): float(values[key]) for key in values if key.startswith("total/")}
     except (KeyError, TypeError, ValueError) as error:
         raise BadAnswer(f"unreadable answer: {type(error).__name__}: {error}") from None
     named = [int(client) for rows in tables for client in rows.client] + [f.client for f in failures]
@@ -92,16 +114,22 @@ def unpack(arrays: Mapping[str, np.ndarray], values: Mapping[str, Any], layout: 
     check_vectors(directions, layout)
     if any(not (np.isfinite(w) and w >= 0) for w in weights.values()):
         raise BadAnswer(f"weights must be finite and at least 0, got {weights}")
-    return Answer(Contribution(directions, weights) if directions else NOTHING, tables, failures)
+    if not np.isfinite([*scales.values(), *sums.values()]).all():
+        raise BadAnswer(f"scales and sums must be finite, got {scales} and {sums}")
+    if len(halved) > len(asked) or any(not 1 <= h.fitted < h.tried <= len(asked) for h in halved):
+        raise BadAnswer(f"speaks of chunks that it cannot have had: {halved[:8]}")
+    contribution = Contribution(directions, weights, scales, sums) if directions else NOTHING
+    return Answer(contribution, tables, failures, halved)
 
 
 def check_vectors(vectors: Vectors, layout: Layout) -> None:
-    """Check that every vector is a finite, real ``(size,)`` of a part of the layout.
+    """Check that every vector is a finite, real ``(size,)`` of a part; its key is ``part`` or ``part/group``.
 
     Raises:
         BadAnswer: One is not.
     """
-    for part, vector in vectors.items():
+    for key, vector in vectors.items():
+        part = key.partition("/")[0]
         if part not in layout.parts:
             raise BadAnswer(f"unknown part {part!r} (known: {', '.join(layout.parts)})")
         if vector.shape != (layout.size(part),):
@@ -112,29 +140,28 @@ def check_vectors(vectors: Vectors, layout: Layout) -> None:
             raise BadAnswer(f"part {part!r} is not finite")
 
 
+def _table(rows: Rows) -> np.ndarray:
+    """Lay the numbers of ``rows`` out as one array, a row a client: an array costs more than its numbers."""
+    columns = (rows.client, rows.ceiling, rows.sizes, rows.loss, rows.score)
+    return np.column_stack([np.asarray(column, np.float64) for column in columns])
+
+
 def _rows(arrays: Mapping[str, np.ndarray], values: Mapping[str, Any], index: int) -> Rows:
-    table = f"rows{index}"
-    client = np.asarray(arrays[f"{table}/client"], np.int64)
-    steps = np.asarray(arrays[f"{table}/steps"], np.int64)
-    rows = Rows(
-        client=client,
+    name = f"rows{index}"
+    table, group = arrays[name], [str(group)[:LONGEST_TEXT] for group in values[f"{name}/group"]]
+    steps = np.array([int(step) for step in values[f"{name}/steps"]], np.int64)
+    width = 5 + 2 * len(steps)
+    if table.dtype != np.float64 or table.shape != (len(group), width):
+        raise ValueError(f"{name} is {table.dtype} {table.shape}, expected float64 {(len(group), width)}")
+    whole = table[:, [0, 2, 3, 4]]
+    if not (np.isfinite(whole).all() and (np.abs(whole) <= 2**53).all() and (whole == np.trunc(whole)).all()):
+        raise ValueError(f"{name} has ids or sizes that are no whole numbers")
+    return Rows(
+        client=table[:, 0].astype(np.int64),
         steps=steps,
-        loss=np.asarray(arrays[f"{table}/loss"], np.float64),
-        score=np.asarray(arrays[f"{table}/score"], np.float64),
-        ceiling=np.asarray(arrays[f"{table}/ceiling"], np.float64),
-        sizes=np.asarray(arrays[f"{table}/sizes"], np.int64),
-        group=[str(group)[:LONGEST_TEXT] for group in values[f"{table}/group"]],
+        loss=table[:, 5 : 5 + len(steps)],
+        score=table[:, 5 + len(steps) :],
+        ceiling=table[:, 1],
+        sizes=table[:, 2:5].astype(np.int64),
+        group=group,
     )
-    count = len(client)
-    expected = {
-        "loss": (count, len(steps)),
-        "score": (count, len(steps)),
-        "ceiling": (count,),
-        "sizes": (count, 3),
-    }
-    for field, shape in expected.items():
-        if getattr(rows, field).shape != shape:
-            raise ValueError(f"{table}/{field} has shape {getattr(rows, field).shape}, expected {shape}")
-    if client.ndim != 1 or steps.ndim != 1 or len(rows.group) != count:
-        raise ValueError(f"{table} does not have one id and one group a client")
-    return rows

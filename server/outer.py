@@ -1,20 +1,62 @@
-"""The outer optimizer: torch.optim on the pseudo-gradient, with moments kept over rounds."""
+"""The outer optimizer: torch.optim's rules on the pseudo-gradient, with moments kept over rounds.
 
-from collections.abc import Callable, Mapping
-from typing import Any
+The functions behind torch.optim's classes are called, not the classes: a class imports PyTorch's compiler when it is
+first used, which takes a second at the start of every run. Tests hold the two equal, bit by bit.
+"""
+
+from collections.abc import Callable, Mapping, MutableMapping
+from functools import partial
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
+from torch.optim.adagrad import adagrad
+from torch.optim.adam import adam
+from torch.optim.sgd import sgd
 
 from metafed.parameters import Vectors
-from server.yogi import Yogi
+from server.yogi import yogi
 
-OPTIMIZERS: dict[str, Callable[[list[torch.Tensor], float], torch.optim.Optimizer]] = {
-    "sgd": lambda parts, rate: torch.optim.SGD(parts, lr=rate),
-    "momentum": lambda parts, rate: torch.optim.SGD(parts, lr=rate, momentum=0.9),
-    "adam": lambda parts, rate: torch.optim.Adam(parts, lr=rate),
-    "adagrad": lambda parts, rate: torch.optim.Adagrad(parts, lr=rate),
-    "yogi": Yogi,
+Moments: TypeAlias = "MutableMapping[str, torch.Tensor]"
+"""What a rule keeps of one part from round to round, by name; empty at first."""
+Rule: TypeAlias = "Callable[[torch.Tensor, torch.Tensor, Moments, float], None]"
+"""Steps θ's part along the pseudo-gradient, both ``(size,)``, in place: ``rule(theta, slope, moments, rate)``."""
+
+PLAIN: dict[str, Any] = {"weight_decay": 0.0, "maximize": False, "foreach": False}
+
+
+def step_sgd(
+    theta: "torch.Tensor", slope: "torch.Tensor", moments: Moments, rate: float, momentum: float = 0.0
+) -> None:
+    """``torch.optim.SGD``."""
+    kept = [moments.get("momentum")]
+    sgd([theta], [slope], kept, lr=rate, momentum=momentum, dampening=0.0, nesterov=False, **PLAIN)
+    if kept[0] is not None:
+        moments["momentum"] = kept[0]
+
+
+def step_adam(theta: "torch.Tensor", slope: "torch.Tensor", moments: Moments, rate: float) -> None:
+    """``torch.optim.Adam``, with its defaults."""
+    if not moments:
+        moments.update({"mean": torch.zeros_like(theta), "square": torch.zeros_like(theta), "steps": torch.tensor(0.0)})
+    kept = ([moments[name]] for name in ("mean", "square"))
+    rest = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "amsgrad": False}
+    adam([theta], [slope], *kept, [], [moments["steps"]], lr=rate, **rest, **PLAIN)
+
+
+def step_adagrad(theta: "torch.Tensor", slope: "torch.Tensor", moments: Moments, rate: float) -> None:
+    """``torch.optim.Adagrad``, with its defaults."""
+    if not moments:
+        moments.update({"sum": torch.zeros_like(theta), "steps": torch.tensor(0.0)})
+    adagrad([theta], [slope], [moments["sum"]], [moments["steps"]], lr=rate, lr_decay=0.0, eps=1e-10, **PLAIN)
+
+
+OPTIMIZERS: dict[str, Rule] = {
+    "sgd": step_sgd,
+    "momentum": partial(step_sgd, momentum=0.9),
+    "adam": step_adam,
+    "adagrad": step_adagrad,
+    "yogi": yogi,
 }
 
 
@@ -25,22 +67,24 @@ class Outer:
     """
 
     def __init__(self, theta: Vectors, optimizer: str, rate: float) -> None:
-        self._parts = {part: torch.nn.Parameter(torch.from_numpy(np.array(vector))) for part, vector in theta.items()}
-        self._optimizer = OPTIMIZERS[optimizer](list(self._parts.values()), rate)
+        self._parts = {part: torch.from_numpy(np.array(vector)) for part, vector in theta.items()}
+        self._moments: dict[str, dict[str, torch.Tensor]] = {part: {} for part in theta}
+        self._rule, self._rate = OPTIMIZERS[optimizer], rate
 
     @property
     def theta(self) -> dict[str, np.ndarray]:
         """Return a copy of θ, ``(size,)`` a part."""
-        return {part: tensor.detach().numpy().copy() for part, tensor in self._parts.items()}
+        return {part: tensor.numpy().copy() for part, tensor in self._parts.items()}
 
     @property
     def state(self) -> dict[str, Any]:
-        """Return the optimizer's moments and counters, for a checkpoint."""
-        return self._optimizer.state_dict()
+        """Return a copy of the optimizer's moments and counters, by part and name, for a checkpoint."""
+        return {part: {n: t.numpy().copy() for n, t in kept.items()} for part, kept in self._moments.items()}
 
+    @torch.no_grad()
     def step(self, directions: Mapping[str, np.ndarray]) -> None:
         """Step θ along the pseudo-gradient ``(size,)`` of each part."""
         for part, tensor in self._parts.items():
-            direction = directions.get(part)
-            tensor.grad = None if direction is None else torch.from_numpy(direction).to(tensor.dtype)
-        self._optimizer.step()
+            if (direction := directions.get(part)) is not None:
+                slope = torch.from_numpy(np.asarray(direction)).to(tensor.dtype)
+                self._rule(tensor, slope, self._moments[part], self._rate)

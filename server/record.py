@@ -1,9 +1,14 @@
-"""What a run leaves behind: ``runs/<name>/``, written as it goes, so that a crash loses one round at most."""
+"""What a run leaves behind: ``runs/<name>/``, written as it goes, by a thread of its own.
+
+A run that is interrupted or fails loses no finished round; one that is killed loses those that wait to be written,
+``server.writer.WAITING`` at most.
+"""
 
 import hashlib
 import json
 import os
 import platform
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -19,6 +24,7 @@ from metafed.roster import Roster
 from metafed.wire import Rows
 from server.provenance import git_state
 from server.rounds import Round, line
+from server.writer import UNWRITTEN, Writer, WritingFailed
 
 UNSPECIFIED = "unspecified"
 PACKAGES = ("metafed", "flwr", "ray", "torch", "numpy", "polars", "pydantic")
@@ -36,6 +42,9 @@ class Record:
     Raises:
         FileExistsError: The folder exists. Nothing was touched.
         OSError: It cannot be made.
+
+    All methods that write, but for the construction, raise ``WritingFailed`` where something could not be written
+    now or before.
     """
 
     def __init__(
@@ -45,6 +54,7 @@ class Record:
 
         self.folder = folder
         self.roster = Roster(experiment)
+        self._parents = [parent for parent in folder.parents if not parent.exists()]
         folder.mkdir(parents=True)
         (folder / "parts").mkdir()
         (folder / "checkpoints").mkdir()
@@ -69,11 +79,53 @@ class Record:
             "exit_reason": None,
             "theta_sha256": None,
         }
-        self.write_manifest()
+        self._write_manifest()
+        self._later = Writer()
+
+    def about(self, **entries: Any) -> None:
+        """Add to the manifest what is known only once the data are read and the engine runs."""
+        self._later.flush()
+        self.manifest |= entries
+        self._write_manifest()
 
     def round(self, finished: Round) -> dict[str, Any]:
-        """Append a finished round: its line, and a row a client and step. Returns the line."""
+        """Have a finished round appended: its line, and a row a client and step. Returns the line at once."""
         entry = line(finished, self.roster)
+        self._later(lambda: self._append(finished, entry))
+        return entry
+
+    def checkpoint(self, server_round: int, theta: Vectors) -> None:
+        """Have θ written as safetensors, atomically, and its hash noted in the manifest; θ must not change then."""
+        self._later(lambda: self._checkpoint(server_round, theta))
+
+    def finish(self, reason: str) -> None:
+        """Write what waits, join the clients' rows, summarize them, and close the manifest with the reason for ending.
+
+        Where something cannot be written the rest is, as far as possible, and the manifest says so.
+        """
+        failed: Exception | None = None
+        self.manifest |= {"end": now(), "exit_reason": reason}
+        for step in (self._later.close, self._rounds.close, self._join, self._summarize, self._write_manifest):
+            try:
+                step()
+            except Exception as error:
+                failed = failed or error
+                self.manifest["exit_reason"] = f"failed: {failed}"
+        if failed is not None:
+            raise failed if isinstance(failed, WritingFailed) else WritingFailed(UNWRITTEN.format(failed)) from failed
+
+    def discard(self) -> None:
+        """Remove the folder, and the folders around it that were made for it and hold nothing else."""
+        self._later.close()
+        self._rounds.close()
+        shutil.rmtree(self.folder)
+        for parent in self._parents:
+            try:
+                parent.rmdir()
+            except OSError:
+                return
+
+    def _append(self, finished: Round, entry: Mapping[str, Any]) -> None:
         frames = [
             table(phase, finished.number, rows, self.roster)
             for phase, tables in (("train", finished.training), ("evaluate", finished.evaluation))
@@ -87,10 +139,8 @@ class Record:
             self._parts.append(path)
         self._rounds.write(json.dumps(entry, allow_nan=False) + "\n")
         self._rounds.flush()
-        return entry
 
-    def checkpoint(self, server_round: int, theta: Vectors) -> Path:
-        """Write θ as safetensors, atomically, and note its hash in the manifest."""
+    def _checkpoint(self, server_round: int, theta: Vectors) -> None:
         from safetensors.numpy import save_file
 
         path = self.folder / "checkpoints" / f"round-{server_round:08d}.safetensors"
@@ -98,17 +148,8 @@ class Record:
         save_file(dict(theta), draft, metadata={"round": str(server_round)})
         draft.replace(path)
         self.manifest["theta_sha256"] = theta_sha256(theta)
-        return path
 
-    def finish(self, reason: str) -> None:
-        """Join the clients' rows, summarize them, and close the manifest with the reason for ending."""
-        self._rounds.close()
-        self._join()
-        self._summarize()
-        self.manifest |= {"end": now(), "exit_reason": reason}
-        self.write_manifest()
-
-    def write_manifest(self) -> None:
+    def _write_manifest(self) -> None:
         """Write ``manifest.json``, atomically."""
         draft = self.folder / "manifest.json.draft"
         draft.write_text(json.dumps(self.manifest, indent=2, allow_nan=False) + "\n", encoding="utf-8")
@@ -123,7 +164,7 @@ class Record:
         path = self.folder / "clients.parquet"
         if path.exists():
             experiment = self.roster.experiment
-            kinds = {choice.family.name: choice.family.kind for choice in experiment.choices}
+            kinds = {choice.family.name: choice.kind for choice in experiment.choices}
             summary = summarize(pl.read_parquet(path), experiment.seed, kinds)
             text = json.dumps(summary, indent=2, allow_nan=False) + "\n"
             (self.folder / "summary.json").write_text(text, encoding="utf-8")

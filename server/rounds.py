@@ -7,7 +7,7 @@ import numpy as np
 
 from metafed.fairness import worst10
 from metafed.roster import Roster
-from metafed.wire import Failure, Rows
+from metafed.wire import Failure, Halved, Rows
 
 
 class Round(NamedTuple):
@@ -21,6 +21,7 @@ class Round(NamedTuple):
         bytes_down: Bytes of θ's parts, likewise.
         evaluation: Rows of the evaluated clients; empty where the round has no evaluation.
         seconds: Wall time.
+        halved: Chunks that did not fit in memory and were cut smaller.
     """
 
     number: int
@@ -30,6 +31,7 @@ class Round(NamedTuple):
     bytes_down: int
     evaluation: Sequence[Rows] = ()
     seconds: float = 0.0
+    halved: Sequence[Halved] = ()
 
 
 def line(finished: Round, roster: Roster) -> dict[str, Any]:
@@ -45,6 +47,7 @@ def line(finished: Round, roster: Roster) -> dict[str, Any]:
         "seconds": round(finished.seconds, 4),
         "clients": len(losses),
         "failed": [failure._asdict() for failure in finished.failures],
+        "halved": smallest(finished.halved),
         "loss": mean(losses),
         "score": mean(scores),
         "worst10": worst_tenth(scores),
@@ -72,6 +75,15 @@ def line(finished: Round, roster: Roster) -> dict[str, Any]:
             for kind, chosen in kinds(roster).items()
         }
     return entry
+
+
+def smallest(halved: Iterable[Halved]) -> list[dict[str, Any]]:
+    """Return an entry a family: the largest chunk that did not fit in memory, and what was smallest of what did."""
+    found: dict[str, tuple[int, int]] = {}
+    for family, tried, fitted in halved:
+        most, least = found.get(family, (tried, fitted))
+        found[family] = (max(most, tried), min(least, fitted))
+    return [{"family": family, "from": most, "to": least} for family, (most, least) in found.items()]
 
 
 def kinds(roster: Roster) -> dict[str, Callable[[Rows], np.ndarray]]:

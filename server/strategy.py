@@ -12,10 +12,10 @@ from flwr.serverapp.strategy import Strategy
 from flwr.supercore import log
 
 from metafed.experiment import Experiment
-from metafed.objectives import NOTHING, Contribution, Mean
+from metafed.objectives import NOTHING, Contribution, State
 from metafed.parameters import Layout, Vectors
 from metafed.roster import Roster
-from metafed.wire import Answer, BadAnswer, Failure, unpack
+from metafed.wire import ASKED, Answer, BadAnswer, Failure, unpack
 from server.hosts import Hosts, discover
 from server.outer import Outer
 from server.rounds import Round
@@ -58,7 +58,8 @@ class MetaStrategy(Strategy):
         self.experiment, self.layout, self.observe, self.patience = experiment, layout, observe, patience
         self.roster = Roster(experiment)
         self.outer = Outer(theta, *experiment.outer)
-        self.objective = Mean()
+        self.objective = experiment.objective
+        self.objective_state: State = self.objective.start(self.roster.seen)
         self._hosts: Hosts | None = None
         self._asked: list[list[int]] = []
         self._started = time.monotonic()
@@ -72,6 +73,7 @@ class MetaStrategy(Strategy):
     def summary(self) -> None:
         """Log what will run."""
         log(INFO, "\t├── Algorithm: %s", self.experiment.algorithm)
+        log(INFO, "\t├── Objective: %s", self.objective)
         log(INFO, "\t├── Cohort: %d of %d seen clients", self.roster.cohort_size, self.roster.seen)
         log(INFO, "\t└── Outer: %s, β = %g", *self.experiment.outer)
 
@@ -93,7 +95,10 @@ class MetaStrategy(Strategy):
         answers, failures = self._read(replies)
         total: Contribution = sum((answer.contribution for answer in answers), NOTHING)
         used = [int(client) for answer in answers for rows in answer.rows for client in rows.client]
-        directions = self.objective.step(total)
+        losses = {
+            int(c): float(loss[-1]) for a in answers for r in a.rows for c, loss in zip(r.client, r.loss, strict=True)
+        }
+        directions, self.objective_state = self.objective.step(total, self.objective_state, losses)
         self.outer.step(directions)
         theta = self.outer.theta
         if not all(np.isfinite(vector).all() for vector in theta.values()):
@@ -103,7 +108,8 @@ class MetaStrategy(Strategy):
         tables = [rows for answer in answers for rows in answer.rows]
         # a method that shares nothing (weight 0) moves nothing
         traffic = self._bytes(used) if any(total.weights.values()) else 0
-        self._round = Round(server_round, tables, failures, traffic, traffic)
+        halved = [too_large for answer in answers for too_large in answer.halved]
+        self._round = Round(server_round, tables, failures, traffic, traffic, halved=halved)
         return record(theta), None
 
     def configure_evaluate(
@@ -126,9 +132,14 @@ class MetaStrategy(Strategy):
         tables = [rows for answer in answers for rows in answer.rows]
         if failures and not tables:
             raise NothingEvaluated(server_round, failures[0])
-        seconds = time.monotonic() - self._started
+        halved = [too_large for answer in answers for too_large in answer.halved]
         self.observe(
-            self._round._replace(evaluation=tables, failures=[*self._round.failures, *failures], seconds=seconds)
+            self._round._replace(
+                evaluation=tables,
+                failures=[*self._round.failures, *failures],
+                seconds=time.monotonic() - self._started,
+                halved=[*self._round.halved, *halved],
+            )
         )
         return None
 
@@ -144,7 +155,8 @@ class MetaStrategy(Strategy):
         if self._hosts is None:
             self._hosts = discover(grid, self.patience)
         # a pool of workers shares a round chunk by chunk; a node of a deployment pays for each message
-        chunks = [chunk for _, chunk in self.roster.chunks(clients)]
+        evaluation = kind == MessageType.EVALUATE
+        chunks = [chunk for _, chunk in self.roster.chunks(clients, evaluation=evaluation)]
         if not self._hosts.pooled:
             ordered = [client for chunk in chunks for client in chunk]
             chunks = [[c for c in ordered if self._hosts.node(c) == node] for node in self._hosts.nodes]
@@ -156,7 +168,9 @@ class MetaStrategy(Strategy):
             held = tuple(part for part in arrays if part in parts)
             if held not in theta:
                 theta[held] = ArrayRecord({part: arrays[part] for part in held})
-            ask = ConfigRecord({"clients": list(chunk), "round": server_round})
+            said = self.objective.ask(self.objective_state, chunk) if kind == MessageType.TRAIN else {}
+            own = {f"{ASKED}{name}": value for name, value in said.items()}
+            ask = ConfigRecord({"clients": list(chunk), "round": server_round, **own})
             content = RecordDict({"theta": theta[held], "ask": ask})
             messages.append(Message(content, self._hosts.node(chunk[0]), kind, group_id=str(server_round)))
         return messages

@@ -1,18 +1,23 @@
 """The schema of *how* an experiment is run, and its way from flags and files."""
 
+import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import tyro
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator
 
-from metafed.algorithms import ALGORITHMS, Algorithm
+from metafed.algorithms import ALGORITHMS
 from metafed.experiment import Experiment
-from metafed.lookup import algorithm_class
+from metafed.lookup import algorithm_class, objective_class
+from metafed.objectives import OBJECTIVES
 from simulation.errors import BadInput, explain
 from simulation.late import unused
+
+TABLES: dict[str, Mapping[str, type[BaseModel]]] = {"algorithm": ALGORITHMS, "objective": OBJECTIVES}
+"""What is chosen by name, each with settings of its own."""
 
 
 class Config(BaseModel):
@@ -26,9 +31,14 @@ class Config(BaseModel):
     )
     workers: int | None = Field(None, ge=1, description="Ray workers. Default: as many as the CPUs (and GPUs) allow.")
     worker_cpus: float = Field(1.0, gt=0, description="CPUs of one worker.")
-    worker_gpus: float = Field(0.0, ge=0, description="GPUs of one worker; 0.25 lets four share one.")
+    worker_gpus: float | None = Field(
+        None, ge=0, description="GPUs of one worker; 0.25 lets four share one. Default: 0.25 on cuda, else 0."
+    )
     ray_address: str | None = Field(None, description="Address of a running Ray cluster. Default: start one here.")
-    device: Literal["cpu", "cuda"] = Field("cpu", description="Where clients are trained.")
+    device: str = Field(
+        "cpu",
+        description="Where clients are trained: cpu, cuda, cuda:N, or auto: cuda where there is a CUDA device.",
+    )
     round_timeout: float = Field(3600.0, gt=0, description="Seconds to wait for the answers of one round.")
     out: Path | None = Field(
         None, description="Folder of the record; must not exist. Default: runs/<time>-<algorithm>-seed<seed>."
@@ -37,6 +47,13 @@ class Config(BaseModel):
         None, description="TOML file of settings; a key is a flag without its dashes."
     )
     quiet: Annotated[bool, tyro.conf.FlagCreatePairsOff] = Field(False, description="Print nothing but errors.")
+
+    @field_validator("device")
+    @classmethod
+    def _device_has_a_name(cls, value: str) -> str:
+        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", value):
+            raise ValueError("choose auto, cpu, cuda or cuda:N")
+        return value
 
     @classmethod
     def from_file(cls, path: Path) -> Self:
@@ -71,43 +88,59 @@ def parse(argv: Sequence[str]) -> Config:
         BadInput: A value is not allowed.
         SystemExit: tyro printed the help (0) or a misuse of flags (2).
     """
-    rest, named = take_option(list(argv), "--algorithm")
+    rest, algorithm = take_option(list(argv), "--algorithm")
+    rest, objective = take_option(rest, "--objective")
     rest, file = take_option(rest, "--config")
     default = Config.from_file(Path(file)) if file is not None else Config()
-    algorithm = default.experiment.algorithm
-    if named is not None:
-        try:
-            chosen = algorithm_class(named)
-        except ValueError as error:
-            raise BadInput(f"--algorithm: {error}") from None
-        algorithm = algorithm if isinstance(algorithm, chosen) else chosen()
-    flags = _flags(default, algorithm)
+    chosen: dict[str, BaseModel] = {
+        "algorithm": _chosen("algorithm", algorithm, default.experiment.algorithm, algorithm_class),
+        "objective": _chosen("objective", objective, default.experiment.objective, objective_class),
+    }
+    flags = _flags(default, chosen)
     with unused("torch"):
         parsed = tyro.cli(flags, args=rest, prog="python -m simulation.run", description=Config.__doc__)
     settings = parsed.model_dump()
+    for what, model in chosen.items():
+        try:
+            settings["experiment"][what] = type(model).model_validate(settings["experiment"][what])
+        except ValidationError as error:
+            raise BadInput(explain(error, type(model).model_fields, what)) from None
     try:
-        chosen_settings = settings["experiment"].pop("algorithm")
-        made = type(algorithm).model_validate(chosen_settings)
-    except ValidationError as error:
-        raise BadInput(explain(error, type(algorithm).model_fields, "algorithm")) from None
-    try:
-        experiment = Experiment(**{**settings.pop("experiment"), "algorithm": made})
+        experiment = Experiment(**settings.pop("experiment"))
         return Config(**{**settings, "experiment": experiment})
     except ValidationError as error:
         raise BadInput(explain(error)) from None
 
 
-def _flags(default: Config, algorithm: Algorithm) -> type[BaseModel]:
-    """Return a schema of flags for tyro: types, defaults and help, with the chosen algorithm's own settings.
+def _chosen(what: str, named: str | None, default: BaseModel, find: Callable[[str], type[BaseModel]]) -> BaseModel:
+    """Return the algorithm or objective that the command line names, with the file's settings if it is the file's.
+
+    Raises:
+        BadInput: There is none of that name.
+    """
+    if named is None:
+        return default
+    try:
+        kind = find(named)
+    except ValueError as error:
+        raise BadInput(f"--{what}: {error}") from None
+    return default if isinstance(default, kind) else kind()
+
+
+def _flags(default: Config, chosen: Mapping[str, BaseModel]) -> type[BaseModel]:
+    """Return a schema of flags for tyro: types, defaults and help, with the settings of what was chosen.
 
     It has no constraints: values are judged by our own models, whose complaints name the flag.
     """
-    about = (
-        f"{(type(algorithm).__doc__ or '').strip()} Choose another by --algorithm NAME: {', '.join(ALGORITHMS)},"
-        " or module:Class from anywhere."
-    )
-    inner = _loosen(algorithm)
-    experiment = _loosen(default.experiment, algorithm=(inner, Field(inner(), description=about)))
+    changed = {}
+    for what, model in chosen.items():
+        about = (
+            f"{(type(model).__doc__ or '').strip()} Choose another by --{what} NAME: {', '.join(TABLES[what])},"
+            " or module:Class from anywhere."
+        )
+        inner = _loosen(model)
+        changed[what] = (inner, Field(inner(), description=about))
+    experiment = _loosen(default.experiment, **changed)
     return _loosen(default, experiment=(Annotated[experiment, tyro.conf.arg(name="")], experiment()))
 
 

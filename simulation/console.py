@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from metafed.families.base import Source
-from metafed.lookup import algorithm_name
+from metafed.lookup import algorithm_name, objective_name
+from metafed.population import Population
 from metafed.roster import Roster
 from simulation.config import Config
 
@@ -26,23 +27,26 @@ class Screen:
         self._rounds, self._quiet, self._console = config.experiment.rounds, config.quiet, console
         self._live: Live | None = None
         self._spent = 0.0
+        self._told: set[str] = set()
 
-    def start(self, config: Config, sources: tuple[Source, ...], folder: Path) -> None:
+    def start(self, config: Config, population: Population, folder: Path) -> None:
         """Show what will run and where its record goes."""
         if self._quiet:
             return
         experiment, roster = config.experiment, Roster(config.experiment)
         algorithm = experiment.algorithm
-        settings = ", ".join(f"{k}={v}" for k, v in algorithm.model_dump(exclude={"name"}).items())
-        tree = Tree(f"[bold]metafed[/] · {algorithm_name(algorithm)} ({settings})")
+        tree = Tree(f"[bold]metafed[/] · {settled(algorithm_name(algorithm), algorithm)}")
+        tree.add(f"objective {settled(objective_name(experiment.objective), experiment.objective)}")
         counts = f"{roster.seen} seen, {experiment.unseen_clients} unseen; {roster.cohort_size} a round"
         people = tree.add(f"{experiment.clients} clients ({counts})")
-        for choice, source in zip(experiment.choices, sources, strict=True):
+        for choice, source in zip(experiment.choices, population.sources, strict=True):
             branch = people.add(f"{choice.family.name}: {choice.source}")
             for file in source.files:
                 branch.add(Text(f"read from {file}", style="dim"))
             for note in source.notes:
                 branch.add(Text(shorten(note), style="dim"))
+        for remark in population.remarks:
+            tree.add(Text(f"guard: {remark}", style="yellow"))
         tree.add(
             f"{experiment.rounds} rounds, {experiment.outer.optimizer} β={experiment.outer.rate:g},"
             f" seed {experiment.seed}"
@@ -50,7 +54,8 @@ class Screen:
         trap = algorithm.trap(experiment.evaluation_steps)
         if trap:
             tree.add(Text(trap, style="yellow"))
-        tree.add(f"engine {config.engine}" + (f" at {config.ray_address}" if config.ray_address else ""))
+        at = f" at {config.ray_address}" if config.ray_address else ""
+        tree.add(f"engine {config.engine}{at}, device {config.device}, {batches(roster)}")
         tree.add(Text(f"record {folder}"))
         self._console.print(tree)
         if self._console.is_terminal:
@@ -66,6 +71,10 @@ class Screen:
             first = line["failed"][0]
             warning = f"  {len(line['failed'])} failed, client {first['client']}: {first['reason']}"
             text.append(warning, style="red")
+        for halved in line["halved"]:
+            if halved["family"] not in self._told:
+                self._told.add(halved["family"])
+                self._console.print(Text(too_large(halved), style="yellow"), soft_wrap=True)
         if self._live is not None:
             if line["failed"] or "evaluation" in line or line["round"] == self._rounds:
                 self._console.print(text)
@@ -104,6 +113,31 @@ class Screen:
         left = self._spent / number * (self._rounds - number) if number else 0.0
         text.append(f"  {line['seconds']:.2f} s" + (f", {left:.0f} s left" if left else ""), style="not bold dim")
         return text
+
+
+def too_large(halved: Mapping[str, Any]) -> str:
+    """Say what was done about chunks that did not fit in memory."""
+    size = halved["to"]
+    return (
+        f"{halved['family']}: {halved['from']} clients at a time do not fit in memory, {size} are tried; --chunk {size}"
+        " saves the trying"
+    )
+
+
+def batches(roster: Roster) -> str:
+    """Say how many clients are trained as one batch, at most."""
+    sizes = {family: size.training for family, size in roster.chunk_sizes.items()}
+    if len(set(sizes.values())) == 1:
+        said = f"chunks of {next(iter(sizes.values()))}"
+    else:
+        said = "chunks of " + ", ".join(f"{size} ({family})" for family, size in sizes.items())
+    return said + (" chosen by size of episode and round" if roster.experiment.chunk == "auto" else "")
+
+
+def settled(name: str, chosen: BaseModel) -> str:
+    """Name an algorithm or an objective with its settings."""
+    settings = chosen.model_dump(exclude={"name"}, exclude_none=True)
+    return name + (f" ({', '.join(f'{k}={v}' for k, v in settings.items())})" if settings else "")
 
 
 def shorten(note: str) -> str:

@@ -4,7 +4,6 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from metafed.tasks import Kind
 from server.panel import Panel, last_evaluation, panel
 from simulation.reading import Run
 from simulation.tables import number
@@ -132,10 +131,3 @@ def judged(run: Run, part: str = "unseen") -> tuple[str, dict[int, Panel]]:
     held_out = any((~people.seen).any() for people in panels.values())
     who = "unseen" if held_out else "seen"
     return who, {number: people.where(people.seen != held_out) for number, people in panels.items()}
-
-
-def kinds() -> dict[str, Kind]:
-    """Return the kind of each family that metafed knows."""
-    from metafed.families import FAMILIES
-
-    return {name: family.kind for name, family in FAMILIES.items()}

@@ -3,10 +3,13 @@
 import importlib
 import importlib.util
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, final
+
+_GIVING_WAY = threading.Lock()
 
 
 @final
@@ -17,11 +20,12 @@ class Late(ModuleType):
     """
 
     def __getattr__(self, attribute: str) -> Any:
-        real = sys.modules.get(self.__name__)
-        if real is self or real is None:
-            del sys.modules[self.__name__]
-            real = importlib.import_module(self.__name__)
-            self.__dict__.update(real.__dict__)
+        with _GIVING_WAY:
+            if sys.modules.get(self.__name__) is self:
+                del sys.modules[self.__name__]
+        # where another thread is importing it already this waits for it
+        real = importlib.import_module(self.__name__)
+        self.__dict__.update(real.__dict__)
         return getattr(real, attribute)
 
 

@@ -11,6 +11,8 @@ CHATTERS = ("flwr", "ray", "py.warnings", "metafed")
 @contextmanager
 def into(path: Path) -> Iterator[logging.Logger]:
     """Send the chatter to the file at ``path`` while the block runs; yields our own logger."""
+    import flwr.supercore  # noqa: F401  (it sets its logger up when it is imported, which must not be later)
+
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.captureWarnings(True)

@@ -1,12 +1,14 @@
 """Reads the record of one run, finished or not; what is missing is said, what is damaged is refused."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import polars as pl
 
+from metafed.tasks import Kind
 from simulation.errors import BadInput
 
 
@@ -63,7 +65,7 @@ def read_run(folder: Path) -> Run:
 
         gaps.append("summary.json is missing; its numbers were computed from the clients' rows.")
         try:
-            summary = summarize(clients, int(manifest.get("seed", 0)))
+            summary = summarize(clients, int(manifest.get("seed", 0)), kinds(manifest))
         except ValueError as error:
             raise BadInput(f"{folder}: the clients' rows contradict each other: {error}") from None
     if summary is not None and summary.get("round") is None:
@@ -71,6 +73,27 @@ def read_run(folder: Path) -> Run:
     config = folder / "config.toml"
     text = config.read_text(encoding="utf-8", errors="replace") if config.is_file() else ""
     return Run(folder, manifest, rounds, clients, summary, text, gaps)
+
+
+def kinds(manifest: Mapping[str, Any]) -> dict[str, Kind]:
+    """Return the kind of each family that metafed knows, as the run's data sets have it."""
+    from metafed.experiment import parse_tasks
+    from metafed.families import FAMILIES
+
+    known = {name: family.kind for name, family in FAMILIES.items()}
+    experiment = manifest.get("experiment")
+    tasks = experiment.get("tasks") if isinstance(experiment, Mapping) else None
+    for entry in filter(str.strip, tasks.split(",") if isinstance(tasks, str) else ()):
+        try:
+            known |= {choice.family.name: choice.kind for choice in parse_tasks(entry)}
+        except ValueError:  # of another version, or a user's file that is gone: it has no kind that we know
+            known.pop(entry.partition(":")[0].strip(), None)
+    data = manifest.get("data")
+    for task, about in data.items() if isinstance(data, Mapping) else ():
+        # what the run itself has written down holds, whatever became of a user's file
+        if isinstance(about, Mapping) and about.get("kind") in get_args(Kind):
+            known[task.partition(":")[0]] = about["kind"]
+    return known
 
 
 def read_object(path: Path) -> dict[str, Any]:

@@ -65,13 +65,14 @@ def write_report(run: Path, out: Path | None = None) -> Path:
 def draw(record: Any) -> dict[str, Any]:
     """Draw the figures of a ``Run`` that its record has the numbers for, as elements of a page."""
     from simulation import figures
-    from simulation.findings import judged, kinds
+    from simulation.findings import judged
+    from simulation.reading import kinds
     from simulation.svg import inline
 
     drawn: dict[str, Any] = {}
     if any(line["families"] for line in record.rounds):
         drawn["losses"] = inline(figures.losses(record.rounds), "losses", "Query loss by round, by family")
-    known, who, panels = kinds(), *judged(record)
+    known, who, panels = kinds(record.manifest), *judged(record)
     if panels and len(panels[max(panels)]):
         last = panels[max(panels)]
         curve = figures.learning(record.rounds, panels, who, known)
@@ -95,16 +96,17 @@ def write_figure(run: Path, path: Path) -> Path:
         BadInput: There is no such run, no evaluated client, or the file cannot be written.
     """
     from simulation import figures, svg
-    from simulation.findings import judged, kinds
-    from simulation.reading import read_run
+    from simulation.findings import judged
+    from simulation.reading import kinds, read_run
 
     if path.suffix not in (".svg", ".png", ".pdf"):
         raise BadInput(f"--figure readme {path}: the suffix must be .svg, .png or .pdf")
-    _, panels = judged(read_run(run))
+    record = read_run(run)
+    _, panels = judged(record)
     if not panels or not len(panels[max(panels)]):
         raise BadInput(f"{run}: no client was evaluated, so there is nothing to draw")
     try:
-        svg.write(figures.distribution(panels[max(panels)], kinds()), path)
+        svg.write(figures.distribution(panels[max(panels)], kinds(record.manifest)), path)
     except OSError as error:
         raise BadInput(f"--figure readme {path}: {error.strerror}") from None
     return path

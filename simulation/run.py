@@ -1,10 +1,10 @@
 """``python -m simulation.run``: simulate federated meta-learning and keep a record of every client."""
 
 import os
-import shutil
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -12,16 +12,20 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 from simulation.late import late
 
 late("torch")
 
+from metafed.families.base import GENERATED  # noqa: E402
 from metafed.lookup import algorithm_name  # noqa: E402
 from simulation.config import Config, parse  # noqa: E402
 from simulation.errors import BadInput  # noqa: E402
 
 if TYPE_CHECKING:
+    from metafed.population import Population
+    from server.record import Record
     from simulation.console import Screen
     from simulation.engines.grid import PoolGrid
 
@@ -44,38 +48,35 @@ def simulate(config: Config, screen: "Screen | None" = None) -> Path:
         RunFailed: The run ended early, by divergence (RunDiverged) or otherwise; the record says so.
         KeyboardInterrupt: The record says so, and holds θ and all finished rounds.
     """
-    from metafed.families.base import DataError
-    from metafed.population import Population
-    from server.app import serve
     from server.record import Record
-    from server.strategy import Diverged
+    from simulation.kernels import decided
     from simulation.logs import into
 
-    population = Population(config.experiment)
-    try:
-        population.check()
-    except DataError as error:
-        raise BadInput(str(error)) from None
+    config = decided(config)
     folder = config.out or default_folder(config)
     try:
-        keep = Record(folder, config.experiment, how(config, population), engine_settings(config))
+        keep = Record(folder, config.experiment, {}, engine_settings(config))
     except FileExistsError:
         raise BadInput(f"--out {folder}: exists already; choose another folder or move it away") from None
     except OSError as error:
         raise BadInput(f"--out {folder}: {error.strerror}") from None
     progress: Callable[[dict[str, Any]], None] = screen.round if screen else lambda line: None
-    if screen:
-        screen.start(config, population.sources, folder)
     with into(folder / "run.log") as log:
         try:
-            grid = make_grid(config)
-        except (ValueError, ConnectionError) as error:
-            shutil.rmtree(folder)
+            grid, population = set_up(config, lambda people: screen.start(config, people, folder) if screen else None)
+        except BaseException as error:
             if screen:
                 screen.stop()
-            raise BadInput(str(error)) from None
+            keep.discard()
+            if isinstance(error, KeyboardInterrupt):
+                raise KeyboardInterrupt("interrupted before the first round; nothing is left behind") from None
+            raise
+        from server.app import serve
+        from server.strategy import Diverged
+
         reason = "failed"
         try:
+            keep.about(**how(config, population, grid))
             serve(grid, config.experiment, keep, progress, config.round_timeout)
             reason = "done"
         except KeyboardInterrupt:
@@ -91,7 +92,7 @@ def simulate(config: Config, screen: "Screen | None" = None) -> Path:
             if screen:
                 screen.stop()
             grid.close()
-            keep.finish(reason)
+            finish(keep, reason)
             if (folder / "summary.json").exists():
                 from simulation.report import write_report
 
@@ -99,16 +100,84 @@ def simulate(config: Config, screen: "Screen | None" = None) -> Path:
     return folder
 
 
-def make_grid(config: Config) -> "PoolGrid":
-    """Start the engine."""
-    settings: dict[str, Any] = config.experiment.to_run_config()
+def set_up(config: Config, show: Callable[["Population"], None]) -> tuple["PoolGrid", "Population"]:
+    """Start the engine and find the population's data, both at once where that saves time.
+
+    Args:
+        config: What to run, and how.
+        show: Called with the population once its data are found.
+
+    Raises:
+        BadInput: The data or the engine cannot be used. Nothing is left running.
+    """
     if config.engine == "local":
-        from simulation.engines.local import LocalGrid
+        grid = make_grid(config)
+        return grid, read(config, show)
+    with ThreadPoolExecutor(1) as helper:
+        reading = helper.submit(read, config, show)
+        if any(choice.source != GENERATED for choice in config.experiment.choices):
+            # a data set may be missing or damaged, which is said before an engine is started; a generator cannot be
+            reading.result()
+        # on this thread, the main one: Ray's processes end with the thread that started them
+        grid = make_grid(config)
+        try:
+            return grid, reading.result()
+        except BaseException:
+            grid.close()
+            raise
 
-        return LocalGrid(settings, config.device)
-    from simulation.engines.ray import RayGrid
 
-    return RayGrid(settings, config.workers, config.worker_cpus, config.worker_gpus, config.ray_address, config.device)
+def read(config: Config, show: Callable[["Population"], None]) -> "Population":
+    """Import what the server needs, and read what must be there of the data.
+
+    Raises:
+        BadInput: A data set is missing, damaged, or has too few clients, or the guard stops the run.
+    """
+    import server.app  # noqa: F401
+    from metafed.families.base import DataError
+    from metafed.population import Population
+
+    try:
+        population = Population(config.experiment)
+        population.check()
+    except DataError as error:
+        raise BadInput(str(error)) from None
+    show(population)
+    return population
+
+
+def make_grid(config: Config) -> "PoolGrid":
+    """Start the engine.
+
+    Raises:
+        BadInput: Device, workers or cluster are not there.
+    """
+    settings: dict[str, Any] = config.experiment.to_run_config()
+    try:
+        if config.engine == "local":
+            from simulation.engines.local import LocalGrid
+
+            return LocalGrid(settings, config.device)
+        from simulation.engines.ray import RayGrid
+
+        own = (config.workers, config.worker_cpus, config.worker_gpus, config.ray_address, config.device)
+        return RayGrid(settings, *own)
+    except (ValueError, ConnectionError) as error:
+        raise BadInput(str(error)) from None
+
+
+def finish(keep: "Record", reason: str) -> None:
+    """Close the record.
+
+    Raises:
+        RunFailed: Something of it could not be written.
+    """
+    from server.writer import WritingFailed
+
+    try:
+        keep.finish(reason)
+    except WritingFailed as error:
+        raise RunFailed(str(error)) from error
 
 
 def engine_settings(config: Config) -> dict[str, Any]:
@@ -117,7 +186,7 @@ def engine_settings(config: Config) -> dict[str, Any]:
     return config.model_dump(mode="json", exclude=dropped, exclude_none=True)
 
 
-def how(config: Config, population: Any) -> dict[str, Any]:
+def how(config: Config, population: "Population", grid: "PoolGrid") -> dict[str, Any]:
     """Return what the manifest says of how the experiment was run."""
     from server.record import file_sha256
 
@@ -125,13 +194,17 @@ def how(config: Config, population: Any) -> dict[str, Any]:
     return {
         "trap": config.experiment.algorithm.trap(config.experiment.evaluation_steps),
         "engine": engine_settings(config),
+        "device": grid.device,
+        "chunks": {family: size._asdict() for family, size in population.roster.chunk_sizes.items()},
         "data": {
             f"{choice.family.name}:{choice.source}": {
+                "kind": choice.kind,
                 "files": {str(file): file_sha256(file) for file in source.files},
                 "notes": list(source.notes),
             }
             for choice, source in sources
         },
+        "guard": list(population.remarks),
     }
 
 
@@ -159,8 +232,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         folder = simulate(config, Screen(config, console))
     except BadInput as error:
         return complain(str(error), BAD_INPUT)
-    except KeyboardInterrupt:
-        return complain("interrupted; θ and all finished rounds are in the record", INTERRUPTED)
+    except KeyboardInterrupt as stop:
+        return complain(str(stop) or "interrupted; θ and all finished rounds are in the record", INTERRUPTED)
     except RunFailed as error:
         return complain(str(error), DIVERGED if isinstance(error, RunDiverged) else FAILED)
     if not config.quiet:

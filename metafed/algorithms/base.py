@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import ClassVar, NamedTuple, final
+from typing import ClassVar, Literal, NamedTuple, final
 
 import torch
 from pydantic import BaseModel, ConfigDict
@@ -49,8 +49,13 @@ class Algorithm(BaseModel, ABC):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     outer: ClassVar[Outer]
-    kinds: ClassVar[tuple[Kind, ...]] = ("classification", "regression")
+    kinds: ClassVar[tuple[Kind, ...]] = ("classification", "regression", "control")
     """The kinds of task that the algorithm is defined for."""
+    judged: ClassVar[bool] = True
+    """Whether the losses in ``update`` are of what clients end up with, so that an objective can weigh them. Not
+    where clients that adapt train on their query rows as well, and are therefore judged before."""
+    weighs: ClassVar[Literal["alike", "rows", "none"]] = "alike"
+    """What the weights in ``update`` are: 1, the client's rows, or 0, since it says nothing."""
 
     @property
     @abstractmethod
@@ -61,6 +66,11 @@ class Algorithm(BaseModel, ABC):
     @abstractmethod
     def evaluation_steps(self) -> int:
         """Inner steps that evaluation takes unless it is told otherwise; 0 where a method does not adapt."""
+
+    @property
+    def local_rate(self) -> float:
+        """Rate of the client's own steps where directions are what those add up to; 1: they are gradients."""
+        return 1.0
 
     @abstractmethod
     def trap(self, steps: int) -> str | None:

@@ -33,6 +33,7 @@ class Ditto(Descent):
     lam: float = Field(1.0, ge=0, allow_inf_nan=False, description="Strength λ of the pull towards θ.")
 
     outer: ClassVar[Outer] = Outer("sgd", 1.0)
+    judged: ClassVar[bool] = False
 
     @model_validator(mode="after")
     def _converges(self) -> Self:

@@ -28,7 +28,13 @@ class Fedavg(Stateless):
     name: Annotated[Literal["fedavg"], tyro.conf.Suppress] = "fedavg"
 
     outer: ClassVar[Outer] = Outer("sgd", 1.0)
+    weighs: ClassVar[Literal["alike", "rows", "none"]] = "rows"
     adapts: ClassVar[bool] = False
+
+    @property
+    def local_rate(self) -> float:
+        """α."""
+        return self.inner_lr
 
     def adapt(self, task: Task, start: Params, state: Params, support: Batch, steps: int) -> Iterator[Params]:
         """Yield θ, and where more is asked for, θ fine-tuned."""

@@ -24,6 +24,8 @@ class FedavgFt(Stateless):
     name: Annotated[Literal["fedavg-ft"], tyro.conf.Suppress] = "fedavg-ft"
 
     outer: ClassVar[Outer] = Outer("sgd", 1.0)
+    judged: ClassVar[bool] = False
+    weighs: ClassVar[Literal["alike", "rows", "none"]] = "rows"
 
     def adapt(self, task: Task, start: Params, state: Params, support: Batch, steps: int) -> Iterator[Params]:
         """Yield φ_0 … φ_K."""

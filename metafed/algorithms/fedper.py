@@ -29,6 +29,8 @@ class Fedper(Descent):
     name: Annotated[Literal["fedper"], tyro.conf.Suppress] = "fedper"
 
     outer: ClassVar[Outer] = Outer("sgd", 1.0)
+    judged: ClassVar[bool] = False
+    weighs: ClassVar[Literal["alike", "rows", "none"]] = "rows"
 
     def trap(self, steps: int) -> str | None:
         """None."""

@@ -29,7 +29,13 @@ class Fedprox(Stateless):
     mu: float = Field(0.1, ge=0, allow_inf_nan=False, description="Strength μ of the pull towards θ.")
 
     outer: ClassVar[Outer] = Outer("sgd", 1.0)
+    weighs: ClassVar[Literal["alike", "rows", "none"]] = "rows"
     adapts: ClassVar[bool] = False
+
+    @property
+    def local_rate(self) -> float:
+        """α."""
+        return self.inner_lr
 
     @model_validator(mode="after")
     def _converges(self) -> Self:

@@ -32,6 +32,7 @@ class Fedrep(Descent):
     body_steps: int = Field(5, ge=0, description="Steps J of the body, after K of the head.")
 
     outer: ClassVar[Outer] = Outer("sgd", 1.0)
+    judged: ClassVar[bool] = False
 
     def trap(self, steps: int) -> str | None:
         """None."""

@@ -10,9 +10,9 @@ from typing import Annotated, ClassVar, Literal, final
 import tyro
 
 from metafed.algorithms.base import Outer, Update
-from metafed.algorithms.inner import Rates, Stateless, descend, everywhere, meta_update
+from metafed.algorithms.inner import Rates, Stateless, descend, everywhere, maml_update, meta_update
 from metafed.episodes import Batch, Episode
-from metafed.parameters import Params, spread
+from metafed.parameters import Params
 from metafed.tasks import Task
 
 
@@ -30,8 +30,7 @@ class Fomaml(Stateless):
 
     def update(self, task: Task, theta: Params, state: Params, episode: Episode, server_round: int) -> Update:
         """Return each client's ∇L(φ_K; Q)."""
-        start = spread(theta, len(episode.support.mask))
-        return first_order(task, start, episode, [everywhere(start, self.inner_lr)] * self.inner_steps)
+        return maml_update(task, theta, episode, [self.inner_lr] * self.inner_steps, second_order=False)
 
 
 def first_order(task: Task, start: Params, episode: Episode, rates: list[Rates]) -> Update:

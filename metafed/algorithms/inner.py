@@ -14,8 +14,8 @@ import tyro
 from pydantic import Field
 
 from metafed.algorithms.base import Algorithm, Update
-from metafed.episodes import Batch
-from metafed.parameters import Params
+from metafed.episodes import Batch, Episode
+from metafed.parameters import Params, spread
 from metafed.tasks import Task
 
 InnerSteps: TypeAlias = Annotated[
@@ -144,9 +144,32 @@ def descend(
         slopes = gradient(task, phi, batch, step, graph=graph)
         if pull is not None:
             slopes = {n: g + pull.strength * (phi[n] - pull.anchor[n]) for n, g in slopes.items()}
-        phi = {**phi, **{n: phi[n] - step[n] * g for n, g in slopes.items()}}
+        phi = {**phi, **{n: stepped(phi[n], g, step[n]) for n, g in slopes.items()}}
         phi = phi if graph else leaves(phi)
         yield phi
+
+
+def stepped(phi: "torch.Tensor", slope: "torch.Tensor", rate: "float | torch.Tensor") -> "torch.Tensor":
+    """Return φ − rate · slope; with a number as rate in one pass over memory."""
+    return phi - rate * slope if isinstance(rate, torch.Tensor) else torch.add(phi, slope, alpha=-rate)
+
+
+def maml_update(task: Task, theta: Params, episode: Episode, rates: Sequence[float], *, second_order: bool) -> Update:
+    """Return MAML's update after one step of ``descend`` for each of ``rates``: the exact one, or the first-order one.
+
+    Where kernels can run whole episodes (``metafed.native.episode``) they do; else autograd does, to the same result.
+    """
+    # a task of somebody else's need not be a network at all
+    if getattr(getattr(task, "model", None), "kernels", "torch") == "native":
+        from metafed.native.episode import episodes, fits
+
+        if fits(task, theta):
+            directions, losses, output = episodes(task, theta, episode, rates, second_order)
+            return Update(directions, losses, output, torch.ones_like(losses), {}, len(rates))
+    start = spread(theta, len(episode.support.mask))
+    steps = [everywhere(start, rate) for rate in rates]
+    *_, adapted = descend(task, start, episode.support, steps, graph=second_order)
+    return meta_update(task, adapted, episode.query, wrt=start if second_order else adapted, step=len(rates))
 
 
 def meta_update(task: Task, adapted: Params, query: Batch, wrt: Params, step: int) -> Update:

@@ -27,6 +27,8 @@ class Local(Descent):
     name: Annotated[Literal["local"], tyro.conf.Suppress] = "local"
 
     outer: ClassVar[Outer] = Outer("sgd", 1.0)
+    judged: ClassVar[bool] = False
+    weighs: ClassVar[Literal["alike", "rows", "none"]] = "none"
 
     def trap(self, steps: int) -> str | None:
         """None."""

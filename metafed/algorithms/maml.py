@@ -11,9 +11,9 @@ from typing import Annotated, ClassVar, Literal, final
 import tyro
 
 from metafed.algorithms.base import Outer, Update
-from metafed.algorithms.inner import Stateless, descend, everywhere, meta_update
+from metafed.algorithms.inner import Stateless, descend, everywhere, maml_update
 from metafed.episodes import Batch, Episode
-from metafed.parameters import Params, spread
+from metafed.parameters import Params
 from metafed.tasks import Task
 
 
@@ -31,7 +31,4 @@ class Maml(Stateless):
 
     def update(self, task: Task, theta: Params, state: Params, episode: Episode, server_round: int) -> Update:
         """Return each client's meta-gradient ∇_θ L(φ_K(θ); Q)."""
-        start = spread(theta, len(episode.support.mask))
-        rates = [everywhere(start, self.inner_lr)] * self.inner_steps
-        *_, adapted = descend(task, start, episode.support, rates, graph=True)
-        return meta_update(task, adapted, episode.query, wrt=start, step=self.inner_steps)
+        return maml_update(task, theta, episode, [self.inner_lr] * self.inner_steps, second_order=True)

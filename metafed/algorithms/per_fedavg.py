@@ -39,6 +39,11 @@ class PerFedavg(Stateless):
 
     outer: ClassVar[Outer] = Outer("sgd", 1.0)
 
+    @property
+    def local_rate(self) -> float:
+        """β."""
+        return self.meta_lr
+
     def adapt(self, task: Task, start: Params, state: Params, support: Batch, steps: int) -> Iterator[Params]:
         """Yield φ_0 … φ_K."""
         return descend(task, start, support, [everywhere(start, self.inner_lr)] * steps)

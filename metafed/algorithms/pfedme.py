@@ -36,6 +36,7 @@ class Pfedme(Stateless):
     local_lr: float = Field(0.2, gt=0, allow_inf_nan=False, description="Rate η of w's steps.")
 
     outer: ClassVar[Outer] = Outer("sgd", 1.0)
+    judged: ClassVar[bool] = False
 
     @model_validator(mode="after")
     def _converges(self) -> Self:

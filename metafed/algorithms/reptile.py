@@ -28,6 +28,7 @@ class Reptile(Stateless):
     name: Annotated[Literal["reptile"], tyro.conf.Suppress] = "reptile"
 
     outer: ClassVar[Outer] = Outer("sgd", 1.0)
+    judged: ClassVar[bool] = False
 
     def adapt(self, task: Task, start: Params, state: Params, support: Batch, steps: int) -> Iterator[Params]:
         """Yield φ_0 … φ_K."""

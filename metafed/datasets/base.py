@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from metafed.datasets.catalogue import advice
 from metafed.families.base import DataError, Origin, Source
 
 
@@ -18,12 +19,12 @@ class Dataset(Source):
     Attributes:
         file: Where the file lies below a data folder; it may also lie in that folder itself.
         licence: The data set's licence, as its publisher states it.
-        remedy: What to do if the file is missing, after "or".
+        remedy: What to do if the file is missing, after "or", where the catalogue does not know it.
     """
 
     file: ClassVar[Path]
     licence: ClassVar[str]
-    remedy: ClassVar[str]
+    remedy: ClassVar[str] = "make it"
 
     def __init__(self, origin: Origin) -> None:
         self.origin = origin
@@ -49,7 +50,7 @@ class Dataset(Source):
             searched = ", ".join(str(folder.absolute()) for folder in self.origin.data_dirs)
             raise DataError(
                 f"{self.file} is missing; searched: {searched}. Name the folder that has it with"
-                f" --data-dir, or {self.remedy}"
+                f" --data-dir, or {advice(self.file) or self.remedy}"
             )
         return path
 

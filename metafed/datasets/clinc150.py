@@ -1,71 +1,30 @@
 """CLINC150: 22,500 utterances of 150 intents in 10 domains (Larson et al., EMNLP 2019).
 
-The data name no speakers, so the clients are artificial: a client draws its liking for the domains from
-a Dirichlet distribution, five intents by that liking, and its utterances of each without replacement.
-Any number of clients shares the same texts. So that no text is in one client's training draws and in
-another's evaluation draws, the first come from the data set's own train split and the second from val
-and test; the few texts that are in both are taken out of train.
+The data name no speakers: how clients are made of them stands in ``metafed.datasets.intents``.
 """
 
-from abc import abstractmethod
-from functools import cached_property
+from abc import ABC
 from pathlib import Path
-from typing import Any, NamedTuple, final
+from typing import TYPE_CHECKING, final
 
-import numpy as np
+from metafed.datasets.intents import Encoded, Hashed, Intents
 
-from metafed.datasets.base import Dataset, require
-from metafed.episodes import Examples
-from metafed.families.base import DataError
-from metafed.streams import stream
-
-SLOTS = 5
-CONCENTRATION = 0.3
-"""Of the Dirichlet distribution over domains: the smaller, the more a client keeps to one domain."""
-UTTERANCES = (6, 90)
-"""Training draws of one intent of one client; there are half as many evaluation draws."""
-HASHES = 512
-SCALE = 22.0
-"""Length of every feature vector; the root of their number brings features to unit variance."""
-ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
+if TYPE_CHECKING:
+    import polars as pl
 
 
-class Corpus(NamedTuple):
-    """The file's content without the intent ``oos``.
+class Clinc(Intents, ABC):
+    """The data set, whatever stands for a text."""
 
-    Attributes:
-        texts: All texts.
-        domains: Names of the domains.
-        domain_of: Each intent's domain ``(I,)``.
-        training: Rows of each intent's train split, one array an intent.
-        evaluation: Rows of each intent's val and test splits.
-        dropped: Texts taken out of train, since val or test has them too.
-    """
-
-    texts: list[str]
-    domains: list[str]
-    domain_of: np.ndarray
-    training: list[np.ndarray]
-    evaluation: list[np.ndarray]
-    dropped: int
-
-
-class Intents(Dataset):
-    """Artificial clients, whatever stands for a text."""
-
-    outputs = SLOTS
+    name = "clinc150"
+    columns_read = ("text", "intent", "domain", "split")
     file = Path("intents/clinc150.parquet")
     licence = "CC BY 3.0"
-    remedy = "write it from https://github.com/clinc/oos-eval: columns text, intent, domain, split"
 
-    @abstractmethod
-    def _embed(self, texts: list[str]) -> np.ndarray:
-        """Return the features of texts, ``(n, features)``."""
+    def _labelled(self, table: "pl.DataFrame") -> "pl.DataFrame":
+        import polars as pl
 
-    @property
-    def clients(self) -> None:
-        """Any number can be made, once the file is known to be sound."""
-        _ = self.corpus
+        return table.filter(pl.col("intent") != "oos")
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -79,116 +38,12 @@ class Intents(Dataset):
             f"licence: {self.licence}",
         )
 
-    @cached_property
-    def corpus(self) -> Corpus:
-        """The file's content.
 
-        Raises:
-            DataError: The file is missing or damaged.
-        """
-        import polars as pl
-
-        path = self.path
-        columns = ["text", "intent", "domain", "split"]
-        try:
-            table = pl.read_parquet(path)
-        except (pl.exceptions.PolarsError, OSError) as error:
-            raise DataError(f"{path} is damaged: {error}") from error
-        missing = [name for name in columns if name not in table.columns]
-        require(path, not missing, f"columns {missing} are missing; it has {table.columns}")
-        table = table.select(pl.col(columns).cast(pl.String)).filter(pl.col("intent") != "oos")
-        require(path, table.height > 0 and table.null_count().sum_horizontal().item() == 0, "rows without a value")
-        held = pl.col("split") != "train"
-        repeated = table.filter(held)["text"]
-        kept = table.filter(held | ~pl.col("text").is_in(repeated.implode()))
-        names = kept["intent"].unique().sort().to_list()
-        domains = kept["domain"].unique().sort().to_list()
-        intent, split = kept["intent"].to_numpy(), kept["split"].to_numpy()
-        domain = dict(zip(kept["intent"], kept["domain"], strict=True))
-        training = [np.flatnonzero((intent == name) & (split == "train")) for name in names]
-        evaluation = [np.flatnonzero((intent == name) & (split != "train")) for name in names]
-        require(path, len(names) >= SLOTS, f"{len(names)} intents, at least {SLOTS} are needed")
-        for name, first, second in zip(names, training, evaluation, strict=True):
-            few = min(len(first), len(second)) < UTTERANCES[0] // 2
-            require(path, not few, f"intent {name!r} has {len(first)} + {len(second)} texts, too few")
-        return Corpus(
-            texts=kept["text"].to_list(),
-            domains=domains,
-            domain_of=np.array([domains.index(domain[name]) for name in names]),
-            training=training,
-            evaluation=evaluation,
-            dropped=table.height - kept.height,
-        )
-
-    def examples(self, client: int) -> Examples:
-        """Return one client's utterances; the group is the domain that it likes most."""
-        corpus = self.corpus
-        rng = stream(self.origin.seed, "clinc150/client", client)
-        liking = rng.dirichlet(np.full(len(corpus.domains), CONCENTRATION))
-        # a domain that Dirichlet leaves at zero may still be needed to make five intents
-        chance = (liking + 1e-6)[corpus.domain_of]
-        chosen = rng.choice(len(corpus.domain_of), SLOTS, replace=False, p=chance / chance.sum())
-        sizes = np.clip(rng.lognormal(np.log(30), 0.7, SLOTS), *UTTERANCES).astype(int)
-        rows, y, evaluation = [], [], []
-        for slot, (intent, size) in enumerate(zip(chosen, sizes, strict=True)):
-            for pool, count, told in (
-                (corpus.training[intent], size, False),
-                (corpus.evaluation[intent], size // 2, True),
-            ):
-                picked = rng.choice(pool, min(count, len(pool)), replace=False)
-                rows.extend(picked.tolist())
-                y += [slot] * len(picked)
-                evaluation += [told] * len(picked)
-        return Examples(
-            x=self._embed([corpus.texts[row] for row in rows]),
-            y=np.array(y),
-            group=corpus.domains[int(liking.argmax())],
-            ceiling=np.full(len(y), np.nan),
-            evaluation=np.array(evaluation),
-        )
+@final
+class Clinc150(Clinc, Hashed):
+    """Texts as hashed words and pairs of words."""
 
 
 @final
-class Clinc150(Intents):
-    """Texts as hashed words and pairs of words, of unit length times ``SCALE``."""
-
-    features = HASHES
-
-    def _embed(self, texts: list[str]) -> np.ndarray:
-        from sklearn.feature_extraction.text import HashingVectorizer
-
-        hashed = HashingVectorizer(n_features=HASHES, ngram_range=(1, 2), norm="l2").transform(texts)
-        return np.asarray(SCALE * hashed.toarray(), dtype=np.float32)
-
-
-@final
-class Clinc150Encoder(Intents):
-    """Texts as vectors of a sentence encoder that must be on this machine already; nothing is downloaded."""
-
-    features = 384
-
-    @cached_property
-    def _encoder(self) -> Any:
-        try:
-            from sentence_transformers import SentenceTransformer
-        except ImportError:
-            raise DataError(
-                "clinc150-encoder needs the package sentence-transformers: pip install 'metafed[encoder]';"
-                " or choose clinc150, which needs none"
-            ) from None
-        try:
-            return SentenceTransformer(ENCODER, device="cpu", local_files_only=True)
-        except (OSError, ValueError) as error:
-            raise DataError(
-                f"clinc150-encoder needs the model {ENCODER} on this machine: {error}. Fetch it with:"
-                f" hf download {ENCODER}; or choose clinc150, which needs none"
-            ) from error
-
-    @property
-    def clients(self) -> None:
-        """Any number, once file and encoder are known to be there."""
-        _ = self.corpus, self._encoder
-
-    def _embed(self, texts: list[str]) -> np.ndarray:
-        vectors = self._encoder.encode(texts, normalize_embeddings=True, show_progress_bar=False)
-        return np.asarray(np.sqrt(self.features) * vectors, dtype=np.float32)
+class Clinc150Encoder(Clinc, Encoded):
+    """Texts as vectors of a sentence encoder."""

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from metafed.datasets.originals import Original, originals
 from metafed.families.base import DataError
 
 T = TypeVar("T")
@@ -28,60 +29,57 @@ OWN = ("u.data", "u.item", "u.user")
 RECBOLE = ("ml-100k.inter", "ml-100k.item", "ml-100k.user")
 
 
-def read(folder: Path) -> dict[str, np.ndarray]:
-    """Read the files in ``folder`` or in its subfolder ``ml-100k`` into the arrays of ``movielens100k.npz``.
+def read(path: Path) -> dict[str, np.ndarray]:
+    """Read the files in a folder or an archive, such as GroupLens's zip, into the arrays of ``movielens100k.npz``.
 
     Raises:
         DataError: Files are missing, or a line is damaged; the message gives its number.
     """
-    for place in (folder, folder / "ml-100k"):
+    with originals(path) as found:
         for names, reader in ((OWN, _own), (RECBOLE, _recbole)):
-            if all((place / name).is_file() for name in names):
-                return reader(*(place / name for name in names))
-    raise DataError(
-        f"{folder} has neither {', '.join(OWN)} (GroupLens) nor {', '.join(RECBOLE)} (RecBole), and nor has"
-        f" {folder / 'ml-100k'}"
-    )
+            files = [file for name in names if (file := found.find(name)) is not None]
+            if len(files) == len(names):
+                return reader(*files)
+    raise DataError(f"{path} has neither {', '.join(OWN)} (GroupLens) nor {', '.join(RECBOLE)} (RecBole)")
 
 
-def _own(data: Path, item: Path, user: Path) -> dict[str, np.ndarray]:
+def _own(data: Original, item: Original, user: Original) -> dict[str, np.ndarray]:
     items = _table(item, _split("|", 24, "latin-1"), _own_item)
     users = _table(user, _split("|", 5, "latin-1"), _user)
     return _arrays(items, users, data, _split("\t", 4, "latin-1"))
 
 
-def _recbole(inter: Path, item: Path, user: Path) -> dict[str, np.ndarray]:
+def _recbole(inter: Original, item: Original, user: Original) -> dict[str, np.ndarray]:
     items = _table(item, _columns("item_id", "release_year", "class"), _recbole_item)
     users = _table(user, _columns("user_id", "age", "gender", "occupation"), _user)
     return _arrays(items, users, inter, _columns("user_id", "item_id", "rating"))
 
 
-Lines = Callable[[Path], Iterator[tuple[int, list[str]]]]
+Lines = Callable[[Original], Iterator[tuple[int, list[str]]]]
 """Yields each line's number, from 1, and its fields."""
 
 
 def _split(mark: str, fields: int, encoding: str) -> Lines:
-    def lines(path: Path) -> Iterator[tuple[int, list[str]]]:
-        text = path.read_text(encoding=encoding)
-        for number, line in enumerate(text.split("\n"), 1):
+    def lines(file: Original) -> Iterator[tuple[int, list[str]]]:
+        for number, line in enumerate(file.text(encoding).split("\n"), 1):
             if line.strip():
                 parts = line.rstrip("\r").split(mark)
                 if len(parts) != fields:
-                    raise DataError(f"{path}, line {number}: {len(parts)} fields, expected {fields}")
+                    raise DataError(f"{file.where}, line {number}: {len(parts)} fields, expected {fields}")
                 yield number, parts
 
     return lines
 
 
 def _columns(*names: str) -> Lines:
-    def lines(path: Path) -> Iterator[tuple[int, list[str]]]:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            header = [column.partition(":")[0] for column in file.readline().rstrip("\r\n").split("\t")]
+    def lines(file: Original) -> Iterator[tuple[int, list[str]]]:
+        first = file.text().partition("\n")[0]
+        header = [column.partition(":")[0] for column in first.rstrip("\r").split("\t")]
         missing = [name for name in names if name not in header]
         if missing:
-            raise DataError(f"{path}, line 1: columns {missing} are missing; it has {header}")
+            raise DataError(f"{file.where}, line 1: columns {missing} are missing; it has {header}")
         wanted = [header.index(name) for name in names]
-        rows = _split("\t", len(header), "utf-8")(path)
+        rows = _split("\t", len(header), "utf-8")(file)
         next(rows)
         for number, parts in rows:
             yield number, [parts[column] for column in wanted]
@@ -89,24 +87,17 @@ def _columns(*names: str) -> Lines:
     return lines
 
 
-def _table(path: Path, lines: Lines, parse: Callable[[list[str]], T]) -> dict[str, T]:
+def _table(file: Original, lines: Lines, parse: Callable[[list[str]], T]) -> dict[str, T]:
     """Return what ``parse`` makes of each line, by the line's first field."""
     found: dict[str, T] = {}
-    for number, fields in _read(path, lines):
+    for number, fields in lines(file):
         if fields[0] in found:
-            raise DataError(f"{path}, line {number}: id {fields[0]} was there before")
+            raise DataError(f"{file.where}, line {number}: id {fields[0]} was there before")
         try:
             found[fields[0]] = parse(fields[1:])
         except (ValueError, KeyError) as error:
-            raise DataError(f"{path}, line {number}: {error}") from None
+            raise DataError(f"{file.where}, line {number}: {error}") from None
     return found
-
-
-def _read(path: Path, lines: Lines) -> Iterator[tuple[int, list[str]]]:
-    try:
-        yield from lines(path)
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read: {error}") from error
 
 
 def _own_item(fields: list[str]) -> tuple[np.ndarray, int]:
@@ -136,21 +127,21 @@ def _user(fields: list[str]) -> tuple[int, str, int]:
 def _arrays(
     items: Mapping[str, tuple[np.ndarray, int]],
     users: Mapping[str, tuple[int, str, int]],
-    path: Path,
+    file: Original,
     lines: Lines,
 ) -> dict[str, np.ndarray]:
     user_number = {name: number for number, name in enumerate(users)}
     item_number = {name: number for number, name in enumerate(items)}
     ratings = []
-    for line, (user, item, rating, *_) in _read(path, lines):
+    for line, (user, item, rating, *_) in lines(file):
         if user not in user_number or item not in item_number:
             what = f"user {user}" if user not in user_number else f"item {item}"
-            raise DataError(f"{path}, line {line}: {what} is unknown")
+            raise DataError(f"{file.where}, line {line}: {what} is unknown")
         if rating not in ("1", "2", "3", "4", "5"):
-            raise DataError(f"{path}, line {line}: rating {rating!r} is not one of 1 … 5")
+            raise DataError(f"{file.where}, line {line}: rating {rating!r} is not one of 1 … 5")
         ratings.append((user_number[user], item_number[item], int(rating)))
     if not ratings:
-        raise DataError(f"{path} has no rating")
+        raise DataError(f"{file.where} has no rating")
     user_of, item_of, value = np.array(ratings).T
     return {
         "user": user_of.astype(np.int16),

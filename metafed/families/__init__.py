@@ -1,13 +1,21 @@
 """The families, one a file. A new one is a ``Family`` in a file of its own and a line in ``FAMILIES``."""
 
+from metafed.families.assets import ASSETS
 from metafed.families.assistant import ASSISTANT
 from metafed.families.avatar import AVATAR
 from metafed.families.base import Family
 from metafed.families.blobs import BLOB_IMAGES, BLOBS
+from metafed.families.environment import ENVIRONMENT
+from metafed.families.miniimagenet import MINIIMAGENET
 from metafed.families.omniglot import OMNIGLOT
 from metafed.families.personalization import PERSONALIZATION
 from metafed.families.sinusoid import SINUSOID
+from metafed.families.social import SOCIAL
 
 FAMILIES: dict[str, Family] = {
-    family.name: family for family in (PERSONALIZATION, ASSISTANT, AVATAR, SINUSOID, OMNIGLOT, BLOBS, BLOB_IMAGES)
+    family.name: family
+    for family in (
+        *(PERSONALIZATION, ASSISTANT, AVATAR, ENVIRONMENT, ASSETS, SOCIAL),
+        *(SINUSOID, OMNIGLOT, MINIIMAGENET, BLOBS, BLOB_IMAGES),
+    )
 }

@@ -15,6 +15,7 @@ from typing import final
 
 import numpy as np
 
+from metafed.datasets.banking77 import Banking77, Banking77Encoder
 from metafed.datasets.clinc150 import Clinc150, Clinc150Encoder
 from metafed.episodes import Examples, Shots, judged
 from metafed.families.base import GENERATED, Family, Origin, Source
@@ -124,5 +125,11 @@ ASSISTANT = Family(
     kind="classification",
     shots=SHOTS,
     anonymous=True,
-    sources={GENERATED: Generated, "clinc150": Clinc150, "clinc150-encoder": Clinc150Encoder},
+    sources={
+        GENERATED: Generated,
+        "clinc150": Clinc150,
+        "clinc150-encoder": Clinc150Encoder,
+        "banking77": Banking77,
+        "banking77-encoder": Banking77Encoder,
+    },
 )

@@ -12,6 +12,7 @@ from typing import NamedTuple, final
 import numpy as np
 
 from metafed.datasets.bandai_motion import BandaiMotion
+from metafed.datasets.watch_gestures import WatchGestures
 from metafed.episodes import Examples, Shots
 from metafed.families.base import GENERATED, Family, Origin, Source
 from metafed.families.walker import JOINTS, TRACKED, WINDOW, Motion, Person
@@ -92,5 +93,5 @@ AVATAR = Family(
     name="avatar",
     kind="regression",
     shots=Shots(support=20, query=40, judge=100, per_class=False),
-    sources={GENERATED: Generated, "bandai_motion": BandaiMotion},
+    sources={GENERATED: Generated, "bandai_motion": BandaiMotion, "watch_gestures": WatchGestures},
 )

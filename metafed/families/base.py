@@ -1,11 +1,12 @@
 """What a family of clients is, and where its clients' data come from."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
+from metafed.environments.base import Environment
 from metafed.episodes import Examples, Shots
 from metafed.models import NetworkName
 from metafed.tasks import Kind
@@ -33,17 +34,44 @@ class DataError(ValueError):
 class Source(ABC):
     """Clients of one family: generated, or read from one data set. Cheap to make; reads when first asked.
 
-    ``features`` and ``outputs`` are known without reading anything, so a server needs no data.
-
     Attributes:
-        features: Numbers in a row of x; an image is flattened.
-        outputs: Classes, or numbers to predict.
+        kind: Classification, regression or control, where it is not the family's.
+        environment: The world in which a policy acts, where the kind is control.
+        anonymous: Whether classes are slots of the client's own, where it is not as in the family.
         shots: The size of episodes, where it is not the family's.
     """
 
-    features: ClassVar[int]
-    outputs: ClassVar[int]
+    kind: ClassVar[Kind | None] = None
+    environment: ClassVar[Environment | None] = None
+    anonymous: ClassVar[bool | None] = None
     shots: Shots | None = None
+
+    @abstractmethod
+    def __init__(self, origin: Origin) -> None:
+        """Keep what the source depends on; nothing is read."""
+
+    @property
+    @abstractmethod
+    def features(self) -> int:
+        """Numbers in a row of x, an image is flattened; numbers that a policy sees, where the kind is control.
+
+        Ours are class attributes, known without reading anything, so that a server needs no data. A user's own data
+        set is read for it, unless its description says enough.
+        """
+
+    @property
+    @abstractmethod
+    def outputs(self) -> int:
+        """Classes, or numbers to predict; known as ``features`` are."""
+
+    @property
+    def columns(self) -> tuple[tuple[str, int], ...]:
+        """Name and width of each column behind the features, in their order; empty where they have no names."""
+        return ()
+
+    def called(self, client: int) -> str:
+        """Return what the data call client ``client``, for messages; empty where they have no name for it."""
+        return ""
 
     @property
     @abstractmethod
@@ -79,7 +107,7 @@ class Family:
 
     Attributes:
         name: Its name in ``--tasks``.
-        kind: Classification or regression: loss and score follow from it.
+        kind: Classification or regression: loss and score follow from it. A source may have a kind of its own.
         shots: The size of its episodes.
         sources: The generator under the name ``"generated"``, and readers under their data sets' names.
         anonymous: Whether classes are slots of the client's own, in no order that clients share. Training
@@ -87,15 +115,17 @@ class Family:
             so under an algorithm by which clients keep parameters of their own, which learn just that.
         network: The family's own kind of network.
         image: Channels, height and width, where rows of x are flattened images.
+        filters: Filters of each convolution, unless the experiment says otherwise.
     """
 
     name: str
     kind: Kind
     shots: Shots
-    sources: Mapping[str, Callable[[Origin], Source]]
+    sources: Mapping[str, type[Source]]
     anonymous: bool = False
     network: NetworkName = "mlp"
     image: tuple[int, int, int] | None = None
+    filters: int = 64
 
 
 GENERATED = "generated"

@@ -1,6 +1,6 @@
 """The networks, one a file: functions of parameters with a client axis."""
 
-from metafed.models.base import Network, initialize, is_head, layout, linear
+from metafed.models.base import Network, initialize, is_head, layout
 from metafed.models.choice import IMAGE_NETWORKS, NETWORKS, NetworkName
 from metafed.models.conv4 import Conv4
 from metafed.models.convolution import Norm
@@ -21,5 +21,4 @@ __all__ = [
     "initialize",
     "is_head",
     "layout",
-    "linear",
 ]

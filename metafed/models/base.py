@@ -2,12 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, final
 
 import numpy as np
 import torch
 
+from metafed.models.pointwise import Activation, activate
+from metafed.native.choice import Kernels
 from metafed.parameters import TRUNK, Layout, Params
 from metafed.streams import stream
 
@@ -19,12 +21,14 @@ class Network(ABC):
     Attributes:
         part: The family whose stem and head these are.
         outputs: Classes, or numbers to predict.
+        kernels: What computes it on a CPU: PyTorch's kernels or ours, which agree up to rounding.
         settings: Names of the experiment's settings that shape a network of this kind.
         on_trunk: Whether it shares the trunk with other families' networks.
     """
 
     part: str
     outputs: int
+    kernels: Kernels = field(default="torch", kw_only=True)
 
     settings: ClassVar[frozenset[str]]
     on_trunk: ClassVar[bool] = False
@@ -60,12 +64,26 @@ class Network(ABC):
     @final
     def shapes(self) -> Mapping[str, tuple[int, ...]]:
         """Shapes of all parameters, without the client axis."""
-        return {**self.body, **affine(*self.head)}
+        return {**self.body, **affine_shapes(*self.head)}
 
     @final
     def predict(self, params: Params, x: "torch.Tensor", mask: "torch.Tensor | None" = None) -> "torch.Tensor":
         """Return the outputs ``(C, N, outputs)``; the arguments are those of ``embed``."""
-        return linear(params, self.head[0], self.embed(params, x, mask))
+        return self.affine(params, self.head[0], self.embed(params, x, mask))
+
+    @final
+    def affine(
+        self, params: Params, name: str, x: "torch.Tensor", activation: Activation | None = None
+    ) -> "torch.Tensor":
+        """Each client's own affine map with what follows: ``x (C, N, I)``, weight ``(C, I, O)`` → ``(C, N, O)``."""
+        weight, bias = params[f"{name}.weight"], params[f"{name}.bias"]
+        if self.kernels == "native" and x.device.type == "cpu" and weight[0].numel() <= LARGEST:
+            from metafed.native.affine import affine
+
+            y = affine(x, weight, bias, relu=activation == "relu")
+            return activate("tanh", y) if activation == "tanh" else y
+        y = torch.baddbmm(bias.unsqueeze(1), x, weight)
+        return y if activation is None else activate(activation, y)
 
 
 def is_head(name: str) -> bool:
@@ -73,14 +91,13 @@ def is_head(name: str) -> bool:
     return name.split(".")[1] == "head"
 
 
-def affine(name: str, inputs: int, outputs: int) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of the parameters of ``linear``."""
+LARGEST = 2**17
+"""Numbers in a weight matrix that still lies in a processor's cache; beyond it a BLAS is as fast."""
+
+
+def affine_shapes(name: str, inputs: int, outputs: int) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the parameters of ``Network.affine``."""
     return {f"{name}.weight": (inputs, outputs), f"{name}.bias": (outputs,)}
-
-
-def linear(params: Params, name: str, x: "torch.Tensor") -> "torch.Tensor":
-    """Each client's own affine map: ``x (C, N, I)``, weight ``(C, I, O)``, bias ``(C, O)`` → ``(C, N, O)``."""
-    return torch.baddbmm(params[f"{name}.bias"].unsqueeze(1), x, params[f"{name}.weight"])
 
 
 def layout(models: Mapping[str, Network]) -> Layout:

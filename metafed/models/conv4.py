@@ -11,6 +11,7 @@ from typing import ClassVar, final
 import torch
 
 from metafed.models.base import Network
+from metafed.models.blocks import block, channels_first, first_block, natively
 from metafed.models.convolution import Norm, convolutions, convolve, embeddings, images
 from metafed.models.pointwise import Activation, activate
 from metafed.parameters import Params
@@ -44,6 +45,11 @@ class Conv4(Network):
 
     def embed(self, params: Params, x: "torch.Tensor", mask: "torch.Tensor | None" = None) -> "torch.Tensor":
         """Return what the blocks make of flattened images ``(C, N, channels · H · W)``."""
+        if natively(self.kernels, self.norm, x):
+            x = first_block(params, self.part, x, self.image, self.norm, self.activation, 1, mask)
+            for number in range(1, BLOCKS):
+                x = block(params, self.part, number, x, self.norm, self.activation, 1, mask)
+            return channels_first(x, self.filters).flatten(2)
         clients, x = len(x), images(x, self.image)
         for number in range(BLOCKS):
             x = convolve(params, self.part, number, x, self.norm, 1, mask)

@@ -10,8 +10,8 @@ from typing import ClassVar, final
 
 import torch
 
-from metafed.models.base import Network, affine, linear
-from metafed.models.pointwise import Activation, activate
+from metafed.models.base import Network, affine_shapes
+from metafed.models.pointwise import Activation
 from metafed.parameters import TRUNK, Params
 
 
@@ -42,10 +42,10 @@ class Mlp(Network):
     @property
     def body(self) -> Mapping[str, tuple[int, ...]]:
         """Stem and trunk."""
-        return {name: shape for layer in self.layers for name, shape in affine(*layer).items()}
+        return {name: shape for layer in self.layers for name, shape in affine_shapes(*layer).items()}
 
     def embed(self, params: Params, x: "torch.Tensor", mask: "torch.Tensor | None" = None) -> "torch.Tensor":
         """Return the trunk's output ``(C, N, width)``; rows do not touch one another, so no mask is needed."""
         for name, _, _ in self.layers:
-            x = activate(self.activation, linear(params, name, x))
+            x = self.affine(params, name, x, self.activation)
         return x

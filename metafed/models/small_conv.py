@@ -13,7 +13,8 @@ from typing import ClassVar, final
 
 import torch
 
-from metafed.models.base import Network, affine, linear
+from metafed.models.base import Network, affine_shapes
+from metafed.models.blocks import block, channels_first, first_block, natively
 from metafed.models.convolution import Norm, convolutions, convolve, embeddings, images
 from metafed.models.pointwise import Activation, activate
 from metafed.parameters import Params
@@ -49,13 +50,22 @@ class SmallConv(Network):
     def body(self) -> Mapping[str, tuple[int, ...]]:
         """The convolutions with their norms, and the hidden layer."""
         plan = {0: (self.image[0], self.filters), 1: (self.filters, self.filters)}
-        return {**convolutions(self.part, plan, self.norm), **affine(*self.hidden)}
+        return {**convolutions(self.part, plan, self.norm), **affine_shapes(*self.hidden)}
 
     def embed(self, params: Params, x: "torch.Tensor", mask: "torch.Tensor | None" = None) -> "torch.Tensor":
         """Return the hidden layer ``(C, N, width)`` for flattened images ``(C, N, channels · H · W)``."""
+        return self.affine(params, self.hidden[0], self._pooled(params, x, mask), self.activation)
+
+    def _pooled(self, params: Params, x: "torch.Tensor", mask: "torch.Tensor | None") -> "torch.Tensor":
+        """Return what the convolutions make of the images, ``(C, N, filters · POOLED²)``."""
+        if natively(self.kernels, self.norm, x):
+            rows = x.shape[:2]
+            x = first_block(params, self.part, x, self.image, self.norm, self.activation, 0, mask)
+            x = block(params, self.part, 1, x, self.norm, self.activation, 0, mask, pool=False)
+            x = torch.nn.functional.adaptive_avg_pool2d(channels_first(x, self.filters).flatten(0, 1), POOLED)
+            return x.flatten(1).unflatten(0, rows)
         clients, x = len(x), images(x, self.image)
         x = convolve(params, self.part, 0, x, self.norm, 0, mask)
         x = activate(self.activation, torch.nn.functional.max_pool2d(x, 2))
         x = activate(self.activation, convolve(params, self.part, 1, x, self.norm, 0, mask))
-        x = embeddings(torch.nn.functional.adaptive_avg_pool2d(x, POOLED), clients)
-        return activate(self.activation, linear(params, self.hidden[0], x))
+        return embeddings(torch.nn.functional.adaptive_avg_pool2d(x, POOLED), clients)

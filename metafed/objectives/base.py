@@ -1,8 +1,10 @@
 """The one interface of all objectives, and what travels: contributions that add."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import exp
+from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -10,57 +12,162 @@ from pydantic import BaseModel, ConfigDict
 
 from metafed.parameters import Vector
 
+Plain: TypeAlias = bool | int | float | str | list[int] | list[float]
+"""What a message can carry beside arrays."""
+State: TypeAlias = Mapping[str, Any]
+"""What the server keeps for an objective from round to round: plain JSON."""
+
 
 @dataclass(frozen=True)
 class Contribution:
-    """Sums over clients, a part each: a commutative monoid under ``+`` with the empty one as zero.
+    """Sums over clients: a commutative monoid under ``+`` with the empty one as zero.
 
     Partial sums over chunks, sums in any grouping and (later) secure sums therefore agree.
 
     Attributes:
-        directions: Weighted sum of the clients' outer directions, ``(size,)`` a part.
-        weights: Sum of the clients' weights, a part.
+        directions: Weighted sum of the clients' outer directions, ``(size,)`` a part, or a part and a group of clients
+            (``part/group``).
+        weights: Sum of the clients' weights, by the same keys.
+        scales: Where a sum is too large for a number: ``directions`` and ``weights`` of that key are to be multiplied
+            by exp(scale). 0 where none is named.
+        sums: Further sums of numbers, by name.
     """
 
     directions: Mapping[str, Vector]
     weights: Mapping[str, float]
+    scales: Mapping[str, float] = field(default_factory=dict)
+    sums: Mapping[str, float] = field(default_factory=dict)
 
     def __add__(self, other: "Contribution") -> "Contribution":
-        parts = (*self.directions, *(part for part in other.directions if part not in self.directions))
+        both = (self, other)
+        keys = tuple(dict.fromkeys(key for each in both for key in each.directions))
+        # the larger scale is the common one, so that no exponential overflows, however sums are grouped
+        scales = {key: max(each.scales.get(key, 0.0) for each in both if key in each.directions) for key in keys}
+        pieces = {key: [each._at(key, scales[key]) for each in both if key in each.directions] for key in keys}
+        names = dict.fromkeys(name for each in both for name in each.sums)
         return Contribution(
-            {part: _sum(self.directions.get(part), other.directions.get(part)) for part in parts},
-            {part: self.weights.get(part, 0.0) + other.weights.get(part, 0.0) for part in parts},
+            {key: _sum([vector for vector, _ in pieces[key]]) for key in keys},
+            {key: sum(weight for _, weight in pieces[key]) for key in keys},
+            {key: scale for key, scale in scales.items() if any(key in each.scales for each in both)},
+            {name: self.sums.get(name, 0.0) + other.sums.get(name, 0.0) for name in names},
         )
+
+    def _at(self, key: str, scale: float) -> tuple[Vector, float]:
+        """Return what is summed under ``key`` as multiples of exp(scale)."""
+        own, vector, weight = self.scales.get(key, 0.0), self.directions[key], self.weights.get(key, 0.0)
+        if own == scale:
+            return vector, weight
+        factor = exp(own - scale)
+        return np.multiply(vector, factor, dtype=np.float64), weight * factor
 
 
 NOTHING = Contribution({}, {})
 
 
-def _sum(left: Vector | None, right: Vector | None) -> Vector:
-    if left is None or right is None:
-        present = right if left is None else left
-        assert present is not None, "a part is in one of the two at least"
-        return present
-    return np.add(left, right, dtype=np.float64)
+def _sum(vectors: Sequence[Vector]) -> Vector:
+    return vectors[0] if len(vectors) == 1 else np.add(*vectors, dtype=np.float64)
+
+
+class Rates(NamedTuple):
+    """How large a step along a direction is.
+
+    Attributes:
+        outer: The server's rate β: θ ← θ − β · direction.
+        local: Rate r of the client's own steps where a direction is what they add up to, so that direction / r is
+            about a gradient; 1 where the direction is a gradient.
+    """
+
+    outer: float
+    local: float
+
+
+class Updates(NamedTuple):
+    """What ``C`` clients of one family say after one episode each.
+
+    Attributes:
+        losses: Query losses after adaptation ``(C,)``, all finite.
+        weights: The clients' weights by the algorithm's definition ``(C,)``, at least 0.
+        directions: Outer directions ``(C, size)`` a part.
+        clients: Their ids.
+        family: Their family.
+        groups: Their groups.
+        rows: How many rows each owns.
+        rates: How large a step along a direction is.
+    """
+
+    losses: "torch.Tensor"
+    weights: "torch.Tensor"
+    directions: "Mapping[str, torch.Tensor]"
+    clients: Sequence[int]
+    family: str
+    groups: Sequence[str]
+    rows: Sequence[int]
+    rates: Rates
 
 
 class Objective(BaseModel, ABC):
-    """How per-client losses become one direction; its fields are its settings."""
+    """How per-client losses become one direction; its fields are its settings. All methods are pure.
+
+    An objective gives client k a factor a_k and a mass b_k, and each part of θ moves along
+    Σ a_k · direction_k / Σ b_k over the clients that hold it. The factor is the same in all of a client's parts.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    uses: ClassVar[Literal["nothing", "weights", "losses"]] = "losses"
+    """What of the clients it changes or reads: nothing, their weights in the mean, or their losses."""
+
     @abstractmethod
-    def share(
-        self, losses: "torch.Tensor", weights: "torch.Tensor", directions: "Mapping[str, torch.Tensor]"
-    ) -> Contribution:
+    def share(self, said: Updates, ask: Mapping[str, Plain]) -> Contribution:
         """On the host: sum what clients say.
 
         Args:
-            losses: Query losses after adaptation ``(C,)``.
-            weights: The clients' weights by the algorithm's definition ``(C,)``.
-            directions: Outer directions ``(C, size)`` a part.
+            said: The clients' updates.
+            ask: What the server's ``ask`` said.
+
+        Raises:
+            ValueError: A loss is one that the objective is not defined for.
         """
 
-    @abstractmethod
-    def step(self, total: Contribution) -> dict[str, Vector]:
-        """On the server: the pseudo-gradient ``(size,)`` of every part, from the sum alone."""
+    def start(self, seen: int) -> State:
+        """On the server: the state before the first round, of a federation that trains on ``seen`` clients."""
+        return {}
+
+    def ask(self, state: State, clients: Sequence[int]) -> dict[str, Plain]:
+        """On the server: what the host of these clients must know to ``share``."""
+        return {}
+
+    def step(self, total: Contribution, state: State, losses: Mapping[int, float]) -> tuple[dict[str, Vector], State]:
+        """On the server: the pseudo-gradient ``(size,)`` of every part, and the next state.
+
+        Args:
+            total: The sum of the contributions.
+            state: The state that was asked with.
+            losses: The query loss of every client in the sum, which hosts tell for the record.
+        """
+        return quotients(total), state
+
+
+def summed(said: Updates, factors: "torch.Tensor", masses: "torch.Tensor", scale: float = 0.0) -> Contribution:
+    """Sum directions by the ``factors (C,)``, and the ``masses (C,)``, both in float64 and multiples of exp(scale)."""
+    return Contribution(
+        # in float64, so that it hardly matters how clients were grouped
+        {part: (factors @ rows.double()).cpu().numpy() for part, rows in said.directions.items()},
+        {part: float(masses.sum()) for part in said.directions},
+        dict.fromkeys(said.directions, scale) if scale else {},
+    )
+
+
+def exponential(weights: "torch.Tensor", exponents: "torch.Tensor") -> "tuple[torch.Tensor, float]":
+    """Return weights · exp(exponents) ``(C,)`` as multiples of exp(scale), and the scale: the largest exponent.
+
+    Neither overflows, and not all vanish. Some weight must be above 0.
+    """
+    # a client without weight must not set the scale, at which others might vanish
+    scale = float(exponents[weights > 0].max())
+    return weights * (exponents - scale).clamp(max=0).exp(), scale
+
+
+def quotients(total: Contribution) -> dict[str, Vector]:
+    """Divide each part's sum by its weight; a part of weight 0 stays where it is."""
+    return {part: vector / total.weights[part] for part, vector in total.directions.items() if total.weights[part] > 0}

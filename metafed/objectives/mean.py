@@ -1,32 +1,24 @@
-"""The mean of the clients' losses."""
+"""The mean of the clients' losses: mean F = Σ w_k F_k / Σ w_k, as in FedAvg and FedMeta.
+
+a_k = b_k = w_k, the weights that the algorithm gives, which are mostly 1.
+"""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal, final
 
-import torch
 import tyro
 
-from metafed.objectives.base import Contribution, Objective
-from metafed.parameters import Vector
+from metafed.objectives.base import Contribution, Objective, Plain, Updates, summed
 
 
+@final
 class Mean(Objective):
     """Mean over the clients that hold a part, by the weights that the algorithm gives them (mostly 1)."""
 
     name: Annotated[Literal["mean"], tyro.conf.Suppress] = "mean"
+    uses: ClassVar[Literal["nothing", "weights", "losses"]] = "nothing"
 
-    def share(
-        self, losses: "torch.Tensor", weights: "torch.Tensor", directions: "Mapping[str, torch.Tensor]"
-    ) -> Contribution:
+    def share(self, said: Updates, ask: Mapping[str, Plain]) -> Contribution:
         """Sum the weighted directions, and the weights."""
-        return Contribution(
-            # in float64, so that it hardly matters how clients were grouped
-            {part: (weights.double() @ rows.double()).cpu().numpy() for part, rows in directions.items()},
-            {part: float(weights.sum()) for part in directions},
-        )
-
-    def step(self, total: Contribution) -> dict[str, Vector]:
-        """Divide each part's sum by the weight of the clients that hold it; a part of weight 0 stays."""
-        return {
-            part: vector / total.weights[part] for part, vector in total.directions.items() if total.weights[part] > 0
-        }
+        weights = said.weights.double()
+        return summed(said, weights, weights)

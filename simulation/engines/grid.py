@@ -1,7 +1,7 @@
 """What our grids have in common: one node, a pool that hosts every client and answers in process or by workers."""
 
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from flwr.app import Context, Message, RecordDict
@@ -9,6 +9,8 @@ from flwr.app.error import Error
 from flwr.serverapp import Grid
 from flwr.supercore.run import Run
 from flwr.supercore.task_identity import TaskIdentity
+
+from client.device import processor
 
 SERVER: Final = 1
 POOL: Final = 2
@@ -41,6 +43,11 @@ class PoolGrid(Grid):
 
     def __init__(self) -> None:
         take_identity()
+
+    @property
+    def device(self) -> Mapping[str, str]:
+        """What clients are trained on, for the manifest: ``device`` (cpu, cuda, cuda:N) and its ``name``."""
+        return {"device": "cpu", "name": processor()}
 
     @abstractmethod
     def answer(self, messages: Sequence[Message], timeout: float | None) -> list[Message]:

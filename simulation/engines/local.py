@@ -1,21 +1,32 @@
 """``--engine local``: the ClientApp in this process, one message after the other."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flwr.app import Message
 
 from client.app import app
+from client.device import name, resolve
 from simulation.engines.grid import PoolGrid, failed, pool_context
 
 
 class LocalGrid(PoolGrid):
-    """Answers every message in this process."""
+    """Answers every message in this process.
+
+    Raises:
+        NoDevice: The device is not here.
+    """
 
     def __init__(self, run_config: dict[str, Any], device: str = "cpu") -> None:
         super().__init__()
-        self._context = pool_context(run_config, device)
+        self._device = resolve(device)
+        self._context = pool_context(run_config, str(self._device))
+
+    @property
+    def device(self) -> Mapping[str, str]:
+        """This process's."""
+        return {"device": str(self._device), "name": name(self._device)}
 
     def answer(self, messages: Sequence[Message], timeout: float | None) -> list[Message]:
         """Answer the messages in their order; those after the deadline get no answer."""

@@ -5,17 +5,24 @@ import math
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from typing import Any, cast
 
 import ray
-from flwr.app import ArrayRecord, Message, RecordDict
+from flwr.app import ArrayRecord, ConfigRecord, Message, RecordDict
 from ray.actor import ActorHandle
 from ray.exceptions import RayError
 
 from client.states import PREFIX
 from simulation.engines.grid import PoolGrid, failed, pool_context, take_identity
+
+SHARED = 0.25
+"""GPUs of a worker that trains on one, where nothing else is asked for."""
+MOST_WORKERS = 64
+"""Workers where no number is asked for, at most."""
+MOST_TRIES = 3
+"""Times that a message is given to a worker before its clients are recorded as failed; see ``fewer``."""
 
 
 @ray.remote
@@ -24,10 +31,11 @@ class Worker:
 
     def __init__(self, run_config: dict[str, Any], device: str) -> None:
         # imported here: the driver need not wait for what only workers use
-        from client.app import app
+        from client.app import app, ready
 
         take_identity()
         self._app, self._context = app, pool_context(run_config, device)
+        ready(self._context)
 
     def answer(self, message: Message, theta: ArrayRecord | None, states: RecordDict) -> tuple[Message, RecordDict]:
         """Answer one message whose θ travelled apart; returns the reply and the states that it left."""
@@ -39,6 +47,13 @@ class Worker:
         except Exception as error:
             return failed(message, f"{type(error).__name__}: {error}"), RecordDict()
 
+    def device(self) -> dict[str, str]:
+        """Return what this worker trains on, and its name."""
+        from client.device import name, resolve
+
+        device = resolve(str(self._context.node_config["device"]))
+        return {"device": str(device), "name": name(device)}
+
 
 class RayGrid(PoolGrid):
     """Shares the messages of a round among workers, the next message to the next idle worker.
@@ -47,12 +62,13 @@ class RayGrid(PoolGrid):
         run_config: The experiment.
         workers: How many workers; None: as many as the cluster's CPUs (and GPUs) allow.
         worker_cpus: CPUs of one worker; fractions are allowed.
-        worker_gpus: GPUs of one worker; with a fraction several workers share one GPU.
+        worker_gpus: GPUs of one worker; with a fraction several workers share one GPU. None: ``SHARED`` where clients
+            are trained on GPUs that Ray deals out, else 0.
         address: A running Ray cluster; None starts one on this machine.
-        device: Torch device in the workers.
+        device: Where the workers train: auto, cpu, cuda or cuda:N.
 
     Raises:
-        ValueError: Not one worker fits the cluster.
+        ValueError: Not one worker fits the cluster, or there is no such device (NoDevice).
         ConnectionError: There is no cluster at ``address``.
     """
 
@@ -61,11 +77,16 @@ class RayGrid(PoolGrid):
         run_config: dict[str, Any],
         workers: int | None = None,
         worker_cpus: float = 1.0,
-        worker_gpus: float = 0.0,
+        worker_gpus: float | None = None,
         address: str | None = None,
         device: str = "cpu",
     ) -> None:
         super().__init__()
+        if address is None:
+            # the workers are on this machine: what is not here is said before anything is started
+            from client.device import resolve
+
+            device = str(resolve(device))
         if not ray.is_initialized():
             # asked for more workers than there are cores, a cluster of our own lets them share
             cores = max(os.cpu_count() or 1, math.ceil((workers or 1) * worker_cpus))
@@ -73,25 +94,34 @@ class RayGrid(PoolGrid):
             options: dict[str, Any] = {"address": address} if address else own
             ray.init(log_to_driver=False, configure_logging=False, logging_level=logging.WARNING, **options)
         total = ray.cluster_resources()
-        room = total.get("CPU", 0.0) // worker_cpus if worker_cpus else float("inf")
-        if worker_gpus:
-            room = min(room, total.get("GPU", 0.0) // worker_gpus)
-        if room < (workers or 1):
+        try:
+            self._device = among(total, device) if address else device
+            gpus = (SHARED if self._device == "cuda" else 0.0) if worker_gpus is None else worker_gpus
+            if gpus and ":" in self._device:
+                raise ValueError(
+                    f"--device {self._device} with --worker-gpus {gpus:g}: Ray chooses the GPUs of its workers;"
+                    " leave one of the two out"
+                )
+            self.workers = count(workers, worker_cpus, gpus, total)
+        except ValueError:
             self.close()
-            raise ValueError(
-                f"--workers {workers or 1} with --worker-cpus {worker_cpus:g} and --worker-gpus {worker_gpus:g}"
-                f" do not fit {total.get('CPU', 0):g} CPUs and {total.get('GPU', 0):g} GPUs;"
-                f" at most {int(room)} fit"
-            )
-        self.workers = workers or int(min(room, 64))
-        remote = Worker.options(num_cpus=worker_cpus, num_gpus=worker_gpus, max_restarts=-1)  # type: ignore[attr-defined]
-        self._make: Callable[[], ActorHandle] = lambda: remote.remote(run_config, device)
+            raise
+        remote = Worker.options(num_cpus=worker_cpus, num_gpus=gpus, max_restarts=-1)  # type: ignore[attr-defined]
+        self._make: Callable[[], ActorHandle] = lambda: remote.remote(run_config, self._device)
+        self._remote = address is not None
         # any worker may get a client next: the driver keeps what the client's own device would
         self._states: dict[str, Any] = {}
         self._idle: deque[ActorHandle] = deque(self._make() for _ in range(self.workers))
 
+    @property
+    def device(self) -> Mapping[str, str]:
+        """What the workers train on, as the first of them says where it is not this machine's CPU."""
+        if self._device == "cpu" and not self._remote:
+            return super().device
+        return cast(dict[str, str], ray.get(self._idle[0].device.remote()))
+
     def answer(self, messages: Sequence[Message], timeout: float | None) -> list[Message]:
-        """Answer the messages; a worker that dies costs the messages that it held one repetition each."""
+        """Answer the messages; a worker that dies costs the messages that it held some repetitions each."""
         deadline = None if timeout is None else time.monotonic() + timeout
         put: dict[int, ray.ObjectRef] = {}
         waiting = deque((message, 1) for message in messages)
@@ -101,7 +131,7 @@ class RayGrid(PoolGrid):
             while waiting and self._idle:
                 message, tries = waiting.popleft()
                 worker = self._idle.popleft()
-                running[self._send(worker, message, put)] = (worker, message, tries)
+                running[self._send(worker, message, fewer(message, tries), put)] = (worker, message, tries)
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
             done, _ = ray.wait(list(running), num_returns=1, timeout=left)
             if not done:
@@ -114,7 +144,7 @@ class RayGrid(PoolGrid):
                 self._idle.append(worker)
             except RayError as error:
                 self._replace(worker)
-                if tries < MOST_TRIES:
+                if tries < MOST_TRIES or fewer(message, tries) > 1:
                     waiting.append((message, tries + 1))
                 else:
                     replies.append(failed(message, f"worker lost {tries} times: {type(error).__name__}"))
@@ -127,17 +157,18 @@ class RayGrid(PoolGrid):
         if ray.is_initialized():
             ray.shutdown()
 
-    def _send(self, worker: ActorHandle, message: Message, put: dict[int, ray.ObjectRef]) -> ray.ObjectRef:
+    def _send(self, worker: ActorHandle, message: Message, most: int, put: dict[int, ray.ObjectRef]) -> ray.ObjectRef:
         theta = message.content.array_records.get("theta")
         if theta is None:
             return worker.answer.remote(message, None, RecordDict())
         if id(theta) not in put:
             put[id(theta)] = ray.put(theta)
-        rest = {name: record for name, record in message.content.items() if name != "theta"}
         light = copy(message)
-        light.content = RecordDict(rest)
+        light.content = RecordDict({name: record for name, record in message.content.items() if name != "theta"})
         ask = message.content.config_records["ask"]
-        keys = [f"{PREFIX}{client}" for client in cast(list[int], ask["clients"])] if self._states else []
+        if most < len(named(message)):
+            light.content["ask"] = ConfigRecord({**ask, "most": most})
+        keys = [f"{PREFIX}{client}" for client in named(message)] if self._states else []
         states = RecordDict({key: self._states[key] for key in keys if key in self._states})
         return worker.answer.remote(light, put[id(theta)], states)
 
@@ -147,5 +178,47 @@ class RayGrid(PoolGrid):
         self._idle.append(self._make())
 
 
-MOST_TRIES = 3
-"""Times that a message is given to a worker before its clients are recorded as failed."""
+def named(message: Message) -> list[int]:
+    """Return the clients that a message names; none in a query."""
+    ask = message.content.config_records.get("ask", {})
+    return cast(list[int], ask.get("clients", []))
+
+
+def fewer(message: Message, tries: int) -> int:
+    """Return how many of a message's clients a worker may train at a time when it gets the message again.
+
+    What kills a worker without a word is most often the system, for want of memory: every repetition is with half as
+    many at a time, down to one.
+    """
+    return max(1, len(named(message)) >> (tries - 1))
+
+
+def among(total: Mapping[str, float], asked: str) -> str:
+    """Return the device of the workers of a cluster with the resources ``total``; auto is cuda where there are GPUs.
+
+    Raises:
+        ValueError: The cluster has no GPU and one is asked for.
+    """
+    if asked == "auto":
+        return "cuda" if total.get("GPU") else "cpu"
+    if asked != "cpu" and not total.get("GPU"):
+        raise ValueError(f"--device {asked}: the cluster has no GPU; choose --device cpu or auto")
+    return asked
+
+
+def count(workers: int | None, cpus: float, gpus: float, total: Mapping[str, float]) -> int:
+    """Return how many workers to start.
+
+    Raises:
+        ValueError: So many do not fit, or not one does.
+    """
+    room = total.get("CPU", 0.0) // cpus if cpus else float("inf")
+    if gpus:
+        room = min(room, total.get("GPU", 0.0) // gpus)
+    if room < (workers or 1):
+        raise ValueError(
+            f"--workers {workers or 1} with --worker-cpus {cpus:g} and --worker-gpus {gpus:g}"
+            f" do not fit {total.get('CPU', 0):g} CPUs and {total.get('GPU', 0):g} GPUs;"
+            f" at most {int(room)} fit"
+        )
+    return workers or int(min(room, MOST_WORKERS))

@@ -14,13 +14,13 @@ from metafed.episodes import Batch, Episode
 from metafed.models import Mlp, layout
 from metafed.parameters import spread
 from metafed.streams import stream
-from metafed.tasks import Task
+from metafed.tasks import task_of
 
 torch.set_num_threads(1)
 
 SHOTS, TASKS, ITERATIONS = 10, 25, 4000
 MODEL = Mlp("sine", features=1, outputs=1, width=40, depth=1, activation="relu")
-TASK = Task(MODEL, "regression")
+TASK = task_of(MODEL, "regression")
 MAML = Maml(inner_steps=1, inner_lr=0.01)
 
 

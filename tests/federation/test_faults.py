@@ -43,9 +43,10 @@ def with_sum(change):
 
 
 def foreign(message, reply):
-    rows = reply.content["arrays"]["rows0/client"].numpy()
+    rows = reply.content["arrays"]["rows0"].numpy().copy()
+    rows[:, 0] += 1000
     arrays = dict(reply.content["arrays"])
-    arrays["rows0/client"] = Array(rows + 1000)
+    arrays["rows0"] = Array(rows)
     reply.content["arrays"] = ArrayRecord(arrays)
     return [reply]
 

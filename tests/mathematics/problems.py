@@ -7,7 +7,7 @@ import torch
 from metafed.episodes import Batch, Episode
 from metafed.models import Mlp, initialize, layout
 from metafed.streams import stream
-from metafed.tasks import Task
+from metafed.tasks import task_of
 
 torch.set_num_threads(1)
 
@@ -46,7 +46,7 @@ def network(kind="classification", activation="tanh", clients=3, rows=(7, 9), se
     """Return a task, θ and an episode of ``clients`` clients with full masks."""
     outputs = 3
     model = Mlp("toy", features=5, outputs=outputs, width=8, depth=depth, activation=activation)
-    task = Task(model, kind)
+    task = task_of(model, kind)
     theta = initialize(layout({"toy": model}), seed, torch.float64)
     # heads start small; a larger one makes second derivatives matter
     theta = {name: value * (3 if ".head." in name else 1) for name, value in theta.items()}

@@ -9,7 +9,7 @@ from metafed.models import Conv4, Mlp, SmallConv, initialize, is_head, layout
 from metafed.models.convolution import EPSILON, convolve, masked_batch_norm
 from metafed.parameters import spread
 from metafed.streams import stream
-from metafed.tasks import Task
+from metafed.tasks import task_of
 from tests.algorithms.clients import pick, ragged
 from tests.mathematics.problems import one, tensor
 
@@ -26,7 +26,7 @@ every_network = pytest.mark.parametrize("name", NETWORKS)
 
 def begin(name, clients=3):
     """Return a task, θ and an episode of images, as far from symmetry as θ goes after some training."""
-    task = Task(NETWORKS[name], "classification")
+    task = task_of(NETWORKS[name], "classification")
     rng = stream(0, name)
     theta = initialize(layout({"toy": task.model}), 0, torch.float64)
     theta = {n: t * (3 if is_head(n) else 1) + 0.1 * tensor(rng, *t.shape) for n, t in theta.items()}

@@ -1,3 +1,6 @@
+"""``prepare``: publishers' files become a prepared file, or nothing."""
+
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -11,22 +14,6 @@ from simulation.data import main
 TARGET = Path("movielens100k/movielens100k.npz")
 
 
-@pytest.fixture
-def tiny(tmp_path):
-    """A hand-made ml-100k in GroupLens's own form: two people, three films; a name in latin-1."""
-    folder = tmp_path / "ml-100k"
-    folder.mkdir()
-    flags = [["0"] * 19 for _ in range(3)]
-    flags[0][GENRES.index("Comedy")] = flags[0][GENRES.index("Drama")] = "1"
-    flags[1][0] = flags[2][GENRES.index("War")] = "1"
-    heads = ["1|Misérables, Les (1995)|01-Jan-1995||http://x", "2|unknown|||", "3|War (1942)|01-Jan-1942||http://y"]
-    items = "".join(f"{'|'.join([head, *flag])}\n" for head, flag in zip(heads, flags, strict=True))
-    (folder / "u.item").write_text(items, encoding="latin-1")
-    (folder / "u.user").write_text("1|24|M|technician|85711\n2|53|F|other|94043\n", encoding="latin-1")
-    (folder / "u.data").write_text("1\t1\t5\t881250949\n2\t3\t1\t891717742\n1\t2\t3\t878887116\n", encoding="latin-1")
-    return folder
-
-
 def prepare(source, out, *more):
     return main(["prepare", "movielens100k", "--from", str(source), "--data-dir", str(out), *more])
 
@@ -35,7 +22,10 @@ def test_own_files_become_the_expected_arrays(tiny, tmp_path, capsys):
     # the folder above is accepted, too
     for number, source in enumerate((tiny, tiny.parent)):
         assert prepare(source, tmp_path / f"out{number}") == 0
-        assert "3 ratings by 2 people of 3 films" in capsys.readouterr().out
+        said = capsys.readouterr().out
+        assert "; rating 3; item_genres 3x19; item_year 3; user_age 2;" in said
+        assert "--tasks personalization:movielens100k: 0 clients" in said
+        assert "licence: research use" in said
         with np.load(tmp_path / f"out{number}" / TARGET, allow_pickle=False) as made:
             assert made["user"].tolist() == [0, 1, 0]
             assert made["item"].tolist() == [0, 2, 1]
@@ -131,6 +121,37 @@ def test_missing_files_and_unknown_names_end_with_2_and_one_line(tmp_path):
     for part in (str(tmp_path), "u.data", "ml-100k.inter"):
         assert part in error
     assert "did you mean 'movielens100k'" in command("prepare", "movielens", "--from", str(tmp_path))
+    assert f"{tmp_path / 'none'}: no such file" in command("prepare", "clinc150", "--from", str(tmp_path / "none"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_reader_goes_by_the_name_of_its_data_set(tmp_path, capsys):
+    for name in ("20w5s", "omniglot:drawers", "omniglot"):
+        assert main(["prepare", name, "--from", str(tmp_path), "--data-dir", str(tmp_path)]) == 2
+        assert "of images_background and images_evaluation" in capsys.readouterr().err
+
+
+def test_what_its_reader_refuses_is_not_put_in_place(tmp_path, capsys):
+    (tmp_path / "train.csv").write_text("text,category\none,a\n")
+    (tmp_path / "test.csv").write_text("text,category\ntwo,a\n")
+    assert main(["prepare", "banking77", "--from", str(tmp_path), "--data-dir", str(tmp_path / "out")]) == 2
+    assert "1 intents, at least 5 are needed" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["movielens100k", "crypto_prices"])
+def test_no_room_for_the_file_leaves_nothing(name, tiny, tmp_path, capsys):
+    days = "".join(f"1,Ant,ANT,{1700 + n}-01-01,8,5,6,7,{n * 7919 % 1013},0\n" for n in range(300))
+    (tmp_path / "coin_Ant.csv").write_text(f"SNo,Name,Symbol,Date,High,Low,Open,Close,Volume,Marketcap\n{days}")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        assert main(["prepare", name, "--from", str(tmp_path), "--data-dir", str(tmp_path / "out")]) == 2
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    error = capsys.readouterr().err
+    assert error.startswith(f"metafed: --data-dir {tmp_path / 'out'}: no room")
+    assert error.count("\n") == 1
     assert not (tmp_path / "out").exists()
 
 
@@ -138,22 +159,3 @@ def test_a_data_folder_that_cannot_be_written_is_named(tiny, tmp_path, capsys):
     (tmp_path / "file").write_text("in the way")
     assert prepare(tiny, tmp_path / "file") == 2
     assert f"--data-dir {tmp_path / 'file'}" in capsys.readouterr().err
-
-
-def test_list_says_what_is_there(shared_data, movielens_data, tmp_path, capsys, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert main(["list", "--data-dir", f"{shared_data}:{movielens_data}"]) == 0
-    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
-    for name, family, clients, file in (
-        ("movielens100k", "personalization", " 943 ", movielens_data / TARGET),
-        ("clinc150", "assistant", " any ", shared_data / "intents" / "clinc150.parquet"),
-        ("bandai_motion", "avatar", " 43 ", shared_data / "bandai_motion" / "bandai_motion.npz"),
-    ):
-        assert all(part in lines[name] for part in (family, clients, str(file)))
-    assert "clinc150-encoder" in lines
-
-    (tmp_path / "movielens100k.npz").write_bytes(b"no archive")
-    assert main(["list", "--data-dir", str(tmp_path)]) == 0
-    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
-    assert "movielens100k.npz is damaged" in lines["movielens100k"]
-    assert "not found: bandai_motion/bandai_motion.npz" in lines["bandai_motion"]

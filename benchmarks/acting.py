@@ -1,0 +1,89 @@
+"""``python -m benchmarks.acting RUN``: what the forecasts of a finished run of assets were worth to who acted on them.
+
+Reads θ and the settings of the run's folder, adapts every evaluated client as the run did, and goes long, flat or
+short by the forecasts over the days of its evaluation query (``metafed.families.assets.acting``).
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from safetensors.torch import load_file
+
+from benchmarks.gradients import one_thread
+from benchmarks.tables import show
+from metafed.experiment import Experiment
+from metafed.families.assets import ASSETS, COST, Acting, acting
+from metafed.intervals import mean_interval
+from metafed.parameters import Params, spread
+from metafed.population import Population, layout_of, tasks
+from simulation.config import Config
+
+NAME = ASSETS.name
+
+
+def values(experiment: Experiment, theta: Params, clients: Sequence[int]) -> list[tuple[Acting, Acting]]:
+    """Return what acting was worth before and after adaptation, for each of the ``clients``, which are assets."""
+    population, task = Population(experiment), tasks(experiment)[NAME]
+    held = {name: value for name, value in theta.items() if name.split(".")[0] in population.roster.parts(NAME)}
+    found = []
+    for client in clients:
+        support, query = population.evaluation([client]).episode
+        path = experiment.algorithm.adapt(task, spread(held, 1), {}, support, experiment.evaluation_steps)
+        first, *_, last = [task.predict(params, query.x).detach() for params in path]
+        realised = query.y[0, :, 0].numpy()
+        before, after = (acting(output[0, :, 0].numpy(), realised) for output in (first, last))
+        found.append((before, after))
+    return found
+
+
+def cell(numbers: Sequence[float]) -> str:
+    """Return a mean over clients with its 95 % interval."""
+    estimate = mean_interval(np.array(numbers))
+    ends = "" if estimate.low is None else f" [{estimate.low:+.2f}, {estimate.high:+.2f}]"
+    return f"{estimate.value:+.2f}{ends}"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.acting", description=__doc__)
+    parser.add_argument("run", type=Path, help="folder of a finished run with --tasks assets")
+    parser.add_argument("--markdown", action="store_true")
+    options = parser.parse_args(argv)
+    one_thread()
+    experiment = Config.from_file(options.run / "config.toml").experiment
+    if all(choice.family.name != NAME for choice in experiment.choices):
+        parser.error(f"{options.run} has no clients of the family {NAME}: its tasks are {experiment.tasks}")
+    population = Population(experiment)
+    layout = layout_of(experiment)
+    flat = load_file(max((options.run / "checkpoints").glob("round-*.safetensors")))
+    theta = layout.unflatten(flat)
+    if experiment.algorithm.personal(theta):
+        name = type(experiment.algorithm).__name__
+        parser.error(f"under {name} clients keep parameters of their own, which a checkpoint does not have")
+    assets = [client for client in population.roster.evaluated() if population.roster.family(client) == NAME]
+    rows = []
+    for who in ("seen", "unseen"):
+        clients = [client for client in assets if (client < population.roster.seen) == (who == "seen")]
+        if clients:
+            found = values(experiment, theta, clients)
+            columns = [
+                [before.hold for before, _ in found],
+                [before.rule for before, _ in found],
+                [after.rule for _, after in found],
+                [after.rule - after.hold for _, after in found],
+                [after.rule - before.rule for before, after in found],
+            ]
+            rows.append((f"{who} ({len(clients)})", *map(cell, columns)))
+    notes = (
+        "Sharpe ratio a year, mean over assets with 95 % interval; a position is the smaller the more its asset moves.",
+        f"Long, flat or short by the forecast of tomorrow's return; to change it by 1 costs {COST} in y's unit.",
+    )
+    names = ("assets", "hold", "act before", "act after", "after − hold", "after − before")
+    show(f"The value of acting: {experiment.tasks}", names, rows, notes, options.markdown)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

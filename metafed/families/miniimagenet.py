@@ -1,0 +1,16 @@
+"""Benchmark: which of five classes is this photograph? miniImageNet, few-shot tasks as clients."""
+
+from metafed.datasets.miniimagenet import QUERY, SIDE, FiveWayFiveShot, FiveWayOneShot
+from metafed.episodes import Shots
+from metafed.families.base import Family
+
+MINIIMAGENET = Family(
+    name="miniimagenet",
+    kind="classification",
+    shots=Shots(support=1, query=QUERY, judge=QUERY, per_class=True),
+    sources={"5w1s": FiveWayOneShot, "5w5s": FiveWayFiveShot},
+    anonymous=True,
+    network="conv4",
+    image=(3, SIDE, SIDE),
+    filters=32,  # as in Finn et al. 2017, section 5.2, against overfitting
+)

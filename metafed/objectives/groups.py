@@ -1,0 +1,65 @@
+"""Sums by groups of clients, for objectives that weigh whole groups once all of their losses are known."""
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple, TypeAlias
+
+import numpy as np
+
+from metafed.objectives.base import NOTHING, Contribution, Updates, summed
+from metafed.parameters import Vector
+
+Over: TypeAlias = Literal["groups", "families"]
+"""What the groups are: the clients' groups, of each family apart, or the families."""
+
+LONGEST_NAME = 300
+"""Characters of a group's name that count."""
+
+
+class Group(NamedTuple):
+    """Mean loss and total weight of the clients of one group."""
+
+    loss: float
+    weight: float
+
+
+def label_of(said: Updates, position: int, over: Over) -> str:
+    """Return ``frame/name``: the groups of a frame can be compared. It is the family, and empty for families."""
+    name = f"{said.family}/{said.groups[position]}" if over == "groups" else f"/{said.family}"
+    return name[:LONGEST_NAME]
+
+
+def by_group(said: Updates, over: Over) -> Contribution:
+    """Sum weighted directions by part and group, and weighted losses and weights by group."""
+    labels = [label_of(said, position, over) for position in range(len(said.clients))]
+    total = NOTHING
+    for label in dict.fromkeys(labels):
+        member = [position for position, own in enumerate(labels) if own == label]
+        weights, losses = said.weights[member].double(), said.losses[member].double()
+        some = said._replace(directions={part: rows[member] for part, rows in said.directions.items()})
+        own = summed(some, weights, weights)
+        total += Contribution(
+            {f"{part}/{label}": vector for part, vector in own.directions.items()},
+            {f"{part}/{label}": weight for part, weight in own.weights.items()},
+            sums={f"loss:{label}": float(weights @ losses), f"weight:{label}": float(weights.sum())},
+        )
+    return total
+
+
+def groups_of(total: Contribution) -> dict[str, Group]:
+    """Read the groups' mean losses and weights from a sum, by name in order; a group of weight 0 has none."""
+    names = sorted(name.removeprefix("weight:") for name in total.sums if name.startswith("weight:"))
+    found = {name: (total.sums.get(f"loss:{name}", 0.0), total.sums[f"weight:{name}"]) for name in names}
+    return {name: Group(loss / weight, weight) for name, (loss, weight) in found.items() if weight > 0}
+
+
+def combined(total: Contribution, factors: Mapping[str, float]) -> dict[str, Vector]:
+    """Return Σ factor · weighted directions / Σ weights of every part, over the groups that hold it."""
+    tops: dict[str, Vector] = {}
+    weights: dict[str, float] = {}
+    for key in sorted(total.directions):
+        part, _, label = key.partition("/")
+        if label in factors and total.weights[key] > 0:
+            piece = np.multiply(total.directions[key], factors[label], dtype=np.float64)
+            tops[part] = tops[part] + piece if part in tops else piece
+            weights[part] = weights.get(part, 0.0) + total.weights[key]
+    return {part: top / weights[part] for part, top in tops.items()}

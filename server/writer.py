@@ -1,0 +1,75 @@
+"""Writing that nobody waits for: a thread that does what it is told, in order, while the next round is computed."""
+
+import threading
+from collections.abc import Callable
+from queue import Queue
+from typing import final
+
+WAITING = 4
+"""Tasks that wait at most, so that memory stays bounded where writing is slower than computing."""
+
+
+UNWRITTEN = "the record cannot be written: {}"
+"""What is told."""
+
+
+class WritingFailed(RuntimeError):
+    """Something could not be written; nothing that was asked for after it was."""
+
+
+@final
+class Writer:
+    """Does tasks one after the other on one thread.
+
+    After the first that fails nothing more is done: whoever asks next, or waits, is told by ``WritingFailed``.
+    """
+
+    def __init__(self) -> None:
+        self._tasks: Queue[Callable[[], object] | None] = Queue(WAITING)
+        self._failed: Exception | None = None
+        # a daemon: a process that dies of something else does not hang on it
+        self._thread = threading.Thread(target=self._work, name="record", daemon=True)
+        self._thread.start()
+
+    def __call__(self, task: Callable[[], object]) -> None:
+        """Have ``task`` done after those before it; waits while too many wait already.
+
+        Raises:
+            WritingFailed: A task before it failed; this one is not done.
+        """
+        self._tell()
+        self._tasks.put(task)
+
+    def flush(self) -> None:
+        """Wait until everything is done.
+
+        Raises:
+            WritingFailed: Something was not.
+        """
+        self._tasks.join()
+        self._tell()
+
+    def close(self) -> None:
+        """Do what is left and end the thread. May be called twice.
+
+        Raises:
+            WritingFailed: Something was not done.
+        """
+        if self._thread.is_alive():
+            self._tasks.put(None)
+            self._thread.join()
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._failed is not None:
+            raise WritingFailed(UNWRITTEN.format(self._failed)) from self._failed
+
+    def _work(self) -> None:
+        while (task := self._tasks.get()) is not None:
+            try:
+                if self._failed is None:
+                    task()
+            except Exception as error:
+                self._failed = error
+            finally:
+                self._tasks.task_done()

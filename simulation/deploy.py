@@ -1,0 +1,59 @@
+"""``python -m simulation.deploy``: the same experiment, computed by separate processes with TLS and node keys."""
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
+
+from simulation.late import late
+
+late("torch")
+
+from simulation.deployment.plan import HELP, Plan, parse  # noqa: E402
+from simulation.errors import BadInput  # noqa: E402
+from simulation.run import BAD_INPUT, DIVERGED, DONE, FAILED, INTERRUPTED, _interrupt, complain, show  # noqa: E402
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code, which is 0 only if the run did all that it was asked for."""
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    if {"-h", "--help"} & set(arguments):
+        print(HELP)
+        return DONE
+    try:
+        plan = parse(arguments)
+    except BadInput as error:
+        return complain(str(error), BAD_INPUT)
+    signal.signal(signal.SIGTERM, _interrupt)
+    return carry_out(plan)
+
+
+def carry_out(plan: Plan) -> int:
+    """Deploy, and say how it went."""
+    from rich.console import Console
+
+    from simulation.deployment.control import Refused
+    from simulation.deployment.deployment import Interrupted, deploy
+    from simulation.deployment.local import NotStarted
+    from simulation.deployment.runs import NodesMissing, RunEndedEarly
+
+    console = Console()
+    try:
+        folder = deploy(plan, console)
+    except BadInput as error:
+        return complain(str(error), BAD_INPUT)
+    except (Interrupted, KeyboardInterrupt) as stop:
+        return complain(str(stop) or "interrupted before the run began; nothing is left behind", INTERRUPTED)
+    except RunEndedEarly as error:
+        return complain(str(error), DIVERGED if error.diverged else FAILED)
+    except (Refused, NodesMissing, NotStarted) as error:
+        return complain(str(error), FAILED)
+    if not plan.config.quiet:
+        show(folder, plan.config, console)
+    return DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

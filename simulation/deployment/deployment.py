@@ -1,0 +1,160 @@
+"""Carrying out a deployment: start or join a federation, submit, follow, collect, clean up."""
+
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from server.provenance import git_state
+from simulation.console import Screen
+from simulation.deployment.control import Control, Refused
+from simulation.deployment.local import LocalFederation, NotStarted
+from simulation.deployment.plan import Plan
+from simulation.deployment.runs import ROOT, RunEndedEarly, Watch, amend, close, collect, judge, run_config, wait_for_nodes
+from simulation.errors import BadInput
+from simulation.run import default_folder, read
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+NOTHING_KEPT = "interrupted before the first round; nothing is left behind"
+KEPT = "interrupted; θ and all finished rounds are in {}"
+
+
+class Interrupted(RuntimeError):
+    """The run was interrupted; the message says what there is of it."""
+
+
+class Federation(NamedTuple):
+    """A federation whose nodes are registered: how it is reached, and whether its processes still live."""
+
+    control: Control
+    alive: Callable[[], None]
+    logs: dict[str, Path]
+
+
+def deploy(plan: Plan, console: "Console") -> Path:
+    """Have a federation compute what ``plan`` says, and return the folder of the record.
+
+    Raises:
+        BadInput: The data or the folder cannot be used; nothing is left behind.
+        NotStarted, NodesMissing, Refused: The federation is not there, or ended.
+        RunEndedEarly: The run failed; what there is of its record is collected.
+        Interrupted: Likewise, by Ctrl-C or SIGTERM.
+    """
+    folder = (plan.config.out or default_folder(plan.config)).absolute()
+    if folder.exists():
+        raise BadInput(f"--out {folder}: exists already; choose another folder or move it away")
+    if plan.remote is None:
+        read(plan.config, lambda sources: None)
+    record = plan.remote.records / folder.name if plan.remote else folder
+    if record != folder and record.exists():
+        raise BadInput(f"--out {folder}: {record} exists already on the SuperLink's machine; choose another name")
+    settings = run_config(plan.config.experiment, record)
+    with tempfile.TemporaryDirectory(prefix="metafed-") as name:
+        scratch = Path(name)
+        with _federation(plan, scratch, console) as federation:
+            wait_for_nodes(federation.control, plan.nodes, plan.patience, federation.alive)
+            run_id = federation.control.submit(ROOT, settings)
+            if not plan.config.quiet:
+                console.print(f"run {run_id}: {plan.nodes} nodes have joined; the record is {folder}", soft_wrap=True)
+            progress = Screen(plan.config, console).round
+            watch = Watch(federation.control, run_id, record, scratch / "run.log", progress)
+            logs = {"run.log": scratch / "run.log", **federation.logs}
+            try:
+                judge(watch.until_end(federation.alive), record, plan.config.experiment.rounds)
+            except KeyboardInterrupt:
+                with _undisturbed():
+                    watch.stop()
+                    close(record, "interrupted")
+                    _collect(record, folder, logs)
+                raise Interrupted(KEPT.format(folder) if folder.exists() else NOTHING_KEPT) from None
+            except (RunEndedEarly, Refused, NotStarted) as error:
+                close(record, f"failed: {error}")
+                _collect(record, folder, logs)
+                raise
+            _collect(record, folder, logs)
+    return folder
+
+
+@contextmanager
+def _federation(plan: Plan, scratch: Path, console: "Console") -> Iterator[Federation]:
+    """Start the federation or join the one that runs, and register its nodes."""
+    if plan.remote is not None:
+        with Control(plan.remote.address, plan.remote.credentials) as control:
+            _register(control, plan.remote.credentials, plan.nodes)
+            yield Federation(control, lambda: None, {})
+        return
+    with LocalFederation(scratch, plan.nodes, plan.config.device) as local:
+        superlink = local.start_superlink()
+        with Control(local.address, local.operator) as control:
+            _register(control, local.operator, plan.nodes)
+            nodes = [local.start_node(number) for number in range(plan.nodes)]
+            told: set[str] = set()
+
+            def alive() -> None:
+                if superlink.ended is not None:
+                    raise NotStarted(f"the SuperLink ended; its log ends with\n{superlink.tail()}")
+                for node in nodes:
+                    if node.ended is not None and node.name not in told:
+                        told.add(node.name)
+                        console.print(f"{node.name} ended; its clients are missing. Its log ends with\n{node.tail()}")
+
+            try:
+                yield Federation(control, alive, {f"logs/{each.name}.log": each.log for each in (superlink, *nodes)})
+            except BaseException:
+                # signals must not keep the processes from being ended
+                with _undisturbed():
+                    local.__exit__()
+                raise
+
+
+def _register(control: Control, folder: Path, nodes: int) -> None:
+    """Register the nodes' public keys.
+
+    Raises:
+        BadInput: One is missing.
+    """
+    for number in range(nodes):
+        key = folder / f"node-{number}.pub"
+        if not key.is_file():
+            raise BadInput(f"--nodes {nodes}: {key} is missing; make keys for all nodes, or name fewer")
+        control.register(key, f"node-{number}")
+
+
+def _collect(record: Path, folder: Path, logs: dict[str, Path]) -> None:
+    """Bring the record here, if there is one, with the logs and its report; whoever owns the runs owns the copy."""
+    if not record.exists():
+        return
+    # Flower starts the ServerApp with a token on its command line, which nobody needs to keep; ours says more
+    amend(record, {"argv": sys.argv, "git": git_state()})
+    if record != folder:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(record, folder)
+    collect(logs, folder)
+    if (folder / "summary.json").exists():
+        from simulation.report import write_report
+
+        write_report(folder)
+    if record != folder:
+        owner = folder.parent.stat()
+        for path in (folder, *folder.rglob("*")):
+            with suppress(PermissionError):
+                shutil.chown(path, owner.st_uid, owner.st_gid)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let no Ctrl-C and no SIGTERM cut short what is being brought to an end."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+

@@ -1,0 +1,115 @@
+"""The command line of ``python -m simulation.deploy``: what is computed, and by which federation."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from simulation.config import Config, take_option
+from simulation.config import parse as parse_config
+from simulation.errors import BadInput
+
+HELP = """usage: python -m simulation.deploy [--nodes N] [settings of what is computed]
+
+Run an experiment by a Flower SuperLink and SuperNodes: separate processes, TLS, node keys. Without --superlink they
+are started here, on free ports, and ended afterwards.
+
+  --nodes N            SuperNodes; node p of N hosts the clients i with i mod N = p (default: 4)
+  --superlink ADDRESS  HOST:PORT of a SuperLink that runs already; --credentials names the operator's folder
+  --credentials DIR    its ca.crt, control.key and the public keys node-0.pub … of the nodes, which are registered
+  --records DIR        the folder where that SuperLink's ServerApp writes, seen under the same path here
+  --patience SECONDS   how long to wait for nodes to join (default: 300)
+
+What is computed: all settings of `python -m simulation.run --help` but for the engine's own (--engine, --workers,
+--worker-cpus, --worker-gpus, --ray-address, --round-timeout); --device is the nodes', --out the record's folder here.
+The kernels are PyTorch's own: Flower sends Python files to the nodes, no C++.
+Exit code: 0 the run did all that it was asked for, 1 it did not, 2 bad input, 3 it diverged, 130 interrupted."""
+
+MOST_NODES = 1000
+ENGINE = ("engine", "workers", "worker_cpus", "worker_gpus", "ray_address", "round_timeout")
+
+
+class Remote(NamedTuple):
+    """A SuperLink that runs already: its address, the operator's folder, and where its records are seen here."""
+
+    address: str
+    credentials: Path
+    records: Path
+
+
+class Plan(NamedTuple):
+    """What is asked for."""
+
+    config: Config
+    nodes: int
+    patience: float
+    remote: Remote | None
+
+
+def parse(argv: Sequence[str]) -> Plan:
+    """Read the command line.
+
+    Raises:
+        BadInput: A value is not allowed.
+    """
+    rest = list(argv)
+    said: dict[str, str | None] = {}
+    for flag in ("nodes", "superlink", "credentials", "records", "patience"):
+        rest, said[flag] = take_option(rest, f"--{flag}")
+    config = parse_config(rest)
+    for name in ENGINE:
+        if getattr(config, name) != Config.model_fields[name].default:
+            flag = "--" + name.replace("_", "-")
+            raise BadInput(f"{flag} {getattr(config, name)} does nothing in a deployment; leave it out")
+    if config.experiment.kernels == "native":
+        raise BadInput("--kernels native: Flower sends the nodes Python files only, no C++; choose torch or auto")
+    experiment = config.experiment.model_copy(update={"kernels": "torch"})
+    nodes, patience = number(said["nodes"], "--nodes", 4), number(said["patience"], "--patience", 300)
+    if nodes > experiment.clients:
+        raise BadInput(f"--nodes {nodes} exceeds --clients {experiment.clients}: some node would host nobody")
+    remote = remote_of(said["superlink"], said["credentials"], said["records"])
+    if remote is None:
+        # the processes that we start have our working folder, but a record should not depend on it
+        folders = os.pathsep.join(os.path.abspath(each) for each in experiment.data_dir.split(os.pathsep))
+        experiment = experiment.model_copy(update={"data_dir": folders})
+    return Plan(config.model_copy(update={"experiment": experiment}), nodes, patience, remote)
+
+
+def number(text: str | None, flag: str, default: int) -> int:
+    """Return the whole number that ``text`` writes.
+
+    Raises:
+        BadInput: It writes none, or one out of range.
+    """
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= 10**6:
+        raise BadInput(f"{flag} {text}: a whole number of at least 1, such as {default}")
+    if flag == "--nodes" and int(text) > MOST_NODES:
+        raise BadInput(f"{flag} {text}: at most {MOST_NODES}; a node hosts as many clients as you like")
+    return int(text)
+
+
+def remote_of(address: str | None, credentials: str | None, records: str | None) -> Remote | None:
+    """Return the SuperLink that runs already, if one is named.
+
+    Raises:
+        BadInput: One of the three is missing, or is not what it should be.
+    """
+    if address is None:
+        for flag, value in (("--credentials", credentials), ("--records", records)):
+            if value is not None:
+                raise BadInput(f"{flag} {value} belongs to a SuperLink that runs already: name it by --superlink")
+        return None
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise BadInput(f"--superlink {address}: HOST:PORT, such as superlink:8000")
+    if credentials is None or records is None:
+        raise BadInput("--superlink needs --credentials, the operator's folder, and --records, where its records are")
+    folder = Path(credentials)
+    for name in ("ca.crt", "control.key"):
+        if not os.access(folder / name, os.R_OK):
+            raise BadInput(f"--credentials {folder}: {name} is not there or may not be read")
+    if not Path(records).is_dir():
+        raise BadInput(f"--records {records}: no such folder")
+    return Remote(address, folder, Path(records))

@@ -1,0 +1,204 @@
+"""A run of a federation, from its submission to a record whose end is known."""
+
+import json
+import re
+import shutil
+import threading
+import time
+import tomllib
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, final
+
+import tomli_w
+
+from metafed.experiment import Experiment, flatten_config
+from server.record import now
+from simulation.deployment.control import COMPLETED, FINISHED, ONLINE, UNREGISTERED, Control, Refused, Status
+from simulation.errors import BadInput
+
+ROOT = Path(__file__).resolve().parents[2]
+"""The Flower app: the folder of ``pyproject.toml``."""
+PAUSE = 0.5
+LAST_WORDS = 30.0
+"""Seconds that the ServerApp has to close its record after a stop."""
+DIVERGED = re.compile(r"round \d+ diverged: .*")
+
+
+class NodesMissing(RuntimeError):
+    """Not all nodes joined in time."""
+
+
+class RunEndedEarly(RuntimeError):
+    """The run did not do what it was asked for; ``diverged`` says whether it left the finite numbers."""
+
+    def __init__(self, message: str, diverged: bool = False) -> None:
+        super().__init__(message)
+        self.diverged = diverged
+
+
+def run_config(experiment: Experiment, out: Path) -> dict[str, bool | int | float | str]:
+    """Return the overrides of the app's run config: Flower takes those keys alone that ``pyproject.toml`` has.
+
+    Settings that only some algorithms have travel as one text, ``algorithm.settings``.
+
+    Raises:
+        BadInput: The app is not here.
+    """
+    try:
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+        declared = flatten_config(project["tool"]["flwr"]["app"]["config"])
+    except (OSError, KeyError):
+        raise BadInput(f"{ROOT} is not a checkout of metafed: a deployment submits the app that lies there") from None
+    said = experiment.to_run_config()
+    extra = {key.removeprefix("algorithm."): said.pop(key) for key in list(said) if key not in declared}
+    if extra:
+        said["algorithm.settings"] = ", ".join(tomli_w.dumps({key: value}).strip() for key, value in extra.items())
+    return {**said, "out": str(out)}
+
+
+def wait_for_nodes(control: Control, count: int, patience: float, alive: Callable[[], None]) -> None:
+    """Wait until ``count`` registered nodes are online.
+
+    Args:
+        control: The SuperLink.
+        count: Nodes wanted.
+        patience: Seconds to wait.
+        alive: Called now and then; raises where waiting is in vain.
+
+    Raises:
+        NodesMissing: They are not.
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        nodes = [node for node in control.nodes() if node.status != UNREGISTERED]
+        if sum(node.status == ONLINE for node in nodes) >= count:
+            return
+        if time.monotonic() > deadline:
+            missing = ", ".join(
+                f"{node.name or node.node_id} ({node.status})" for node in nodes if node.status != ONLINE
+            )
+            raise NodesMissing(f"after {patience:.0f} s not all of {count} nodes are online; missing: {missing}")
+        alive()
+        time.sleep(PAUSE)
+
+
+@final
+class Watch:
+    """Follows a run: its log into a file, its finished rounds to ``progress``, its status until it has one at last.
+
+    Args:
+        control: The SuperLink.
+        run_id: The run.
+        record: Where the ServerApp writes its record, as seen from here.
+        log: File of what the ServerApp says.
+        progress: Called with every line of ``rounds.jsonl``.
+    """
+
+    def __init__(
+        self, control: Control, run_id: int, record: Path, log: Path, progress: Callable[[dict[str, Any]], None]
+    ) -> None:
+        self._control, self.run_id, self._record, self._progress = control, run_id, record, progress
+        self._read = 0
+        self._thread = threading.Thread(target=self._follow, args=(log,), daemon=True)
+        self._thread.start()
+
+    def until_end(self, alive: Callable[[], None]) -> Status:
+        """Return the status that the run ended with.
+
+        Raises:
+            Refused: The SuperLink did not answer for a while.
+        """
+        while True:
+            status = self._status(alive)
+            self._rounds()
+            if status.status == FINISHED:
+                self._thread.join(LAST_WORDS)
+                return status
+            alive()
+            time.sleep(PAUSE)
+
+    def stop(self) -> None:
+        """Stop the run, and wait a little until its record is closed."""
+        with suppress(Refused):
+            self._control.stop(self.run_id)
+        deadline = time.monotonic() + LAST_WORDS
+        while time.monotonic() < deadline and manifest(self._record).get("exit_reason", "") is None:
+            time.sleep(PAUSE)
+        self._rounds()
+
+    def _status(self, alive: Callable[[], None]) -> Status:
+        deadline = time.monotonic() + LAST_WORDS
+        while True:
+            try:
+                return self._control.status(self.run_id)
+            except Refused:
+                # it may be being restarted
+                if time.monotonic() > deadline:
+                    raise
+            alive()
+            time.sleep(PAUSE)
+
+    def _rounds(self) -> None:
+        path = self._record / "rounds.jsonl"
+        if path.exists():
+            lines = path.read_text(encoding="utf-8").split("\n")[:-1]
+            for line in lines[self._read :]:
+                self._progress(json.loads(line))
+            self._read = len(lines)
+
+    def _follow(self, log: Path) -> None:
+        with log.open("a", encoding="utf-8") as file, suppress(Refused):
+            for piece in self._control.logs(self.run_id):
+                file.write(piece)
+                file.flush()
+
+
+def judge(status: Status, record: Path, rounds: int) -> None:
+    """Say whether the run did all that it was asked for: by Flower's status, and by what its record holds.
+
+    Raises:
+        RunEndedEarly: It did not.
+    """
+    if status.sub_status != COMPLETED:
+        diverged = DIVERGED.search(status.details)
+        if diverged:
+            raise RunEndedEarly(diverged.group(), diverged=True)
+        raise RunEndedEarly(f"Flower ended the run as {status.sub_status}: {status.details or 'no reason given'}")
+    about = manifest(record)
+    if about.get("exit_reason") != "done" or not about.get("theta_sha256"):
+        raise RunEndedEarly(f"Flower calls the run completed, but its record ended with {about.get('exit_reason')!r}")
+    finished = (record / "rounds.jsonl").read_text(encoding="utf-8").splitlines()
+    if not finished or json.loads(finished[-1])["round"] != rounds:
+        raise RunEndedEarly(f"Flower calls the run completed, but its record has not all of its {rounds} rounds")
+
+
+def manifest(record: Path) -> dict[str, Any]:
+    """Return the record's manifest; empty where there is none."""
+    try:
+        return dict(json.loads((record / "manifest.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return {}
+
+
+def amend(record: Path, changes: Mapping[str, Any]) -> None:
+    """Change entries of the record's manifest, atomically; without a manifest nothing is done."""
+    about = manifest(record)
+    if about:
+        draft = record / "manifest.json.draft"
+        draft.write_text(json.dumps({**about, **changes}, indent=2) + "\n", encoding="utf-8")
+        draft.replace(record / "manifest.json")
+
+
+def close(record: Path, reason: str) -> None:
+    """Have the manifest of a record that nobody closed, or that was stopped, say why it ended."""
+    amend(record, {"exit_reason": reason, "end": manifest(record).get("end") or now()})
+
+
+def collect(logs: Mapping[str, Path], record: Path) -> None:
+    """Copy logs into the record: ``run.log``, and the processes' own below ``logs/``."""
+    for name, path in logs.items():
+        if path.exists():
+            (record / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, record / name)

@@ -1,0 +1,82 @@
+"""``python -m simulation.deployment.supernode``: a SuperNode that waits to be let in.
+
+Flower's SuperNode ends at once where its key is not registered yet. This one tries again for a while: a machine that
+joins may be switched on before the operator has registered its key. Once it was let in, its end is ours.
+"""
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from simulation.deployment.local import node_config
+from simulation.deployment.processes import program
+
+PAUSE = 3.0
+NOT_LET_IN = 1
+"""Exit code of flower-supernode that could not join."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m simulation.deployment.supernode",
+        description="Join a federation as one of its SuperNodes, as soon as its key is registered.",
+    )
+    parser.add_argument("--superlink", required=True, help="HOST:PORT")
+    parser.add_argument("--number", type=int, required=True, help="which share of the clients: i mod COUNT = NUMBER")
+    parser.add_argument("--count", type=int, required=True, help="SuperNodes of the federation")
+    parser.add_argument("--keys", type=Path, default=Path("/keys"), help="folder of ca.crt and node.key")
+    parser.add_argument("--device", default=os.environ.get("METAFED_DEVICE", "cpu"), help="cpu, cuda, cuda:N or auto")
+    parser.add_argument("--patience", type=float, default=600.0, help="seconds to wait to be let in")
+    parser.add_argument("--port", type=int, default=9094, help="port on this machine for the node's own processes")
+    given = parser.parse_args(argv)
+    if not 0 <= given.number < given.count:
+        parser.error(f"--number {given.number}: from 0 to --count {given.count} - 1")
+    for name in ("ca.crt", "node.key"):
+        if not os.access(given.keys / name, os.R_OK):
+            print(f"metafed: --keys {given.keys}: {name} is not there or may not be read", file=sys.stderr)
+            return 2
+    return join(
+        [
+            program("flower-supernode"),
+            *("--superlink", given.superlink),
+            *("--root-certificates", str(given.keys / "ca.crt")),
+            *("--auth-supernode-private-key", str(given.keys / "node.key")),
+            *("--node-config", node_config(given.number, given.count, device=given.device)),
+            *("--port", str(given.port)),
+        ],
+        given.patience,
+    )
+
+
+def join(command: Sequence[str], patience: float) -> int:
+    """Run ``command`` until it was let in, and return its exit code; a signal to us is one to it."""
+    deadline = time.monotonic() + patience
+    stopped = False
+    process: subprocess.Popen[bytes] | None = None
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal stopped
+        stopped = True
+        if process is not None:
+            process.send_signal(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    while True:
+        process = subprocess.Popen(command)
+        code = process.wait()
+        if stopped or code != NOT_LET_IN or time.monotonic() > deadline:
+            return code
+        print(f"not let in, see above; trying again in {PAUSE:.0f} s", file=sys.stderr, flush=True)
+        time.sleep(PAUSE)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

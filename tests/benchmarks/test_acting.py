@@ -1,0 +1,52 @@
+"""The value of acting on a run's forecasts, from the folder that the run left behind."""
+
+import numpy as np
+import pytest
+
+from benchmarks import acting
+from metafed.experiment import Experiment
+from metafed.population import Population, initial_theta
+from simulation.run import main
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "run"
+    words = "--tasks assets,sinusoid --clients 16 --unseen 0.5 --rounds 40 --engine local --quiet --eval-every 0"
+    assert main([*words.split(), "--out", str(out)]) == 0
+    return out
+
+
+def test_it_prints_seen_and_unseen_assets_and_no_other_family(run, capsys):
+    capsys.readouterr()
+    assert acting.main([str(run), "--markdown"]) == 0
+    text = capsys.readouterr().out
+    assert "assets,sinusoid" in text
+    assert "| seen (4) |" in text
+    assert "| unseen (4) |" in text
+
+
+def test_forecasts_of_nothing_never_act():
+    experiment = Experiment(tasks="assets", clients=3, unseen=0.0)
+    theta = {name: value * 0 for name, value in initial_theta(experiment).items()}
+    for before, _ in acting.values(experiment, theta, [0, 1, 2]):
+        assert before.rule == 0.0
+        assert before.hold != 0.0
+
+
+def test_holding_is_worth_the_same_whatever_is_forecast():
+    experiment = Experiment(tasks="assets", clients=3, unseen=0.0)
+    theta = initial_theta(experiment)
+    query = Population(experiment).evaluation([1]).episode.query
+    realised = query.y[0, :, 0].numpy().astype(float)
+    ((before, after),) = acting.values(experiment, theta, [1])
+    paid = realised - acting.COST * (np.arange(len(realised)) == 0)
+    assert before.hold == after.hold == pytest.approx(paid.mean() / paid.std(ddof=1) * np.sqrt(365), rel=1e-4)
+
+
+def test_a_run_without_assets_is_refused(tmp_path, capsys):
+    (tmp_path / "config.toml").write_text('tasks = "avatar"\n')
+    with pytest.raises(SystemExit) as caught:
+        acting.main([str(tmp_path)])
+    assert caught.value.code == 2
+    assert "no clients of the family assets: its tasks are avatar" in capsys.readouterr().err

@@ -1,0 +1,151 @@
+"""The figure of the performance page is made from benchmarks' files alone, and says their numbers."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from benchmarks import plot
+from benchmarks.results import check_target, read, write
+from simulation.errors import BadInput
+
+ROOT = Path(__file__).resolve().parents[2]
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def rounds(folder, workload="mlp", ours=(0.08, 0.09, 0.087), theirs=(0.6, 0.7, 0.63), against="flower"):
+    file = folder / f"round-{workload}-{against}.json"
+    settings = {"workload": workload, "against": against, "clients": 50}
+    write(file, "round_time", settings, {"seconds": {"metafed": list(ours), against: list(theirs)}})
+    return file
+
+
+def growth(folder, name="scaling.json"):
+    def cell(sweep, population, cohort, seconds, peak):
+        memory = {"start": 2**27, "peak": peak * 2**20, "workers": [], "closed": 2**30}
+        return {
+            **{"sweeps": [sweep], "population": population, "cohort": cohort, "memory": memory},
+            "rounds": [{"seconds": seconds * k} for k in (0.9, 1, 1.2)],
+        }
+
+    cells = [cell("cohort", 10**6, 5000, 9.0, 700), cell("cohort", 10**6, 50, 0.1, 330)]
+    cells += [cell("population", 1000, 50, 0.1, 321), cell("population", 10**6, 50, 0.1, 337)]
+    write(folder / name, "scaling", {}, {"cells": cells})
+    return folder / name
+
+
+def arithmetic(folder):
+    file = folder / "roofline.json"
+    peaks = {"one thread": {"BLAS": 1e11, "oneDNN": 2e11}, "all threads": {"BLAS": 2e11, "oneDNN": 4e11}}
+    write(
+        file, "roofline", {}, {"workloads": {"mlp": {"fraction": 0.171}, "conv4": {"fraction": 0.25}}, "peaks": peaks}
+    )
+    return file
+
+
+def drawn(folder, *files):
+    out = folder / "performance.svg"
+    assert plot.main([*map(str, files), "--out", str(out)]) == 0
+    return out.read_text(encoding="utf-8")
+
+
+def test_what_is_written_is_read_again(tmp_path):
+    file, figures = tmp_path / "some.json", {"seconds": [0.1, 1 / 3], "none": None}
+    write(file, "scaling", {"rounds": 5, "json": file}, figures)
+    result = read(file, ["scaling"])
+    assert result["figures"] == figures
+    assert result["settings"] == {"rounds": 5, "json": str(file)}
+    assert result["machine"]["processors"] >= 1
+    assert result["versions"]["python"] == sys.version.split()[0]
+    assert [path.name for path in tmp_path.iterdir()] == ["some.json"]
+
+
+def test_what_is_not_a_result_is_refused(tmp_path):
+    file = tmp_path / "some.json"
+    for text, said in (("{", "not JSON"), ("[1]", "not the results"), ('{"benchmark": "scaling"}', "not the results")):
+        file.write_text(text)
+        with pytest.raises(BadInput, match=said):
+            read(file, plot.KNOWN)
+    write(file, "sinusoid", {}, {})
+    with pytest.raises(BadInput, match="'sinusoid'; allowed: round_time, scaling, roofline"):
+        read(file, plot.KNOWN)
+    with pytest.raises(BadInput, match="No such file"):
+        read(tmp_path / "other.json", plot.KNOWN)
+    with pytest.raises(BadInput, match="is a folder"):
+        check_target(tmp_path)
+
+
+def test_the_figure_says_every_number(tmp_path):
+    text = drawn(tmp_path, rounds(tmp_path), rounds(tmp_path, "null"), growth(tmp_path), arithmetic(tmp_path))
+    root = ElementTree.fromstring(text)
+    assert root.tag == f"{SVG}svg"
+    assert len([g for g in root.iter(f"{SVG}g") if g.get("id", "").startswith("axes_")]) == 4
+    says = root.find(f"{SVG}desc").text
+    assert "mlp: 87 ms against 630 ms, 7.24 ×" in says
+    assert "Cost per client in ms, by cohort: 50: 2, 5,000: 1.8" in says
+    assert "Peak memory in MiB, by population: 1,000: 321, 1,000,000: 337" in says
+    assert "mlp: 17.1%, conv4: 25.0%" in says
+    # texts are drawn as outlines; each has its words in a comment before it
+    written = re.findall(r"<!-- (.*?) -->", text)
+    for words in ("7.24 ×", "87", "630", "1.8", "321", "337", "17.1%, 34.2 GFLOP/s", "100 % are 200 GFLOP/s"):
+        assert words in written
+    assert "largest over smallest cohort: 0.90" in written
+    assert "largest over smallest population: 1.05" in written
+
+
+def test_every_colour_has_one_for_the_dark(tmp_path):
+    text = drawn(tmp_path, rounds(tmp_path), growth(tmp_path), arithmetic(tmp_path))
+    rules, body = re.search(r"<style>(@media.*?)</style>(.*)", text, re.DOTALL).groups()
+    assert "prefers-color-scheme: dark" in rules
+    used = set(re.findall(r"(?:fill|stroke): (#\w+)", body))
+    assert {plot.AFTER, plot.BEFORE, plot.INK, plot.PAPER} <= used <= set(plot.DARK)
+    for colour in used:
+        assert f'[style*="fill: {colour}"] {{ fill: {plot.DARK[colour]} !important }}' in rules
+
+
+def test_the_same_files_give_the_same_figure_and_nothing_is_fetched(tmp_path):
+    files = [rounds(tmp_path), growth(tmp_path), arithmetic(tmp_path)]
+    text = drawn(tmp_path, *files)
+    assert drawn(tmp_path, *files) == text
+    assert not re.search(r"""(?:href|src)=["'](?!#)|url\((?!#)|@import|<script""", text)
+
+
+@pytest.mark.parametrize("kind", [rounds, growth, arithmetic])
+def test_a_part_of_the_files_gives_a_part_of_the_figure(kind, tmp_path):
+    root = ElementTree.fromstring(drawn(tmp_path, kind(tmp_path)))
+    assert len([g for g in root.iter(f"{SVG}g") if g.get("id", "").startswith("axes_")]) == (2 if kind is growth else 1)
+
+
+def test_files_that_do_not_go_together_are_refused(tmp_path, capsys):
+    again = tmp_path / "again"
+    again.mkdir()
+    out = ["--out", str(tmp_path / "x.svg")]
+    for words, said in (
+        ([growth(tmp_path), growth(again)], "2 files are of scaling; give one"),
+        ([rounds(tmp_path), rounds(again)], "2 files of round_time are of the workload 'mlp'"),
+        ([rounds(tmp_path, against="none")], "compares with nobody"),
+        ([tmp_path / "nothing.json"], "nothing.json: No such file"),
+    ):
+        assert plot.main([*map(str, words), *out]) == 2
+        heard = capsys.readouterr().err
+        assert said in heard
+        assert heard.count("\n") == 1
+    assert plot.main([str(growth(tmp_path)), "--out", str(tmp_path / "x.png")]) == 2
+    assert "must end in .svg" in capsys.readouterr().err
+    assert not list(tmp_path.glob("x.*"))
+
+
+def test_a_measured_round_ends_up_in_the_figure(tmp_path):
+    file = tmp_path / "round.json"
+    words = ["--workload", "mlp", "--engine", "local", "--against", "loop", "--clients", "2", "--rounds", "2"]
+    command = [sys.executable, "-m", "benchmarks.round_time", *words, "--json", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=600)
+    assert done.returncode == 0, done.stderr
+    ratio = re.search(r"^ratio (\d+\.\d\d)$", done.stdout, re.MULTILINE).group(1)
+    assert len(read(file, plot.KNOWN)["figures"]["seconds"]["metafed"]) == 2
+    written = re.findall(r"<!-- (.*?) -->", drawn(tmp_path, file))
+    assert f"{ratio} ×" in written
+    assert "a plain loop" in written

@@ -1,0 +1,34 @@
+"""Bad input of ``python -m simulation.deploy``: one message, exit code 2, nothing started, nothing left behind."""
+
+import pytest
+
+from tests.command.running import command
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--nodes", "0"], "--nodes 0: a whole number of at least 1, such as 4"),
+        (["--nodes", "four"], "--nodes four: a whole number"),
+        (["--nodes", "5000"], "--nodes 5000: at most 1000"),
+        (["--nodes", "8", "--clients", "4"], "--nodes 8 exceeds --clients 4"),
+        (["--engine", "local"], "--engine local does nothing in a deployment"),
+        (["--workers", "3"], "--workers 3 does nothing in a deployment"),
+        (["--kernels", "native"], "--kernels native: Flower sends the nodes Python files only"),
+        (["--records", "x"], "--records x belongs to a SuperLink that runs already"),
+        (["--superlink", "here"], "--superlink here: HOST:PORT"),
+        (["--superlink", "here:8000"], "--superlink needs --credentials"),
+        (["--superlink", "h:1", "--credentials", "nowhere", "--records", "."], "--credentials nowhere: ca.crt"),
+        (["--cohort", "900"], "--cohort 900"),
+        (["--tasks", "assistant:nothing"], "nothing"),
+        (["--tasks", "personalization:movielens100k", "--data-dir", "nowhere"], "movielens100k"),
+        (["--out", "."], "exists already"),
+    ],
+)
+def test_bad_input(words, message, tmp_path):
+    done = command(*words, module="simulation.deploy", cwd=tmp_path)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert message in done.stderr
+    assert done.stderr.startswith("metafed: ")
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
