@@ -52,7 +52,7 @@ def prepare(device: "torch.device") -> "torch.device":
         os.environ.setdefault(*WORKSPACE)
         torch.use_deterministic_algorithms(True)
         # it would fill what is about to be overwritten, at the price of a pass over memory
-        torch.utils.deterministic.fill_uninitialized_memory = False
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
         torch.backends.cudnn.benchmark = False
         torch.backends.cudnn.allow_tf32 = False
         torch.backends.cuda.matmul.allow_tf32 = False

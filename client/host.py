@@ -114,12 +114,13 @@ class Host:
         fresh = flatten_state(update.state) if update.state else None
         finite = torch.isfinite(update.losses)
         for rows in (*flat.values(), *([] if fresh is None else [fresh])):
-            finite &= torch.isfinite(rows).all(1)
+            # in one pass: a sum with infinity or NaN in it is not finite
+            finite &= torch.isfinite(rows.sum(1))
         kept = torch.nonzero(finite).squeeze(1)
         lost = [Failure(client, NOT_FINITE) for client, ok in zip(chunk, finite.tolist(), strict=True) if not ok]
         if not len(kept):
             return Answer(NOTHING, [], lost)
-        own = {part: rows[kept] for part, rows in flat.items()}
+        own = flat if len(kept) == len(chunk) else {part: rows[kept] for part, rows in flat.items()}
         chosen = kept.tolist()
         said = Updates(
             update.losses[kept],
@@ -136,9 +137,9 @@ class Host:
         table = rows_of(chunk, task.kind, draw, [update.step], update.losses.unsqueeze(1), score.unsqueeze(1))
         if fresh is not None:
             # last of all: what fails before is tried again, from the same states
-            rows = fresh.cpu().numpy()
+            flat_states = fresh.cpu().numpy()
             for index in kept.tolist():
-                states[chunk[index]] = rows[index].copy()
+                states[chunk[index]] = flat_states[index].copy()
         return Answer(contribution, [select(table, kept.cpu().numpy())], lost)
 
     def _evaluate_chunk(

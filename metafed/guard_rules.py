@@ -1,6 +1,7 @@
 """Rules of the guard about the rows of clients: splits, numbers, labels, and rows that several clients have."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from metafed.tasks import Kind
 PER_CLIENT = 50
 """Rows of a client by which columns are judged, at most."""
 TWINS = 8
-"""Different rows that two clients must have in common to be taken for one person."""
+"""Different rows that two clients, and nobody else, must have to be taken for one person."""
 SHARED = 0.02
 """Share of evaluation rows from which on it is said that they equal training rows: in texts some always do."""
 NAMED = 3
@@ -95,13 +96,19 @@ def not_finite(clients: Sequence[Client], columns: Columns) -> list[Finding]:
 
 def same_person(clients: Sequence[Client]) -> list[Finding]:
     """Find unseen clients all of whose rows a seen client has, too: a person under two names, who is not unseen."""
-    seen = [(c, set(keys(c.own))) for c in clients if c.seen]
+    rows = [set(keys(client.own)) for client in clients]
+    owners: dict[bytes, list[int]] = {}
+    for place, own in enumerate(rows):
+        for key in own:
+            owners.setdefault(key, []).append(place)
     found = []
-    for client in clients:
-        rows = set(keys(client.own)) if not client.seen else set()
-        twin = next((other for other, theirs in seen if len(rows) >= TWINS and rows <= theirs), None)
-        if twin is not None:
-            found.append(f"{client.called}, who is unseen, has the same rows as {twin.called}, who is seen")
+    for place, client in enumerate(clients):
+        # a row that a third client has, too, is no sign of a person: rows may have few different values
+        shared = Counter(other for key in rows[place] for other in owners[key] if len(owners[key]) == 2)
+        for other, count in shared.items():
+            twin = clients[other]
+            if twin.seen and not client.seen and count >= TWINS and rows[place] <= rows[other]:
+                found.append(f"{client.called}, who is unseen, has the same rows as {twin.called}, who is seen")
     more = f", and {len(found) - 1} others like this" if len(found) > 1 else ""
     return [Finding("same-person", f"{found[0]}{more}: leave one of the two out", True)] if found else []
 
@@ -163,7 +170,9 @@ def about_columns(clients: Sequence[Client], columns: Columns) -> list[Finding]:
     if still := guard_columns.constant(x, columns):
         found.append(Finding("constant", f"{_listed(still)} never varies"))
     for name, distance in guard_columns.far(x, columns):
-        text = f"{name} has a value {distance:,.0f} interquartile ranges from the median: a slip, or a case for logarithms"
+        text = (
+            f"{name} has a value {distance:,.0f} interquartile ranges from the median: a slip, or a case for logarithms"
+        )
         found.append(Finding("far", text))
     return found
 

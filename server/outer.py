@@ -39,9 +39,9 @@ def step_adam(theta: "torch.Tensor", slope: "torch.Tensor", moments: Moments, ra
     """``torch.optim.Adam``, with its defaults."""
     if not moments:
         moments.update({"mean": torch.zeros_like(theta), "square": torch.zeros_like(theta), "steps": torch.tensor(0.0)})
-    kept = ([moments[name]] for name in ("mean", "square"))
-    rest = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "amsgrad": False}
-    adam([theta], [slope], *kept, [], [moments["steps"]], lr=rate, **rest, **PLAIN)
+    kept: dict[str, Any] = {"exp_avgs": [moments["mean"]], "exp_avg_sqs": [moments["square"]], "max_exp_avg_sqs": []}
+    rest: dict[str, Any] = {"beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "amsgrad": False}
+    adam([theta], [slope], **kept, state_steps=[moments["steps"]], lr=rate, **rest, **PLAIN)
 
 
 def step_adagrad(theta: "torch.Tensor", slope: "torch.Tensor", moments: Moments, rate: float) -> None:

@@ -246,7 +246,7 @@ def families(people: Panel) -> list[str]:
 
 def measure(kinds: Mapping[str, Kind], name: str) -> str:
     """Say what a family's score is."""
-    words = {"classification": " (accuracy)", "regression": " (skill)"}
+    words = {"classification": " (accuracy)", "regression": " (skill)", "control": " (return)"}
     return words[kinds[name]] if name in kinds else ""
 
 

@@ -63,6 +63,7 @@ class Description(BaseModel):
     group: str | None = None
     time: str | None = None
     block: str | None = None
+    evaluation: str | None = None
     kind: Kind | None = None
     classes: list[str | int | float | bool] | None = Field(None, min_length=2)
     missing: Literal["refuse", "mean"] = "refuse"
@@ -94,6 +95,16 @@ class Description(BaseModel):
         return [self.target] if isinstance(self.target, str) else self.target
 
     @property
+    def splits(self) -> list[str]:
+        """Columns that say which rows are evaluation rows: one at most."""
+        return [name for name in (self.time, self.block, self.evaluation) if name is not None]
+
+    @property
+    def named(self) -> list[str]:
+        """Columns that have another role than that of a feature."""
+        return [*(name for name in (self.client, self.group) if name is not None), *self.splits, *self.targets]
+
+    @property
     def inputs(self) -> tuple[Feature, ...]:
         """``features``, then ``text``."""
         texts = [self.text] if isinstance(self.text, str) else self.text
@@ -101,8 +112,7 @@ class Description(BaseModel):
 
     def means(self, column: str) -> bool:
         """Say whether a column may be used: it has a role, or a feature's pattern means it."""
-        roles = (self.client, self.group, self.time, self.block, *self.targets)
-        return column in roles or any(fnmatchcase(column, feature.name) for feature in self.inputs)
+        return column in self.named or any(fnmatchcase(column, feature.name) for feature in self.inputs)
 
     @classmethod
     def from_file(cls, path: Path) -> Self:
@@ -155,8 +165,10 @@ class Description(BaseModel):
         for name in ("group", "block"):
             if self.partition is not None and getattr(self, name) is not None:
                 raise ValueError(f"{name} needs clients of the data's own: a partition deals rows one by one")
-        if self.time is not None and self.block is not None:
-            raise ValueError("time and block exclude each other: rows are split in order, or block by block")
+        if len(self.splits) > 1:
+            raise ValueError(
+                "time, block and evaluation exclude each other: rows are split in order, block by block, or as told"
+            )
         if not self.inputs:
             raise ValueError("name the columns that the model sees: features = […] or text = …")
         if not self.targets:
@@ -166,7 +178,7 @@ class Description(BaseModel):
         if self.kind == "classification" and len(self.targets) > 1:
             raise ValueError("classification has one target")
         names = [feature.name for feature in self.inputs]
-        roles = {role: getattr(self, role) for role in ("client", "group", "time", "block")}
+        roles = {role: getattr(self, role) for role in ("client", "group", "time", "block", "evaluation")}
         for role, name in [*roles.items(), *(("target", name) for name in self.targets)]:
             if name is not None and name in names:
                 raise ValueError(f"column {name!r} is a feature and the {role}")

@@ -96,17 +96,22 @@ class Own(Source):
         """Who the clients are and who is none, how rows are split, and what becomes of each column."""
         table, _, who, classes = self._loaded
         said, shown = self.description, ", ".join(self.description.targets)
-        skipped = f"{len(who.skipped):,} clients skipped, with {who.rule}: {_listed(who.skipped)}"
+        everyone = len(who.names) + len(who.skipped)
+        skipped = f"{len(who.skipped):,} of {everyone:,} clients skipped, with {who.rule}: {_listed(who.skipped)}"
         scale = "in units of its standard deviation, as losses are then"
-        ways = {said.time: f"the later half by {said.time!r}", said.block: f"half of the values of {said.block!r}"}
-        way = next((way for name, way in ways.items() if name is not None), "a random half")
-        of_class = ", class by class" if self.shots.per_class else ""
+        ways = {
+            said.time: f"the later half by {said.time!r} of each client's rows",
+            said.block: f"half of each client's values of {said.block!r}",
+            said.evaluation: f"as {said.evaluation!r} says",
+        }
+        way = next((way for name, way in ways.items() if name is not None), "a random half of each client's rows")
+        of_class = ", class by class" if self.shots.per_class and not said.evaluation else ""
         return (
             f"{table.rows:,} rows, {len(who.names):,} clients" + (f" by {said.client!r}" if said.client else ""),
             *((skipped,) if who.skipped else ()),
             *who.notes,
             f"{self.kind} of {shown}, " + (f"{len(classes)} classes: {_listed(classes)}" if classes else scale),
-            f"evaluation rows: {way} of each client's rows{of_class}",
+            f"evaluation rows: {way}{of_class}",
             f"features: {'; '.join(column.about for column in self._columns)}",
             *((f"fitted on training rows of {self._fitted.clients:,} seen clients",) if self._fits else ()),
             *(("a missing number is taken for the mean",) if said.missing == "mean" else ()),
@@ -137,8 +142,8 @@ class Own(Source):
         """Return columns of a client's meta-training rows, and the target there: classes, or numbers not scaled."""
         table, found, who, _ = self._loaded
         said = self.description
-        split = [name for name in (said.time, said.block, *said.targets) if name is not None]
-        values = table.read(who.rows(int(self._order[client])), list(dict.fromkeys([*names, *split])), found.texts)
+        wanted = dict.fromkeys([*names, *said.splits, *said.targets])
+        values = table.read(who.rows(int(self._order[client])), list(wanted), found.texts)
         own = self._split(client, values)
         # which rows they are is settled: the stream is not asked
         rows = np.sort(halves(own, self.shots, stream(0, "own/settled"))[0])[:FITTED_ROWS]
@@ -166,6 +171,8 @@ class Own(Source):
         own = Examples(np.zeros((len(y), 0)), y, "", np.full(len(y), np.nan))
         if said.time is not None:
             return own._replace(time=values[said.time])
+        if said.evaluation is not None:
+            return own._replace(evaluation=values[said.evaluation] == 1)
         if said.block is not None:
             own = own._replace(block=np.unique([str(v) for v in values[said.block]], return_inverse=True)[1])
         _, evaluation = halves(own, self.shots, stream(self.origin.seed, "own/halves", client))

@@ -110,11 +110,12 @@ def _who(description: Description, table: Table, frame: "pl.LazyFrame", client: 
     """Return a row a client, by name: its rows, the first of them, its units to be split, and its group."""
     import polars as pl
 
-    group, block = description.group, description.block
+    group, block, told = description.group, description.block, description.evaluation
     columns = [pl.col(client).alias("client")]
     columns += [pl.col(group).cast(pl.String).alias("group")] if group else []
     columns += [pl.col(block).alias("block")] if block else []
     columns += [pl.col(description.targets[0]).cast(pl.String).alias("class")] if shots.per_class else []
+    columns += [pl.col(told).cast(pl.Float64).alias("told")] if told else []
     rows = frame.select(columns).with_row_index("row")
     about = [pl.len().alias("rows"), pl.col("row").min().alias("start")]
     if group:
@@ -122,8 +123,11 @@ def _who(description: Description, table: Table, frame: "pl.LazyFrame", client: 
         torn = (groups.min() != groups.max()).fill_null(value=False)
         about += [groups.drop_nulls().first(), torn.alias("torn")]
     found = rows.group_by("client").agg(about)
-    if block or shots.per_class:
+    if block or told or shots.per_class:
         unit = pl.col("block").n_unique() if block else pl.len()
+        if told:
+            # the side of fewer rows decides
+            unit = 2 * pl.min_horizontal((pl.col("told") == 1).sum(), (pl.col("told") != 1).sum())
         units = rows.group_by("client", *(["class"] if shots.per_class else [])).agg(unit.alias("units"))
         found = found.join(units.group_by("client").agg(pl.col("units").min()), on="client")
     else:
@@ -158,11 +162,14 @@ def _named(
             f"{table.path}: client {torn[0]!r} has several values of {description.group!r}, the group{more}; a client"
             " has one group"
         )
-    what = "rows" if description.block is None else f"values of {description.block!r}"
-    of_class = " of a class that they have" if shots.per_class else ""
+    what = f"{MINIMUM} rows" if description.block is None else f"{MINIMUM} values of {description.block!r}"
+    if description.evaluation is not None:
+        half = MINIMUM // 2
+        what = f"{half} rows for training and {half} for evaluation, {description.evaluation!r} being 0 and 1"
+    of_class = " of each class that they have" if shots.per_class else ""
     enough = who.filter(pl.col("units") >= MINIMUM)
     if not len(enough):
-        raise DataError(f"{table.path}: no client has {MINIMUM} {what}{of_class}, which is the least")
+        raise DataError(f"{table.path}: no client has {what}{of_class}, which is the least")
     return People(
         frame=frame,
         client=client,
@@ -171,7 +178,7 @@ def _named(
         start=enough["start"].to_numpy().astype(np.int64),
         length=enough["rows"].to_numpy().astype(np.int64),
         skipped=tuple(who.filter(pl.col("units") < MINIMUM)["client"]),
-        rule=f"fewer than {MINIMUM} {what}{of_class}",
+        rule=f"fewer than {what}{of_class}",
         notes=notes,
     )
 

@@ -49,6 +49,12 @@ def roles(description: Description, table: Table, kind: Kind) -> Roles:
             f"{table.path}: column {description.time!r}, the time, holds {time.content}: write dates as 2024-12-31 or"
             " 2024-12-31T23:59:59, or number the rows"
         )
+    told = description.evaluation and table.has(description, "evaluation", description.evaluation)
+    if told and told.content not in ("bool", "integer"):
+        raise DataError(
+            f"{table.path}: column {description.evaluation!r}, which tells evaluation rows, holds {told.content}: write"
+            " true and false, or 1 and 0"
+        )
     for name in description.targets:
         kept = table.has(description, "target", name)
         if kept.content in ("time", "other") or (kind == "regression" and kept.content == "text"):
@@ -62,8 +68,7 @@ def roles(description: Description, table: Table, kind: Kind) -> Roles:
     texts = frozenset(
         [i.feature.name for i in inputs if i.cell != "number"] + description.targets * (kind == "classification")
     )
-    named = [description.client, description.group, description.time, description.block, *description.targets]
-    used = dict.fromkeys([*(name for name in named if name is not None), *(i.feature.name for i in inputs)])
+    used = dict.fromkeys([*description.named, *(i.feature.name for i in inputs)])
     return Roles(inputs, texts, list(used))
 
 

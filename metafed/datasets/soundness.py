@@ -24,23 +24,26 @@ def check_cells(description: Description, table: Table, found: Roles) -> None:
     import polars as pl
 
     faults = {}
-    for name in (description.client, description.time, description.block, *description.targets):
-        if name is not None:
+    for name in description.named:
+        if name != description.group:
             bad = pl.col(name).is_null() if name in found.texts else _bad(name, table.columns[name], lenient=False)
             faults[name] = (bad, "no value", "")
+    if description.evaluation is not None:
+        told = pl.col(description.evaluation).cast(pl.Float64).is_in([0.0, 1.0]).fill_null(value=False)
+        faults[description.evaluation] = (~told, "neither 1 nor 0", "")
     lenient = description.missing == "mean"
     remedy = "repair them" + ("" if lenient else f', or write missing = "mean" in {description.path}')
     for name, cell, kept in ((used.feature.name, used.cell, used.kept) for used in found.inputs):
         if cell == "number":
             what = "no finite number" if kept.width == 1 else f"not {kept.width} finite numbers"
             faults[name] = (_bad(name, kept, lenient), what, f": {remedy}")
-    for name, (bad, what, hint) in faults.items():
+    for name, (fault, what, hint) in faults.items():
         with readable(table.path):
             # a column at a time: of a large file all at once take several times the memory
-            count = table.frame.select(bad.sum()).collect(engine="streaming").item()
+            count = table.frame.select(fault.sum()).collect(engine="streaming").item()
         if count:
-            told = f"{table.path}: column {name!r} has {what} in {count:,} of {table.rows:,} rows"
-            raise DataError(told + _whose(description, table, bad) + hint)
+            text = f"{table.path}: column {name!r} has {what} in {count:,} of {table.rows:,} rows"
+            raise DataError(text + _whose(description, table, fault) + hint)
     for used in found.inputs:
         if used.cell == "category" and used.feature.cell is None:
             _check_spoilt(description, table, used.feature.name, 1.0)
@@ -88,7 +91,9 @@ def _check_spoilt(description: Description, table: Table, name: str, most: float
     if table.columns[name].content != "text":
         return
     column = pl.col(name).cast(pl.String)
-    text = column.cast(pl.Float64, strict=False).is_null() & column.is_not_null()
+    # a decimal comma makes a text of a number
+    number = column.str.strip_chars().str.replace_all(",", ".", literal=True).cast(pl.Float64, strict=False)
+    text = number.is_null() & column.is_not_null()
     with readable(table.path):
         share, other = (
             table.frame.select(1 - text.sum() / column.is_not_null().sum(), column.filter(text).first().alias("first"))
@@ -158,7 +163,8 @@ def check_labels(description: Description, table: Table, classes: Sequence[str])
         rows = table.frame.filter(~label.is_in(list(classes))).select(label.alias("label"), owner.alias("owner"))
         found = rows.head(1).collect()
     if len(found):
-        raise no_class(description, *found.row(0), classes)
+        strange, whose = found.row(0)
+        raise no_class(description, strange, whose, classes)
 
 
 def no_class(description: Description, label: str | None, owner: str | None, classes: Sequence[str]) -> DataError:

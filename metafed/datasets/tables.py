@@ -4,6 +4,7 @@ A table of moderate size is read once and kept. Of a large Parquet file only the
 read: polars skips the row groups and pages that hold none of them.
 """
 
+import json
 import zipfile
 import zlib
 from collections.abc import Container, Iterator, Mapping, Sequence
@@ -26,6 +27,7 @@ LARGE = 10**7
 LARGE_CSV = 10**8
 """Bytes of a CSV file from which on a Parquet copy is made of it."""
 
+SEPARATORS = ",;\t|"
 NOTHING = ["NA", "N/A", "NaN", "nan"]
 """What an empty cell of a CSV file may be written as."""
 
@@ -99,10 +101,9 @@ class Table:
         if name not in self.columns:
             some = [*self.columns][:20]
             rest = f" and {len(self.columns) - 20} more" if len(self.columns) > 20 else ""
-            only = " Are the columns separated otherwise? Say how: separator = …" if _unseparated(some) else ""
             raise DataError(
                 f"{self.path} has no column {name!r}, the {role} in {description.path}{near(name, self.columns)}"
-                f" (it has {', '.join(some)}{rest}).{only}"
+                f" (it has {', '.join(some)}{rest})"
             )
         return self.columns[name]
 
@@ -115,15 +116,11 @@ class Table:
         if name in self.columns or not pattern(name):
             self.has(description, "feature", name)
             return [name]
-        used = {description.client, description.group, description.time, description.block, *description.targets}
-        found = [column for column in self.columns if fnmatchcase(column, name) and column not in used]
+        named = description.named
+        found = [column for column in self.columns if fnmatchcase(column, name) and column not in named]
         if not found:
             raise DataError(f"{self.path} has no column like {name!r}, the features in {description.path}")
         return found
-
-
-def _unseparated(names: Sequence[str]) -> bool:
-    return len(names) == 1 and any(sign in names[0] for sign in ";\t|,")
 
 
 @contextmanager
@@ -173,12 +170,20 @@ def _csv(description: Description) -> "pl.LazyFrame":
     import polars as pl
 
     path = description.file
+    separator = description.separator or ("\t" if path.suffix == ".tsv" else ",")
+    with readable(path), path.open(encoding="utf-8", errors="replace") as file:
+        header = file.readline()
+    if separator not in header and (others := [sign for sign in SEPARATORS if sign in header]):
+        raise DataError(
+            f"{path}: its columns are separated by {others[0]!r}, not by {separator!r}: say separator ="
+            f" {json.dumps(others[0])} in {description.path}"
+        )
     # a client's name stays as it is written: 007 is not 7
     names = {name: pl.String for name in (description.client, description.group) if name is not None}
     with readable(path):
         frame = pl.scan_csv(
             path,
-            separator=description.separator or ("\t" if path.suffix == ".tsv" else ","),
+            separator=separator,
             infer_schema_length=None,
             try_parse_dates=True,
             schema_overrides=names,

@@ -70,7 +70,7 @@ class Person:
         """Draw a person."""
         favourite = int(rng.choice(len(THINGS), p=COMMON))
         liking = LIKING * np.eye(len(THINGS))[favourite] + TASTE * rng.standard_normal(len(THINGS))
-        return cls(favourite, liking, rng.uniform(0.2, 0.6), rng.uniform(0.0, 0.4), rng.normal(-0.1, 0.2))
+        return cls(favourite, liking, rng.uniform(0.2, 0.5), rng.uniform(0.0, 0.4), rng.normal(-0.1, 0.2))
 
     def expected(self, turned: np.ndarray, pitch: np.ndarray, things: np.ndarray) -> np.ndarray:
         """Return the best possible prediction of the next turn ``(n, 2)``; arguments as in ``Scenes``."""

@@ -24,7 +24,7 @@ from flwr.supercore.error import FlowerError
 from flwr.supercore.fab import Fab
 from flwr.supercore.interceptors import RuntimeVersionHttpInterceptor
 from flwr.supercore.primitives.asymmetric import public_key_to_bytes
-from flwr.supercore.protobuf.client import ProtobufCall, ProtobufRequestContext
+from flwr.supercore.protobuf.client import ProtobufCall, ProtobufClientInterceptor, ProtobufRequestContext
 
 FINISHED, COMPLETED = "finished", "completed"
 ONLINE, UNREGISTERED = "online", "unregistered"
@@ -96,7 +96,7 @@ class Control:
     def __init__(self, address: str, folder: Path) -> None:
         self.address = address
         self._errors = _Errors(address)
-        interceptors = [
+        interceptors: list[ProtobufClientInterceptor] = [
             _Bearer((folder / "control.key").read_text(encoding="ascii").strip()),
             RuntimeVersionHttpInterceptor(component_name="metafed"),
         ]

@@ -14,7 +14,17 @@ from simulation.console import Screen
 from simulation.deployment.control import Control, Refused
 from simulation.deployment.local import LocalFederation, NotStarted
 from simulation.deployment.plan import Plan
-from simulation.deployment.runs import ROOT, RunEndedEarly, Watch, amend, close, collect, judge, run_config, wait_for_nodes
+from simulation.deployment.runs import (
+    ROOT,
+    RunEndedEarly,
+    Watch,
+    amend,
+    close,
+    collect,
+    judge,
+    run_config,
+    wait_for_nodes,
+)
 from simulation.errors import BadInput
 from simulation.run import default_folder, read
 
@@ -156,5 +166,3 @@ def _undisturbed() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-

@@ -20,7 +20,7 @@ from simulation.errors import BadInput
 
 ROOT = Path(__file__).resolve().parents[2]
 """The Flower app: the folder of ``pyproject.toml``."""
-PAUSE = 0.5
+PAUSE = 1.0
 LAST_WORDS = 30.0
 """Seconds that the ServerApp has to close its record after a stop."""
 DIVERGED = re.compile(r"round \d+ diverged: .*")
@@ -41,7 +41,7 @@ class RunEndedEarly(RuntimeError):
 def run_config(experiment: Experiment, out: Path) -> dict[str, bool | int | float | str]:
     """Return the overrides of the app's run config: Flower takes those keys alone that ``pyproject.toml`` has.
 
-    Settings that only some algorithms have travel as one text, ``algorithm.settings``.
+    Settings that only some algorithms or objectives have travel as one text, such as ``algorithm.settings``.
 
     Raises:
         BadInput: The app is not here.
@@ -52,9 +52,11 @@ def run_config(experiment: Experiment, out: Path) -> dict[str, bool | int | floa
     except (OSError, KeyError):
         raise BadInput(f"{ROOT} is not a checkout of metafed: a deployment submits the app that lies there") from None
     said = experiment.to_run_config()
-    extra = {key.removeprefix("algorithm."): said.pop(key) for key in list(said) if key not in declared}
-    if extra:
-        said["algorithm.settings"] = ", ".join(tomli_w.dumps({key: value}).strip() for key, value in extra.items())
+    extra: dict[str, list[str]] = {}
+    for key in [key for key in said if key not in declared]:
+        section, _, name = key.partition(".")
+        extra.setdefault(f"{section}.settings", []).append(tomli_w.dumps({name: said.pop(key)}).strip())
+    said |= {key: ", ".join(entries) for key, entries in extra.items()}
     return {**said, "out": str(out)}
 
 
@@ -149,7 +151,8 @@ class Watch:
             self._read = len(lines)
 
     def _follow(self, log: Path) -> None:
-        with log.open("a", encoding="utf-8") as file, suppress(Refused):
+        # a broken stream costs lines of a log that the SuperLink's machine has, too
+        with log.open("a", encoding="utf-8") as file, suppress(RuntimeError, ValueError, OSError):
             for piece in self._control.logs(self.run_id):
                 file.write(piece)
                 file.flush()

@@ -180,8 +180,8 @@ class RayGrid(PoolGrid):
 
 def named(message: Message) -> list[int]:
     """Return the clients that a message names; none in a query."""
-    ask = message.content.config_records.get("ask", {})
-    return cast(list[int], ask.get("clients", []))
+    ask = message.content.config_records.get("ask")
+    return cast(list[int], ask["clients"]) if ask and "clients" in ask else []
 
 
 def fewer(message: Message, tries: int) -> int:

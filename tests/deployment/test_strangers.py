@@ -27,9 +27,7 @@ def status(control, node_id):
 
 def test_a_node_without_key(federation, control):
     before = control.nodes()
-    stranger = federation.start(
-        "no-key", supernode(federation, "--root-certificates", federation.operator / "ca.crt")
-    )
+    stranger = federation.start("no-key", supernode(federation, "--root-certificates", federation.operator / "ca.crt"))
     assert stranger.wait(PATIENCE) == 1
     assert "All SuperNodes must be registered" in stranger.log.read_text()
     assert "[/v1/fleet/register-node][ApiError:2001]" in superlink_log(federation).read_text()
@@ -115,3 +113,38 @@ def test_a_run_submitted_without_credentials_by_flowers_own_command(federation, 
     assert "Successfully started" not in done.stdout
     log = superlink_log(federation).read_text()
     assert "[Guard] Refused /v1/control/start-run to 127.0.0.1: no control key" in log
+
+
+NOSY = """
+from pathlib import Path
+
+from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, RecordDict
+from flwr.serverapp import ServerApp
+
+app = ServerApp()
+
+
+@app.main()
+def main(grid, context):
+    (node,) = grid.get_node_ids()
+    content = RecordDict({"theta": ArrayRecord({}), "ask": ConfigRecord({"clients": [1, 2], "round": 1})})
+    (reply,) = grid.send_and_receive([Message(content, node, MessageType.TRAIN)])
+    Path(str(context.run_config["out"])).write_text("refused" if reply.has_error() else "answered")
+"""
+
+
+def test_a_client_that_the_node_does_not_host(federation, control, tmp_path):
+    app = tmp_path / "app"
+    for room in ("client", "metafed", "server"):
+        shutil.copytree(ROOT / room, app / room, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", app)
+    shutil.copy(ROOT / "LICENSE", app)
+    (app / "server" / "app.py").write_text(NOSY)
+    node_id = control.register(federation.operator / "node-1.pub", "node-1")
+    node = federation.start_node(1)  # it hosts 1, 4, 7 …
+    until(lambda: status(control, node_id) == "online", "the node joins")
+    answer = tmp_path / "answer"
+    run_id = control.submit(app, {"clients": 6, "unseen": 0.0, "tasks": "personalization", "out": str(answer)})
+    until(lambda: control.status(run_id).status == "finished", "the run ends", 600)
+    assert answer.read_text() == "refused"
+    assert "which does not hold the clients [2]" in node.log.read_text()

@@ -30,7 +30,11 @@ def clients(count=10, size=40, seed=0, kind="classification"):
         own = Examples(x, y, "all", np.full(size, np.nan))
         order = rng.permutation(size)
         held = order[size // 2 :]
-        made.append(Client(number, f"p{number}", number < count * 0.8, own, order[: size // 2], held, Rows(held[:10], held[10:])))
+        made.append(
+            Client(
+                number, f"p{number}", number < count * 0.8, own, order[: size // 2], held, Rows(held[:10], held[10:])
+            )
+        )
     return made
 
 
@@ -68,11 +72,24 @@ def test_a_person_under_two_names():
     assert "client 9 ('p9'), who is unseen, has the same rows as client 2 ('p2'), who is seen" in finding.text
 
 
+def test_rows_of_few_values_make_nobody_a_twin():
+    people = clients()
+    rng = stream(0, "tests/few")
+    for number, client in enumerate(people):
+        # twelve different rows in all, and everybody has most of them
+        x = np.repeat(np.arange(12)[rng.integers(0, 12, 40)][:, None], 5, axis=1).astype(np.float32)
+        people[number] = changed(client, x=x, y=(x[:, 0] > 5).astype(np.int64))
+    assert "same-person" not in found(people)
+    assert "shared-rows" in found(people)
+
+
 def test_few_rows_in_common_by_chance_are_no_person():
     people = clients()
     rows_in_common = people[2].own.x[:7]
     short = people[9]._replace(own=Examples(rows_in_common, people[2].own.y[:7], "all", np.full(7, np.nan)))
-    people[9] = short._replace(training=np.arange(3), evaluation=np.arange(3, 7), episode=Rows(np.arange(3, 5), np.arange(5, 7)))
+    people[9] = short._replace(
+        training=np.arange(3), evaluation=np.arange(3, 7), episode=Rows(np.arange(3, 5), np.arange(5, 7))
+    )
     assert "same-person" not in found(people)
 
 
@@ -85,7 +102,10 @@ def test_evaluation_rows_that_were_trained_on_under_another_name_are_counted():
     people[9] = changed(people[9], x=x, y=y)
     finding = found(people)["shared-rows"]
     assert not finding.fatal
-    assert "of 200 evaluation rows 6 equal a training row of another client (6 of them of unseen clients), 0" in finding.text
+    assert (
+        "of 200 evaluation rows 6 equal a training row of another client (6 of them of unseen clients), 0"
+        in finding.text
+    )
 
 
 def test_rows_that_repeat_within_a_client_are_counted():
@@ -93,7 +113,10 @@ def test_rows_that_repeat_within_a_client_are_counted():
     x, y = people[1].own.x.copy(), people[1].own.y.copy()
     x[people[1].evaluation[:5]], y[people[1].evaluation[:5]] = x[people[1].training[:5]], y[people[1].training[:5]]
     people[1] = changed(people[1], x=x, y=y)
-    assert "0 equal a training row of another client (0 of them of unseen clients), 5 one" in found(people)["shared-rows"].text
+    assert (
+        "0 equal a training row of another client (0 of them of unseen clients), 5 one"
+        in found(people)["shared-rows"].text
+    )
 
 
 def test_labels_without_support_and_clients_of_one_class():
@@ -132,7 +155,9 @@ class TestColumns:
         assert "signal[1]" in finding.text
 
     def test_a_number_that_is_a_linear_function_of_the_target(self):
-        finding = found(self.with_column(clients(kind="regression"), 0, lambda y, x: 2 - 0.1 * y[:, 0]), "regression")["target"]
+        finding = found(self.with_column(clients(kind="regression"), 0, lambda y, x: 2 - 0.1 * y[:, 0]), "regression")[
+            "target"
+        ]
         assert finding.fatal
         assert "read off age" in finding.text
 
@@ -208,7 +233,7 @@ class TestSample:
 
     def test_of_few_all(self):
         people = Population(Experiment(clients=60))
-        assert sorted(sum((sample(people, task) for task in range(3)), [])) == list(range(60))
+        assert sorted(client for task in range(3) for client in sample(people, task)) == list(range(60))
 
 
 def test_it_does_not_stop_runs_of_what_is_generated():

@@ -8,7 +8,6 @@ import torch
 
 from metafed.experiment import Experiment, parse_tasks
 from metafed.families import FAMILIES
-from metafed.families.base import GENERATED
 from metafed.population import Population, tasks
 from simulation.reading import kinds
 
@@ -22,9 +21,8 @@ def test_the_sources_kind_goes_before_the_familys():
     assert FAMILIES["avatar"].kind == choice("avatar").kind == choice("avatar:bandai_motion").kind == "regression"
     assert choice("avatar:watch_gestures").kind == "classification"
     for family in FAMILIES.values():
-        for source in family.sources:
-            if (family.name, source) != ("avatar", "watch_gestures"):
-                assert choice(f"{family.name}:{source}").kind == family.kind
+        for source, made in family.sources.items():
+            assert choice(f"{family.name}:{source}").kind == (made.kind or family.kind)
 
 
 def test_loss_and_score_are_of_that_kind(shared_data):
@@ -102,9 +100,3 @@ def test_the_summary_and_the_report_of_a_run_take_accuracy_for_what_it_is(shared
     assert notes[0].startswith("classification")
     assert np.isfinite(summary["score"]["value"])
     capfd.readouterr()
-
-
-def test_a_generator_is_never_of_another_kind_than_its_family():
-    for family in FAMILIES.values():
-        if GENERATED in family.sources:
-            assert family.sources[GENERATED].kind in (None, family.kind)

@@ -192,12 +192,14 @@ class TestDrawers:
 class TestNetworks:
     def test_the_familys_own_network_and_others(self, shared_data):
         def network(**settings):
-            experiment = Experiment(tasks="omniglot:20w1s,sinusoid", data_dir=str(shared_data), **settings)
+            experiment = Experiment(
+                tasks="omniglot:20w1s,sinusoid", data_dir=str(shared_data), kernels="torch", **settings
+            )
             return tasks(experiment)["omniglot"].model
 
         assert network(norm="group", filters=8) == Conv4("omniglot", 20, (1, SIDE, SIDE), 8, "group", "relu")
         assert network(network="mlp") == Mlp("omniglot", 20, SIDE * SIDE, 64, 1, "relu")
-        alone = Experiment(tasks="omniglot:5w1s", network="small-conv", norm="none", width=32)
+        alone = Experiment(tasks="omniglot:5w1s", network="small-conv", norm="none", width=32, kernels="torch")
         assert tasks(alone)["omniglot"].model == SmallConv("omniglot", 5, (1, SIDE, SIDE), 64, 32, "none", "relu")
 
     @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """A user's own table: what its rows become, whose rows are fitted on, and that a large one is not loaded."""
 
-import subprocess
-import sys
+from collections import Counter
 
 import numpy as np
 import polars as pl
@@ -9,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metafed.datasets import copies, tables
 from metafed.datasets.own import FITTED
 from metafed.episodes import Shots, draw, halves
 from metafed.experiment import Experiment, parse_tasks
@@ -88,7 +86,7 @@ def test_the_kind_is_seen_from_the_target(tmp_path, column, kind):
 def test_many_integers_may_be_either_and_only_the_user_can_say(tmp_path):
     pl.DataFrame({"who": ["a", "b"] * 30, "x": np.arange(60.0), "y": range(60)}).write_parquet(tmp_path / "t.parquet")
     text = 'data = "t.parquet"\nclient = "who"\ntarget = "y"\nfeatures = ["x"]\n'
-    with pytest.raises(DataError, match='60 different integers: say in .*kind = "classification" or "regression"'):
+    with pytest.raises(DataError, match=r'60 different integers: say in .*kind = "classification" or "regression"'):
         source(describe(tmp_path, text))
     made = source(describe(tmp_path, text + 'kind = "regression"\n', name="stated.toml"))
     assert (made.kind, made.outputs) == ("regression", 1)
@@ -98,7 +96,9 @@ def test_a_regressions_target_is_in_units_of_its_spread_in_training_rows(tmp_pat
     path = describe(tmp_path, PLAIN.replace('"stars"', '"minutes"').replace('"minutes", ', ""), rows())
     made = source(path, unseen_from=8)
     training = np.concatenate([made.training(client)[1] for client in range(8)])
-    minutes = {name: [row["minutes"] for row in rows() if row["person"] == name] for name in map(made.called, range(12))}
+    minutes = {
+        name: [row["minutes"] for row in rows() if row["person"] == name] for name in map(made.called, range(12))
+    }
     for client in range(12):
         expected = (np.array(minutes[made.called(client)]) - training.mean()) / training.std()
         np.testing.assert_allclose(made.examples(client).y[:, 0], expected, rtol=1e-5, atol=1e-6)
@@ -151,6 +151,24 @@ def test_rows_of_one_block_stay_together(tmp_path):
     assert any("values of 'session'" in note for note in made.notes)
 
 
+def test_a_split_that_the_table_tells_is_kept_and_who_lacks_a_side_is_skipped(tmp_path):
+    counts = Counter()
+    table = rows()
+    for row in table:
+        counts[row["person"]] += 1
+        row["test"] = counts[row["person"]] % 3 == 0 and row["person"] != "p005"
+    made = source(describe(tmp_path, PLAIN + 'evaluation = "test"\n', [{**r, "test": int(r["test"])} for r in table]))
+    assert made.clients == 11
+    rule = "fewer than 2 rows for training and 2 for evaluation, 'test' being 0 and 1"
+    assert f"1 of 12 clients skipped, with {rule}: p005" in made.notes
+    assert "evaluation rows: as 'test' says" in made.notes
+    for client in range(11):
+        told = [row["test"] for row in table if row["person"] == made.called(client)]
+        assert made.examples(client).evaluation.tolist() == told
+        training, _ = made.training(client, ["age"])
+        assert len(training["age"]) == told.count(False)
+
+
 def test_texts_are_hashed(tmp_path):
     from sklearn.feature_extraction.text import HashingVectorizer
 
@@ -189,7 +207,7 @@ def test_a_missing_number_is_refused_or_taken_for_the_mean_as_told(tmp_path):
     table = rows()
     table[5]["minutes"] = ""
     with pytest.raises(DataError, match=r"'minutes' has no finite number in 1 of .*missing = \"mean\""):
-        source(describe(tmp_path, table=table)).clients
+        _ = source(describe(tmp_path, table=table)).clients
     made = source(describe(tmp_path, PLAIN + 'missing = "mean"\n', table, "mean.toml"))
     assert made.clients == 12
     client = next(c for c in range(12) if made.called(c) == table[5]["person"])
@@ -221,13 +239,13 @@ def test_an_array_of_images_has_one_scale_and_a_network_for_images(tmp_path):
     assert len(set(column.mean)) == len(set(column.unit)) == 1
     wrong = text.replace("[1, 16, 16]", "[1, 16, 15]")
     with pytest.raises(DataError, match=r"image = \[1, 16, 15\] is 240 numbers .* pixels 256"):
-        source(describe(tmp_path, wrong, name="wrong.toml")).clients
+        _ = source(describe(tmp_path, wrong, name="wrong.toml")).clients
 
 
 def test_columns_by_pattern_leave_the_other_roles_out(tmp_path):
     made = source(describe(tmp_path, PLAIN.replace('["age", "minutes", "genre"]', '["*"]'), rows()))
     with pytest.raises(DataError, match="'when', a feature, holds time"):
-        made.features
+        _ = made.features
     made = source(describe(tmp_path, PLAIN.replace('["age", "minutes", "genre"]', '"[am]*"'), rows(), "two.toml"))
     assert made.columns == (("age", 1), ("minutes", 1))
 
@@ -236,84 +254,7 @@ def test_clients_with_too_few_rows_are_skipped_and_named(tmp_path):
     table = [*rows(), *({**rows()[0], "person": f"few{k}"} for k in range(3) for _ in range(3))]
     made = source(describe(tmp_path, table=table))
     assert made.clients == 12
-    assert "3 clients skipped, with fewer than 4 rows: few0, few1, few2" in made.notes
-
-
-@pytest.fixture
-def small_is_large(tmp_path, monkeypatch):
-    """Take every table for a large one, and copy few rows at a time."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(tables, "LARGE", 0)
-    monkeypatch.setattr(tables, "LARGE_CSV", 0)
-    monkeypatch.setattr(copies, "STEP", 50)
-
-
-@pytest.mark.parametrize("form", ["csv", "scattered.parquet", "sorted.parquet"])
-def test_a_large_table_gives_the_rows_that_it_would_give_in_memory(tmp_path, form, request):
-    table = rows(30)
-    inside = everyone(source(describe(tmp_path, table=table), unseen_from=20))
-    request.getfixturevalue("small_is_large")
-    frame = pl.DataFrame([{**row, "person": row["person"]} for row in table])
-    if form.startswith("sorted"):
-        # together, but in no order of names
-        frame = frame.sort(pl.col("person").hash(seed=3), maintain_order=True)
-    if form != "csv":
-        frame.write_parquet(tmp_path / form, row_group_size=16)
-    name = "people.csv" if form == "csv" else form
-    path = describe(tmp_path, PLAIN.replace("people.csv", name), name=f"{form}.toml")
-    if form == "csv":
-        write_csv(tmp_path / "people.csv", table)
-    outside = source(path, unseen_from=20)
-    found = everyone(outside)
-    assert found.keys() == inside.keys()
-    assert all(alike(inside[who], found[who]) for who in inside)
-    copied = list((tmp_path / "cache" / "metafed").glob("*.parquet")) if form != "sorted.parquet" else []
-    assert [note for note in outside.notes if "sorted" in note] == [f"read from a copy sorted by 'person': {c}" for c in copied]
-    assert not list((tmp_path / "cache").glob("metafed/draft-*"))
-
-
-def test_a_copy_is_made_once_and_anew_when_the_file_changes(tmp_path, small_is_large):
-    pl.DataFrame(rows(10)).write_parquet(tmp_path / "t.parquet")
-    path = describe(tmp_path, PLAIN.replace("people.csv", "t.parquet"))
-    assert source(path).clients == source(path, seed=1).clients == 10
-    assert len(list((tmp_path / "cache" / "metafed").iterdir())) == 1
-    pl.DataFrame(rows(11)).write_parquet(tmp_path / "t.parquet")
-    assert source(path).clients == 11
-    assert len(list((tmp_path / "cache" / "metafed").iterdir())) == 2
-
-
-# getrusage would count the process that started this one
-PEAK = """
-import re, sys
-from pathlib import Path
-from metafed.experiment import Experiment
-from metafed.population import Population
-people = Population(Experiment(tasks="big:" + sys.argv[1], clients=int(sys.argv[2]), cohort=50))
-people.check()
-for client in people.roster.cohort(1):
-    assert len(people.split(client).own.y) == 50
-print("peak", re.search("VmHWM: *[^0-9]*([0-9]+) kB", Path("/proc/self/status").read_text())[1])
-"""
-
-
-def test_of_five_million_rows_only_those_of_the_clients_are_in_memory(tmp_path):
-    def peak(clients):
-        n = 50 * clients
-        rng = stream(0, "tests/big")
-        columns = {f"f{k}": rng.integers(0, 8, n).astype(np.float64) for k in range(6)}
-        frame = pl.DataFrame({"user": np.repeat(np.arange(clients), 50), **columns, "y": rng.integers(0, 3, n)})
-        frame.write_parquet(tmp_path / f"{clients}.parquet")
-        text = f'data = "{clients}.parquet"\nclient = "user"\ntarget = "y"\nfeatures = "f*"\n'
-        path = describe(tmp_path, text, name=f"{clients}.toml")
-        words = [sys.executable, "-c", PEAK, str(path), str(clients)]
-        done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=300)
-        return int(done.stdout.rsplit("peak ", 1)[1]) / 1024, frame.estimated_size() / 2**20
-
-    small, _ = peak(1_000)
-    large, whole = peak(100_000)
-    assert whole > 300
-    # a list of the clients and a few row groups, some 30 MB
-    assert large - small < 100
+    assert "3 of 15 clients skipped, with fewer than 4 rows: few0, few1, few2" in made.notes
 
 
 class TestNames:
@@ -325,7 +266,7 @@ class TestNames:
         assert (known.kind, known.anonymous) == ("classification", False)
 
     def test_the_description_says_otherwise(self, tmp_path):
-        path = describe(tmp_path, PLAIN + '[shots]\nsupport = 7\n', rows())
+        path = describe(tmp_path, PLAIN + "[shots]\nsupport = 7\n", rows())
         (choice,) = parse_tasks(f"personalization:{path}")
         assert choice.family.shots == Shots(7, 40, 200, per_class=False)
 
@@ -336,14 +277,19 @@ class TestNames:
     @pytest.mark.parametrize("name", ["trunk", "My Data", "a.b", "personalisation", "avatars"])
     def test_a_name_that_cannot_be_is_refused(self, tmp_path, name):
         path = describe(tmp_path, table=rows())
-        with pytest.raises(ValueError, match="cannot name a family|nearly the name of a family"):
+        with pytest.raises(ValueError, match=r"cannot name a family|nearly the name of a family"):
             parse_tasks(f"{name}:{path}")
 
     def test_a_family_and_two_tables_share_a_trunk(self, tmp_path):
         one = describe(tmp_path, table=rows())
         two = describe(tmp_path, PLAIN.replace('"stars"', '"minutes"').replace('"minutes", ', ""), name="two.toml")
         experiment = Experiment(tasks=f"{one},minutes:{two},avatar", clients=20, mix="people=2")
-        assert {name.partition(".")[0] for name in initial_theta(experiment)} == {"trunk", "people", "minutes", "avatar"}
+        assert {name.partition(".")[0] for name in initial_theta(experiment)} == {
+            "trunk",
+            "people",
+            "minutes",
+            "avatar",
+        }
         people = Population(experiment)
         people.check()
         assert Experiment.from_run_config(experiment.to_run_config()) == experiment

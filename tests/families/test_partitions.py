@@ -51,7 +51,9 @@ def test_dirichlet_shares_of_classes_have_the_moments_of_hsu_et_al(alpha):
     target = stream(0, "tests/labels").choice(3, 12_000, p=[0.5, 0.3, 0.2])
     prior = np.bincount(target) / len(target)
     # of the first client: no class has run out yet
-    first = np.stack([shares(dealt("dirichlet", target, 20, alpha, seed=seed)[:1], target, 3)[0] for seed in range(150)])
+    first = np.stack(
+        [shares(dealt("dirichlet", target, 20, alpha, seed=seed)[:1], target, 3)[0] for seed in range(150)]
+    )
     # q ~ Dir(alpha p): mean p, variance p (1 − p) / (alpha + 1); 600 draws from q add q (1 − q) / 600 at most
     error = np.sqrt(prior * (1 - prior) / (alpha + 1) / 150)
     assert (np.abs(first.mean(0) - prior) < 4 * error).all()
@@ -105,8 +107,9 @@ def test_too_many_clients_are_told_how_many_there_may_be(how):
 
 
 def partitioned(folder, how, more="", target="stars", clients=10):
-    text = f'data = "people.csv"\ntarget = "{target}"\nfeatures = ["age", "genre"]\npartition = "{how}"\nclients = {clients}\n'
-    return describe(folder, text + more, rows(20), name=f"{how}.toml")
+    lines = ['data = "people.csv"', f'target = "{target}"', 'features = ["age", "genre"]', f'partition = "{how}"']
+    text = "\n".join([*lines, f"clients = {clients}", more])
+    return describe(folder, text, rows(20), name=f"{how}.toml")
 
 
 class TestOfATable:
@@ -130,11 +133,11 @@ class TestOfATable:
 
     def test_dirichlet_needs_classes(self, tmp_path):
         with pytest.raises(DataError, match='"dirichlet" goes by classes, but the target is a number'):
-            source(partitioned(tmp_path, "dirichlet", "alpha = 1\n", target="minutes")).clients
+            _ = source(partitioned(tmp_path, "dirichlet", "alpha = 1\n", target="minutes")).clients
 
     def test_more_clients_than_rows(self, tmp_path):
         with pytest.raises(DataError, match=r"rows are too few for 1,000 clients .* at most \d+ clients can be made"):
-            source(partitioned(tmp_path, "iid", clients=1000)).clients
+            _ = source(partitioned(tmp_path, "iid", clients=1000)).clients
 
     @pytest.mark.parametrize(
         ("more", "said"),

@@ -67,7 +67,7 @@ def test_an_objective_changes_the_result(small, name):
 
 
 def test_workers_give_the_bits_of_one_process(small):
-    for name in ("minimax", "cvar", "gap", "strong tilt"):
+    for name in ("minimax", "gap"):  # one asks its hosts, the other sums by group
         experiment = with_objective(small, name)
         grid = RayGrid(experiment.to_run_config(), workers=2, worker_cpus=0.5)
         try:

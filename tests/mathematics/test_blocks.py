@@ -186,7 +186,7 @@ def test_float32_is_as_exact_as_pytorchs():
     truth = derivatives(plainly, exact, mask, exact, **kind)
     ours, theirs = (derivatives(function, rough, mask, rough, **kind) for function in (natively, plainly))
     for true, our, their in zip(truth, ours, theirs, strict=True):
-        distance = [float((t.double() - true).norm() / true.norm().clamp(min=1e-3)) for t in (our, their)]
+        distance = [float((t.double() - true).detach().norm() / true.detach().norm().clamp(min=1e-3)) for t in (our, their)]
         # a pixel or two of a window that is nearly a tie may change places; a wrong formula is off by far more
         assert distance[0] < 3 * distance[1] + 1e-5, distance
 

@@ -1,0 +1,128 @@
+"""The compose files on a real engine, from a copy of what git would give; run with ``-m docker``. It takes minutes."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from tests.command.running import clients, manifest, rounds, run
+
+pytestmark = pytest.mark.docker
+
+ROOT = Path(__file__).resolve().parents[2]
+LONG = 3000
+SERVICES = ["certificates", "superlink", *(f"supernode-{number}" for number in range(4)), "run"]
+
+
+def compose(folder, *words, timeout=LONG):
+    """Run docker-compose, or Compose v2 where that is not installed."""
+    program = ["docker-compose"] if shutil.which("docker-compose") else ["docker", "compose"]
+    return subprocess.run(
+        [*program, "-p", "metafed-test", *words], cwd=folder, capture_output=True, text=True, timeout=timeout
+    )
+
+
+def docker(*words):
+    done = subprocess.run(["docker", *words], capture_output=True, text=True, timeout=LONG)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("clone")
+    words = ["git", "-C", ROOT, "ls-files", "-co", "--exclude-standard"]
+    for name in subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines():
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    yield folder
+    compose(folder, "down", "-v")
+
+
+@pytest.fixture(scope="module")
+def finished(clone):
+    """The federation of the defaults, four nodes, 24 clients, three rounds, after its run."""
+    return compose(clone, "up", "--build", "--exit-code-from", "run")
+
+
+@pytest.fixture(scope="module")
+def record(clone, finished):
+    assert finished.returncode == 0, finished.stdout[-5000:] + finished.stderr[-5000:]
+    (folder,) = (clone / "runs").iterdir()
+    return folder
+
+
+def test_the_record_is_here_and_ours(record):
+    names = {
+        "manifest.json",
+        "config.toml",
+        "rounds.jsonl",
+        "clients.parquet",
+        "summary.json",
+        "report.html",
+        "run.log",
+    }
+    assert {path.name for path in record.iterdir()} == {*names, "checkpoints"}
+    assert manifest(record)["exit_reason"] == "done"
+    assert [(line["round"], line["failed"]) for line in rounds(record)] == [(0, []), (1, []), (2, []), (3, [])]
+    assert {path.stat().st_uid for path in record.rglob("*")} == {record.parent.stat().st_uid}
+
+
+def test_parity_with_the_local_engine(record, tmp_path):
+    local = run(tmp_path / "local", "--engine", "local", "--clients", 24, "--rounds", 3)
+    name = "checkpoints/round-00000003.safetensors"
+    ours, theirs = load_file(local / name), load_file(record / name)
+    assert set(ours) == set(theirs)
+    for part, vector in ours.items():
+        np.testing.assert_allclose(theirs[part], vector, rtol=0, atol=1e-5)
+    assert clients(local).schema == clients(record).schema
+
+
+def test_nothing_secret_in_image_logs_or_environment(clone, finished, record):
+    history = docker("history", "--no-trunc", "metafed:local")
+    listing = docker("run", "--rm", "--entrypoint", "find", "metafed:local", "/keys", "/app", "/state", "-type", "f")
+    assert not [name for name in listing.splitlines() if name.endswith((".key", ".pem", ".crt", ".pub"))]
+    logs = finished.stdout + finished.stderr + compose(clone, "logs", "--no-color").stdout
+    ids = compose(clone, "ps", "-aq").stdout.split() or compose(clone, "ps", "-q").stdout.split()
+    assert len(ids) == len(SERVICES)
+    surroundings = docker("inspect", *ids)
+    volume = "metafed-test_keys-operator"
+    key = docker("run", "--rm", "-v", f"{volume}:/k:ro", "metafed:local", "cat", "/k/control.key").strip()
+    assert len(key) >= 32
+    for text in (history, logs, surroundings, *(p.read_text(errors="replace") for p in record.rglob("*.json*"))):
+        assert key not in text
+        assert "PRIVATE KEY" not in text
+
+
+def test_no_compiler_and_no_root():
+    found = docker("run", "--rm", "metafed:local", "sh", "-c", "id -u; command -v cc gcc g++ c++ clang || echo none")
+    assert found.split() == ["10001", "none"]
+
+
+def test_a_failed_run_exits_non_zero(clone, finished):
+    settings = {**os.environ, "SETTINGS": "--tasks sinusoid --algorithm.inner-lr 1e30 --eval-every 0"}
+    words = ["docker-compose"] if shutil.which("docker-compose") else ["docker", "compose"]
+    done = subprocess.run(
+        [*words, "-p", "metafed-test", "up", "--exit-code-from", "run"],
+        cwd=clone,
+        env=settings,
+        capture_output=True,
+        text=True,
+        timeout=LONG,
+    )
+    assert done.returncode == 3, done.stdout[-5000:]
+    assert "diverged" in done.stdout + done.stderr
+
+
+def test_down_leaves_nothing(clone, finished):
+    compose(clone, "down", "-v")
+    assert docker("ps", "-aq", "--filter", "label=com.docker.compose.project=metafed-test") == ""
+    assert docker("volume", "ls", "-q", "--filter", "label=com.docker.compose.project=metafed-test") == ""
+    networks = docker("network", "ls", "--format", "{{json .}}")
+    assert not [n for n in map(json.loads, networks.splitlines()) if n["Name"].startswith("metafed-test")]

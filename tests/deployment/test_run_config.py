@@ -1,0 +1,23 @@
+"""Settings reach the nodes whole: what the app's run config lacks travels as one text."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from metafed.algorithms import ALGORITHMS
+from metafed.experiment import Experiment, flatten_config
+from simulation.deployment.runs import ROOT, run_config
+
+DECLARED = flatten_config(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["flwr"]["app"]["config"])
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_every_algorithm_survives_the_way(name):
+    tasks = "sinusoid" if name != "protonet" else "assistant"
+    experiment = Experiment(algorithm={"name": name}, tasks=tasks, clients=7, unseen=0.0, kernels="torch")
+    sent = run_config(experiment, Path("/records/x"))
+    assert set(sent) <= set(DECLARED)  # Flower refuses others
+    assert sent.pop("out") == "/records/x"
+    received = {**{key: value for key, value in DECLARED.items() if key != "out"}, **sent}
+    assert Experiment.from_run_config(received) == experiment
