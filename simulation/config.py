@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import tyro
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator, model_validator
 
 from metafed.algorithms import ALGORITHMS
 from metafed.experiment import Experiment
@@ -54,6 +54,15 @@ class Config(BaseModel):
         if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", value):
             raise ValueError("choose auto, cpu, cuda or cuda:N")
         return value
+
+    @model_validator(mode="after")
+    def _one_says_which_gpu(self) -> Self:
+        if self.worker_gpus and ":" in self.device:
+            raise ValueError(
+                f"--device {self.device} with --worker-gpus {self.worker_gpus:g}: Ray chooses the GPUs of its workers;"
+                " leave one of the two out"
+            )
+        return self
 
     @classmethod
     def from_file(cls, path: Path) -> Self:

@@ -50,6 +50,8 @@ def carry_out(plan: Plan) -> int:
         return complain(str(error), DIVERGED if error.diverged else FAILED)
     except (Refused, NodesMissing, NotStarted) as error:
         return complain(str(error), FAILED)
+    except OSError as error:
+        return complain(f"the record could not be brought here: {error}", FAILED)
     if not plan.config.quiet:
         show(folder, plan.config, console)
     return DONE

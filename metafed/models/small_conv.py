@@ -63,7 +63,7 @@ class SmallConv(Network):
             x = first_block(params, self.part, x, self.image, self.norm, self.activation, 0, mask)
             x = block(params, self.part, 1, x, self.norm, self.activation, 0, mask, pool=False)
             x = torch.nn.functional.adaptive_avg_pool2d(channels_first(x, self.filters).flatten(0, 1), POOLED)
-            return x.flatten(1).unflatten(0, rows)
+            return x.reshape(*rows, -1)
         clients, x = len(x), images(x, self.image)
         x = convolve(params, self.part, 0, x, self.norm, 0, mask)
         x = activate(self.activation, torch.nn.functional.max_pool2d(x, 2))

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, final
 import torch
 from torch.autograd.function import once_differentiable
 
-from metafed.native.calls import DOUBLE, INT, LONG, POINTER, STRIDED, Kernels, Maybe, at, dense, strided, whole
+from metafed.native.calls import DOUBLE, INT, LONG, POINTER, STRIDED, Kernels, Maybe, apply, at, dense, strided, whole
 
 CONVOLUTION: Final = Kernels(
     "convolution",
@@ -65,7 +65,7 @@ def block(
     """
     real = None if mask is None or scale is None else mask.to(x.dtype).contiguous()
     scale = None if scale is None else dense(scale)
-    y: torch.Tensor = Block.apply(x.contiguous(), dense(weight), scale, dense(shift), real, kind)[0]
+    y: torch.Tensor = apply(Block, x.contiguous(), dense(weight), scale, dense(shift), real, kind)[0]
     return y
 
 
@@ -102,7 +102,7 @@ class Block(torch.autograd.Function):
         if gy is None:
             gy = torch.zeros_like(where, dtype=z.dtype)
         constant = (real, statistics, where, ctx.kind, ctx.needs_input_grad[0])
-        return *Slopes.apply(x, weight, scale, z, gy, more, *constant), None, None
+        return *apply(Slopes, x, weight, scale, z, gy, more, *constant), None, None
 
 
 @final
@@ -140,7 +140,7 @@ class Slopes(torch.autograd.Function):
         return gx, weigh(x, gz, weight, kind.padding), gscale, gshift
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, *grads: Maybe) -> tuple[Maybe, ...]:
         """Compute the second derivatives; there is no third."""
         x, weight, scale, z, gy, gz, real, statistics, where = ctx.saved_tensors

@@ -43,6 +43,11 @@ class Kernels:
         self._loaded[stage, dtype](*arguments)
 
 
+def apply(function: type[torch.autograd.Function], *arguments: object) -> Any:
+    """Call ``function`` as part of the graph; PyTorch gives its ``apply`` no types."""
+    return function.apply(*arguments)
+
+
 def dense(tensor: torch.Tensor) -> torch.Tensor:
     """Return ``tensor`` with every client's numbers in one piece; clients may lie any distance apart.
 

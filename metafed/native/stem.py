@@ -8,7 +8,7 @@ from typing import Any, Final, final
 import torch
 from torch.autograd.function import once_differentiable
 
-from metafed.native.calls import DOUBLE, INT, LONG, POINTER, STRIDED, Kernels, Maybe, at, dense, strided, whole
+from metafed.native.calls import DOUBLE, INT, LONG, POINTER, STRIDED, Kernels, Maybe, apply, at, dense, strided, whole
 
 COMMON: Final = (*[LONG] * 7, POINTER, *STRIDED * 2)
 KERNELS: Final = Kernels(
@@ -57,7 +57,7 @@ def stem(
         covariance = x.new_empty(clients, numbers, numbers, dtype=torch.float64)
         real = None if mask is None else mask.to(x.dtype).contiguous()
         KERNELS.run("moments", x.dtype, *sizes, *map(at, (x, real, mean, covariance)))
-    result: torch.Tensor = Stem.apply(weight, scale, shift, x, mean, covariance, epsilon, relu, sizes)
+    result: torch.Tensor = apply(Stem, weight, scale, shift, x, mean, covariance, epsilon, relu, sizes)
     return result
 
 
@@ -92,7 +92,7 @@ class Stem(torch.autograd.Function):
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[Maybe, ...]:
         """Compute the gradients in a function of its own, so that they can be differentiated again."""
         weight, scale, x, mean, covariance, where = ctx.saved_tensors
-        slopes = Slopes.apply(weight, scale, grads[0], x, mean, covariance, where, ctx.epsilon, ctx.sizes)
+        slopes = apply(Slopes, weight, scale, grads[0], x, mean, covariance, where, ctx.epsilon, ctx.sizes)
         return *slopes, None, None, None, None, None, None
 
 
@@ -125,7 +125,7 @@ class Slopes(torch.autograd.Function):
         return gw, gscale, gshift
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, *grads: Maybe) -> tuple[Maybe, ...]:
         """Compute the second derivatives; there is no third."""
         weight, scale, x, mean, covariance, where, sums = ctx.saved_tensors

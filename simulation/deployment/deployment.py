@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from server.provenance import git_state
 from simulation.console import Screen
+from simulation.deployment.closing import amend, close
 from simulation.deployment.control import Control, Refused
 from simulation.deployment.local import LocalFederation, NotStarted
 from simulation.deployment.plan import Plan
@@ -18,8 +19,6 @@ from simulation.deployment.runs import (
     ROOT,
     RunEndedEarly,
     Watch,
-    amend,
-    close,
     collect,
     judge,
     run_config,
@@ -80,12 +79,10 @@ def deploy(plan: Plan, console: "Console") -> Path:
             except KeyboardInterrupt:
                 with _undisturbed():
                     watch.stop()
-                    close(record, "interrupted")
-                    _collect(record, folder, logs)
+                    _collect(record, folder, logs, "interrupted")
                 raise Interrupted(KEPT.format(folder) if folder.exists() else NOTHING_KEPT) from None
             except (RunEndedEarly, Refused, NotStarted) as error:
-                close(record, f"failed: {error}")
-                _collect(record, folder, logs)
+                _collect(record, folder, logs, f"failed: {error}")
                 raise
             _collect(record, folder, logs)
     return folder
@@ -136,15 +133,24 @@ def _register(control: Control, folder: Path, nodes: int) -> None:
         control.register(key, f"node-{number}")
 
 
-def _collect(record: Path, folder: Path, logs: dict[str, Path]) -> None:
-    """Bring the record here, if there is one, with the logs and its report; whoever owns the runs owns the copy."""
+def _collect(record: Path, folder: Path, logs: dict[str, Path], reason: str | None = None) -> None:
+    """Bring the record here, if there is one, with the logs and its report; whoever owns the runs owns the copy.
+
+    Args:
+        record: Where the ServerApp wrote it; where that is not ``folder`` it is only read.
+        folder: Where it shall be.
+        logs: What else it shall hold, by its name in the record.
+        reason: Why the run ended, where the ServerApp could not know.
+    """
     if not record.exists():
         return
-    # Flower starts the ServerApp with a token on its command line, which nobody needs to keep; ours says more
-    amend(record, {"argv": sys.argv, "git": git_state()})
     if record != folder:
         folder.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(record, folder)
+    # Flower starts the ServerApp with a token on its command line, which nobody needs to keep; ours says more
+    amend(folder, {"argv": sys.argv, "git": git_state()})
+    if reason is not None:
+        close(folder, reason)
     collect(logs, folder)
     if (folder / "summary.json").exists():
         from simulation.report import write_report

@@ -1,6 +1,5 @@
 """A run of a federation, from its submission to a record whose end is known."""
 
-import json
 import re
 import shutil
 import threading
@@ -14,7 +13,7 @@ from typing import Any, final
 import tomli_w
 
 from metafed.experiment import Experiment, flatten_config
-from server.record import now
+from simulation.deployment.closing import finished_rounds, manifest
 from simulation.deployment.control import COMPLETED, FINISHED, ONLINE, UNREGISTERED, Control, Refused, Status
 from simulation.errors import BadInput
 
@@ -143,12 +142,10 @@ class Watch:
             time.sleep(PAUSE)
 
     def _rounds(self) -> None:
-        path = self._record / "rounds.jsonl"
-        if path.exists():
-            lines = path.read_text(encoding="utf-8").split("\n")[:-1]
-            for line in lines[self._read :]:
-                self._progress(json.loads(line))
-            self._read = len(lines)
+        lines = finished_rounds(self._record)
+        for line in lines[self._read :]:
+            self._progress(line)
+        self._read = len(lines)
 
     def _follow(self, log: Path) -> None:
         # a broken stream costs lines of a log that the SuperLink's machine has, too
@@ -172,31 +169,9 @@ def judge(status: Status, record: Path, rounds: int) -> None:
     about = manifest(record)
     if about.get("exit_reason") != "done" or not about.get("theta_sha256"):
         raise RunEndedEarly(f"Flower calls the run completed, but its record ended with {about.get('exit_reason')!r}")
-    finished = (record / "rounds.jsonl").read_text(encoding="utf-8").splitlines()
-    if not finished or json.loads(finished[-1])["round"] != rounds:
+    finished = finished_rounds(record)
+    if not finished or finished[-1]["round"] != rounds:
         raise RunEndedEarly(f"Flower calls the run completed, but its record has not all of its {rounds} rounds")
-
-
-def manifest(record: Path) -> dict[str, Any]:
-    """Return the record's manifest; empty where there is none."""
-    try:
-        return dict(json.loads((record / "manifest.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError):
-        return {}
-
-
-def amend(record: Path, changes: Mapping[str, Any]) -> None:
-    """Change entries of the record's manifest, atomically; without a manifest nothing is done."""
-    about = manifest(record)
-    if about:
-        draft = record / "manifest.json.draft"
-        draft.write_text(json.dumps({**about, **changes}, indent=2) + "\n", encoding="utf-8")
-        draft.replace(record / "manifest.json")
-
-
-def close(record: Path, reason: str) -> None:
-    """Have the manifest of a record that nobody closed, or that was stopped, say why it ended."""
-    amend(record, {"exit_reason": reason, "end": manifest(record).get("end") or now()})
 
 
 def collect(logs: Mapping[str, Path], record: Path) -> None:

@@ -97,11 +97,6 @@ class RayGrid(PoolGrid):
         try:
             self._device = among(total, device) if address else device
             gpus = (SHARED if self._device == "cuda" else 0.0) if worker_gpus is None else worker_gpus
-            if gpus and ":" in self._device:
-                raise ValueError(
-                    f"--device {self._device} with --worker-gpus {gpus:g}: Ray chooses the GPUs of its workers;"
-                    " leave one of the two out"
-                )
             self.workers = count(workers, worker_cpus, gpus, total)
         except ValueError:
             self.close()

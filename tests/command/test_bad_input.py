@@ -23,6 +23,7 @@ BAD = {
     "unknown device": (["--device", "gpu"], ["--device 'gpu'", "auto, cpu, cuda or cuda:N"]),
     "device that is not here": (["--device", "cuda:999"], ["--device cuda:999", "CUDA"]),
     "device that is not here, engine ray": (["--device", "cuda:999", "--engine", "ray"], ["--device cuda:999", "CUDA"]),
+    "two say which GPU": (["--device", "cuda:1", "--worker-gpus", "0.5"], ["--device cuda:1", "--worker-gpus 0.5"]),
     "unknown engine": (["--engine", "spark"], ["--engine", "spark", "ray", "local"]),
     "unknown algorithm": (["--algorithm", "mamll"], ["--algorithm", "mamll", "maml"]),
     "algorithm outside": (["--algorithm", "nowhere:Mine"], ["--algorithm", "nowhere:Mine", "cannot be imported"]),

@@ -32,3 +32,16 @@ def test_a_late_package_is_the_package_once_it_is_used():
         "import sys\nfor n in [n for n in sys.modules if n.split('.')[0] == 'json']: del sys.modules[n]\n" + code
     )
     assert done.stdout == "the same\n", done.stderr
+
+
+def test_threads_that_use_a_late_package_at_once_get_the_package():
+    code = (
+        "import sys, threading\nfrom simulation.late import late\nlate('asyncio')\nimport asyncio as waiting\n"
+        "start, found = threading.Barrier(8), []\n"
+        "def use():\n    start.wait()\n    found.append(waiting.run)\n"
+        "threads = [threading.Thread(target=use) for _ in range(8)]\n"
+        "for t in threads: t.start()\nfor t in threads: t.join()\n"
+        "import asyncio\nassert asyncio is not waiting\nprint(len(found), {f is asyncio.run for f in found})"
+    )
+    done = python("import sys\nassert 'asyncio' not in sys.modules\n" + code)
+    assert done.stdout == "8 {True}\n", done.stderr

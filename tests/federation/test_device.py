@@ -1,12 +1,13 @@
 """Devices by name: what is here, what is not, and what the record says."""
 
 import pytest
+import ray
 import torch
 
 from client.device import NoDevice, name, prepare, processor, resolve
 from simulation.config import Config
 from simulation.engines.local import LocalGrid
-from simulation.engines.ray import among, count
+from simulation.engines.ray import RayGrid, among, count
 from tests.command.running import manifest, run
 
 
@@ -39,6 +40,16 @@ def test_the_cpu_has_a_name():
 def test_a_grid_refuses_a_device_that_is_not_here(small):
     with pytest.raises(NoDevice, match="--device cuda:999"):
         LocalGrid(small.to_run_config(), "cuda:999")
+
+
+def test_a_worker_says_what_it_trains_on(small):
+    grid = RayGrid(small.to_run_config(), workers=1, worker_cpus=0.5, device="auto")
+    try:
+        said = ray.get(grid._idle[0].device.remote())
+        assert grid.device == said
+        assert said["device"] == ("cuda" if torch.cuda.is_available() else "cpu")
+    finally:
+        grid.close()
 
 
 def test_on_a_cluster_the_clusters_gpus_count():

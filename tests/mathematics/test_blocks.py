@@ -68,7 +68,9 @@ def arguments(name, inputs, filters, height, width, norm, dtype=torch.float64):
     rng = stream(0, name)
     x = tensor(rng, CLIENTS, ROWS, inputs, height, width) + 1
     weight, scale, shift = (tensor(rng, CLIENTS, *s) for s in ((filters, inputs, 3, 3), (filters,), (filters,)))
-    return [t.to(dtype).requires_grad_() if t is not None else None for t in (x, weight, scale if norm else None, shift)]
+    return [
+        t.to(dtype).requires_grad_() if t is not None else None for t in (x, weight, scale if norm else None, shift)
+    ]
 
 
 def derivatives(function, inputs, mask, wanted, **kind):
@@ -186,7 +188,9 @@ def test_float32_is_as_exact_as_pytorchs():
     truth = derivatives(plainly, exact, mask, exact, **kind)
     ours, theirs = (derivatives(function, rough, mask, rough, **kind) for function in (natively, plainly))
     for true, our, their in zip(truth, ours, theirs, strict=True):
-        distance = [float((t.double() - true).detach().norm() / true.detach().norm().clamp(min=1e-3)) for t in (our, their)]
+        distance = [
+            float((t.double() - true).detach().norm() / true.detach().norm().clamp(min=1e-3)) for t in (our, their)
+        ]
         # a pixel or two of a window that is nearly a tie may change places; a wrong formula is off by far more
         assert distance[0] < 3 * distance[1] + 1e-5, distance
 

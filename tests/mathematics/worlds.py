@@ -81,9 +81,12 @@ def all_outcomes(environment, episodes, physics=0.6):
 
 
 def chances(task, params, rows):
-    """Return each client's chance of the outcome that it stands for ``(C,)``, differentiable."""
+    """Return each client's chance of the outcome that it stands for ``(C,)``, differentiable.
+
+    Once an episode is over, what the noise would force does not matter: those outcomes share their chance.
+    """
     seen = Trajectories.unpack(task.predict(params, rows.x))
-    return seen.log_prob.sum((1, 2)).exp()
+    return seen.log_prob.sum((1, 2)).exp() * 0.5 ** (1 - seen.running).sum((1, 2))
 
 
 def spread(w, clients):

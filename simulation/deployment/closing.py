@@ -1,0 +1,82 @@
+"""Closing a record whose writer is gone: the rows it put on disk are joined, summarized, and its end is noted.
+
+Flower gives a ServerApp that is stopped five seconds, and one whose SuperLink dies none.
+"""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from metafed.experiment import Experiment
+from server.record import now, theta_sha256
+
+
+def manifest(record: Path) -> dict[str, Any]:
+    """Return the record's manifest; empty where there is none."""
+    try:
+        return dict(json.loads((record / "manifest.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return {}
+
+
+def amend(record: Path, changes: Mapping[str, Any]) -> None:
+    """Change entries of the record's manifest, atomically; without a manifest nothing is done."""
+    about = manifest(record)
+    if about:
+        draft = record / "manifest.json.draft"
+        draft.write_text(json.dumps({**about, **changes}, indent=2) + "\n", encoding="utf-8")
+        draft.replace(record / "manifest.json")
+
+
+def finished_rounds(record: Path) -> list[dict[str, Any]]:
+    """Return the whole lines of ``rounds.jsonl``."""
+    path = record / "rounds.jsonl"
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    return [json.loads(line) for line in text.split("\n")[:-1]]
+
+
+def close(record: Path, reason: str) -> None:
+    """Close the record of a run that ended for ``reason``, which its writer could not know or say."""
+    about = manifest(record)
+    if not about:
+        return
+    if not about.get("end"):
+        join(record)
+        summarize(record, Experiment.model_validate(about["experiment"]))
+    checkpoints = sorted((record / "checkpoints").glob("*.safetensors"))
+    digest = about.get("theta_sha256")
+    if digest is None and checkpoints:
+        from safetensors.numpy import load_file
+
+        digest = theta_sha256(load_file(checkpoints[-1]))
+    amend(record, {"exit_reason": reason, "end": about.get("end") or now(), "theta_sha256": digest})
+
+
+def join(record: Path) -> None:
+    """Join the rows of the finished rounds; a part that its writer did not finish has no line in ``rounds.jsonl``."""
+    import polars as pl
+
+    parts = record / "parts"
+    paths = [parts / f"{line['round']:08d}.parquet" for line in finished_rounds(record)]
+    whole = [path for path in paths if path.exists()]
+    if whole:
+        draft = record / "clients.parquet.draft"
+        pl.scan_parquet(whole).sink_parquet(draft, maintain_order=True)
+        draft.replace(record / "clients.parquet")
+    shutil.rmtree(parts, ignore_errors=True)
+
+
+def summarize(record: Path, experiment: Experiment) -> None:
+    """Write ``summary.json`` from the rows, where there are any."""
+    import polars as pl
+
+    from server.summary import summarize as summary_of
+
+    path = record / "clients.parquet"
+    if path.exists():
+        kinds = {choice.family.name: choice.kind for choice in experiment.choices}
+        summary = summary_of(pl.read_parquet(path), experiment.seed, kinds)
+        text = json.dumps(summary, indent=2, allow_nan=False) + "\n"
+        (record / "summary.json").write_text(text, encoding="utf-8")
