@@ -111,6 +111,9 @@ class Control(Task):
 
     def predict(self, params: Params, x: "torch.Tensor", mask: "torch.Tensor | None" = None) -> "torch.Tensor":
         """Return the packed trajectories of the rows, ``(C, N, T, 3 + O)``."""
+        if mask is not None:
+            # zeros are no physics: padding lives the episode of the client's first row, which counts for nothing
+            x = torch.where(mask.unsqueeze(-1) > 0, x, x[:, :1])
         return act(self.environment, self.model, params, x).pack()
 
     def loss(self, output: "torch.Tensor", batch: Batch) -> "torch.Tensor":

@@ -1,6 +1,7 @@
 """The worlds as gymnasium environments, to look at them and to use them elsewhere; needs the package gymnasium.
 
-Nothing else imports this module: metafed itself acts in the vectorised worlds, and these are the same equations.
+``gymnasium.make("metafed/Navigation-v0", goal=(0.3, -0.2))`` once this module is imported. Nothing else imports it:
+metafed itself acts in the vectorised worlds, and these are the same equations.
 """
 
 from typing import Any, ClassVar, SupportsFloat, TypeAlias, final
@@ -41,7 +42,9 @@ class NavigationEnv(gymnasium.Env[Numbers, Numbers]):
         self.observation_space = gymnasium.spaces.Box(-farthest, farthest, (2,), np.float32)
         self.action_space = gymnasium.spaces.Box(-STEP, STEP, (2,), np.float32)
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Numbers, dict[str, Any]]:
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Numbers, dict[str, Any]]:
         """Go back to the origin; ``info`` has the goal, which a policy must not see."""
         super().reset(seed=seed)
         goal = self.np_random.uniform(-GOALS, GOALS, 2) if self.goal is None else self.goal
@@ -68,6 +71,9 @@ class NavigationEnv(gymnasium.Env[Numbers, Numbers]):
 
     def _seen(self) -> Numbers:
         return self._state[0, 0].numpy().astype(np.float32)
+
+
+gymnasium.register("metafed/Navigation-v0", entry_point=NavigationEnv)
 
 
 def cartpole(physics: NDArray[np.float64], render_mode: str | None = None) -> "gymnasium.Env[Numbers, np.int64]":

@@ -4,20 +4,18 @@ Images are ``(C, N, H, W, channels)`` here, channels last and padded with zeros 
 client's numbers lie together, and what becomes of them does not depend on who else is in the chunk.
 """
 
-from typing import TYPE_CHECKING
+import torch
 
 from metafed.models.convolution import EPSILON, Norm
 from metafed.models.pointwise import Activation, activate
 from metafed.native.choice import Kernels
 from metafed.parameters import Params
 
-if TYPE_CHECKING:
-    import torch
-
 
 def natively(kernels: Kernels, norm: Norm, x: "torch.Tensor") -> bool:
     """Say whether our kernels compute a network with these settings for inputs ``x``; group norm they have not."""
-    return kernels == "native" and norm != "group" and x.device.type == "cpu" and not x.requires_grad
+    ours = x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64) and not x.requires_grad
+    return kernels == "native" and norm != "group" and ours
 
 
 def first_block(

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias, final
 import torch
 from torch.autograd.function import once_differentiable
 
+from metafed.native.calls import apply
 from metafed.native.library import library
 
 Maybe: TypeAlias = torch.Tensor | None
@@ -38,7 +39,7 @@ def affine(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, relu: bool
         metafed.native.library.NoCompiler: The kernels cannot be compiled here.
     """
     # copied out here, where autograd sees it: what a function keeps must be its arguments themselves
-    result: torch.Tensor = Affine.apply(_dense(x), _dense(weight), _dense(bias), relu)
+    result: torch.Tensor = apply(Affine, _dense(x), _dense(weight), _dense(bias), relu)
     return result
 
 
@@ -59,7 +60,7 @@ class Affine(torch.autograd.Function):
         """Compute the gradients in a function of its own, so that they can be differentiated again."""
         x, weight, y = ctx.saved_tensors
         # y only says where ReLU cuts: no gradient flows through that
-        return *Slopes.apply(x, weight, None if y is None else y.detach(), grads[0], ctx.needs_input_grad[:3]), None
+        return *apply(Slopes, x, weight, None if y is None else y.detach(), grads[0], ctx.needs_input_grad[:3]), None
 
 
 @final
@@ -80,7 +81,7 @@ class Slopes(torch.autograd.Function):
         return tuple(results)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, *grads: Maybe) -> tuple[Maybe, ...]:
         """Compute the second derivatives; there is no third."""
         x, weight, y, gy = ctx.saved_tensors

@@ -1,5 +1,6 @@
 """``python -m simulation.deploy`` is the literal command: same θ as the local engine, no traces, a true exit code."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -20,15 +21,14 @@ FILES = {
 }
 
 
-def deployed():
-    """Return the living processes of any deployment; others may be at work here."""
+def deployed(temporary):
+    """Return the living processes of deployments that were started with this temporary folder."""
     found = []
     for process in psutil.process_iter():
-        try:
-            if MARK in process.environ():
+        with contextlib.suppress(psutil.Error):
+            variables = process.environ()
+            if MARK in variables and variables.get("TMPDIR") == str(temporary):
                 found.append(process)
-        except psutil.Error:
-            continue
     return found
 
 
@@ -39,12 +39,11 @@ def record(tmp_path_factory):
     temporary = folder / "tmp"
     temporary.mkdir()
     words = ["--nodes", 2, "--out", folder / "run", *SETTINGS]
-    before = {process.pid for process in deployed()}
     done = command(*words, module="simulation.deploy", env=environment(temporary), timeout=900)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "unseen" in done.stdout
     assert list(temporary.iterdir()) == []  # no key outlives the run
-    assert {process.pid for process in deployed()} <= before
+    assert deployed(temporary) == []
     return folder / "run"
 
 
@@ -109,7 +108,6 @@ def test_interrupted(number, tmp_path):
     out, temporary = tmp_path / "run", tmp_path / "tmp"
     temporary.mkdir()
     words = ["--nodes", 2, "--out", out, "--clients", 6, "--rounds", 1000, "--eval-every", 0]
-    before = {process.pid for process in deployed()}
     process = subprocess.Popen(
         [sys.executable, "-m", "simulation.deploy", *map(str, words)],
         stdout=subprocess.PIPE,
@@ -119,6 +117,7 @@ def test_interrupted(number, tmp_path):
     )
     for line in process.stdout:  # wait for a finished round, not for a time
         if line.startswith("[   1/"):
+            assert len(deployed(temporary)) >= 3
             break
     process.send_signal(number)
     _, said = process.communicate(timeout=300)
@@ -133,7 +132,7 @@ def test_interrupted(number, tmp_path):
     assert finished[-1] >= 1
     assert clients(out)["round"].max() == finished[-1]
     assert list(temporary.iterdir()) == []
-    assert {each.pid for each in deployed()} <= before
+    assert deployed(temporary) == []
 
 
 def test_help_is_quick_and_names_the_settings():

@@ -205,12 +205,20 @@ def pairs():
                 yield pytest.param(plain, replace(plain, kernels="native"), id=f"{name}-{norm}-{activation}")
 
 
+def drawing(batch):
+    """Images that are blank but for a bar and some dots: full of equal pixels."""
+    x = (batch.x > 2.5).to(batch.x.dtype).view(*batch.x.shape[:2], 16, 16)
+    x[:, :, 5:9, 4:] = 1
+    return batch._replace(x=x.flatten(2))
+
+
 @pytest.mark.parametrize(("plain", "native"), list(pairs()))
 @pytest.mark.parametrize("clients", [1, 3])
 @pytest.mark.parametrize("algorithm", [Maml, Fomaml])
-def test_an_update_is_the_same_with_either_kernels(plain, native, clients, algorithm):
+@pytest.mark.parametrize("drawn", [False, True])
+def test_an_update_is_the_same_with_either_kernels(plain, native, clients, algorithm, drawn):
     _, _, episode = begin("conv4-batch", clients)
-    rng = stream(0, "theta")
+    episode, rng = Episode(*map(drawing, episode)) if drawn else episode, stream(0, "theta")
     theta = initialize(layout({"toy": plain}), 0, torch.float64)
     theta = {n: t + 0.1 * tensor(rng, *t.shape) for n, t in theta.items()}
     for own in (episode, ragged(episode)):
