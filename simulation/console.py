@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 from rich.console import Console
@@ -12,9 +12,11 @@ from rich.text import Text
 from rich.tree import Tree
 
 from metafed.lookup import algorithm_name, objective_name
-from metafed.population import Population
 from metafed.roster import Roster
 from simulation.config import Config
+
+if TYPE_CHECKING:
+    from metafed.population import Population
 
 LONGEST_NOTE = 120
 """Characters of a note that the start-up tree shows."""
@@ -29,7 +31,7 @@ class Screen:
         self._spent = 0.0
         self._told: set[str] = set()
 
-    def start(self, config: Config, population: Population, folder: Path) -> None:
+    def start(self, config: Config, population: "Population", folder: Path) -> None:
         """Show what will run and where its record goes."""
         if self._quiet:
             return

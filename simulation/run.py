@@ -113,6 +113,8 @@ def set_up(config: Config, show: Callable[["Population"], None]) -> tuple["PoolG
     if config.engine == "local":
         grid = make_grid(config)
         return grid, read(config, show)
+    import simulation.engines.ray  # noqa: F401  (before the helper starts: two threads import no faster than one)
+
     with ThreadPoolExecutor(1) as helper:
         reading = helper.submit(read, config, show)
         if any(choice.source != GENERATED for choice in config.experiment.choices):

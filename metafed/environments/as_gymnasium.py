@@ -4,7 +4,7 @@
 metafed itself acts in the vectorised worlds, and these are the same equations.
 """
 
-from typing import Any, ClassVar, SupportsFloat, TypeAlias, final
+from typing import Any, SupportsFloat, TypeAlias, final
 
 import gymnasium
 import numpy as np
@@ -30,7 +30,7 @@ class NavigationEnv(gymnasium.Env[Numbers, Numbers]):
         horizon: Steps of an episode.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 10}
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012  # gymnasium has it so
 
     def __init__(
         self, goal: tuple[float, float] | None = None, render_mode: str | None = None, horizon: int = 100
@@ -60,7 +60,7 @@ class NavigationEnv(gymnasium.Env[Numbers, Numbers]):
         self._state, self._taken = after.state, self._taken + 1
         return self._seen(), -after.cost.item(), bool(after.over), self._taken >= self.world.horizon, {}
 
-    def render(self) -> NDArray[np.uint8]:  # type: ignore[override]  # gymnasium allows lists of frames as well
+    def render(self) -> NDArray[np.uint8]:
         """Return a picture of the square in which goals lie: the goal green, the walker blue."""
         picture = np.full((SIZE, SIZE, 3), 255, np.uint8)
         for place, colour in ((self._physics, (0, 150, 80)), (self._state, (0, 70, 200))):
@@ -73,7 +73,7 @@ class NavigationEnv(gymnasium.Env[Numbers, Numbers]):
         return self._state[0, 0].numpy().astype(np.float32)
 
 
-gymnasium.register("metafed/Navigation-v0", entry_point=NavigationEnv)
+gymnasium.register("metafed/Navigation-v0", entry_point=f"{__name__}:NavigationEnv")
 
 
 def cartpole(physics: NDArray[np.float64], render_mode: str | None = None) -> "gymnasium.Env[Numbers, np.int64]":

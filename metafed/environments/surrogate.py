@@ -49,7 +49,8 @@ def baseline(
     eye = torch.eye(x.shape[-1], dtype=x.dtype, device=x.device)
     # without the check: a client whose numbers are not finite must not stop its neighbours
     slopes, _ = torch.linalg.solve_ex(gram + RIDGE * eye, moment)
-    return (x @ slopes.unsqueeze(-1)).squeeze(-1).to(target.dtype)
+    predicted: torch.Tensor = (x @ slopes.unsqueeze(-1)).squeeze(-1)
+    return predicted.to(target.dtype)
 
 
 def _features(seen: "torch.Tensor") -> "torch.Tensor":

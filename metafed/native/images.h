@@ -35,15 +35,16 @@ COUNTS(2, std::uint16_t)
 COUNTS(4, std::uint32_t)
 #undef COUNTS
 
-// Vectors of T with the whole numbers that say which pixel of a window is meant.
+// Vectors of T with the whole numbers that say which pixel of a window is meant. In memory they may lie anywhere; `vec`
+// is for variables, since compilers lose track of a lower alignment where a type is deduced.
 template <typename T>
 struct Lanes {
-    typedef typename Simd<T>::type vec;
+    typedef T vec __attribute__((vector_size(VECTOR_BYTES)));
     typedef decltype(vec{} < vec{}) ints;
     typedef typename Counts<T, 1>::type bytes;
 
-    static vec load(const T* from) { return *(const vec*)from; }
-    static void store(T* to, vec value) { *(vec*)to = value; }
+    static vec load(const T* from) { return *(const typename Simd<T>::type*)from; }
+    static void store(T* to, vec value) { *(typename Simd<T>::type*)to = value; }
     static ints load_where(const std::uint8_t* from) {
         // step by step: compilers know how to double a number's width, but not all how to do more at once
         const auto wider = __builtin_convertvector(*(const bytes*)from, typename Counts<T, 2>::type);

@@ -82,7 +82,7 @@ class RayGrid(PoolGrid):
         device: str = "cpu",
     ) -> None:
         super().__init__()
-        if address is None:
+        if address is None and device != "cpu":
             # the workers are on this machine: what is not here is said before anything is started
             from client.device import resolve
 

@@ -8,7 +8,10 @@ from metafed.parameters import spread
 from metafed.streams import stream
 from tests.mathematics.problems import tensor
 
-CASES = [(name, kind) for name, chosen in ALGORITHMS.items() for kind in chosen.kinds]
+SUPERVISED = ("classification", "regression")
+"""The kinds whose tasks are given by rows alone; control has its tests in tests/mathematics/test_policy_gradient.py."""
+
+CASES = [(name, kind) for name, chosen in ALGORITHMS.items() for kind in chosen.kinds if kind in SUPERVISED]
 
 
 def begin(algorithm, theta, clients, seed=0):

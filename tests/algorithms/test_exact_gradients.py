@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from metafed.algorithms import ALGORITHMS, MamlPlusPlus
-from tests.algorithms.clients import begin, path
+from tests.algorithms.clients import CASES, begin, path
 from tests.mathematics.problems import network
 
-EXACT = [(name, kind) for name in ("maml", "anil", "meta-sgd", "maml++", "protonet") for kind in ALGORITHMS[name].kinds]
+EXACT = [case for case in CASES if case[0] in ("maml", "anil", "meta-sgd", "maml++", "protonet")]
 LATE = 10**6
 """A round in which MAML++ judges the last step alone, as the others do in every round."""
 

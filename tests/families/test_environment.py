@@ -1,4 +1,4 @@
-"""Worlds in which a policy acts: the same physics as gymnasium's, known experts, episodes that the rows alone decide."""
+"""Worlds in which a policy acts: gymnasium's own physics, known experts, episodes that the rows alone decide."""
 
 import warnings
 
@@ -8,6 +8,7 @@ import pytest
 import torch
 from gymnasium.utils.env_checker import check_env
 
+from client.host import Host
 from metafed.algorithms import ALGORITHMS
 from metafed.environments.as_gymnasium import NavigationEnv, cartpole
 from metafed.environments.cartpole import START, CartPole
@@ -222,7 +223,7 @@ def test_every_algorithm_that_descends_can_control(name, name_of_algorithm):
     episode = Episode(part(rows, slice(None), slice(0, 2)), part(rows, slice(None), slice(2, 4)))
     personal = algorithm.personal(theta)
     state = {n: t.unsqueeze(0).repeat(2, *[1] * t.ndim) for n, t in personal.items()}
-    update = algorithm.update(task, {n: t for n, t in algorithm.shared(theta).items()}, state, episode, 1)
+    update = algorithm.update(task, dict(algorithm.shared(theta)), state, episode, 1)
     moved = [value for values in (update.directions, update.state) for value in values.values()]
     assert all(value.isfinite().all() for value in moved)
     assert any(value.abs().max() > 0 for value in moved)
@@ -281,3 +282,58 @@ def test_physics_lie_in_their_ranges():
         assert low <= values.min() < low * (high / low) ** 0.1
         assert high * (low / high) ** 0.1 < values.max() <= high
     assert 0.4 < (physics[:, 3] < 0).mean() < 0.6
+
+
+def test_unseen_clients_gain_by_one_step_of_policy_gradient():
+    """Meta-training of a short navigation, without a server: 60 rounds of 10 goals, then 40 goals never seen."""
+    world, maml = Navigation(20), ALGORITHMS["maml"](inner_steps=1, inner_lr=1.0)
+    model = Mlp("toy", 2, 2, 32, 1, "tanh", kernels="native")
+    theta = {n: t.requires_grad_() for n, t in initialize(layout({"toy": model}), 0, torch.float32).items()}
+    adam, task = torch.optim.Adam(theta.values(), 0.005), Control(model, world)
+
+    def episodes(goals, number):
+        x = [world.rows(goal, 40, stream(0, "episodes", number, c)) for c, goal in enumerate(goals)]
+        rows = Batch(torch.from_numpy(np.stack(x)), torch.zeros(len(goals), 40, 2), torch.ones(len(goals), 40))
+        return Episode(part(rows, slice(None), slice(0, 20)), part(rows, slice(None), slice(20, 40)))
+
+    def goals(name, *key, count):
+        return stream(0, name, *key).uniform(-0.5, 0.5, (count, 2))
+
+    for number in range(60):
+        given = {n: t.detach() for n, t in theta.items()}
+        update = maml.update(task, given, {}, episodes(goals("seen", number, count=10), number), number + 1)
+        for name, tensor in theta.items():
+            tensor.grad = update.directions[name].mean(0)
+        adam.step()
+    unseen = episodes(goals("unseen", count=40), 1000)
+    with_client = spread({n: t.detach() for n, t in theta.items()}, 40)
+    before, after = (
+        task.loss(task.predict(phi, unseen.query.x), unseen.query).detach()
+        for phi in maml.adapt(task, with_client, {}, unseen.support, 1)
+    )
+    gain = before - after
+    assert gain.mean() - 3 * gain.std() / np.sqrt(40) > 0.03
+    assert (gain > 0).float().mean() > 0.8
+
+
+def test_the_whole_path_trains_and_evaluates_a_mixed_federation():
+    experiment = Experiment(
+        tasks="avatar,environment:navigation", clients=6, algorithm={"name": "maml", "inner_steps": 1}
+    )
+    host = Host(experiment)
+    theta = host.layout.flatten(host.initial, host.layout.parts)
+    vectors = {name: tensor.numpy() for name, tensor in theta.items()}
+    trained, judged = host.train(vectors, range(6), 1, {}), host.evaluate(vectors, range(6), {})
+    assert not [*trained.failures, *judged.failures]
+    tables = [rows for rows in judged.rows if host.roster.family(rows.client[0]) == "environment"]
+    assert sum(len(rows.client) for rows in tables) == 3
+    for own in tables:
+        assert own.score.shape == (len(own.client), 2)
+        assert (own.ceiling == 1).all()
+        assert set(own.group) <= {"near", "far"}
+        np.testing.assert_array_equal(own.sizes, [[160, 20, 40]] * len(own.client))
+        # the score is the loss on another scale, whose 0 and 1 are the client's own
+        numbers = [host.roster.place(client).number for client in own.client.tolist()]
+        anchored = [Goals(Origin(0, ())).examples(number).y[0] for number in numbers]
+        for (random, expert), losses, scores in zip(anchored, own.loss, own.score, strict=True):
+            np.testing.assert_allclose(scores, (random - losses) / (random - expert), rtol=1e-5)

@@ -8,7 +8,7 @@ from metafed.families import FAMILIES
 from metafed.families.base import GENERATED, Origin
 from metafed.streams import stream
 
-NAMES = ("personalization", "assistant", "avatar", "assets", "social")
+NAMES = ("personalization", "assistant", "avatar", "environment", "assets", "social")
 
 
 def source(family, seed=0):

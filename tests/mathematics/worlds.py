@@ -75,7 +75,7 @@ def batch(environment, noise, physics):
 
 
 def all_outcomes(environment, episodes, physics=0.6):
-    """Return a batch with one client for every outcome of so many episodes: noise 0 forces action 1, noise 1 action 0."""
+    """Return a batch with a client for every outcome of so many episodes: noise 0 forces action 1, noise 1 action 0."""
     patterns = list(product((0.0, 1.0), repeat=environment.horizon * episodes))
     return batch(environment, np.array(patterns).reshape(len(patterns), episodes, environment.horizon), physics)
 
