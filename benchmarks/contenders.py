@@ -20,6 +20,8 @@ class Central:
     """θ, the data and the networks of an experiment in one process, one client at a time."""
 
     def __init__(self, experiment: Experiment) -> None:
+        # the others compute with PyTorch alone
+        experiment = experiment.model_copy(update={"kernels": "torch"})
         self.experiment = experiment
         self.population = Population(experiment)
         self.tasks = tasks(experiment)

@@ -45,3 +45,14 @@ def test_threads_that_use_a_late_package_at_once_get_the_package():
     )
     done = python("import sys\nassert 'asyncio' not in sys.modules\n" + code)
     assert done.stdout == "8 {True}\n", done.stderr
+
+
+def test_torch_is_imported_by_nothing_that_comes_before_the_engine():
+    code = (
+        "import sys, simulation.run, simulation.console, simulation.kernels, simulation.logs, server.record\n"
+        "from simulation.config import parse\nfrom metafed.roster import Roster\n"
+        "Roster(simulation.kernels.decided(parse(['--kernels', 'torch'])).experiment).cohort(1)\n"
+        "print('torch._C' in sys.modules)"
+    )
+    done = python(code)
+    assert done.stdout == "False\n", done.stderr
