@@ -33,7 +33,7 @@ def serve(grid: Grid, experiment: Experiment, keep: Record, progress: Progress, 
         grid: The federation, whoever runs it.
         experiment: What is computed.
         keep: Where the record goes; it is not finished here.
-        progress: Called with the line of every round, right after it is on disk.
+        progress: Called with the line of every round, which is then on its way to the disk.
         timeout: Seconds to wait for the answers of one round.
 
     Raises:

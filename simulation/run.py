@@ -22,6 +22,7 @@ from metafed.families.base import GENERATED  # noqa: E402
 from metafed.lookup import algorithm_name  # noqa: E402
 from simulation.config import Config, parse  # noqa: E402
 from simulation.errors import BadInput  # noqa: E402
+from simulation.interrupts import held_back  # noqa: E402
 
 if TYPE_CHECKING:
     from metafed.population import Population
@@ -113,8 +114,10 @@ def set_up(config: Config, show: Callable[["Population"], None]) -> tuple["PoolG
     if config.engine == "local":
         grid = make_grid(config)
         return grid, read(config, show)
-    import simulation.engines.ray  # noqa: F401  (before the helper starts: two threads import no faster than one)
-
+    with held_back() as came:
+        import simulation.engines.ray  # noqa: F401  (before the helper starts: two threads import no faster than one)
+    if came:
+        raise KeyboardInterrupt
     with ThreadPoolExecutor(1) as helper:
         reading = helper.submit(read, config, show)
         if any(choice.source != GENERATED for choice in config.experiment.choices):
@@ -163,9 +166,14 @@ def make_grid(config: Config) -> "PoolGrid":
         from simulation.engines.ray import RayGrid
 
         own = (config.workers, config.worker_cpus, config.worker_gpus, config.ray_address, config.device)
-        return RayGrid(settings, *own)
+        with held_back() as came:
+            grid = RayGrid(settings, *own)
     except (ValueError, ConnectionError) as error:
         raise BadInput(str(error)) from None
+    if came:
+        grid.close()
+        raise KeyboardInterrupt
+    return grid
 
 
 def finish(keep: "Record", reason: str) -> None:

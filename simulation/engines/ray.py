@@ -1,4 +1,4 @@
-"""``--engine ray``: one Ray actor a worker, on its own share of CPU and GPU; θ put once a round."""
+"""``--engine ray``: one Ray actor a worker, on its own share of CPU and GPU; a large θ is put once a round."""
 
 import logging
 import math
@@ -8,6 +8,10 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from typing import Any, cast
+
+# what is smaller travels with a call or its answer, not by Ray's store, which takes a millisecond or more each time: a
+# default run's answers are just above Ray's own limit of 100 kB. Ray reads this when it is imported.
+os.environ.setdefault("RAY_max_direct_call_object_size", str(2**20))
 
 import ray
 from flwr.app import ArrayRecord, ConfigRecord, Message, RecordDict
@@ -19,9 +23,10 @@ from simulation.engines.grid import PoolGrid, failed, pool_context, take_identit
 
 SHARED = 0.25
 """GPUs of a worker that trains on one, where nothing else is asked for."""
-WITH_THE_CALL = 2**16
-"""Bytes of a θ that is sent with every message; a larger one is put into Ray's store once a round. For 22 kB a message
-took 0.95 ms in place of 3.2 (medians of 60)."""
+WITH_THE_CALL = 2**18
+"""Bytes of a θ that is sent with every message; a larger one is put into Ray's store once a round. Medians of 60 by the
+first and by the second way: 0.8 and 3.0 ms for one message of 22 kB, 7.3 and 12 for eight of 256 kB, 13 and 12 for eight
+of 900 kB."""
 MOST_WORKERS = 64
 """Workers where no number is asked for, at most."""
 MOST_TRIES = 3
@@ -95,7 +100,15 @@ class RayGrid(PoolGrid):
             cores = max(os.cpu_count() or 1, math.ceil((workers or 1) * worker_cpus))
             own = {"address": "local", "num_cpus": cores, "include_dashboard": False}
             options: dict[str, Any] = {"address": address} if address else own
-            ray.init(log_to_driver=False, configure_logging=False, logging_level=logging.WARNING, **options)
+            try:
+                ray.init(log_to_driver=False, configure_logging=False, logging_level=logging.WARNING, **options)
+            except ConnectionError:
+                raise
+            except (
+                Exception
+            ) as error:  # Ray's own are plain Exceptions, as where the machine is too slow for its limits
+                self.close()
+                raise ConnectionError(f"--engine ray: Ray does not start: {error}") from error
         total = ray.cluster_resources()
         try:
             self._device = among(total, device) if address else device

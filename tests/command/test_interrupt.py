@@ -12,9 +12,8 @@ import psutil
 import pytest
 
 
-@pytest.mark.parametrize("engine", ["local", "ray"])
-def test_ctrl_c(engine, tmp_path):
-    out = tmp_path / "run"
+def interrupted(out, engine, sign, seen):
+    """Start a long run and send ``sign`` to it after the first line that ``seen`` accepts; returns what it ended with."""
     words = ["--engine", engine, "--clients", 12, "--cohort", 6, "--rounds", 100_000, "--eval-every", 0, "--out", out]
     process = subprocess.Popen(
         [sys.executable, "-m", "simulation.run", *map(str, words)],
@@ -23,11 +22,33 @@ def test_ctrl_c(engine, tmp_path):
         text=True,
         start_new_session=True,
     )
-    for line in process.stdout:  # wait for a finished round, not for a time
-        if line.startswith("[     3/"):
+    for line in process.stdout:  # wait for what is shown, not for a time
+        if seen(line):
             break
-    os.killpg(process.pid, signal.SIGINT)
+    if sign == signal.SIGINT:
+        os.killpg(process.pid, sign)  # as a terminal does
+    else:
+        process.send_signal(sign)
     _, said = process.communicate(timeout=60)
+    return process, said
+
+
+def test_an_interrupt_while_ray_starts_leaves_nothing(tmp_path):
+    process, said = interrupted(tmp_path / "run", "ray", signal.SIGINT, lambda line: "record" in line)
+    assert process.returncode == 130
+    assert "interrupted before the first round; nothing is left behind" in said
+    assert "Traceback" not in said
+    assert list(tmp_path.iterdir()) == []
+    _, left = psutil.wait_procs(members(process.pid), timeout=30)
+    assert left == []
+
+
+@pytest.mark.parametrize(
+    ("engine", "sign"), [("local", signal.SIGINT), ("ray", signal.SIGINT), ("ray", signal.SIGTERM)]
+)
+def test_ctrl_c(engine, sign, tmp_path):
+    out = tmp_path / "run"
+    process, said = interrupted(out, engine, sign, lambda line: line.startswith("[     3/"))
     assert process.returncode == 130
     assert "interrupted" in said
     assert "Traceback" not in said

@@ -1,0 +1,28 @@
+"""Ctrl-C and SIGTERM, held back while something runs that must not be cut off halfway."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextmanager
+def held_back() -> Iterator[list[int]]:
+    """Hold the signals back while the block runs; the list has those that came, for whoever opened it to act on.
+
+    Ray does not survive an interrupt while it starts: processes stay behind, or it crashes. And it puts handlers of
+    its own in the place of ours, which are put back. On another thread than the main one, where no signal comes,
+    nothing is held.
+    """
+    came: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield came
+        return
+    before = {number: signal.signal(number, lambda number, frame: came.append(number)) for number in SIGNALS}
+    try:
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
