@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
 
-.PHONY: help install run test lint clean
+.PHONY: help install run test test-docker test-all lint clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -20,6 +20,9 @@ run: install  ## simulate 50 clients on generated data (no download)
 
 test: install  ## run the linters, the type checker and the tests
 	$(BIN)/python -m pytest -m "not slow and not gpu and not docker"
+
+test-docker: install  ## run the tests in containers; they need a Docker engine
+	$(BIN)/python -m pytest tests/docker -m "docker and not slow"
 
 test-all: install  ## the same, with the tests that take minutes
 	$(BIN)/python -m pytest -m "not gpu and not docker"

@@ -1,48 +1,15 @@
-"""The compose files on a real engine, from a copy of what git would give; run with ``-m docker``. It takes minutes."""
+"""The compose file on a real engine, from a copy of what git would give."""
 
 import json
-import os
-import shutil
-import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
 from tests.command.running import clients, manifest, rounds, run
+from tests.docker.containers import PROJECT, SERVICES, compose, docker
 
 pytestmark = pytest.mark.docker
-
-ROOT = Path(__file__).resolve().parents[2]
-LONG = 3000
-SERVICES = ["certificates", "superlink", *(f"supernode-{number}" for number in range(4)), "run"]
-
-
-def compose(folder, *words, timeout=LONG):
-    """Run docker-compose, or Compose v2 where that is not installed."""
-    program = ["docker-compose"] if shutil.which("docker-compose") else ["docker", "compose"]
-    return subprocess.run(
-        [*program, "-p", "metafed-test", *words], cwd=folder, capture_output=True, text=True, timeout=timeout
-    )
-
-
-def docker(*words):
-    done = subprocess.run(["docker", *words], capture_output=True, text=True, timeout=LONG)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
-def clone(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("clone")
-    words = ["git", "-C", ROOT, "ls-files", "-co", "--exclude-standard"]
-    for name in subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines():
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
-    yield folder
-    compose(folder, "down", "-v")
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +59,7 @@ def test_nothing_secret_in_image_logs_or_environment(clone, finished, record):
     ids = compose(clone, "ps", "-aq").stdout.split() or compose(clone, "ps", "-q").stdout.split()
     assert len(ids) == len(SERVICES)
     surroundings = docker("inspect", *ids)
-    volume = "metafed-test_keys-operator"
+    volume = f"{PROJECT}_keys-operator"
     key = docker("run", "--rm", "-v", f"{volume}:/k:ro", "metafed:local", "cat", "/k/control.key").strip()
     assert len(key) >= 32
     for text in (history, logs, surroundings, *(p.read_text(errors="replace") for p in record.rglob("*.json*"))):
@@ -106,23 +73,15 @@ def test_no_compiler_and_no_root():
 
 
 def test_a_failed_run_exits_non_zero(clone, finished):
-    settings = {**os.environ, "SETTINGS": "--tasks sinusoid --algorithm.inner-lr 1e30 --eval-every 0"}
-    words = ["docker-compose"] if shutil.which("docker-compose") else ["docker", "compose"]
-    done = subprocess.run(
-        [*words, "-p", "metafed-test", "up", "--exit-code-from", "run"],
-        cwd=clone,
-        env=settings,
-        capture_output=True,
-        text=True,
-        timeout=LONG,
-    )
+    settings = "--tasks sinusoid --algorithm.inner-lr 1e30 --eval-every 0"
+    done = compose(clone, "up", "--exit-code-from", "run", SETTINGS=settings)
     assert done.returncode == 3, done.stdout[-5000:]
     assert "diverged" in done.stdout + done.stderr
 
 
 def test_down_leaves_nothing(clone, finished):
     compose(clone, "down", "-v")
-    assert docker("ps", "-aq", "--filter", "label=com.docker.compose.project=metafed-test") == ""
-    assert docker("volume", "ls", "-q", "--filter", "label=com.docker.compose.project=metafed-test") == ""
+    assert docker("ps", "-aq", "--filter", f"label=com.docker.compose.project={PROJECT}") == ""
+    assert docker("volume", "ls", "-q", "--filter", f"label=com.docker.compose.project={PROJECT}") == ""
     networks = docker("network", "ls", "--format", "{{json .}}")
-    assert not [n for n in map(json.loads, networks.splitlines()) if n["Name"].startswith("metafed-test")]
+    assert not [n for n in map(json.loads, networks.splitlines()) if n["Name"].startswith(PROJECT)]

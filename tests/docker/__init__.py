@@ -1,0 +1,1 @@
+"""Tests against a Docker engine; run with ``-m docker``. They take minutes."""
