@@ -1,7 +1,9 @@
-"""``python -m benchmarks.acting RUN``: what the forecasts of a finished run of assets were worth to who acted on them.
+"""``python -m benchmarks.acting RUN``: what acting was worth to a finished run's clients, before and after adaptation.
 
-Reads θ and the settings of the run's folder, adapts every evaluated client as the run did, and goes long, flat or
-short by the forecasts over the days of its evaluation query (``metafed.families.assets.acting``).
+Of policies (``environment:navigation``, ``environment:cartpole``) it prints the return of an episode
+(``benchmarks.returns``). Of forecasts of assets it prints what they were worth to who acted on them: it reads θ and
+the settings of the run's folder, adapts every evaluated client as the run did, and goes long, flat or short by the
+forecasts over the days of its evaluation query (``metafed.families.assets.acting``).
 """
 
 import argparse
@@ -12,6 +14,7 @@ import numpy as np
 from safetensors.torch import load_file
 
 from benchmarks.gradients import one_thread
+from benchmarks.returns import returns, worlds
 from benchmarks.tables import show
 from metafed.experiment import Experiment
 from metafed.families.assets import ASSETS, COST, Acting, acting
@@ -45,23 +48,19 @@ def cell(numbers: Sequence[float]) -> str:
     return f"{estimate.value:+.2f}{ends}"
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the benchmark."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.acting", description=__doc__)
-    parser.add_argument("run", type=Path, help="folder of a finished run with --tasks assets")
-    parser.add_argument("--markdown", action="store_true")
-    options = parser.parse_args(argv)
-    one_thread()
-    experiment = Config.from_file(options.run / "config.toml").experiment
-    if all(choice.family.name != NAME for choice in experiment.choices):
-        parser.error(f"{options.run} has no clients of the family {NAME}: its tasks are {experiment.tasks}")
+def worth(run: Path, experiment: Experiment, markdown: bool) -> None:
+    """Print what the forecasts of a run's assets were worth.
+
+    Raises:
+        ValueError: The checkpoint does not have all parameters.
+    """
     population = Population(experiment)
     layout = layout_of(experiment)
-    flat = load_file(max((options.run / "checkpoints").glob("round-*.safetensors")))
+    flat = load_file(max((run / "checkpoints").glob("round-*.safetensors")))
     theta = layout.unflatten(flat)
     if experiment.algorithm.personal(theta):
         name = type(experiment.algorithm).__name__
-        parser.error(f"under {name} clients keep parameters of their own, which a checkpoint does not have")
+        raise ValueError(f"under {name} clients keep parameters of their own, which a checkpoint does not have")
     assets = [client for client in population.roster.evaluated() if population.roster.family(client) == NAME]
     rows = []
     for who in ("seen", "unseen"):
@@ -81,7 +80,33 @@ def main(argv: Sequence[str] | None = None) -> int:
         f"Long, flat or short by the forecast of tomorrow's return; to change it by 1 costs {COST} in y's unit.",
     )
     names = ("assets", "hold", "act before", "act after", "after − hold", "after − before")
-    show(f"The value of acting: {experiment.tasks}", names, rows, notes, options.markdown)
+    show(f"The value of acting: {experiment.tasks}", names, rows, notes, markdown)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.acting", description=__doc__)
+    parser.add_argument("run", type=Path, help="folder of a finished run with assets, or environments with policies")
+    parser.add_argument("--markdown", action="store_true")
+    options = parser.parse_args(argv)
+    one_thread()
+    experiment = Config.from_file(options.run / "config.toml").experiment
+    worlds_of_run = worlds(experiment)
+    has_assets = any(choice.family.name == NAME for choice in experiment.choices)
+    if not (worlds_of_run or has_assets):
+        parser.error(
+            f"{options.run} has no clients of the family {NAME}, and none with a policy:"
+            f" its tasks are {experiment.tasks}"
+        )
+    if worlds_of_run and not (options.run / "clients.parquet").exists():
+        parser.error(f"{options.run} has no clients.parquet: nobody was evaluated")
+    if worlds_of_run:
+        returns(options.run, experiment, options.markdown)
+    if has_assets:
+        try:
+            worth(options.run, experiment, options.markdown)
+        except ValueError as error:
+            parser.error(str(error))
     return 0
 
 

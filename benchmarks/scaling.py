@@ -7,6 +7,7 @@ and write a row a client to the record.
 
 import statistics
 import sys
+import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -15,6 +16,7 @@ from typing import Any, Literal, NamedTuple
 
 import tyro
 
+from benchmarks import files
 from benchmarks.cell import Cell, Failed, Setting
 from benchmarks.results import check_target, complain, write
 from benchmarks.tables import show
@@ -41,6 +43,9 @@ class Options:
     """Clients of a round of these."""
     null_cohort: int = 5000
     """Clients of a round in which nothing is computed; 0 leaves it out."""
+    parquet: int = 0
+    """Clients whose rows lie in one Parquet file, made for the purpose, compared with a hundredth of them; 0 leaves it
+    out."""
     rounds: int = 5
     """Rounds of each configuration."""
     warmup: int = 1
@@ -70,7 +75,7 @@ class Figures(NamedTuple):
 
     Attributes:
         setting: The configuration.
-        sweeps: What it is for: ``cohort``, ``population``, ``null``.
+        sweeps: What it is for: ``cohort``, ``population``, ``null``, ``parquet``.
         rounds: Seconds of every counted round: ``seconds`` in all; of them ``record`` and ``drawing``.
         memory: Bytes at most: ``start`` after the imports, ``peak`` after the last round, that of each of the
             ``workers``, and ``closed`` after the record was closed.
@@ -97,13 +102,17 @@ class Figures(NamedTuple):
         return int(self.memory["peak"]) + sum(self.memory["workers"])
 
 
-def settings(options: Options) -> dict[Setting, list[str]]:
+def settings(options: Options, tables: Sequence[files.Table] = ()) -> dict[Setting, list[str]]:
     """Return the configurations, each with the sweeps that it belongs to.
+
+    Args:
+        options: What is asked for.
+        tables: Files that clients' rows lie in, a configuration each.
 
     Raises:
         BadInput: A number is out of range.
     """
-    for name, least in (("rounds", 1), ("warmup", 0), ("workers", 1), ("null_cohort", 0), ("seed", 0)):
+    for name, least in (("rounds", 1), ("warmup", 0), ("workers", 1), ("null_cohort", 0), ("parquet", 0), ("seed", 0)):
         if getattr(options, name) < least:
             raise BadInput(f"--{name.replace('_', '-')} {getattr(options, name)}: must be at least {least}")
     if options.chunk is not None and options.chunk < 1:
@@ -112,14 +121,24 @@ def settings(options: Options) -> dict[Setting, list[str]]:
     wanted += [("population", options.workload, population, options.cohort) for population in options.populations]
     if options.null_cohort:
         wanted.append(("null", "null", options.population, options.null_cohort))
-    if not wanted:
-        raise BadInput("nothing to measure: give --cohorts, --populations or --null-cohort")
+    if not wanted and not options.parquet:
+        raise BadInput("nothing to measure: give --cohorts, --populations, --null-cohort or --parquet")
+    if options.parquet:
+        check_sizes("parquet", smaller(options.parquet), options.cohort)
     chosen: dict[Setting, list[str]] = {}
     for sweep, workload, population, cohort in wanted:
         check_sizes(sweep, population, cohort)
         how = {name: getattr(options, name) for name in ("engine", "workers", "chunk", "tasks", "data_dir", "seed")}
         chosen.setdefault(Setting(workload, population, cohort, **how), []).append(sweep)
+    for table in tables:
+        how = {name: getattr(options, name) for name in ("engine", "workers", "chunk", "seed")}
+        chosen[Setting("default", table.clients, options.cohort, tasks=table.task, **how)] = ["parquet"]
     return chosen
+
+
+def smaller(clients: int) -> int:
+    """Return how many clients a file has that one of ``clients`` is compared with."""
+    return max(1, clients // 100)
 
 
 def check_sizes(sweep: str, population: int, cohort: int) -> None:
@@ -132,6 +151,7 @@ def check_sizes(sweep: str, population: int, cohort: int) -> None:
         "cohort": ("--population", "--cohorts"),
         "population": ("--populations", "--cohort"),
         "null": ("--population", "--null-cohort"),
+        "parquet": ("--parquet", "--cohort"),
     }
     of_population, of_cohort = flags[sweep]
     for flag, value in ((of_population, population), (of_cohort, cohort)):
@@ -145,14 +165,14 @@ def check_sizes(sweep: str, population: int, cohort: int) -> None:
         )
 
 
-def measure(options: Options) -> list[Figures]:
+def measure(options: Options, tables: Sequence[files.Table] = ()) -> list[Figures]:
     """Run every configuration.
 
     Raises:
         BadInput: One cannot be used.
         Failed: One broke.
     """
-    chosen = settings(options)
+    chosen = settings(options, tables)
     together = options.engine == "local" and not options.apart
     groups = [list(chosen)] if together else [[setting] for setting in chosen]
     found = []
@@ -178,11 +198,13 @@ def ratios(found: Sequence[Figures]) -> dict[str, tuple[float, str]]:
         ("cohort", "cost", "cost per client", " (target: at most 1.0)"),
         ("population", "peak", "peak memory", " (target: at most 1.1)"),
         ("cohort", "peak", "peak memory", ""),
+        ("parquet", "peak", "peak memory", " from one Parquet file"),
     ):
-        own = sorted((f for f in found if sweep in f.sweeps), key=lambda f: getattr(f.setting, sweep))
+        size = "population" if sweep == "parquet" else sweep
+        own = sorted((f for f in found if sweep in f.sweeps), key=lambda f, by=size: getattr(f.setting, by))
         if len(own) > 1:
             first, last = own[0], own[-1]
-            sizes = f"{sweep} {getattr(last.setting, sweep):,} over {getattr(first.setting, sweep):,}"
+            sizes = f"{size} {getattr(last.setting, size):,} over {getattr(first.setting, size):,}"
             name = f"{what} by {sweep}"
             compared[name] = (getattr(last, field) / getattr(first, field), f"{what}, {sizes}{target}")
     return compared
@@ -242,13 +264,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = tyro.cli(Options, args=argv, prog="python -m benchmarks.scaling", description=__doc__)
     try:
         check_target(options.json)
-        found = measure(options)
+        settings(options)  # what cannot be is said before a file is made
+        with tempfile.TemporaryDirectory(prefix="metafed-scaling-") as folder:
+            sizes = sorted({smaller(options.parquet), options.parquet}) if options.parquet else []
+            tables = [files.make(Path(folder), clients, options.seed) for clients in sizes]
+            found = measure(options, tables)
     except BadInput as error:
         return complain(error)
     except Failed as error:
         print(f"metafed: {error}", file=sys.stderr)
         return 1
     report(options, found)
+    for table in tables:
+        print(
+            f"file of {table.clients:,} clients: {table.disk / MIB:,.0f} MiB on disk,"
+            f" {table.loaded / MIB:,.0f} MiB were it loaded"
+        )
     if options.json is not None:
         write(options.json, "scaling", asdict(options), raw(found))
     return 0

@@ -1,21 +1,26 @@
 """The one function that every engine calls: train or evaluate a list of clients from θ."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 
 import numpy as np
 import torch
 
+from client.afflicted import Afflicted
 from client.device import prepare, resolve
 from client.isolation import Isolation
 from client.states import States
+from metafed.aggregators.ballots import Ballot
+from metafed.census import Person
 from metafed.episodes import Batch
 from metafed.experiment import Experiment
 from metafed.objectives import NOTHING, Contribution, Plain, Rates, Updates
-from metafed.parameters import Params, Vectors, part_of, spread
+from metafed.parameters import Params, Vector, Vectors, part_of, spread
 from metafed.population import Draw, Population, initial_theta, layout_of, tasks
 from metafed.roster import Roster
 from metafed.tasks import Kind, constant_error
+from metafed.told import Told, told
 from metafed.wire import Answer, Failure, Halved, Rows
 
 NOT_FINITE = "the update is not finite"
@@ -39,6 +44,7 @@ class Host:
         self.objective = experiment.objective
         self.rates = Rates(experiment.outer.rate, self.algorithm.local_rate)
         self.device = prepare(resolve(device))
+        self.afflicted = Afflicted(experiment, self.layout)
         self._isolated = Isolation()
 
     def train(
@@ -49,6 +55,7 @@ class Host:
         states: States,
         most: int | None = None,
         ask: Mapping[str, Plain] | None = None,
+        steps: Mapping[int, int] | None = None,
     ) -> Answer:
         """Run one episode of each client from θ and sum what they say.
 
@@ -59,12 +66,16 @@ class Host:
             states: The clients' personal states; those of the clients that contribute are replaced.
             most: Clients at a time at most, where more are known not to fit in memory.
             ask: What the objective's ``ask`` says of the round.
+            steps: Inner steps of those clients that take fewer than the algorithm's; they form chunks of their own.
         """
+        fewer = steps or {}
+        self.afflicted.before(clients, server_round)
         return self._run(
             "train",
             clients,
-            lambda family, chunk: self._train_chunk(theta, family, chunk, server_round, states, ask or {}),
+            lambda family, chunk: self._train_chunk(theta, family, chunk, server_round, states, ask or {}, fewer),
             most,
+            fewer,
         )
 
     def evaluate(
@@ -78,20 +89,42 @@ class Host:
             "evaluate", clients, lambda family, chunk: self._evaluate_chunk(theta, family, chunk, states), most
         )
 
+    def census(self, clients: Sequence[int]) -> dict[int, Person]:
+        """Return what a server that knows of devices or samples by rows must know of clients.
+
+        A client whose rows cannot be read is left out: training it will say why.
+        """
+        people = {}
+        for client in clients:
+            with suppress(Exception):
+                own = self.population.split(client).own
+                people[client] = Person(own.group, len(own.y), *self.population.episode_rows(client))
+        return people
+
     def _run(
-        self, phase: str, clients: Sequence[int], work: Callable[[str, list[int]], Answer], most: int | None
+        self,
+        phase: str,
+        clients: Sequence[int],
+        work: Callable[[str, list[int]], Answer],
+        most: int | None,
+        fewer: Mapping[int, int] | None = None,
     ) -> Answer:
         total: Contribution = NOTHING
         rows: list[Rows] = []
         failures: list[Failure] = []
         halved: list[Halved] = []
-        for family, chunk in self.roster.chunks(clients, evaluation=phase == "evaluate"):
+        ballots: list[Ballot] = []
+        own: dict[int, Vector] = {}
+        whole = self.roster.chunks(clients, evaluation=phase == "evaluate")
+        for family, chunk in ((family, piece) for family, one in whole for piece in alike(one, fewer or {})):
             for answer in self._isolated(f"{phase} {family}", family, chunk, partial(work, family), most):
                 total += answer.contribution
                 rows += answer.rows
                 failures += answer.failures
                 halved += answer.halved
-        return Answer(total, rows, failures, halved)
+                ballots += answer.ballots
+                own |= answer.own
+        return Answer(total, rows, failures, halved, ballots, own=own)
 
     def _train_chunk(
         self,
@@ -101,30 +134,42 @@ class Host:
         server_round: int,
         states: States,
         ask: Mapping[str, Plain],
+        fewer: Mapping[int, int],
     ) -> Answer:
+        # of a chunk all take as many steps as its first
+        algorithm = self.algorithm if chunk[0] not in fewer else self.algorithm.shortened(fewer[chunk[0]])
         task, draw = self.tasks[family], self._on_device(self.population.training(chunk, server_round))
+        draw = self.afflicted.mislabeled(draw, task, chunk, server_round)
         theta = self._theta(vectors, family)
         state = self._state(theta, family, chunk, states)
-        update = self.algorithm.update(task, theta, state, draw.episode, server_round)
+        update = algorithm.update(task, theta, state, draw.episode, server_round)
         # a name without a direction is one that the algorithm leaves alone
         whole = {
             n: update.directions.get(n, torch.zeros_like(t).expand(len(chunk), *t.shape)) for n, t in theta.items()
         }
-        flat = self.layout.flatten(whole, self._parts(family))
+        flat, faulty, absent = self.afflicted.sent(
+            self.layout.flatten(whole, self._parts(family)), chunk, server_round
+        )
         fresh = flatten_state(update.state) if update.state else None
         finite = torch.isfinite(update.losses)
         for rows in (*flat.values(), *([] if fresh is None else [fresh])):
             # in one pass: a sum with infinity or NaN in it is not finite
             finite &= torch.isfinite(rows.sum(1))
+        why = {failure.client: failure.reason for failure in faulty}
+        if why:
+            finite &= torch.tensor([client not in why for client in chunk], device=finite.device)
         kept = torch.nonzero(finite).squeeze(1)
-        lost = [Failure(client, NOT_FINITE) for client, ok in zip(chunk, finite.tolist(), strict=True) if not ok]
+        gone = [client for client, ok in zip(chunk, finite.tolist(), strict=True) if not ok]
+        lost = [Failure(client, why.get(client, NOT_FINITE)) for client in gone]
         if not len(kept):
             return Answer(NOTHING, [], lost)
-        own = flat if len(kept) == len(chunk) else {part: rows[kept] for part, rows in flat.items()}
-        chosen = kept.tolist()
+        # whose update is forged from all others' says nothing of its own
+        chosen = [index for index in kept.tolist() if chunk[index] not in absent]
+        speaking = kept if len(chosen) == len(kept) else torch.tensor(chosen, dtype=kept.dtype, device=kept.device)
+        own = flat if len(chosen) == len(chunk) else {part: rows[speaking] for part, rows in flat.items()}
         said = Updates(
-            update.losses[kept],
-            update.weights[kept],
+            update.losses[speaking],
+            update.weights[speaking],
             own,
             clients=[chunk[index] for index in chosen],
             family=family,
@@ -132,7 +177,7 @@ class Host:
             rows=[len(draw.examples[index].y) for index in chosen],
             rates=self.rates,
         )
-        contribution = self.objective.share(said, ask)
+        contribution, ballots, hidden = told(self.experiment, said, ask, self.layout) if chosen else Told(NOTHING)
         score = task.score(update.output, draw.episode.query)
         table = rows_of(chunk, task.kind, draw, [update.step], update.losses.unsqueeze(1), score.unsqueeze(1))
         if fresh is not None:
@@ -140,7 +185,7 @@ class Host:
             flat_states = fresh.cpu().numpy()
             for index in kept.tolist():
                 states[chunk[index]] = flat_states[index].copy()
-        return Answer(contribution, [select(table, kept.cpu().numpy())], lost)
+        return Answer(contribution, [select(table, kept.cpu().numpy())], lost, ballots=ballots, own=hidden)
 
     def _evaluate_chunk(
         self, vectors: Vectors, family: str, chunk: list[int], states: Mapping[int, np.ndarray]
@@ -197,6 +242,17 @@ class Host:
     def _on_device(self, draw: Draw) -> Draw:
         support, query = (Batch(*(t.to(self.device) for t in batch)) for batch in draw.episode)
         return draw._replace(episode=draw.episode._replace(support=support, query=query))
+
+
+def alike(chunk: list[int], fewer: Mapping[int, int]) -> list[list[int]]:
+    """Cut a chunk into those of its clients that take equally many inner steps, in the order of their first.
+
+    They are trained by the same code as a chunk whose clients all take so many: nothing is masked, nothing wasted.
+    """
+    grouped: dict[int | None, list[int]] = {}
+    for client in chunk:
+        grouped.setdefault(fewer.get(client), []).append(client)
+    return list(grouped.values())
 
 
 def flatten_state(state: Params) -> torch.Tensor:

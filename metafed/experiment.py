@@ -2,47 +2,47 @@
 
 import tomllib
 from collections.abc import Mapping
-from math import gcd
-from pathlib import Path
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_serializer, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_serializer, field_validator, model_validator
 
+from metafed.aggregators import Aggregator
+from metafed.aggregators import Mean as Summing
+from metafed.aggregators.ballots import check_enough
 from metafed.algorithms import Algorithm, Maml
 from metafed.algorithms.base import Outer
-from metafed.datasets.description import near
-from metafed.datasets.own_family import SUFFIX, own_family
-from metafed.families import FAMILIES
-from metafed.families.base import GENERATED, Family
-from metafed.lookup import algorithm_name, check_objective, known, make_algorithm, make_objective, objective_name
+from metafed.choices import TaskChoice as TaskChoice
+from metafed.choices import parse_mix as parse_mix
+from metafed.choices import parse_tasks as parse_tasks
+from metafed.devices.settings import DeviceSettings, check_devices
+from metafed.families.base import Family
+from metafed.faults.check import check_faults
+from metafed.faults.plan import read_faults
+from metafed.lookup import (
+    aggregator_name,
+    algorithm_name,
+    check_aggregator,
+    check_objective,
+    make_aggregator,
+    make_algorithm,
+    make_objective,
+    make_sampler,
+    objective_name,
+    sampler_name,
+)
 from metafed.models import IMAGE_NETWORKS, NETWORKS, Activation, NetworkName, Norm
 from metafed.objectives import Mean, Objective
-from metafed.tasks import Kind
+from metafed.parameters import TRUNK
+from metafed.privacy.check import check_privacy
+from metafed.privacy.settings import PrivacySettings
+from metafed.sampling import Poisson, PowerOfChoice, Sampler, Uniform
+from metafed.secure.settings import SecureSettings, check_secure
 
-TABLES = (".csv", ".tsv", ".parquet", ".npz")
-LARGEST_SHARE = 1000
-"""The largest number in ``--mix``."""
-
-
-class TaskChoice(NamedTuple):
-    """One entry of ``--tasks``: a family and where its clients come from."""
-
-    family: Family
-    source: str
-
-    @property
-    def kind(self) -> Kind:
-        """The kind of its tasks: the source's own, else the family's."""
-        return self.family.sources[self.source].kind or self.family.kind
-
-    @property
-    def anonymous(self) -> bool:
-        """Whether its classes are slots of the client's own: as the source says, else the family."""
-        own = self.family.sources[self.source].anonymous
-        return self.family.anonymous if own is None else own
+LARGEST_COHORT = 50
+"""Clients sampled in a round where ``--cohort`` is not set and there are more."""
 
 
-class Experiment(BaseModel):
+class Experiment(DeviceSettings, PrivacySettings, SecureSettings):
     """Population, families, algorithm and seed: everything that the result depends on."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -64,6 +64,8 @@ class Experiment(BaseModel):
     )
     algorithm: Algorithm = Field(Maml(), description="The algorithm.")
     objective: Objective = Field(Mean(), description="The objective.")
+    sampling: Sampler = Field(Uniform(), description="The sampling.")
+    aggregator: Aggregator = Field(Summing(), description="The aggregator.")
     outer_optimizer: Literal["sgd", "momentum", "adam", "adagrad", "yogi"] | None = Field(
         None,
         description="What the server does with the averaged outer update. Default: the algorithm's own.",
@@ -109,6 +111,11 @@ class Experiment(BaseModel):
         description="What computes on a CPU. native: our C++ kernels, compiled here when first used; torch: PyTorch's"
         " own; auto: native where there is a C++ compiler. They agree up to rounding.",
     )
+    faults: str | None = Field(
+        None,
+        description="For studies: TOML file of clients that crash, hang, send what cannot be used, or lie"
+        " (docs/faults.md); or what such a file says as JSON.",
+    )
     data_dir: str = Field(
         "data",
         description="Folder of the data sets (several: separated as in PATH); ./data is searched last.",
@@ -143,6 +150,28 @@ class Experiment(BaseModel):
     def _objective_with_name(self, value: Objective) -> dict[str, Any]:
         return {"name": objective_name(value), **value.model_dump(exclude={"name"}, exclude_none=True)}
 
+    @field_validator("sampling", mode="before")
+    @classmethod
+    def _sampling_by_name(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = {"name": value}
+        return make_sampler(value) if isinstance(value, Mapping) else value
+
+    @field_serializer("sampling")
+    def _sampling_with_name(self, value: Sampler) -> dict[str, Any]:
+        return {"name": sampler_name(value), **value.model_dump(exclude={"name"}, exclude_none=True)}
+
+    @field_validator("aggregator", mode="before")
+    @classmethod
+    def _aggregator_by_name(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = {"name": value}
+        return make_aggregator(value) if isinstance(value, Mapping) else value
+
+    @field_serializer("aggregator")
+    def _aggregator_with_name(self, value: Aggregator) -> dict[str, Any]:
+        return {"name": aggregator_name(value), **value.model_dump(exclude={"name"}, exclude_none=True)}
+
     @field_validator("tasks")
     @classmethod
     def _tasks_exist(cls, value: str) -> str:
@@ -151,6 +180,11 @@ class Experiment(BaseModel):
         if twice:
             raise ValueError(f"family {min(twice)!r} is named twice; name each family once")
         return value
+
+    @field_validator("faults")
+    @classmethod
+    def _faults_by_file(cls, value: str | None) -> str | None:
+        return read_faults(value) if value is not None else None
 
     @model_validator(mode="after")
     def _mix_fits(self) -> Self:
@@ -167,6 +201,8 @@ class Experiment(BaseModel):
                 f"--cohort {self.cohort} exceeds the {seen} clients that --unseen {self.unseen} leaves for"
                 f" meta-training; choose at most {seen}"
             )
+        if isinstance(self.sampling, PowerOfChoice):
+            self.sampling.check(self.cohort or min(seen, LARGEST_COHORT), seen)
         own = self.algorithm.outer
         if self.outer_optimizer not in (None, own.optimizer) and self.outer_lr is None:
             raise ValueError(
@@ -180,6 +216,12 @@ class Experiment(BaseModel):
         for choice in self.choices:
             self.algorithm.check(choice.family.name, choice.kind)
         check_objective(self.objective, self.algorithm)
+        check_devices(self)
+        check_aggregator(self.aggregator, self.objective, self.algorithm)
+        check_enough(self.aggregator, aggregator_name(self.aggregator), self.cohort_size, self.holders)
+        check_privacy(self)
+        check_secure(self)
+        check_faults(self)
         return self
 
     @model_validator(mode="after")
@@ -206,6 +248,30 @@ class Experiment(BaseModel):
     def unseen_clients(self) -> int:
         """How many clients are held out; one client at least is left to train on."""
         return min(round(self.clients * self.unseen), self.clients - 1)
+
+    @property
+    def seen_clients(self) -> int:
+        """How many clients can be sampled for meta-training."""
+        return self.clients - self.unseen_clients
+
+    @property
+    def cohort_size(self) -> int:
+        """Clients sampled in a round, or expected, where the sampler leaves their number to chance."""
+        return self.cohort or min(self.seen_clients, LARGEST_COHORT)
+
+    @property
+    def cohort_most(self) -> int:
+        """Clients sampled in a round at most."""
+        return self.seen_clients if isinstance(self.sampling, Poisson) else self.cohort_size
+
+    @property
+    def holders(self) -> dict[str, float]:
+        """The share of clients that hold each part of θ."""
+        shares = self.proportions
+        families = [choice.family for choice in self.choices]
+        own = {family.name: share / sum(shares) for family, share in zip(families, shares, strict=True)}
+        trunk = sum(own[family.name] for family in families if NETWORKS[self.network_of(family)].on_trunk)
+        return {TRUNK: trunk, **own} if trunk else own
 
     @property
     def evaluation_steps(self) -> int:
@@ -251,8 +317,10 @@ class Experiment(BaseModel):
             inside = nested
             for step in path:
                 inside = inside.setdefault(step, {})
+                if not isinstance(inside, dict):
+                    raise ValueError(f"{key}: {step!r} is a setting and has none of its own")
             inside[last] = value
-        for chosen in (nested.get("algorithm", {}), nested.get("objective", {})):
+        for chosen in (nested.get(what, {}) for what in ("algorithm", "objective", "sampling", "aggregator")):
             if "settings" in chosen:
                 # one key for the settings that only some of them have: "tau = 3, delta = 0.001"
                 extra = tomllib.loads(f"settings = {{ {chosen.pop('settings')} }}")["settings"]
@@ -276,52 +344,3 @@ def kebab(settings: dict[str, Any]) -> dict[str, Any]:
     """Turn the keys of nested settings from names of fields to kebab-case; scalars before tables."""
     pairs = sorted(settings.items(), key=lambda item: isinstance(item[1], dict))
     return {k.replace("_", "-"): kebab(v) if isinstance(v, dict) else v for k, v in pairs}
-
-
-def parse_tasks(text: str) -> tuple[TaskChoice, ...]:
-    """Parse ``FAMILY[:DATASET],…``; a data set may be a user's own, ``NAME:FILE.toml``, or ``FILE.toml`` alone.
-
-    Raises:
-        ValueError: A family or a data set is unknown, or none is named; or a user's own cannot be used (DataError).
-    """
-    choices = []
-    for entry in filter(None, (item.strip() for item in text.split(","))):
-        name, _, source = entry.partition(":")
-        if (source or entry).endswith(SUFFIX):
-            source = source or entry
-            name = Path(entry).stem if source == entry else name
-            choices.append(TaskChoice(own_family(name, source, FAMILIES.get(name), tuple(FAMILIES)), source))
-            continue
-        if Path(source or entry).suffix in TABLES:
-            raise ValueError(f"{source or entry!r} is a table: describe it in a TOML file, see docs/your-own-data.md")
-        family = known("family", name, FAMILIES)
-        source = source or GENERATED
-        known(f"data set of family {name!r}:", source, family.sources)
-        choices.append(TaskChoice(family, source))
-    if not choices:
-        raise ValueError(f"no family is named (known: {', '.join(FAMILIES)})")
-    return tuple(choices)
-
-
-def parse_mix(text: str | None, families: tuple[str, ...]) -> tuple[int, ...]:
-    """Parse ``FAMILY=NUMBER,…`` to the smallest whole numbers of these proportions, in the order of ``families``.
-
-    Raises:
-        ValueError: A family is not of the run or is named twice, or a number is not whole, below 1, or too large.
-    """
-    said: dict[str, int] = {}
-    for entry in filter(None, (item.strip() for item in (text or "").split(","))):
-        name, _, number = entry.partition("=")
-        if name not in families:
-            hint = near(name, families)
-            raise ValueError(f"--mix {entry}: no such family in --tasks{hint} (it has {', '.join(families)})")
-        if name in said:
-            raise ValueError(f"--mix {text}: family {name!r} is named twice")
-        if not (number.isascii() and number.isdigit() and 1 <= int(number) <= LARGEST_SHARE):
-            raise ValueError(
-                f"--mix {entry}: a proportion is a whole number from 1 to {LARGEST_SHARE}, such as {name}=3; a family"
-                " without clients is left out of --tasks"
-            )
-        said[name] = int(number)
-    shares = [said.get(name, 1) for name in families]
-    return tuple(share // gcd(*shares) for share in shares)

@@ -176,6 +176,21 @@ def best10(values: Values) -> Any:
     return mean.rows(tail)
 
 
+@metric(needs=somebody)
+def cvar10(values: Values) -> Any:
+    """CVaR at α = 0.1: as ``worst10``, but the client on the border of the worst tenth counts in part."""
+    n = values.shape[-1]
+    weight = tail_weights(n, 0.1)
+    scaled, exponent = unit(np.sort(values, axis=-1))
+    return np.ldexp(scaled @ weight, exponent[..., 0])
+
+
+def tail_weights(n: int, alpha: float) -> Values:
+    """Return the weights ``(n,)`` of the lowest values, in ascending order, in their α-tail; they add up to 1."""
+    weight = np.clip(round(alpha * n, 9) - np.arange(n), 0, 1)
+    return np.asarray(weight / weight.sum())
+
+
 def cvar(values: Values, alpha: float) -> float | None:
     """Mean of the worst (lowest) α-tail, continuous in α: the client on the border counts in part.
 
@@ -191,5 +206,4 @@ def cvar(values: Values, alpha: float) -> float | None:
     if not values.size:
         return None
     scaled, exponent = unit(values)
-    weight = np.clip(alpha * values.size - np.arange(values.size), 0, 1)
-    return float(np.ldexp((weight / weight.sum()) @ scaled, exponent[0]))
+    return float(np.ldexp(tail_weights(values.size, alpha) @ scaled, exponent[0]))

@@ -36,6 +36,25 @@ def group_gap(values: Values, groups: Sequence[str]) -> float | None:
     return means[-1] - means[0] if len(means) > 1 else None
 
 
+def two_way(values: Values, rows: Sequence[str], columns: Sequence[str]) -> dict[str, dict[str, tuple[float, int]]]:
+    """Return mean and number of clients of each row and column that occur together: ``result[row][column]``.
+
+    A gap between groups may be one of devices in disguise, and the other way round; only cells tell.
+
+    Raises:
+        ValueError: There is not one name a client, or a value is not finite.
+    """
+    values = checked(values)
+    if not len(rows) == len(columns) == values.size:
+        raise ValueError(f"{values.size} values need one row and column each, got {len(rows)} and {len(columns)}")
+    first, second = np.asarray(rows, dtype=str), np.asarray(columns, dtype=str)
+    table: dict[str, dict[str, tuple[float, int]]] = {}
+    for row, column in sorted(set(zip(first.tolist(), second.tolist(), strict=True))):
+        member = (first == row) & (second == column)
+        table.setdefault(row, {})[column] = (float(mean.rows(values[member])), int(member.sum()))
+    return table
+
+
 def chance_gap(values: Values, groups: Sequence[str], strata: Sequence[str], rng: np.random.Generator) -> float | None:
     """Return the 95 % point of ``group_gap`` if groups did not matter: a permutation test's critical value.
 

@@ -22,8 +22,17 @@ DRAWN, ROUNDS = 2, 2
 """Clients of a task whose training draws are looked at, and rounds of them."""
 
 
-def inspect(population: "Population") -> list[Finding]:
+WHOLE = (0, 1)
+"""The share of who has all clients."""
+
+
+def inspect(population: "Population", share: tuple[int, int] = WHOLE) -> list[Finding]:
     """Look at the clients of a run.
+
+    Args:
+        population: The clients.
+        share: Look at the clients i with i mod ``share[1]`` = ``share[0]`` only, those of one node of a deployment.
+            People under two names and rows that several clients have are then found within the node.
 
     Returns:
         What was found, first what stops the run; each line names the task, and how many clients were looked at.
@@ -34,28 +43,34 @@ def inspect(population: "Population") -> list[Finding]:
     findings: list[Finding] = []
     for task, (choice, source) in enumerate(zip(population.choices, population.sources, strict=True)):
         total = population.roster.members(population.experiment.clients)[task]
-        chosen = sample(population, task) if source.files else sample(population, task)[:DRAWN]
+        chosen = sample(population, task, share)
+        if not source.files:
+            chosen = chosen[:DRAWN]
         clients, few = read(population, task, chosen)
         found = [*few, *draws(population, clients[:DRAWN])]
         if source.files:
             found += rules(clients, source.columns, choice.kind)
         looked = f"{len(chosen):,} of {total:,} clients" if len(chosen) < total else f"all {total:,} clients"
+        if share != WHOLE:
+            looked = f"{len(chosen):,} clients of node {share[0]}"
         findings += [each._replace(text=f"{choice.family.name}, {looked}: {each.text}") for each in found]
     return sorted(findings, key=lambda finding: not finding.fatal)
 
 
-def sample(population: "Population", task: int) -> list[int]:
+def sample(population: "Population", task: int, share: tuple[int, int] = WHOLE) -> list[int]:
     """Return the ids of a task's clients that are looked at: all, or ``SAMPLE`` drawn once; the seen ones first."""
     roster, experiment = population.roster, population.experiment
     shares, chosen = experiment.proportions, []
     small = roster.members(experiment.clients)[task] <= SAMPLE
-    for kind, first, count in (("seen", 0, roster.seen), ("unseen", roster.seen, experiment.clients - roster.seen)):
+    for kind, first, end in (("seen", 0, roster.seen), ("unseen", roster.seen, experiment.clients)):
+        held = range(first + (share[0] - first) % share[1], end, share[1])
+        count = len(held)
         # so many have enough of the task among them
         many = count if small else min(count, SAMPLE * sum(shares) // shares[task])
         drawn = np.arange(count)
         if many < count:
             drawn = stream(experiment.seed, f"guard/{kind}", task).choice(count, many, replace=False)
-        own = [first + client for client in drawn.tolist() if roster.place(first + client).task == task]
+        own = [held[place] for place in drawn.tolist() if roster.place(held[place]).task == task]
         chosen += own if small else sorted(own[: SAMPLE // 2])
     return chosen
 

@@ -7,8 +7,10 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
+from metafed.aggregators import AGGREGATORS, Aggregator
 from metafed.algorithms import ALGORITHMS, Algorithm
 from metafed.objectives import OBJECTIVES, Objective
+from metafed.sampling import SAMPLERS, Sampler
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
@@ -47,6 +49,24 @@ def objective_class(name: str) -> type[Objective]:
     return _class("objective", name, OBJECTIVES, Objective)  # type: ignore[type-abstract]
 
 
+def aggregator_class(name: str) -> type[Aggregator]:
+    """Return the aggregator called ``name``: one of ours, or ``module:Class`` of anybody's, which is imported.
+
+    Raises:
+        ValueError: There is none, or it is no aggregator.
+    """
+    return _class("aggregator", name, AGGREGATORS, Aggregator)  # type: ignore[type-abstract]
+
+
+def sampler_class(name: str) -> type[Sampler]:
+    """Return the sampler called ``name``: one of ours, or ``module:Class`` of anybody's, which is imported.
+
+    Raises:
+        ValueError: There is none, or it is no sampler.
+    """
+    return _class("sampling", name, SAMPLERS, Sampler)  # type: ignore[type-abstract]
+
+
 def algorithm_name(algorithm: Algorithm) -> str:
     """Return the name under which ``algorithm_class`` finds the class of ``algorithm``."""
     return _name(algorithm, ALGORITHMS)
@@ -55,6 +75,16 @@ def algorithm_name(algorithm: Algorithm) -> str:
 def objective_name(objective: Objective) -> str:
     """Return the name under which ``objective_class`` finds the class of ``objective``."""
     return _name(objective, OBJECTIVES)
+
+
+def aggregator_name(aggregator: Aggregator) -> str:
+    """Return the name under which ``aggregator_class`` finds the class of ``aggregator``."""
+    return _name(aggregator, AGGREGATORS)
+
+
+def sampler_name(sampler: Sampler) -> str:
+    """Return the name under which ``sampler_class`` finds the class of ``sampler``."""
+    return _name(sampler, SAMPLERS)
 
 
 def make_algorithm(settings: Mapping[str, Any]) -> Algorithm:
@@ -75,6 +105,49 @@ def make_objective(settings: Mapping[str, Any]) -> Objective:
         pydantic.ValidationError: A setting is unknown or out of range.
     """
     return _make(objective_class(str(settings.get("name", "mean"))), settings, OBJECTIVES)
+
+
+def make_aggregator(settings: Mapping[str, Any]) -> Aggregator:
+    """Make an aggregator from its settings, ``name`` among them.
+
+    Raises:
+        ValueError: The name is not known.
+        pydantic.ValidationError: A setting is unknown or out of range.
+    """
+    return _make(aggregator_class(str(settings.get("name", "mean"))), settings, AGGREGATORS)
+
+
+def check_aggregator(aggregator: Aggregator, objective: Objective, algorithm: Algorithm) -> None:
+    """Refuse an aggregator of votes where clients have none: an objective or algorithm by which others change them.
+
+    Raises:
+        ValueError: They have none; the message says why.
+    """
+    if aggregator.sums:
+        return
+    name, reason = objective_name(objective), None
+    if algorithm.weighs == "none":
+        name, reason = f"the algorithm {algorithm_name(algorithm)}", "whose clients send nothing"
+    elif objective.apart == "sums":
+        name, reason = f"--objective {name}", "which weighs clients by what each tells of itself: a liar tells anything"
+    elif objective.apart == "no":
+        name, reason = f"--objective {name}", "by which one client's loss changes how much the others count"
+    if reason is not None:
+        allowed = ", ".join(n for n, kind in OBJECTIVES.items() if kind.apart == "votes")
+        raise ValueError(
+            f"--aggregator {aggregator_name(aggregator)} cannot be had with {name}, {reason}; choose --aggregator mean, or"
+            f" an objective of {allowed} (docs/robustness.md)"
+        )
+
+
+def make_sampler(settings: Mapping[str, Any]) -> Sampler:
+    """Make a sampler from its settings, ``name`` among them.
+
+    Raises:
+        ValueError: The name is not known.
+        pydantic.ValidationError: A setting is unknown or out of range.
+    """
+    return _make(sampler_class(str(settings.get("name", "uniform"))), settings, SAMPLERS)
 
 
 def check_objective(objective: Objective, algorithm: Algorithm) -> None:
@@ -106,7 +179,7 @@ def _class(what: str, name: str, table: Mapping[str, type[M]], base: type[M]) ->
     except (ImportError, AttributeError) as error:
         raise ValueError(f"{what} {name!r} cannot be imported: {error}") from None
     if not (isinstance(found, type) and issubclass(found, base)):
-        raise ValueError(f"{name!r} is no subclass of metafed.{what}s.{base.__name__}")
+        raise ValueError(f"{name!r} is no subclass of {base.__module__.rpartition('.')[0]}.{base.__name__}")
     return found
 
 

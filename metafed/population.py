@@ -14,6 +14,7 @@ from metafed.families.base import DataError, Family, Origin, Source
 from metafed.models import Conv4, Mlp, Network, SmallConv, initialize, layout
 from metafed.native.choice import resolve
 from metafed.parameters import Layout, Params
+from metafed.planted import parse_plant
 from metafed.roster import Roster
 from metafed.shelf import Shelf
 from metafed.streams import stream
@@ -53,6 +54,7 @@ class Population:
         ]
         self.dtype = getattr(torch, experiment.precision)
         self.remarks: tuple[str, ...] = ()
+        self._plant = parse_plant(experiment.plant) if experiment.plant else None
         # who keeps parameters of its own from round to round learns its own slots by them: they must stay
         self.deals_slots = not experiment.algorithm.personal(initial_theta(experiment))
         self._halves = Shelf(self._split, _bytes, KEPT)
@@ -90,15 +92,30 @@ class Population:
         # evaluation asks for all rows that a client has: there the chunk's longest is much shorter
         return self._assembled(examples, rows, task, 0)
 
+    def episode_rows(self, client: int) -> tuple[int, int]:
+        """Return how many support and query rows a meta-training episode of the client has; blocks aside."""
+        shots, support, query = self.shots[self.roster.place(client).task], 0, 0
+        for size in self._halves(client).training.sizes.tolist():
+            adapt = max(1, min(shots.support, size // 2))
+            support, query = support + adapt, query + min(shots.query, size - adapt)
+        return support, query
+
     def split(self, client: int) -> Split:
         """Return a client's rows, and which of them are for meta-training and which for evaluation."""
         return self._halves(client)
 
-    def check(self) -> None:
-        """Read what must be there before a run starts, and have the guard look at it; ``remarks`` is what it found.
+    def keep(self, folder: Path) -> None:
+        """Have clients' rows kept in ``folder`` for the next process that asks; see ``metafed.datasets.kept``."""
+        from metafed.datasets.kept import keep
+
+        names = [f"{choice.family.name}:{choice.source}" for choice in self.choices]
+        self.sources = keep(self.sources, names, origins(self.experiment), folder)
+
+    def check_size(self) -> None:
+        """Read what must be there before a run starts.
 
         Raises:
-            DataError: A data set is missing, damaged, or has too few clients; or the guard stops the run.
+            DataError: A data set is missing, damaged, or has too few clients.
         """
         shares = self.experiment.proportions
         members = self.roster.members(self.experiment.clients)
@@ -111,13 +128,28 @@ class Population:
                     f" choose at most {there // share * sum(shares)}"
                     + (f", or a smaller share of them than --mix {self.experiment.mix} gives" if share > 1 else "")
                 )
+
+    def check(self) -> None:
+        """Read what must be there before a run starts, and have the guard look at it; ``remarks`` is what it found.
+
+        Raises:
+            DataError: A data set is missing, damaged, or has too few clients; or the guard stops the run.
+        """
+        from metafed.devices.fleet import check
         from metafed.guard import inspect
 
+        self.check_size()
+        if self.experiment.private:
+            from metafed.privacy.mechanism import check_budget
+
+            check_budget(self.experiment)
+        check(self)
         findings = inspect(self)
         fatal = [finding.text for finding in findings if finding.fatal]
         if fatal:
             raise DataError("; ".join(fatal))
-        self.remarks = tuple(finding.text for finding in findings)
+        planted = () if self._plant is None else (self._plant.remark,)
+        self.remarks = (*planted, *(finding.text for finding in findings))
 
     def _assembled(self, examples: list[Examples], rows: list[Rows], task: int, query: int) -> Draw:
         strata = self.sources[task].outputs if self.shots[task].per_class else 1
@@ -129,6 +161,8 @@ class Population:
         own = self.sources[place.task].examples(place.number)
         rng = stream(self.experiment.seed, "halves", client)
         shots = self.shots[place.task]
+        if self._plant is not None:
+            own = self._plant(self.experiment.seed, client, own, shots)
         training, evaluation = (half(strata(own, rows, shots)) for rows in halves(own, shots, rng))
         return Split(own, training, evaluation)
 
@@ -140,14 +174,17 @@ def _bytes(split: Split) -> int:
     return sum(array.nbytes + 200 for array in arrays)
 
 
-def sources(experiment: Experiment) -> tuple[Source, ...]:
-    """Make the source of each of the run's tasks; nothing is read yet."""
+def origins(experiment: Experiment) -> list[Origin]:
+    """Return what the source of each of the run's tasks depends on."""
     folders = [Path(name) for name in experiment.data_dir.split(os.pathsep) if name]
     data_dirs = tuple(dict.fromkeys([*folders, DEFAULT_DATA_DIR]))
-    pairs = zip(experiment.choices, unseen_from(Roster(experiment)), strict=True)
-    return tuple(
-        choice.family.sources[choice.source](Origin(experiment.seed, data_dirs, first)) for choice, first in pairs
-    )
+    return [Origin(experiment.seed, data_dirs, first) for first in unseen_from(Roster(experiment))]
+
+
+def sources(experiment: Experiment) -> tuple[Source, ...]:
+    """Make the source of each of the run's tasks; nothing is read yet."""
+    pairs = zip(experiment.choices, origins(experiment), strict=True)
+    return tuple(choice.family.sources[choice.source](origin) for choice, origin in pairs)
 
 
 def unseen_from(roster: Roster) -> list[int]:

@@ -4,21 +4,23 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from metafed.deal import Deal, Place, deal
-from metafed.experiment import Experiment
+from metafed.experiment import LARGEST_COHORT, Experiment
 from metafed.models import NETWORKS
 from metafed.parameters import TRUNK
+from metafed.sampling import Scene
 from metafed.streams import stream
 
 if TYPE_CHECKING:
     from metafed.chunking import Sizes
+    from metafed.devices.fleet import Fleet
 
-LARGEST_COHORT = 50
-"""Clients sampled in a round where ``--cohort`` is not set and there are more."""
+UNSPECIFIED = "unspecified"
+"""The device of every client where an experiment has no devices."""
 
 
 @dataclass(frozen=True)
@@ -74,10 +76,30 @@ class Roster:
         shared = {family.name: NETWORKS[self.experiment.network_of(family)].on_trunk for family in families}
         return {name: (TRUNK, name) if on_trunk else (name,) for name, on_trunk in shared.items()}
 
-    def cohort(self, server_round: int) -> list[int]:
-        """Draw the seen clients of a round, without replacement, in ascending order."""
+    def cohort(self, server_round: int, **known: Any) -> list[int]:
+        """Sample the seen clients of a round as ``--sampling`` says, in ascending order.
+
+        Args:
+            server_round: The round.
+            **known: What the sampler ``uses`` of the clients: fields of ``metafed.sampling.Scene``.
+        """
         rng = stream(self.experiment.seed, "cohort", server_round)
-        return sorted(rng.choice(self.seen, self.cohort_size, replace=False).tolist())
+        return self.experiment.sampling.cohort(Scene(self.seen, self.cohort_size, **known), rng)
+
+    @cached_property
+    def fleet(self) -> "Fleet | None":
+        """The clients' devices; None where the experiment has none. Read when first asked for: hosts never do.
+
+        Raises:
+            DataError: The description of devices cannot be used.
+        """
+        from metafed.devices.fleet import fleet  # it needs the families, and a roster need not
+
+        return fleet(self.experiment.devices, self.experiment.seed)
+
+    def device(self, client: int, group: str) -> str:
+        """Return the tier of the client's device."""
+        return UNSPECIFIED if self.fleet is None else self.fleet.device(client, group).name
 
     def evaluated(self) -> list[int]:
         """Return the clients to evaluate: all, or ``eval_clients`` of each kind drawn once, ascending."""

@@ -2,12 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from metafed.aggregators.ballots import Ballot
 from metafed.objectives import NOTHING, Contribution
-from metafed.parameters import Layout, Vectors
+from metafed.parameters import Layout, Vector, Vectors
+from metafed.withheld import Withheld, from_values, to_values
+
+if TYPE_CHECKING:
+    from metafed.secure.veiled import Masked
 
 ASKED = "objective."
 """What the names of values begin with that the objective asks hosts with."""
@@ -54,12 +60,17 @@ class Rows:
 
 
 class Answer(NamedTuple):
-    """A host's answer: summed contribution (empty in evaluation), a row a client, failures, and chunks too large."""
+    """A host's answer: summed contribution (empty in evaluation), a row a client, failures, chunks too large, votes."""
 
     contribution: Contribution
     rows: Sequence[Rows]
     failures: Sequence[Failure]
     halved: Sequence[Halved] = ()
+    ballots: Sequence[Ballot] = ()
+    withheld: Withheld | None = None
+    own: Mapping[int, Vector] = MappingProxyType({})
+    """Each client's own vector, on its way to be masked on the host; it never travels."""
+    masked: "Masked | None" = None
 
 
 class BadAnswer(ValueError):
@@ -68,7 +79,7 @@ class BadAnswer(ValueError):
 
 def pack(answer: Answer) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Turn an answer into arrays by name and plain values by name."""
-    arrays = {f"sum/{part}": vector for part, vector in answer.contribution.directions.items()}
+    arrays: dict[str, np.ndarray] = {f"sum/{part}": vector for part, vector in answer.contribution.directions.items()}
     values: dict[str, Any] = {f"weight/{part}": w for part, w in answer.contribution.weights.items()}
     values |= {f"scale/{part}": scale for part, scale in answer.contribution.scales.items()}
     values |= {f"total/{name}": total for name, total in answer.contribution.sums.items()}
@@ -76,12 +87,20 @@ def pack(answer: Answer) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         arrays[f"rows{index}"] = _table(rows)
         values[f"rows{index}/steps"] = [int(step) for step in rows.steps]
         values[f"rows{index}/group"] = [str(group)[:LONGEST_TEXT] for group in rows.group]
+    for index, ballot in enumerate(answer.ballots):
+        arrays |= {f"votes{index}/{part}": votes for part, votes in ballot.votes.items()}
+        values[f"votes{index}/clients"] = [int(client) for client in ballot.clients]
+    values["ballots"] = len(answer.ballots)
     values["tables"] = len(answer.rows)
     values["failed"] = [failure.client for failure in answer.failures]
     values["reasons"] = [failure.reason[:LONGEST_TEXT] for failure in answer.failures]
     values["halved"] = [halved.family for halved in answer.halved]
     values["tried"] = [halved.tried for halved in answer.halved]
     values["fitted"] = [halved.fitted for halved in answer.halved]
+    if answer.masked is not None:
+        arrays["masked"], values["masked"] = answer.masked.vector, [int(c) for c in answer.masked.clients]
+    if answer.withheld is not None:
+        values |= to_values(answer.withheld)
     return arrays, values
 
 
@@ -106,7 +125,8 @@ def unpack(arrays: Mapping[str, np.ndarray], values: Mapping[str, Any], layout: 
         weights = {part: float(values[f"weight/{part}"]) for part in directions}
         scales = {part: float(values[f"scale/{part}"]) for part in directions if f"scale/{part}" in values}
         sums = {key.removeprefix("total/"): float(values[key]) for key in values if key.startswith("total/")}
-    except (KeyError, TypeError, ValueError) as error:
+        kept = from_values(values, asked)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise BadAnswer(f"unreadable answer: {type(error).__name__}: {error}") from None
     named = [int(client) for rows in tables for client in rows.client] + [f.client for f in failures]
     if len(set(named)) != len(named) or not set(named) <= set(asked):
@@ -119,7 +139,58 @@ def unpack(arrays: Mapping[str, np.ndarray], values: Mapping[str, Any], layout: 
     if len(halved) > len(asked) or any(not 1 <= h.fitted < h.tried <= len(asked) for h in halved):
         raise BadAnswer(f"speaks of chunks that it cannot have had: {halved[:8]}")
     contribution = Contribution(directions, weights, scales, sums) if directions else NOTHING
-    return Answer(contribution, tables, failures, halved)
+    ballots = read_ballots(arrays, values, layout, [int(client) for rows in tables for client in rows.client])
+    masked = read_masked(arrays, values, layout, asked)
+    return Answer(contribution, tables, failures, halved, ballots, kept, masked=masked)
+
+
+def read_masked(
+    arrays: Mapping[str, np.ndarray], values: Mapping[str, Any], layout: Layout, asked: Sequence[int]
+) -> "Masked | None":
+    """Read the sum of masked inputs of some of the clients that were asked; None where there is none.
+
+    Raises:
+        BadAnswer: It has another form, or is of others.
+    """
+    if "masked" not in arrays:
+        return None
+    from metafed.secure.veiled import Masked, size_of
+
+    vector, clients = arrays["masked"], values.get("masked")
+    whole = isinstance(clients, list) and bool(clients) and all(type(client) is int for client in clients)
+    if not isinstance(clients, list) or not whole or not set(clients) <= set(asked):
+        raise BadAnswer(f"has masked inputs of clients that it was not asked for: {str(clients)[:80]}")
+    if len(set(clients)) != len(clients) or vector.dtype != np.uint64 or vector.shape != (size_of(layout),):
+        raise BadAnswer(f"a masked input is {vector.dtype} {vector.shape}, expected uint64 ({size_of(layout)},)")
+    return Masked([int(client) for client in clients], vector)
+
+
+def read_ballots(
+    arrays: Mapping[str, np.ndarray], values: Mapping[str, Any], layout: Layout, heard: Sequence[int]
+) -> list[Ballot]:
+    """Read the votes of clients that the answer has rows of, each at most once; none where there are none.
+
+    Raises:
+        BadAnswer: A vote has another form, is not finite, or is of another client.
+    """
+    ballots: list[Ballot] = []
+    try:
+        for index in range(min(int(values.get("ballots", 0)), len(heard))):
+            clients = [int(client) for client in values[f"votes{index}/clients"]]
+            prefix = f"votes{index}/"
+            votes = {key.removeprefix(prefix): arrays[key] for key in arrays if key.startswith(prefix)}
+            for part, rows in votes.items():
+                if rows.ndim != 2 or len(rows) != len(clients):
+                    raise ValueError(f"votes on part {part!r} have shape {rows.shape}, expected ({len(clients)}, size)")
+                for vote in rows:
+                    check_vectors({part: vote}, layout)
+            ballots.append(Ballot(clients, {part: np.asarray(rows, np.float64) for part, rows in votes.items()}))
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise BadAnswer(f"unreadable votes: {type(error).__name__}: {error}") from None
+    voted = [client for ballot in ballots for client in ballot.clients]
+    if len(set(voted)) != len(voted) or not set(voted) <= set(heard):
+        raise BadAnswer(f"has votes of clients that it has no row of, or of one twice: {voted[:8]}")
+    return ballots
 
 
 def check_vectors(vectors: Vectors, layout: Layout) -> None:

@@ -5,6 +5,7 @@ import os
 os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from logging import INFO
 from pathlib import Path
@@ -17,16 +18,33 @@ from flwr.supercore import log
 from metafed.experiment import Experiment
 from metafed.parameters import Vectors
 from metafed.population import layout_of, shared_theta
+from server.checkpoint import Checkpoint, PersonalStates
+from server.hosts import Hosts
+from server.ledger import keep_devices
+from server.nodes import about_nodes, guarded, seconds
 from server.record import Record
 from server.rounds import Round
 from server.strategy import MetaStrategy, record
 
 app = ServerApp()
 
+CHECKPOINT_EVERY = 20
+"""Rounds from one checkpoint to the next, where nothing else is asked for."""
+ROUND_TIMEOUT = 3600.0
+"""Seconds to wait for the answers of one round, where the run config does not say."""
 Progress = Callable[[dict[str, Any]], None]
 
 
-def serve(grid: Grid, experiment: Experiment, keep: Record, progress: Progress, timeout: float) -> Vectors:
+def serve(
+    grid: Grid,
+    experiment: Experiment,
+    keep: Record,
+    progress: Progress,
+    timeout: float,
+    start: Checkpoint | None = None,
+    checkpoint_every: int = CHECKPOINT_EVERY,
+    hosts: Hosts | None = None,
+) -> Vectors:
     """Meta-train over ``grid``, keep the record, and return the final θ.
 
     Args:
@@ -35,39 +53,81 @@ def serve(grid: Grid, experiment: Experiment, keep: Record, progress: Progress, 
         keep: Where the record goes; it is not finished here.
         progress: Called with the line of every round, which is then on its way to the disk.
         timeout: Seconds to wait for the answers of one round.
+        start: Where to go on; None: from the initial θ.
+        checkpoint_every: Rounds from one checkpoint to the next; there is one after the last round besides.
+        hosts: The nodes, where they are known already.
 
     Raises:
         Diverged: Training left the finite numbers; the record holds the rounds before.
     """
     layout = layout_of(experiment)
     theta = {p: flat.numpy() for p, flat in layout.flatten(shared_theta(experiment), layout.parts).items()}
+    found = getattr(grid, "states", None)
+    states = found if isinstance(found, PersonalStates) else None
+    reached, saved = start, start.round if start else None
+
+    def save() -> None:
+        """Have a checkpoint written of the last finished round."""
+        nonlocal saved
+        if reached is None or reached.round == saved:
+            return
+        number, own = states.marked() if states else (reached.round, {})
+        # an interrupt may have come between the two; then the checkpoint before is the last
+        if number == reached.round:
+            keep.checkpoint(replace(reached, clients=own))
+            saved = reached.round
 
     def observe(finished: Round) -> None:
-        progress(keep.round(finished))
+        nonlocal reached
+        ends = finished.number == experiment.rounds
+        asked_for = finished.number == 0 or (experiment.eval_every and finished.number % experiment.eval_every == 0)
+        alone = strategy.trained._replace(seconds=finished.seconds)
+        line = keep.round(finished, alone if ends and not asked_for else None)
+        if states:
+            states.mark(finished.number)
+        reached = strategy.snapshot()
+        if ends or (finished.number and finished.number % checkpoint_every == 0):
+            save()
+        progress(line)
 
-    strategy = MetaStrategy(experiment, layout, theta, observe)
-    arrays = record(theta)
+    strategy = MetaStrategy(experiment, layout, theta, observe, hosts=hosts)
+    if start is not None:
+        strategy.restore(start)
+        if states:
+            states.restore(start.clients)
+            states.mark(start.round)
+    keep_devices(keep)
+    arrays = record(strategy.outer.theta)
     try:
-        strategy.evaluate_first(grid, arrays, timeout)
-        strategy.start(grid, arrays, num_rounds=experiment.rounds, timeout=timeout)
+        if start is None:
+            strategy.evaluate_first(grid, arrays, timeout)
+        left = experiment.rounds - strategy.round
+        if left:
+            strategy.start(grid, arrays, num_rounds=left, timeout=timeout)
     finally:
-        # an interrupted run keeps the θ that it reached
-        keep.checkpoint(strategy.round, strategy.outer.theta)
+        # an interrupted run keeps what it reached
+        save()
     return strategy.outer.theta
 
 
 @app.main()
 def main(grid: Grid, context: Context) -> None:
-    """Run under a Flower runtime: the run config is the experiment, and ``out`` names the record's folder."""
+    """Run under a Flower runtime: the run config is the experiment, with two settings of the server's own.
+
+    ``out`` names the record's folder, ``round-timeout`` the seconds to wait for the answers of one round.
+    """
     settings = dict(context.run_config)
     stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H%M%S")
     out = Path(str(settings.pop("out", "")) or f"runs/{stamp}-flower-{context.run_id}")
+    timeout = seconds(settings.pop("round-timeout", ROUND_TIMEOUT))
     experiment = Experiment.from_run_config(settings)
     keep = Record(out, experiment, {"engine": {"engine": "flower", "run_id": str(context.run_id)}}, {})
     log(INFO, "The record is written to %s", out.resolve())
     reason = "failed"
     try:
-        serve(grid, experiment, keep, lambda line: log(INFO, "%s", line), timeout=3600)
+        hosts = guarded(grid, experiment, timeout)
+        keep.about(**about_nodes(hosts))
+        serve(grid, experiment, keep, lambda line: log(INFO, "%s", line), timeout, hosts=hosts)
         reason = "done"
     finally:
         keep.finish(reason)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from flwr.app import ConfigRecord, Message, MessageType, RecordDict
 from flwr.serverapp import Grid
@@ -13,9 +14,15 @@ PAUSE = 0.5
 
 @dataclass(frozen=True)
 class Hosts:
-    """The nodes of a federation: ``nodes[p]`` hosts the clients i with i mod ``len(nodes)`` = p."""
+    """The nodes of a federation: ``nodes[p]`` hosts the clients i with i mod ``len(nodes)`` = p.
+
+    Attributes:
+        nodes: Their ids.
+        told: What else each of them said.
+    """
 
     nodes: tuple[int, ...]
+    told: tuple[dict[str, Any], ...] = ()
 
     def node(self, client: int) -> int:
         """Return the id of the node that hosts ``client``."""
@@ -31,13 +38,16 @@ class HostsMissing(RuntimeError):
     """Too few nodes joined in time."""
 
 
-def discover(grid: Grid, patience: float, pause: Callable[[float], None] = time.sleep) -> Hosts:
+def discover(
+    grid: Grid, patience: float, pause: Callable[[float], None] = time.sleep, guard: float | None = None
+) -> Hosts:
     """Ask every node for its share until all shares are taken.
 
     Args:
         grid: The federation.
         patience: Seconds to wait for nodes to join.
         pause: How to wait between two looks.
+        guard: Seconds that a node has to look at its clients by its guard; None: it is not asked to.
 
     Raises:
         HostsMissing: Some share has no node after ``patience`` seconds.
@@ -45,20 +55,24 @@ def discover(grid: Grid, patience: float, pause: Callable[[float], None] = time.
     deadline = time.monotonic() + patience
     found: dict[int, int] = {}
     shares: dict[int, tuple[int, int]] = {}
+    told: dict[int, dict[str, Any]] = {}
+    ask = {} if guard is None else {"guard": True}
     while True:
         strangers = [node for node in grid.get_node_ids() if node not in shares]
-        question = [Message(RecordDict({"ask": ConfigRecord()}), n, MessageType.QUERY) for n in strangers]
-        for reply in grid.send_and_receive(question, timeout=patience) if question else ():
+        question = [Message(RecordDict({"ask": ConfigRecord(dict(ask))}), n, MessageType.QUERY) for n in strangers]
+        for reply in grid.send_and_receive(question, timeout=guard or patience) if question else ():
             if reply.has_content():
                 said = reply.content.config_records["hosting"]
                 shares[reply.metadata.src_node_id] = (
                     int(str(said["partition-id"])),
                     int(str(said["num-partitions"])),
                 )
+                told[reply.metadata.src_node_id] = dict(said)
         found = {share: node for node, (share, _) in sorted(shares.items(), reverse=True)}
         total = max((count for _, count in shares.values()), default=0)
         if total and set(range(total)) <= set(found):
-            return Hosts(tuple(found[share] for share in range(total)))
+            nodes = tuple(found[share] for share in range(total))
+            return Hosts(nodes, tuple(told[node] for node in nodes))
         if time.monotonic() > deadline:
             raise HostsMissing(
                 f"after {patience:.0f} s the shares {sorted(found)} of {total or 'an unknown number'} have a node"

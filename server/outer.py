@@ -81,6 +81,14 @@ class Outer:
         """Return a copy of the optimizer's moments and counters, by part and name, for a checkpoint."""
         return {part: {n: t.numpy().copy() for n, t in kept.items()} for part, kept in self._moments.items()}
 
+    def restore(self, theta: Vectors, moments: Mapping[str, Mapping[str, np.ndarray]]) -> None:
+        """Go on from a θ and the ``state`` of that time."""
+        self._parts = {part: torch.from_numpy(np.array(theta[part])) for part in self._parts}
+        self._moments = {
+            part: {name: torch.from_numpy(np.array(kept)) for name, kept in moments.get(part, {}).items()}
+            for part in self._parts
+        }
+
     @torch.no_grad()
     def step(self, directions: Mapping[str, np.ndarray]) -> None:
         """Step θ along the pseudo-gradient ``(size,)`` of each part."""

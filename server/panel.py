@@ -29,6 +29,7 @@ class Panel:
         query: Rows that it is judged on ``(C,)``.
         ceiling: Best possible score on these rows ``(C,)``, NaN where unknown.
         scores: ``(C, K + 1)``; where a family takes fewer steps, its last score is carried on.
+        loss: Query loss after the last step ``(C,)``, in the unit of the client's family.
         diverged: ``(C,)``.
         incomplete: ``(C,)``, false where diverged.
     """
@@ -42,6 +43,7 @@ class Panel:
     query: Column
     ceiling: Column
     scores: np.ndarray[tuple[int, int], np.dtype[np.float64]]
+    loss: Column
     diverged: Column
     incomplete: Column
 
@@ -81,8 +83,9 @@ def panel(rows: "pl.DataFrame") -> Panel:
     client, first, row = np.unique(column["client"], return_index=True, return_inverse=True)
     step = column["step"].astype(np.int64)
     shape = (len(client), int(step.max()) + 1 if len(step) else 1)
-    scores, times = np.full(shape, np.nan), np.zeros(shape, np.int64)
+    scores, losses, times = np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, np.int64)
     scores[row, step] = column["score"].astype(np.float64)
+    losses[row, step] = column["loss"].astype(np.float64)
     np.add.at(times, (row, step), 1)
     if (times > 1).any():
         who, when = np.argwhere(times > 1)[0]
@@ -96,7 +99,8 @@ def panel(rows: "pl.DataFrame") -> Panel:
         own = family == name
         last = int(np.flatnonzero(times[own].any(axis=0))[-1])
         incomplete[own] = (times[own, : last + 1] == 0).any(axis=1)
-        scores[own, last + 1 :] = scores[own, last, None]
+        for values in (scores, losses):
+            values[own, last + 1 :] = values[own, last, None]
     return Panel(
         client=client,
         family=family,
@@ -107,6 +111,7 @@ def panel(rows: "pl.DataFrame") -> Panel:
         query=column["query"][first],
         ceiling=column["ceiling"][first].astype(np.float64),
         scores=scores,
+        loss=losses[:, -1],
         diverged=diverged,
         incomplete=incomplete & ~diverged,
     )

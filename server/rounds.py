@@ -1,6 +1,7 @@
 """A finished round, and the line that it leaves in ``rounds.jsonl``."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,6 +9,9 @@ import numpy as np
 from metafed.fairness import worst10
 from metafed.roster import Roster
 from metafed.wire import Failure, Halved, Rows
+
+WALL_TIMES = ("seconds",)
+"""Entries of a line that differ from run to run; all others are the same bits for the same experiment."""
 
 
 class Round(NamedTuple):
@@ -22,6 +26,7 @@ class Round(NamedTuple):
         evaluation: Rows of the evaluated clients; empty where the round has no evaluation.
         seconds: Wall time.
         halved: Chunks that did not fit in memory and were cut smaller.
+        notes: Further entries of the line: parts without enough votes, what privacy has cost.
     """
 
     number: int
@@ -32,6 +37,7 @@ class Round(NamedTuple):
     evaluation: Sequence[Rows] = ()
     seconds: float = 0.0
     halved: Sequence[Halved] = ()
+    notes: Mapping[str, Any] = MappingProxyType({})
 
 
 def line(finished: Round, roster: Roster) -> dict[str, Any]:
@@ -62,6 +68,7 @@ def line(finished: Round, roster: Roster) -> dict[str, Any]:
             for family, rows in training.items()
         },
     }
+    entry |= finished.notes
     if finished.evaluation:
         entry["evaluation"] = {
             kind: {

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metafed import fairness
-from metafed.groups import SMALL, chance_gap, group_gap, group_means
+from metafed.groups import SMALL, chance_gap, group_gap, group_means, two_way
 from metafed.harm import gain, harmed, tolerance
 from metafed.intervals import (
     CONFIDENCE,
@@ -21,17 +21,26 @@ from metafed.intervals import (
     share_interval,
     without_interval,
 )
+from metafed.spread import Between, between_variance
 from metafed.streams import stream
 from metafed.tasks import Kind
+from server.adaptation import adaptation, targets_of
 from server.panel import Column, Panel, last_evaluation
 
 if TYPE_CHECKING:
     import polars as pl
 
+    from metafed.experiment import Experiment
+
 Block = dict[str, Any]
 
 
-def summarize(clients: "pl.DataFrame", seed: int, kinds: Mapping[str, Kind] | None = None) -> Block:
+def summarize(
+    clients: "pl.DataFrame",
+    seed: int,
+    kinds: Mapping[str, Kind] | None = None,
+    experiment: "Experiment | None" = None,
+) -> Block:
     """Summarise the last evaluated round.
 
     Args:
@@ -39,6 +48,7 @@ def summarize(clients: "pl.DataFrame", seed: int, kinds: Mapping[str, Kind] | No
         seed: The run's seed; resamples are drawn from streams of their own.
         kinds: Each family's kind, which sets the tolerance for harm. Default: those of the families
             that metafed knows; a family that neither knows is treated as regression.
+        experiment: What was computed, from which ``influence`` is derived; null without it.
 
     Returns:
         The content of ``summary.json``: no NaN, no infinity; null where a number has no meaning. A run
@@ -52,16 +62,21 @@ def summarize(clients: "pl.DataFrame", seed: int, kinds: Mapping[str, Kind] | No
 
         kinds = {name: family.kind for name, family in FAMILIES.items()}
     number, everyone = last_evaluation(clients)
+    targets = targets_of(everyone)
     parts = {"seen": everyone.seen, "unseen": ~everyone.seen, "all": np.ones(len(everyone), bool)}
 
     def blocks(mask: Column, address: str) -> dict[str, Block | None]:
         return {
-            part: block(everyone.where(mask & own), kinds, seed, f"{address}/{part}") if (mask & own).any() else None
-            for part, own in parts.items()
+            part: block(people, kinds, targets, seed, f"{address}/{part}") if len(people) else None
+            for part, people in ((part, everyone.where(mask & own)) for part, own in parts.items())
         }
 
     overall = blocks(parts["all"], "")
-    top = overall["all"] or block(everyone, kinds, seed, "/all")
+    top = overall["all"] or block(everyone, kinds, targets, seed, "/all")
+    if experiment is not None:
+        from server.influence import influence
+
+        moved = influence(clients, experiment, everyone)
     return {
         "round": number,
         "inner_steps": everyone.scores.shape[1] - 1 if number is not None else None,
@@ -70,18 +85,20 @@ def summarize(clients: "pl.DataFrame", seed: int, kinds: Mapping[str, Kind] | No
         "score": top["after"],
         "seen": overall["seen"],
         "unseen": overall["unseen"],
+        "influence": moved if experiment is not None else None,
         "by_family": {
             str(name): blocks(everyone.family == name, str(name)) for name in np.unique(everyone.family.astype(str))
         },
     }
 
 
-def block(people: Panel, kinds: Mapping[str, Kind], seed: int, address: str) -> Block:
+def block(people: Panel, kinds: Mapping[str, Kind], targets: Mapping[str, float], seed: int, address: str) -> Block:
     """Describe the clients ``people``.
 
     Args:
         people: The clients, those included that diverged.
         kinds: Each family's kind.
+        targets: Each family's target, for the steps to it.
         seed: The run's seed.
         address: Names the block's random streams, so that no block depends on another.
     """
@@ -102,6 +119,7 @@ def block(people: Panel, kinds: Mapping[str, Kind], seed: int, address: str) -> 
             {"step": step, **of_scores(usable.scores[:, step])._asdict()} for step in range(usable.scores.shape[1])
         ],
         "fairness": evenness(usable, kinds, seed, address),
+        "adaptation": adaptation(usable, targets),
     }
 
 
@@ -112,7 +130,7 @@ def evenness(usable: Panel, kinds: Mapping[str, Kind], seed: int, address: str) 
     hurt = harmed(gains, allowed)
     tail = fairness.tail_size(len(usable))
     result: Block = {}
-    for name in ("worst10", "best10", "std", "cov", "gini"):
+    for name in ("worst10", "best10", "cvar10", "std", "cov", "gini", "entropy"):
         metric: fairness.Metric = getattr(fairness, name)
         if name.endswith("10") and 0 < tail < FEWEST_IN_TAIL:
             reason = f"fewer than {FEWEST_IN_TAIL} clients in the tail"
@@ -123,8 +141,31 @@ def evenness(usable: Panel, kinds: Mapping[str, Kind], seed: int, address: str) 
     result["harmed"] = share_interval(int(hurt.sum()), len(usable))._asdict()
     deep = mean_interval(-gains[hurt]) if hurt.any() else without_interval(None, 0, "nobody is harmed")
     result["harm_depth"] = deep._asdict()
+    result["between"] = between(usable, kinds)
+    result["two_way"] = cells(usable)
     result["gap"] = {by: gap(usable, getattr(usable, by), kinds, seed, f"{address}/{by}") for by in ("group", "device")}
     return result
+
+
+def between(usable: Panel, kinds: Mapping[str, Kind]) -> Block:
+    """Return the variance between clients without what small query sets add to it, of clients of one kind."""
+    found = {kinds.get(str(name), "regression") for name in usable.family}
+    if len(found) > 1:
+        return Between(None, None, None, len(usable), "families of different kinds")._asdict()
+    return between_variance(usable.scores[:, -1], usable.query, found.pop() if found else "regression")._asdict()
+
+
+def cells(usable: Panel) -> list[Block]:
+    """Return score after adaptation by group and device, the worst cell first; empty where all have one device."""
+    if len(set(usable.device.tolist())) < 2:
+        return []
+    table = two_way(usable.scores[:, -1], usable.group.tolist(), usable.device.tolist())
+    found = [
+        {"group": group, "device": device, "after": value, "clients": clients, "small": clients < SMALL}
+        for group, row in table.items()
+        for device, (value, clients) in row.items()
+    ]
+    return sorted(found, key=lambda cell: float(cell["after"]))
 
 
 def lowest_score(usable: Panel, kinds: Mapping[str, Kind]) -> float:

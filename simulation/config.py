@@ -9,14 +9,24 @@ from typing import Annotated, Any, Literal, Self
 import tyro
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator, model_validator
 
+from metafed.aggregators import AGGREGATORS
 from metafed.algorithms import ALGORITHMS
 from metafed.experiment import Experiment
-from metafed.lookup import algorithm_class, objective_class
+from metafed.faults.plan import faults_of
+from metafed.lookup import aggregator_class, algorithm_class, objective_class, sampler_class
 from metafed.objectives import OBJECTIVES
+from metafed.sampling import SAMPLERS
 from simulation.errors import BadInput, explain
 from simulation.late import unused
+from simulation.references import parse_references
+from simulation.resume import check_unchanged, settings_file
 
-TABLES: dict[str, Mapping[str, type[BaseModel]]] = {"algorithm": ALGORITHMS, "objective": OBJECTIVES}
+TABLES: dict[str, Mapping[str, type[BaseModel]]] = {
+    "algorithm": ALGORITHMS,
+    "objective": OBJECTIVES,
+    "sampling": SAMPLERS,
+    "aggregator": AGGREGATORS,
+}
 """What is chosen by name, each with settings of its own."""
 
 
@@ -46,6 +56,28 @@ class Config(BaseModel):
     config: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = Field(
         None, description="TOML file of settings; a key is a flag without its dashes."
     )
+    seeds: int | None = Field(
+        None,
+        ge=1,
+        le=1000,
+        description="Run so many seeds, from --seed upwards: one folder with a whole record a seed, and a summary"
+        " across them.",
+    )
+    references: str | None = Field(
+        None,
+        description="Algorithms to run as well, with the same clients and seeds: NAME[:SETTING=VALUE],… of local,"
+        " global (fedavg, not adapted), fedavg-ft and the others. With local: who is worse off than alone.",
+    )
+    track: Literal["tensorboard", "wandb", "trackio"] | None = Field(
+        None, description="Send every round's figures to a tracker as well, by a package that is installed apart."
+    )
+    checkpoint_every: int = Field(
+        20, ge=1, description="Write a checkpoint after every so many rounds; there is one after the last besides."
+    )
+    keep: int = Field(3, ge=1, description="Checkpoints that are kept, the newest.")
+    resume: Annotated[Path | None, tyro.conf.arg(metavar="RUN")] = Field(
+        None, description="Go on with the run whose record is in this folder, with its settings; --rounds may be more."
+    )
     quiet: Annotated[bool, tyro.conf.FlagCreatePairsOff] = Field(False, description="Print nothing but errors.")
 
     @field_validator("device")
@@ -54,6 +86,19 @@ class Config(BaseModel):
         if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", value):
             raise ValueError("choose auto, cpu, cuda or cuda:N")
         return value
+
+    @field_validator("references")
+    @classmethod
+    def _references_exist(cls, value: str | None) -> str | None:
+        parse_references(value)
+        return value
+
+    @model_validator(mode="after")
+    def _a_worker_can_be_lost(self) -> Self:
+        faults = faults_of(self.experiment)
+        if self.engine == "local" and faults and any(fault.kind == "worker" for fault in faults.faults):
+            raise ValueError("--faults: kind 'worker' needs workers that can be lost; choose --engine ray")
+        return self
 
     @model_validator(mode="after")
     def _one_says_which_gpu(self) -> Self:
@@ -99,11 +144,20 @@ def parse(argv: Sequence[str]) -> Config:
     """
     rest, algorithm = take_option(list(argv), "--algorithm")
     rest, objective = take_option(rest, "--objective")
+    rest, sampling = take_option(rest, "--sampling")
+    rest, aggregator = take_option(rest, "--aggregator")
     rest, file = take_option(rest, "--config")
+    rest, resumed = take_option(rest, "--resume")
+    if resumed is not None and file is not None:
+        raise BadInput("--resume reads the run's own settings; leave --config out")
+    file = str(settings_file(Path(resumed))) if resumed is not None else file
     default = Config.from_file(Path(file)) if file is not None else Config()
+    default = default.model_copy(update={"resume": Path(resumed)}) if resumed is not None else default
     chosen: dict[str, BaseModel] = {
         "algorithm": _chosen("algorithm", algorithm, default.experiment.algorithm, algorithm_class),
         "objective": _chosen("objective", objective, default.experiment.objective, objective_class),
+        "sampling": _chosen("sampling", sampling, default.experiment.sampling, sampler_class),
+        "aggregator": _chosen("aggregator", aggregator, default.experiment.aggregator, aggregator_class),
     }
     flags = _flags(default, chosen)
     with unused("torch"):
@@ -116,9 +170,12 @@ def parse(argv: Sequence[str]) -> Config:
             raise BadInput(explain(error, type(model).model_fields, what)) from None
     try:
         experiment = Experiment(**settings.pop("experiment"))
-        return Config(**{**settings, "experiment": experiment})
+        config = Config(**{**settings, "experiment": experiment})
     except ValidationError as error:
         raise BadInput(explain(error)) from None
+    if config.resume is not None:
+        check_unchanged(default, config)
+    return config
 
 
 def _chosen(what: str, named: str | None, default: BaseModel, find: Callable[[str], type[BaseModel]]) -> BaseModel:

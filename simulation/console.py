@@ -11,21 +11,32 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from metafed.lookup import algorithm_name, objective_name
+from metafed.devices.fleet import Fleet
+from metafed.experiment import Experiment
+from metafed.lookup import algorithm_name, objective_name, sampler_name
 from metafed.roster import Roster
 from simulation.config import Config
 
 if TYPE_CHECKING:
     from metafed.population import Population
 
+LATE = {"drop": "dropped", "shorten": "shortened"}
 LONGEST_NOTE = 120
 """Characters of a note that the start-up tree shows."""
 
 
 class Screen:
-    """Writes to a terminal: live where it is one, plain lines where it is not, nothing when quiet."""
+    """Writes to a terminal: live where it is one, plain lines where it is not, nothing when quiet.
 
-    def __init__(self, config: Config, console: Console) -> None:
+    Args:
+        config: What is run, and how.
+        console: Where to write.
+        heading: What to call the run, where it is one of several: of those lines are shown for evaluated rounds only.
+        known: The run's settings were shown with another's, so that the heading says enough.
+    """
+
+    def __init__(self, config: Config, console: Console, heading: str | None = None, known: bool = False) -> None:
+        self._heading, self._known = heading, known
         self._rounds, self._quiet, self._console = config.experiment.rounds, config.quiet, console
         self._live: Live | None = None
         self._spent = 0.0
@@ -35,11 +46,21 @@ class Screen:
         """Show what will run and where its record goes."""
         if self._quiet:
             return
+        if self._heading is not None:
+            self._console.print(Text(self._heading, style="bold"), soft_wrap=True)
+        if not self._known:
+            self._console.print(self._tree(config, population, folder))
+        if self._console.is_terminal:
+            self._live = Live("", console=self._console, refresh_per_second=8)
+            self._live.start()
+
+    def _tree(self, config: Config, population: "Population", folder: Path) -> Tree:
         experiment, roster = config.experiment, Roster(config.experiment)
         algorithm = experiment.algorithm
         tree = Tree(f"[bold]metafed[/] · {settled(algorithm_name(algorithm), algorithm)}")
         tree.add(f"objective {settled(objective_name(experiment.objective), experiment.objective)}")
-        counts = f"{roster.seen} seen, {experiment.unseen_clients} unseen; {roster.cohort_size} a round"
+        sampled = settled(sampler_name(experiment.sampling), experiment.sampling)
+        counts = f"{roster.seen} seen, {experiment.unseen_clients} unseen; {roster.cohort_size} a round, {sampled}"
         people = tree.add(f"{experiment.clients} clients ({counts})")
         for choice, source in zip(experiment.choices, population.sources, strict=True):
             branch = people.add(f"{choice.family.name}: {choice.source}")
@@ -53,16 +74,15 @@ class Screen:
             f"{experiment.rounds} rounds, {experiment.outer.optimizer} β={experiment.outer.rate:g},"
             f" seed {experiment.seed}"
         )
+        if roster.fleet is not None:
+            tree.add(f"devices {experiment.devices}: {virtual(experiment, roster.fleet)}")
         trap = algorithm.trap(experiment.evaluation_steps)
         if trap:
             tree.add(Text(trap, style="yellow"))
         at = f" at {config.ray_address}" if config.ray_address else ""
         tree.add(f"engine {config.engine}{at}, device {config.device}, {batches(roster)}")
         tree.add(Text(f"record {folder}"))
-        self._console.print(tree)
-        if self._console.is_terminal:
-            self._live = Live("", console=self._console, refresh_per_second=8)
-            self._live.start()
+        return tree
 
     def round(self, line: Mapping[str, Any]) -> None:
         """Show a finished round."""
@@ -81,8 +101,13 @@ class Screen:
             if line["failed"] or "evaluation" in line or line["round"] == self._rounds:
                 self._console.print(text)
             self._live.update(text)
-        else:
+        elif self._heading is None or line["failed"] or "evaluation" in line:
             self._console.print(text, soft_wrap=True)
+
+    def tell(self, note: str) -> None:
+        """Show a note."""
+        if not self._quiet:
+            self._console.print(Text(note, style="yellow"), soft_wrap=True)
 
     def stop(self) -> None:
         """End the live line."""
@@ -111,10 +136,27 @@ class Screen:
                     f"{name} {two_digits(v['before'])}→{two_digits(v['after'])}" for name, v in families.items()
                 )
                 text.append(f"  unseen: {shown}", style="not bold cyan")
+        if missing := missed(line):
+            text.append(f"  {missing}", style="not bold yellow")
         self._spent += line["seconds"] if number else 0.0
         left = self._spent / number * (self._rounds - number) if number else 0.0
         text.append(f"  {line['seconds']:.2f} s" + (f", {left:.0f} s left" if left else ""), style="not bold dim")
         return text
+
+
+def virtual(experiment: Experiment, fleet: Fleet) -> str:
+    """Say what devices there are, and until when a round waits for them."""
+    tiers = ", ".join(f"{tier.share:.0%} {name}" for name, tier in fleet.description.tiers.items())
+    by_group = ", by group" if fleet.needs_groups else ""
+    until = f"; deadline {experiment.deadline:g} virtual s, the late are {LATE[experiment.late]}"
+    return tiers + by_group + (until if experiment.deadline is not None else "; no deadline")
+
+
+def missed(line: Mapping[str, Any]) -> str:
+    """Count those of a round whom their devices kept from finishing; empty without devices."""
+    kinds = ("shortened", "late", "dropped_out", "offline", "excluded")
+    said = [f"{len(line[kind])} {kind.replace('_', ' ')}" for kind in kinds if line.get(kind)]
+    return ", ".join(said)
 
 
 def too_large(halved: Mapping[str, Any]) -> str:

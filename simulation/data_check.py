@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import tyro
 
+from simulation.data_guard import findings
 from simulation.data_sets import DATA_DIR
 from simulation.data_sources import People, people, tasks
 from simulation.errors import BadInput
@@ -36,14 +37,26 @@ class Check:
             raise BadInput(f"--clients {self.clients}: at least 1 is needed")
         first, *others = tasks(self.dataset, dict(catalogue), self.data_dir)
         try:
-            print("\n".join(report(people(*first, self.clients))))
+            print("\n".join(whole(*first, self.clients)))
         except DataError as error:
             raise BadInput(str(error)) from None
         for task, data_dirs in others:  # other readers of the same file may need more than the file
             try:
-                print("\n".join(report(people(task, data_dirs, self.clients))))
+                print("\n".join(whole(task, data_dirs, self.clients)))
             except DataError as error:
                 print(f"{task}: not checked: {error}")
+
+
+def whole(task: str, data_dirs: tuple[Path, ...], clients: int) -> list[str]:
+    """Read all clients, have the guard look at them, and return what to print.
+
+    Raises:
+        BadInput: A client's rows are unsound, or the guard would stop a run.
+        DataError: The data set is missing or damaged.
+    """
+    who = people(task, data_dirs, clients)
+    read = report(who)
+    return read + findings(who, task, data_dirs)
 
 
 def report(who: People) -> list[str]:

@@ -104,6 +104,9 @@ def people(task: str, data_dirs: tuple[Path, ...], clients: int, seed: int = 0) 
 
     (choice,) = parse_tasks(task)
     make: Callable[[Origin], Source] = choice.family.sources[choice.source]
+    if choice.source.endswith(SUFFIX):  # holds out no classes, and cannot be fitted to one seen client
+        own = make(Origin(seed, data_dirs, None))
+        return People(choice, own, [(own, range(own.clients or 0))], endless=False)
     # the second has one seen client; where classes are held out, all the others have those
     everyone, held_out = (make(Origin(seed, data_dirs, first)) for first in (None, 1))
     total, held = everyone.clients, held_out.clients

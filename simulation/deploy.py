@@ -52,7 +52,10 @@ def carry_out(plan: Plan) -> int:
         return complain(str(error), FAILED)
     except OSError as error:
         return complain(f"the record could not be brought here: {error}", FAILED)
-    if not plan.config.quiet:
+    if not (folder / "summary.json").exists():
+        told = f"all nodes keep the rows of their clients: there is no summary; sums are in {folder / 'rounds.jsonl'}"
+        console.print(told, soft_wrap=True)
+    elif not plan.config.quiet:
         show(folder, plan.config, console)
     return DONE
 

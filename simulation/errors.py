@@ -10,6 +10,14 @@ class BadInput(ValueError):
     """What the user gave cannot be used; the command ends with exit code 2 and nothing is lost."""
 
 
+class RunFailed(RuntimeError):
+    """A run ended early; its record holds the finished rounds."""
+
+
+class RunDiverged(RunFailed):
+    """Training left the finite numbers."""
+
+
 def explain(error: ValidationError, known: Iterable[str] = (), prefix: str = "") -> str:
     """Put pydantic's complaint into one line a problem.
 

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from metafed.alarms import sentence
 from server.panel import Panel, last_evaluation, panel
 from simulation.reading import Run
 from simulation.tables import number
@@ -48,28 +49,18 @@ def verdict(summary: Mapping[str, Any]) -> list[str]:
         ),
         f"Adaptation harms {count} of {hurt['n']} {part} clients (95 % interval: {fewest} to {most} %).",
     ]
-    said[1] += f" {groups_sentence(summary['by_family'])}"
-    return [sentence.replace("-", "−") for sentence in said]
+    # names of groups keep their hyphens
+    return [*(numbers.replace("-", "−") for numbers in said), *alarms_said(summary)]
 
 
-def groups_sentence(families: Mapping[str, Any]) -> str:
-    """Say which family's groups differ by more than chance, most of all."""
-    gaps = {
-        name: parts["all"]["fairness"]["gap"]["group"]
-        for name, parts in families.items()
-        if parts["all"]["fairness"]["gap"]["group"]["value"] is not None
-    }
-    if not gaps:
-        return ""
-    name = max(gaps, key=lambda family: gaps[family]["value"] - gaps[family]["chance"])
-    gap = gaps[name]
-    if gap["value"] <= gap["chance"]:
-        return "In no family do groups differ by more than chance alone would explain."
-    worst = next(iter(gap["groups"]))
-    return (
-        f"Groups differ most in {name}, where “{worst}” is served worst: the gap of mean scores is"
-        f" {number(gap['value'])}, and chance alone stays below {number(gap['chance'])} 19 times in 20."
-    )
+def alarms_said(summary: Mapping[str, Any]) -> list[str]:
+    """Name the groups and devices that are worse off than chance explains; a run that did not end has no such list."""
+    found = summary.get("alarms")
+    if found is None:
+        return []
+    return [sentence(alarm) for alarm in found] or [
+        "No group and no kind of device is worse off than chance explains (an alarm at 1 %, all comparisons together)."
+    ]
 
 
 def text(estimate: Mapping[str, Any], sign: str = "") -> str:

@@ -48,6 +48,12 @@ def read_run(folder: Path) -> Run:
         raise BadInput(f"{folder}: not the folder of a run (it has no manifest.json)")
     gaps: list[str] = []
     manifest = read_object(folder / "manifest.json")
+    if manifest.get("kind") == "study":
+        inside = sorted(path.parent.name for path in folder.glob("seed-*/manifest.json"))
+        raise BadInput(
+            f"{folder}: a study of several runs; name one of them ({', '.join(inside) or 'none has begun'}), or see"
+            " python -m simulation.compare"
+        )
     reason = manifest.get("exit_reason")
     if reason is None:
         gaps.append("The run has not ended, or was killed: its manifest has no end.")

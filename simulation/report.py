@@ -1,4 +1,4 @@
-"""``python -m simulation.report RUN``: one HTML file that opens offline, and the README's picture."""
+"""``python -m simulation.report RUN``: one HTML file that opens offline, and its figures as files of their own."""
 
 import sys
 from collections.abc import Sequence
@@ -12,17 +12,25 @@ from simulation.errors import BadInput
 
 DONE, BAD_INPUT = 0, 2
 
+FigureName = Literal[
+    "readme", "distribution", "groups", "adaptation", "gain-by-size", "lorenz", "learning", "losses", "frontier"
+]
+
 
 @dataclass(frozen=True)
 class Arguments:
-    """Write the report of a run, or one figure of it."""
+    """Write the report of a run, of several runs side by side, or one figure.
 
-    run: tyro.conf.Positional[Path]
-    """Folder of the run."""
+    A folder of several seeds or references (--seeds, --references) is compared as a whole.
+    """
+
+    runs: tyro.conf.Positional[tuple[Path, ...]]
+    """Folders of runs; with several, the first is what the others are compared with."""
     out: Path | None = None
-    """File to write. Default: report.html in the run's folder."""
-    figure: tuple[Literal["readme"], Path] | None = None
-    """Write only this figure, to a file whose suffix says how: .svg, .png or .pdf."""
+    """File to write. Default: report.html in the folder; needed with several."""
+    figure: tuple[FigureName, Path] | None = None
+    """Write only this figure, to a file whose suffix says how: .svg, .png, .pdf, or .csv for its numbers. readme is
+    distribution, the picture of the README."""
 
 
 def write_report(run: Path, out: Path | None = None) -> Path:
@@ -37,14 +45,42 @@ def write_report(run: Path, out: Path | None = None) -> Path:
     Raises:
         BadInput: It is no run's folder, a file in it is damaged, or the report cannot be written.
     """
-    # late, since reading flags needs none of it: jinja2, matplotlib and polars
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
+    # late, since reading flags needs none of it: jinja2 and polars
     from simulation.findings import findings
+    from simulation.page.chapter import chapter
+    from simulation.page.facts import facts
     from simulation.reading import read_run
-    from simulation.tables import number
 
     record = read_run(run)
+    said = {**findings(record), **facts(record), **chapter(record)}
+    return save(render("report.html.j2", {**said, "contents": contents(said)}), out or run / "report.html")
+
+
+def write_comparison(runs: Sequence[Path], out: Path | None = None) -> Path:
+    """Write the report of several runs, or of one folder of several seeds and references, and return its path.
+
+    Args:
+        runs: Their folders.
+        out: The file to write. Default: ``report.html`` in the folder, if there is but one.
+
+    Raises:
+        BadInput: One is no run's folder or damaged, they cannot be compared, or the report cannot be written.
+    """
+    from simulation.page.comparison import several
+
+    if out is None and len(runs) > 1:
+        raise BadInput("a report of several runs needs a file of its own: --out FILE.html")
+    return save(render("comparison.html.j2", several(runs)), out or runs[0] / "report.html")
+
+
+def render(template: str, values: dict[str, Any]) -> str:
+    """Set ``values`` in a template."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    from simulation.page.files import style
+    from simulation.page.words import CONTROL, short
+    from simulation.tables import number
+
     page = Environment(
         loader=PackageLoader("simulation"),
         autoescape=True,  # groups, reasons and notes come from clients: nothing of theirs is markup
@@ -53,8 +89,17 @@ def write_report(run: Path, out: Path | None = None) -> Path:
         lstrip_blocks=True,
     )
     page.filters["number"] = lambda value, sign="": number(value, sign).replace("-", "−")
-    html = page.get_template("report.html.j2").render(**findings(record), figures=draw(record))
-    path = run / "report.html" if out is None else out
+    page.filters["short"] = short
+    page.filters["along"] = lambda score: f"{200 * min(1.0, max(0.0, score)):.1f}"
+    return CONTROL.sub("�", page.get_template(template).render(**values, colours=style()))
+
+
+def save(html: str, path: Path) -> Path:
+    """Write a page.
+
+    Raises:
+        BadInput: It cannot be written.
+    """
     try:
         path.write_text(html, encoding="utf-8")
     except OSError as error:
@@ -62,53 +107,48 @@ def write_report(run: Path, out: Path | None = None) -> Path:
     return path
 
 
-def draw(record: Any) -> dict[str, Any]:
-    """Draw the figures of a ``Run`` that its record has the numbers for, as elements of a page."""
-    from simulation import figures
-    from simulation.findings import judged
-    from simulation.reading import kinds
-    from simulation.svg import inline
-
-    drawn: dict[str, Any] = {}
-    if any(line["families"] for line in record.rounds):
-        drawn["losses"] = inline(figures.losses(record.rounds), "losses", "Query loss by round, by family")
-    known, who, panels = kinds(record.manifest), *judged(record)
-    if panels and len(panels[max(panels)]):
-        last = panels[max(panels)]
-        curve = figures.learning(record.rounds, panels, who, known)
-        drawn["learning"] = inline(curve, "learning", f"Scores of {who} clients by round, by family")
-        before_after = figures.distribution(last, known)
-        drawn["distribution"] = inline(
-            before_after, "distribution", f"Distribution of {who} clients' scores before and after adaptation"
-        )
-        steps = figures.adaptation(record.summary, known)
-        drawn["adaptation"] = inline(steps, "adaptation", "Mean score after each inner step, by family")
-        everyone = judged(record, part="all")[1]
-        size = figures.gain_by_size(everyone[max(everyone)], known)
-        drawn["size"] = inline(size, "size", "Gain of each client against the rows that it owns, by family")
-    return drawn
+def contents(said: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the page's sections, as ids and words."""
+    there = [("findings", "Findings", True)]
+    evaluated = said["summary"] is not None
+    there += [
+        ("served", "Who is served", evaluated), ("badly", "Who is served badly", evaluated),
+        ("adapting", "How adaptation goes", evaluated), ("evenness", "How evenly", evaluated),
+        ("learning-curves", "How it was learned", bool({"learning", "losses"} & set(said["figures"]))),
+        ("failures", "Failures", bool(said["failures"] or said["diverged"])), ("made", "How this was made", True),
+    ]  # fmt: skip
+    return [(key, words) for key, words, shown in there if shown]
 
 
-def write_figure(run: Path, path: Path) -> Path:
-    """Write the README's picture of the run in the folder ``run``: unseen clients before and after.
+def write_figure(runs: Sequence[Path], name: FigureName, path: Path) -> Path:
+    """Write one figure of these runs.
 
     Raises:
-        BadInput: There is no such run, no evaluated client, or the file cannot be written.
+        BadInput: There is no such run or figure, or the file cannot be written.
     """
-    from simulation import figures, svg
-    from simulation.findings import judged
-    from simulation.reading import kinds, read_run
+    from simulation.page.paper import SUFFIXES, write
 
-    if path.suffix not in (".svg", ".png", ".pdf"):
-        raise BadInput(f"--figure readme {path}: the suffix must be .svg, .png or .pdf")
-    record = read_run(run)
-    _, panels = judged(record)
-    if not panels or not len(panels[max(panels)]):
-        raise BadInput(f"{run}: no client was evaluated, so there is nothing to draw")
+    if path.suffix not in SUFFIXES:
+        raise BadInput(f"--figure {name} {path}: the suffix must be {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}")
+    key = "distribution" if name == "readme" else name
+    if key == "frontier":
+        from simulation.page.comparison import figures_of_several
+
+        drawn = figures_of_several(runs)
+    elif len(runs) == 1:
+        from simulation.page.chapter import figures
+        from simulation.reading import read_run
+
+        drawn = figures(read_run(runs[0]))
+    else:
+        raise BadInput(f"--figure {name}: is of one run, got {len(runs)}")
+    if key not in drawn:
+        why = "no client was evaluated, so there is nothing to draw" if key != "losses" else "nothing was trained"
+        raise BadInput(f"{runs[0]}: {why}")
     try:
-        svg.write(figures.distribution(panels[max(panels)], kinds(record.manifest)), path)
+        write(drawn[key], path)
     except OSError as error:
-        raise BadInput(f"--figure readme {path}: {error.strerror}") from None
+        raise BadInput(f"--figure {name} {path}: {error.strerror}") from None
     return path
 
 
@@ -116,15 +156,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     asked = tyro.cli(Arguments, args=argv, prog="python -m simulation.report")
     try:
+        if not asked.runs:
+            raise BadInput("name the folder of a run")
         if asked.figure is not None:
-            path = write_figure(asked.run, asked.figure[1])
+            path = write_figure(asked.runs, *asked.figure)
+        elif len(asked.runs) > 1 or is_study(asked.runs[0]):
+            path = write_comparison(asked.runs, asked.out)
         else:
-            path = write_report(asked.run, asked.out)
+            path = write_report(asked.runs[0], asked.out)
     except BadInput as error:
         print(f"metafed: {error}", file=sys.stderr)
         return BAD_INPUT
     print(path)
     return DONE
+
+
+def is_study(folder: Path) -> bool:
+    """Say whether a folder holds several runs."""
+    from simulation.study_read import is_study
+
+    return is_study(folder)
 
 
 if __name__ == "__main__":

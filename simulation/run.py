@@ -5,7 +5,9 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -21,7 +23,7 @@ late("torch")
 from metafed.families.base import GENERATED  # noqa: E402
 from metafed.lookup import algorithm_name  # noqa: E402
 from simulation.config import Config, parse  # noqa: E402
-from simulation.errors import BadInput  # noqa: E402
+from simulation.errors import BadInput, RunDiverged, RunFailed  # noqa: E402
 from simulation.interrupts import held_back  # noqa: E402
 
 if TYPE_CHECKING:
@@ -29,47 +31,56 @@ if TYPE_CHECKING:
     from server.record import Record
     from simulation.console import Screen
     from simulation.engines.grid import PoolGrid
+    from simulation.pool import Pool
 
 DONE, FAILED, BAD_INPUT, DIVERGED, INTERRUPTED = 0, 1, 2, 3, 130
 
 
-class RunFailed(RuntimeError):
-    """A run ended early; its record holds the finished rounds."""
-
-
-class RunDiverged(RunFailed):
-    """Training left the finite numbers."""
-
-
-def simulate(config: Config, screen: "Screen | None" = None) -> Path:
+def simulate(config: Config, screen: "Screen | None" = None, pool: "Pool | None" = None) -> Path:
     """Run what ``config`` says and return the folder of its record.
+
+    Args:
+        config: What to run, and how.
+        screen: Who is told of it.
+        pool: An engine that several runs share; it is left running.
 
     Raises:
         BadInput: The data, the engine or the folder cannot be used; nothing is left behind.
         RunFailed: The run ended early, by divergence (RunDiverged) or otherwise; the record says so.
         KeyboardInterrupt: The record says so, and holds θ and all finished rounds.
     """
-    from server.record import Record
     from simulation.kernels import decided
     from simulation.logs import into
+    from simulation.resume import check_data, notes, open_record, where
+    from simulation.track import check_tracker, figures, open_tracker
 
     config = decided(config)
-    folder = config.out or default_folder(config)
-    try:
-        keep = Record(folder, config.experiment, {}, engine_settings(config))
-    except FileExistsError:
-        raise BadInput(f"--out {folder}: exists already; choose another folder or move it away") from None
-    except OSError as error:
-        raise BadInput(f"--out {folder}: {error.strerror}") from None
-    progress: Callable[[dict[str, Any]], None] = screen.round if screen else lambda line: None
+    check_tracker(config.track)
+    folder = config.resume or config.out or default_folder(config)
+    keep = open_record(config, folder, engine_settings(config))
+    tracker = None
+
+    def progress(line: dict[str, Any]) -> None:
+        if screen:
+            screen.round(line)
+        if tracker:
+            tracker.log(line["round"], figures(line))
+
+    tell: Callable[[str], None] = screen.tell if screen else lambda text: None
     with into(folder / "run.log") as log:
         try:
-            grid, population = set_up(config, lambda people: screen.start(config, people, folder) if screen else None)
+            found = where(config, keep)
+            show = partial(screen.start, config, folder=folder) if screen else lambda people: None
+            grid, population = set_up(config, show, pool.grid if pool else make_grid)
+            about = how(config, population, grid)
+            tracker = open_tracker(config, folder)
+            if found is not None:
+                check_data(keep, about)
         except BaseException as error:
             if screen:
                 screen.stop()
             keep.discard()
-            if isinstance(error, KeyboardInterrupt):
+            if isinstance(error, KeyboardInterrupt) and config.resume is None:
                 raise KeyboardInterrupt("interrupted before the first round; nothing is left behind") from None
             raise
         from server.app import serve
@@ -77,22 +88,31 @@ def simulate(config: Config, screen: "Screen | None" = None) -> Path:
 
         reason = "failed"
         try:
-            keep.about(**how(config, population, grid))
-            serve(grid, config.experiment, keep, progress, config.round_timeout)
+            if found is not None:
+                keep.go_on(found)
+                for note in notes(found):
+                    log.info(note)
+                    tell(note)
+            keep.about(**about)
+            start, every = found.checkpoint if found else None, config.checkpoint_every
+            serve(grid, config.experiment, keep, progress, config.round_timeout, start, every)
             reason = "done"
         except KeyboardInterrupt:
             reason = "interrupted"
             raise
         except Diverged as error:
             reason = f"diverged: {error}"
-            raise RunDiverged(str(error)) from error
+            raise RunDiverged(f"{error}; {last_good(keep)}") from error
         except Exception as error:
             log.exception("the run failed")
             raise RunFailed(f"{error} (the traceback is in {folder / 'run.log'})") from error
         finally:
             if screen:
                 screen.stop()
-            grid.close()
+            if pool is None:
+                grid.close()
+            if tracker:
+                tracker.close()
             finish(keep, reason)
             if (folder / "summary.json").exists():
                 from simulation.report import write_report
@@ -101,18 +121,21 @@ def simulate(config: Config, screen: "Screen | None" = None) -> Path:
     return folder
 
 
-def set_up(config: Config, show: Callable[["Population"], None]) -> tuple["PoolGrid", "Population"]:
+def set_up(
+    config: Config, show: Callable[["Population"], None], make: Callable[[Config], "PoolGrid"]
+) -> tuple["PoolGrid", "Population"]:
     """Start the engine and find the population's data, both at once where that saves time.
 
     Args:
         config: What to run, and how.
         show: Called with the population once its data are found.
+        make: Starts the engine, or returns one that runs.
 
     Raises:
         BadInput: The data or the engine cannot be used. Nothing is left running.
     """
     if config.engine == "local":
-        grid = make_grid(config)
+        grid = make(config)
         return grid, read(config, show)
     with held_back() as came:
         import simulation.engines.ray  # noqa: F401  (before the helper starts: two threads import no faster than one)
@@ -124,7 +147,7 @@ def set_up(config: Config, show: Callable[["Population"], None]) -> tuple["PoolG
             # a data set may be missing or damaged, which is said before an engine is started; a generator cannot be
             reading.result()
         # on this thread, the main one: Ray's processes end with the thread that started them
-        grid = make_grid(config)
+        grid = make(config)
         try:
             return grid, reading.result()
         except BaseException:
@@ -190,9 +213,20 @@ def finish(keep: "Record", reason: str) -> None:
         raise RunFailed(str(error)) from error
 
 
+def last_good(keep: "Record") -> str:
+    """Name the last good checkpoint of a run that diverged."""
+    from server.resume import last_checkpoint
+    from server.writer import WritingFailed
+
+    with suppress(WritingFailed):  # which is told when the record is closed
+        keep.about()  # what waits is written first
+    found = last_checkpoint(keep.folder)
+    return f"the last good checkpoint is {found}" if found else "there is no checkpoint yet: no round was finished"
+
+
 def engine_settings(config: Config) -> dict[str, Any]:
     """Return how the experiment is run, as the manifest and ``config.toml`` hold it."""
-    dropped = {"experiment", "quiet", "config", "out"}
+    dropped = {"experiment", "quiet", "config", "out", "resume"}
     return config.model_dump(mode="json", exclude=dropped, exclude_none=True)
 
 
@@ -222,14 +256,15 @@ def default_folder(config: Config) -> Path:
     """Return a folder that says when and what."""
     stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H%M%S")
     name = algorithm_name(config.experiment.algorithm).replace(":", ".")
-    return Path("runs") / f"{stamp}-{name}-seed{config.experiment.seed}"
+    seeds = f"s{config.experiment.seed}-{config.experiment.seed + config.seeds - 1}" if config.seeds else ""
+    return Path("runs") / f"{stamp}-{name}-seed{seeds or config.experiment.seed}"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     arguments = sys.argv[1:] if argv is None else list(argv)
     try:
-        config = parse(arguments)
+        config = (resumed_study(arguments) if "--resume" in " ".join(arguments) else None) or parse(arguments)
     except BadInput as error:
         return complain(str(error), BAD_INPUT)
     from rich.console import Console
@@ -238,17 +273,41 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     console = Console()
     signal.signal(signal.SIGTERM, _interrupt)
+    several = config.seeds is not None or config.references is not None
     try:
-        folder = simulate(config, Screen(config, console))
+        if several:
+            from simulation.study import run_study
+
+            again = config.resume is not None
+            folder = run_study(config, console, config.resume or config.out or default_folder(config), again)
+        else:
+            if config.resume is None:
+                config = config.model_copy(update={"out": config.out or default_folder(config)})
+            folder = simulate(config, Screen(config, console))
     except BadInput as error:
         return complain(str(error), BAD_INPUT)
     except KeyboardInterrupt as stop:
-        return complain(str(stop) or "interrupted; θ and all finished rounds are in the record", INTERRUPTED)
+        return complain(str(stop) or resumable(config), INTERRUPTED)
     except RunFailed as error:
         return complain(str(error), DIVERGED if isinstance(error, RunDiverged) else FAILED)
-    if not config.quiet:
+    if several and not config.quiet:
+        from simulation.study_table import show_study
+
+        show_study(folder, console)
+    elif not config.quiet:
         show(folder, config, console)
     return DONE
+
+
+def resumed_study(arguments: list[str]) -> Config | None:
+    """Return the settings of the study that is to go on; None where ``--resume`` names a single run.
+
+    Raises:
+        BadInput: A study cannot go on in this way.
+    """
+    from simulation.study import resumed
+
+    return resumed(arguments)
 
 
 def show(folder: Path, config: Config, console: Any) -> None:
@@ -267,6 +326,13 @@ def complain(message: str, code: int) -> int:
     """Print one message on standard error."""
     print(f"metafed: {message}", file=sys.stderr)
     return code
+
+
+def resumable(config: Config) -> str:
+    """Say what an interrupted run left, and how it goes on."""
+    folder = config.resume or config.out
+    command = f"; go on with: python -m simulation.run --resume {folder}" if folder else ""
+    return f"interrupted; θ and all finished rounds are in the record{command}"
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import ClassVar, Literal, NamedTuple, final
+from typing import ClassVar, Literal, NamedTuple, Self, final
 
 import torch
 from pydantic import BaseModel, ConfigDict
@@ -111,6 +111,23 @@ class Algorithm(BaseModel, ABC):
 
         ``server_round`` counts from 1.
         """
+
+    @property
+    @final
+    def can_be_shortened(self) -> bool:
+        """Whether a client can take fewer inner steps than others: it has the setting ``inner_steps``."""
+        return "inner_steps" in type(self).model_fields and self.training_steps > 1
+
+    @final
+    def shortened(self, steps: int) -> Self:
+        """Return the algorithm whose clients take ``steps`` inner steps in a round, at least 1; all else is the same.
+
+        Raises:
+            ValueError: It has no such setting, or takes no more anyway.
+        """
+        if not (self.can_be_shortened and 1 <= steps < self.training_steps):
+            raise ValueError(f"{type(self).__name__} of {self.training_steps} inner steps cannot take {steps}")
+        return self.model_copy(update={"inner_steps": steps})
 
     @final
     def check(self, family: str, kind: Kind) -> None:

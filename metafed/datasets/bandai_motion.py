@@ -17,6 +17,7 @@ import numpy as np
 
 from metafed.datasets.base import Dataset, arrays, require
 from metafed.datasets.headset import FACING, JOINTS, POSE, TRACKED, WINDOW, seen
+from metafed.datasets.shared import by_file
 from metafed.episodes import MINIMUM, Examples
 from metafed.streams import stream
 
@@ -98,12 +99,17 @@ class BandaiMotion(Dataset):
     @cached_property
     def _personas(self) -> tuple[list[Persona], list[Persona], list[Persona]]:
         """Clients in their order, personas with too few clips, and personas that stand still."""
+        few, enough, moving = self._found()
+        order = stream(self.origin.seed, "bandai_motion/order").permutation(np.flatnonzero(moving))
+        return [enough[i] for i in order], few, [enough[i] for i in np.flatnonzero(~moving)]
+
+    @by_file
+    def _found(self) -> tuple[list[Persona], list[Persona], np.ndarray]:
+        """Return personas with too few clips, the others, and which of those move ``(n,)``."""
         found = personas(self.table.labels, self.table.length)
         few = [persona for persona in found if len(persona.clips) < MINIMUM]
         enough = [persona for persona in found if len(persona.clips) >= MINIMUM]
-        moving = np.array([self._spread(persona) >= STILL for persona in enough], dtype=bool)
-        order = stream(self.origin.seed, "bandai_motion/order").permutation(np.flatnonzero(moving))
-        return [enough[i] for i in order], few, [enough[i] for i in np.flatnonzero(~moving)]
+        return few, enough, np.array([self._spread(persona) >= STILL for persona in enough], dtype=bool)
 
     def _spread(self, persona: Persona) -> float:
         """Return the standard deviation of the persona's pose, in metres, over frames and coordinates."""
@@ -111,6 +117,7 @@ class BandaiMotion(Dataset):
         return float(POSE * np.sqrt(poses.var(0).mean()))
 
     @cached_property
+    @by_file
     def table(self) -> Clips:
         """The file's content.
 

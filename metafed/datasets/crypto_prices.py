@@ -13,6 +13,7 @@ from typing import NamedTuple, final
 import numpy as np
 
 from metafed.datasets.base import Dataset, require
+from metafed.datasets.shared import by_file
 from metafed.episodes import Examples
 from metafed.families.base import DataError
 from metafed.families.prices import FEATURES, OUTPUTS, Days, features, row_days, targets
@@ -78,6 +79,7 @@ class CryptoPrices(Dataset):
         order = stream(self.origin.seed, "crypto_prices/order").permutation(np.flatnonzero(enough))
         return [found[i] for i in order], [found[i] for i in np.flatnonzero(~enough)]
 
+    @by_file
     def _read(self) -> list[Coin]:
         import polars as pl
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from metafed.datasets.base import Dataset, arrays, require
 from metafed.datasets.ego_network import adjacency, landmarks, likeness, separate
+from metafed.datasets.shared import by_file
 from metafed.episodes import MINIMUM, Examples
 from metafed.streams import stream
 
@@ -88,13 +89,18 @@ class FacebookEgo(Dataset):
         Raises:
             DataError: The file is missing or damaged.
         """
-        path, table = self.path, self._read()
-        ids = table["ego_ids"].tolist()
-        found = [_ego(table, number) for number in range(len(ids))]
+        path, (ids, found) = self.path, self._found()
         kept = [ego for ego in found if ego is not None]
         require(path, bool(kept), f"no ego has {SLOTS} circles of {MINIMUM} friends of their own each")
         order = stream(self.origin.seed, "facebook_ego/order").permutation(len(kept))
         return [kept[i] for i in order], [name for name, ego in zip(ids, found, strict=True) if ego is None]
+
+    @by_file
+    def _found(self) -> tuple[list[int], list[Ego | None]]:
+        """Return every ego's id, and what it is as a client; None where its circles are too few."""
+        table = self._read()
+        ids: list[int] = table["ego_ids"].tolist()
+        return ids, [_ego(table, number) for number in range(len(ids))]
 
     def _read(self) -> dict[str, np.ndarray]:
         path = self.path

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import numpy as np
 
 from metafed.datasets.base import Dataset, require
+from metafed.datasets.shared import by_file
 from metafed.episodes import Examples
 from metafed.families.base import DataError
 from metafed.streams import stream
@@ -75,6 +76,7 @@ class Intents(Dataset, ABC):
         return None
 
     @cached_property
+    @by_file
     def corpus(self) -> Corpus:
         """The file's content.
 

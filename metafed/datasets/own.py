@@ -257,17 +257,18 @@ class Own(Source):
         return fit(type(self), self.origin, changed(self.description.file))
 
 
-def changed(path: Path) -> tuple[int, int] | None:
-    """Return time of change and size of a file, None if there is none: they tell one content from another."""
+def changed(path: Path) -> tuple[int, int, int] | None:
+    """Return times of change and size of a file, None if there is none: they tell one content from another."""
     try:
         stat = path.stat()
     except OSError:
         return None
-    return stat.st_mtime_ns, stat.st_size
+    # the change time, too: who copies a file over another may keep its date
+    return stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size
 
 
 @lru_cache(maxsize=8)
-def load(said: Description, kind: Kind, shots: Shots, seed: int | None, change: tuple[int, int] | None) -> Loaded:
+def load(said: Description, kind: Kind, shots: Shots, seed: int | None, change: tuple[int, int, int] | None) -> Loaded:
     """Open a table; kept, since several sources of a process are made of one description.
 
     Args:
@@ -289,7 +290,7 @@ def load(said: Description, kind: Kind, shots: Shots, seed: int | None, change: 
 
 
 @lru_cache(maxsize=8)
-def fit(kind: type[Own], origin: Origin, change: tuple[int, int] | None) -> Fitted:
+def fit(kind: type[Own], origin: Origin, change: tuple[int, int, int] | None) -> Fitted:
     """Fit means, units and values of categories on training rows of seen clients: all, or ``FITTED`` drawn once.
 
     Raises:

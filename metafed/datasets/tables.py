@@ -232,7 +232,17 @@ def _arrays(description: Description) -> tuple["pl.LazyFrame", set[str], set[str
                     signals.add(name)
                 flat = array if array.ndim == 1 else np.ascontiguousarray(array.reshape(len(array), -1))
                 columns[name] = pl.Series(name, flat)
-    except (OSError, ValueError, EOFError, KeyError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+    # MemoryError: a header of a few bytes may claim any size
+    except (
+        OSError,
+        ValueError,
+        EOFError,
+        KeyError,
+        AttributeError,
+        MemoryError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
         raise DataError(f"{path} is damaged: {error}") from error
     lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) > 1:

@@ -12,6 +12,7 @@ from typing import NamedTuple, final
 import numpy as np
 
 from metafed.datasets.base import Dataset, arrays, require
+from metafed.datasets.shared import by_file
 from metafed.episodes import MINIMUM, Examples
 from metafed.streams import stream
 
@@ -114,6 +115,7 @@ class VrHeadSit(Dataset):
         return float(np.sqrt(np.square(turns).sum(1).mean()))
 
     @cached_property
+    @by_file
     def table(self) -> Sessions:
         """The file's content.
 

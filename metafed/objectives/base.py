@@ -116,6 +116,10 @@ class Objective(BaseModel, ABC):
 
     uses: ClassVar[Literal["nothing", "weights", "losses"]] = "losses"
     """What of the clients it changes or reads: nothing, their weights in the mean, or their losses."""
+    apart: ClassVar[Literal["votes", "sums", "no"]] = "no"
+    """What a client determines alone, whatever others say. votes: the direction is the mean of a vector a client, which
+    it determines alone, its share divided by its own mass. sums: so are a_k g_k and b_k, but not their quotient. no:
+    others' losses, or sums by group, change how much a client counts."""
 
     @abstractmethod
     def share(self, said: Updates, ask: Mapping[str, Plain]) -> Contribution:

@@ -17,6 +17,7 @@ class Mean(Objective):
 
     name: Annotated[Literal["mean"], tyro.conf.Suppress] = "mean"
     uses: ClassVar[Literal["nothing", "weights", "losses"]] = "nothing"
+    apart: ClassVar[Literal["votes", "sums", "no"]] = "votes"
 
     def share(self, said: Updates, ask: Mapping[str, Plain]) -> Contribution:
         """Sum the weighted directions, and the weights."""

@@ -7,7 +7,7 @@ slope, the one whose loss is nearer to the bound M counts for more; ε is how ne
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self, final
+from typing import Annotated, ClassVar, Literal, Self, final
 
 import tyro
 from pydantic import Field, model_validator
@@ -24,6 +24,8 @@ class Propfair(Objective):
         5.0, gt=0, allow_inf_nan=False, description="Bound M, above the losses that are to be expected."
     )
     eps: float = Field(0.2, gt=0, allow_inf_nan=False, description="Utility ε below which the logarithm is a line.")
+
+    apart: ClassVar[Literal["votes", "sums", "no"]] = "votes"
 
     @model_validator(mode="after")
     def _below_the_bound(self) -> Self:

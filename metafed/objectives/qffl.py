@@ -12,7 +12,7 @@ The sums are multiples of exp(reference), so that no power overflows or vanishes
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, final
+from typing import Annotated, ClassVar, Literal, final
 
 import torch
 import tyro
@@ -36,6 +36,8 @@ class Qffl(Objective):
         allow_inf_nan=False,
         description="Lipschitz constant L of the loss's gradient. Default: 1 / (outer rate · client's own rate).",
     )
+
+    apart: ClassVar[Literal["votes", "sums", "no"]] = "sums"
 
     def share(self, said: Updates, ask: Mapping[str, Plain]) -> Contribution:
         """Sum Δ_k and h_k / L."""

@@ -6,7 +6,7 @@ The sums are multiples of exp(reference) with the largest t F_k as reference, so
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, final
+from typing import Annotated, ClassVar, Literal, final
 
 import tyro
 from pydantic import Field
@@ -22,6 +22,8 @@ class Tilted(Objective):
     t: float = Field(
         1.0, allow_inf_nan=False, description="Tilt t; 0: mean, large: the worst client, below 0: the best."
     )
+
+    apart: ClassVar[Literal["votes", "sums", "no"]] = "sums"
 
     def share(self, said: Updates, ask: Mapping[str, Plain]) -> Contribution:
         """Sum the directions by the tilted weights, and these weights."""

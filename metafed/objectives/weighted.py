@@ -24,6 +24,7 @@ class Weighted(Objective):
         1.0, ge=-4, le=4, description="Power p of a client's rows in its weight; 0: all alike, below 0: few rows count."
     )
     uses: ClassVar[Literal["nothing", "weights", "losses"]] = "weights"
+    apart: ClassVar[Literal["votes", "sums", "no"]] = "sums"
 
     def share(self, said: Updates, ask: Mapping[str, Plain]) -> Contribution:
         """Sum the directions weighted by rows, and these weights."""

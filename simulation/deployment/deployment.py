@@ -63,7 +63,7 @@ def deploy(plan: Plan, console: "Console") -> Path:
     record = plan.remote.records / folder.name if plan.remote else folder
     if record != folder and record.exists():
         raise BadInput(f"--out {folder}: {record} exists already on the SuperLink's machine; choose another name")
-    settings = run_config(plan.config.experiment, record)
+    settings = run_config(plan.config.experiment, record, plan.config.round_timeout)
     with tempfile.TemporaryDirectory(prefix="metafed-") as name:
         scratch = Path(name)
         with _federation(plan, scratch, console) as federation:

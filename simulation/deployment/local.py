@@ -31,13 +31,17 @@ class LocalFederation:
         folder: A private folder, for keys, logs and the homes of the processes.
         nodes: SuperNodes; node p hosts the clients i with i mod ``nodes`` = p.
         device: Where the nodes train: cpu, cuda, cuda:N or auto.
+        shared: Whether rows of single clients leave the nodes: they are all on this machine, and the record is, too.
         database: File of the SuperLink's state; None keeps it in memory, lost when the SuperLink ends.
 
     As a context manager it ends all processes on leaving, however it is left.
     """
 
-    def __init__(self, folder: Path, nodes: int, device: str = "cpu", database: Path | None = None) -> None:
+    def __init__(
+        self, folder: Path, nodes: int, device: str = "cpu", database: Path | None = None, shared: bool = True
+    ) -> None:
         self.folder, self.count, self.device, self.database = folder, nodes, device, database
+        self.shared = shared
         self.mark = secrets.token_hex(8)
         self.keys, self.logs = folder / "keys", folder / "logs"
         self.port, *self._node_ports = free_ports(1 + nodes)
@@ -105,10 +109,14 @@ class LocalFederation:
             *("--superlink", self.address),
             *("--root-certificates", str(root or own / "ca.crt")),
             *("--auth-supernode-private-key", str(key or own / "node.key")),
-            *("--node-config", node_config(number, self.count, device=self.device, **config)),
+            *("--node-config", node_config(number, self.count, **{**self._config(number), **config})),
             *("--port", str(self._node_ports[number])),
         ]
         return self._start(f"supernode-{number}", words)
+
+    def _config(self, number: int) -> dict[str, str | int]:
+        kept = self.folder / "kept" / f"supernode-{number}"
+        return {"device": self.device, "share-client-rows": self.shared, "cache": str(kept)}
 
     def start(self, name: str, command: list[str]) -> Process:
         """Start some other process beside the federation's, such as one that does not belong."""

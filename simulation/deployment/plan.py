@@ -21,12 +21,12 @@ are started here, on free ports, and ended afterwards.
   --patience SECONDS   how long to wait for nodes to join (default: 300)
 
 What is computed: all settings of `python -m simulation.run --help` but for the engine's own (--engine, --workers,
---worker-cpus, --worker-gpus, --ray-address, --round-timeout); --device is the nodes', --out the record's folder here.
+--worker-cpus, --worker-gpus, --ray-address); --device is the nodes', --out the record's folder here.
 The kernels are PyTorch's own: Flower sends Python files to the nodes, no C++.
 Exit code: 0 the run did all that it was asked for, 1 it did not, 2 bad input, 3 it diverged, 130 interrupted."""
 
 MOST_NODES = 1000
-ENGINE = ("engine", "workers", "worker_cpus", "worker_gpus", "ray_address", "round_timeout")
+ENGINE = ("engine", "workers", "worker_cpus", "worker_gpus", "ray_address")
 
 
 class Remote(NamedTuple):

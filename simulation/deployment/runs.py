@@ -37,7 +37,7 @@ class RunEndedEarly(RuntimeError):
         self.diverged = diverged
 
 
-def run_config(experiment: Experiment, out: Path) -> dict[str, bool | int | float | str]:
+def run_config(experiment: Experiment, out: Path, timeout: float = 3600.0) -> dict[str, bool | int | float | str]:
     """Return the overrides of the app's run config: Flower takes those keys alone that ``pyproject.toml`` has.
 
     Settings that only some algorithms or objectives have travel as one text, such as ``algorithm.settings``.
@@ -56,7 +56,7 @@ def run_config(experiment: Experiment, out: Path) -> dict[str, bool | int | floa
         section, _, name = key.partition(".")
         extra.setdefault(f"{section}.settings", []).append(tomli_w.dumps({name: said.pop(key)}).strip())
     said |= {key: ", ".join(entries) for key, entries in extra.items()}
-    return {**said, "out": str(out)}
+    return {**said, "out": str(out), "round-timeout": timeout}
 
 
 def wait_for_nodes(control: Control, count: int, patience: float, alive: Callable[[], None]) -> None:

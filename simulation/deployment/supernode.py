@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
+from metafed.datasets.copies import cache
 from simulation.deployment.local import node_config
 from simulation.deployment.processes import program
 
@@ -33,6 +34,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--count", type=int, required=True, help="SuperNodes of the federation")
     parser.add_argument("--keys", type=Path, default=Path("/keys"), help="folder of ca.crt and node.key")
     parser.add_argument("--device", default=os.environ.get("METAFED_DEVICE", "cpu"), help="cpu, cuda, cuda:N or auto")
+    parser.add_argument(
+        "--share-client-rows",
+        choices=("true", "false"),
+        default=os.environ.get("METAFED_SHARE_CLIENT_ROWS", "false").lower(),
+        help="true: a row a client leaves this node, with its loss, score and group; false: only sums over clients do"
+        " (default: METAFED_SHARE_CLIENT_ROWS, or false)",
+    )
+    parser.add_argument(
+        "--cache",
+        default=os.environ.get("METAFED_NODE_CACHE", str(cache() / "clients")),
+        help="folder for this node's prepared clients, kept from message to message; none: they are made anew each time"
+        " (default: METAFED_NODE_CACHE, or %(default)s)",
+    )
     parser.add_argument("--patience", type=float, default=600.0, help="seconds to wait to be let in")
     parser.add_argument("--port", type=int, default=9094, help="port on this machine for the node's own processes")
     given = parser.parse_args(argv)
@@ -42,13 +56,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not os.access(given.keys / name, os.R_OK):
             print(f"metafed: --keys {given.keys}: {name} is not there or may not be read", file=sys.stderr)
             return 2
+    if given.share_client_rows not in ("true", "false"):
+        parser.error(f"METAFED_SHARE_CLIENT_ROWS={given.share_client_rows}: true or false")
+    own: dict[str, str | int] = {"device": given.device, "share-client-rows": given.share_client_rows == "true"}
+    if given.cache != "none":
+        own["cache"] = str(Path(given.cache).expanduser().resolve())
     return join(
         [
             program("flower-supernode"),
             *("--superlink", given.superlink),
             *("--root-certificates", str(given.keys / "ca.crt")),
             *("--auth-supernode-private-key", str(given.keys / "node.key")),
-            *("--node-config", node_config(given.number, given.count, device=given.device)),
+            *("--node-config", node_config(given.number, given.count, **own)),
             *("--port", str(given.port)),
         ],
         given.patience,

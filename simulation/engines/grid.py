@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from flwr.app import Context, Message, RecordDict
 from flwr.app.error import Error
@@ -11,6 +11,7 @@ from flwr.supercore.run import Run
 from flwr.supercore.task_identity import TaskIdentity
 
 from client.device import processor
+from simulation.engines.states import PoolStates
 
 SERVER: Final = 1
 POOL: Final = 2
@@ -33,6 +34,12 @@ def pool_context(run_config: dict[str, Any], device: str) -> Context:
     return Context(RUN, POOL, {"device": device}, RecordDict(), run_config)
 
 
+def named(message: Message) -> list[int]:
+    """Return the clients that a message names; none in a query."""
+    ask = message.content.config_records.get("ask")
+    return cast(list[int], ask["clients"]) if ask and "clients" in ask else []
+
+
 def failed(message: Message, reason: str) -> Message:
     """Return the error reply to ``message``."""
     return Message(Error(CLIENT_FAILED, reason), reply_to=message)
@@ -43,6 +50,8 @@ class PoolGrid(Grid):
 
     def __init__(self) -> None:
         take_identity()
+        # any worker may get a client next: the driver keeps what the client's own device would
+        self.states = PoolStates()
 
     @property
     def device(self) -> Mapping[str, str]:
@@ -52,6 +61,10 @@ class PoolGrid(Grid):
     @abstractmethod
     def answer(self, messages: Sequence[Message], timeout: float | None) -> list[Message]:
         """Return the replies that came within ``timeout`` seconds, errors included, in any order."""
+
+    @abstractmethod
+    def turn(self, run_config: dict[str, Any]) -> None:
+        """Serve another experiment from now on, by the same workers; what clients kept of the last is forgotten."""
 
     @abstractmethod
     def close(self) -> None:

@@ -8,7 +8,7 @@ from flwr.app import Message
 
 from client.app import app
 from client.device import name, resolve
-from simulation.engines.grid import PoolGrid, failed, pool_context
+from simulation.engines.grid import PoolGrid, failed, named, pool_context
 
 
 class LocalGrid(PoolGrid):
@@ -35,11 +35,18 @@ class LocalGrid(PoolGrid):
         for message in messages:
             if deadline is not None and time.monotonic() > deadline:
                 break
+            self._context.state = self.states.of(named(message))
             try:
                 replies.append(app(message, self._context))
+                self.states.update(self._context.state)
             except Exception as error:
                 replies.append(failed(message, f"{type(error).__name__}: {error}"))
         return replies
+
+    def turn(self, run_config: dict[str, Any]) -> None:
+        """Serve another experiment from now on, from fresh personal states."""
+        self._context = pool_context(run_config, str(self._device))
+        self.states.restore({})
 
     def close(self) -> None:
         """Nothing is held."""

@@ -14,12 +14,12 @@ from typing import Any, cast
 os.environ.setdefault("RAY_max_direct_call_object_size", str(2**20))
 
 import ray
-from flwr.app import ArrayRecord, ConfigRecord, Message, RecordDict
+from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, RecordDict
 from ray.actor import ActorHandle
 from ray.exceptions import RayError
 
-from client.states import PREFIX
-from simulation.engines.grid import PoolGrid, failed, pool_context, take_identity
+from simulation.engines.crew import Crew
+from simulation.engines.grid import PoolGrid, failed, named, pool_context, take_identity
 
 SHARED = 0.25
 """GPUs of a worker that trains on one, where nothing else is asked for."""
@@ -54,6 +54,16 @@ class Worker:
             return self._app(message, self._context), self._context.state
         except Exception as error:
             return failed(message, f"{type(error).__name__}: {error}"), RecordDict()
+
+    def turn(self, run_config: dict[str, Any]) -> None:
+        """Serve another experiment from now on."""
+        from client.app import ready
+
+        self._context = pool_context(run_config, str(self._context.node_config["device"]))
+        ready(self._context)
+
+    def alive(self) -> None:
+        """Answer, which says that this worker lives."""
 
     def device(self) -> dict[str, str]:
         """Return what this worker trains on, and its name."""
@@ -117,19 +127,18 @@ class RayGrid(PoolGrid):
         except ValueError:
             self.close()
             raise
-        remote = Worker.options(num_cpus=worker_cpus, num_gpus=gpus, max_restarts=-1)  # type: ignore[attr-defined]
-        self._make: Callable[[], ActorHandle] = lambda: remote.remote(run_config, self._device)
+        remote = Worker.options(num_cpus=worker_cpus, num_gpus=gpus, max_restarts=0)  # type: ignore[attr-defined]
+        self._run_config = run_config
+        self._doomed = doomed(run_config)
         self._remote = address is not None
-        # any worker may get a client next: the driver keeps what the client's own device would
-        self._states: dict[str, Any] = {}
-        self._idle: deque[ActorHandle] = deque(self._make() for _ in range(self.workers))
+        self._crew = Crew(lambda: remote.remote(self._run_config, self._device), self.workers)
 
     @property
     def device(self) -> Mapping[str, str]:
         """What the workers train on, as the first of them says where it is not this machine's CPU."""
         if self._device == "cpu" and not self._remote:
             return super().device
-        return cast(dict[str, str], ray.get(self._idle[0].device.remote()))
+        return cast(dict[str, str], ray.get(self._crew.idle[0].device.remote()))
 
     def answer(self, messages: Sequence[Message], timeout: float | None) -> list[Message]:
         """Answer the messages; a worker that dies costs the messages that it held some repetitions each."""
@@ -138,30 +147,56 @@ class RayGrid(PoolGrid):
         waiting = deque((message, 1) for message in messages)
         running: dict[ray.ObjectRef, tuple[ActorHandle, Message, int]] = {}
         replies: list[Message] = []
+        crew = self._crew
+        crew.rested()
         while waiting or running:
-            while waiting and self._idle:
+            while waiting and crew.idle:
                 message, tries = waiting.popleft()
-                worker = self._idle.popleft()
+                worker = crew.idle.popleft()
                 running[self._send(worker, message, fewer(message, tries), put)] = (worker, message, tries)
+                if tries == 1 and self._doomed and self._doomed(message):
+                    ray.kill(worker)  # a fault on purpose
+            expected = [*running, *crew.asked]
+            if not expected:
+                replies += [failed(message, "no worker is left: those that start die") for message, _ in waiting]
+                break
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            done, _ = ray.wait(list(running), num_returns=1, timeout=left)
+            done, _ = ray.wait(expected, num_returns=1, timeout=left)
             if not done:
                 break
+            if done[0] in crew.asked:
+                crew.heard(done[0])
+                continue
             worker, message, tries = running.pop(done[0])
             try:
                 reply, states = ray.get(done[0])
-                self._states.update(states)
+                self.states.update(states)
                 replies.append(reply)
-                self._idle.append(worker)
+                crew.idle.append(worker)
             except RayError as error:
-                self._replace(worker)
+                crew.lost(worker, type(error).__name__)
                 if tries < MOST_TRIES or fewer(message, tries) > 1:
                     waiting.append((message, tries + 1))
                 else:
                     replies.append(failed(message, f"worker lost {tries} times: {type(error).__name__}"))
         for worker, _, _ in running.values():
-            self._replace(worker)
+            crew.replace(worker)
         return replies
+
+    def turn(self, run_config: dict[str, Any]) -> None:
+        """Serve another experiment from now on, by the same workers. A worker that is lost meanwhile is replaced."""
+        self._run_config = run_config
+        self._doomed = doomed(run_config)
+        self.states.restore({})
+        while self._crew.asked:
+            # those that were started for the last experiment
+            self._crew.heard(next(iter(self._crew.asked)))
+        for worker, turned in [(worker, worker.turn.remote(run_config)) for worker in self._crew.idle]:
+            try:
+                ray.get(turned)
+            except RayError:
+                self._crew.idle.remove(worker)
+                self._crew.replace(worker)
 
     def close(self) -> None:
         """Stop the workers, and the cluster if it was started here."""
@@ -182,29 +217,35 @@ class RayGrid(PoolGrid):
         ask = message.content.config_records["ask"]
         if most < len(named(message)):
             light.content["ask"] = ConfigRecord({**ask, "most": most})
-        keys = [f"{PREFIX}{client}" for client in named(message)] if self._states else []
-        states = RecordDict({key: self._states[key] for key in keys if key in self._states})
-        return worker.answer.remote(light, put[id(theta)], states)
-
-    def _replace(self, worker: ActorHandle) -> None:
-        """Take a lost or late worker out and put a new one in."""
-        ray.kill(worker)
-        self._idle.append(self._make())
+        return worker.answer.remote(light, put[id(theta)], self.states.of(named(message)))
 
 
-def named(message: Message) -> list[int]:
-    """Return the clients that a message names; none in a query."""
-    ask = message.content.config_records.get("ask")
-    return cast(list[int], ask["clients"]) if ask and "clients" in ask else []
+def doomed(run_config: Mapping[str, Any]) -> Callable[[Message], bool] | None:
+    """Return what tells the messages whose worker is lost on purpose; None where none is."""
+    if not run_config.get("faults"):
+        return None
+    from metafed.experiment import Experiment
+    from metafed.faults import faults_of
+
+    faults = faults_of(Experiment.from_run_config(run_config))
+
+    def lost(message: Message) -> bool:
+        if faults is None or message.metadata.message_type != MessageType.TRAIN:
+            return False
+        server_round = int(str(message.content.config_records["ask"]["round"]))
+        return bool(faults.among(named(message), server_round, ("worker",)))
+
+    return lost
 
 
 def fewer(message: Message, tries: int) -> int:
     """Return how many of a message's clients a worker may train at a time when it gets the message again.
 
-    What kills a worker without a word is most often the system, for want of memory: every repetition is with half as
-    many at a time, down to one.
+    The first repetition is as the first time, so that a lost worker or node does not show in the result's bits. What
+    kills a second one without a word is most often the system, for want of memory: from then on every repetition is
+    with half as many at a time, down to one.
     """
-    return max(1, len(named(message)) >> (tries - 1))
+    return max(1, len(named(message)) >> max(0, tries - 2))
 
 
 def among(total: Mapping[str, float], asked: str) -> str:

@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 
 from benchmarks import acting
+from benchmarks.returns import last_losses, returned, worlds
+from metafed.environments.cartpole import CartPole
+from metafed.environments.navigation import Navigation
 from metafed.experiment import Experiment
 from metafed.population import Population, initial_theta
 from simulation.run import main
@@ -49,4 +52,35 @@ def test_a_run_without_assets_is_refused(tmp_path, capsys):
     with pytest.raises(SystemExit) as caught:
         acting.main([str(tmp_path)])
     assert caught.value.code == 2
-    assert "no clients of the family assets: its tasks are avatar" in capsys.readouterr().err
+    assert "no clients of the family assets, and none with a policy: its tasks are avatar" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def walk(tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "walk"
+    words = "--tasks environment:navigation,sinusoid --clients 12 --unseen 0.5 --rounds 1 --engine local --quiet"
+    inner = "--algorithm.inner-steps 2 --algorithm.inner-lr 0.01 --activation tanh"
+    assert main([*words.split(), *inner.split(), "--out", str(out)]) == 0
+    return out
+
+
+def test_policies_have_returns_beside_the_published_ones(walk, capsys):
+    capsys.readouterr()
+    assert acting.main([str(walk), "--markdown"]) == 0
+    text = capsys.readouterr().out
+    assert "Navigation: what policies got" in text
+    assert "−20.3 ± 3.2" in text
+    losses = last_losses(walk, "environment")
+    assert {who: own.shape for who, own in losses.items()} == {"seen": (3, 3), "unseen": (3, 3)}
+    before, after = -100 * losses["unseen"][:, 0].mean(), -100 * losses["unseen"][:, -1].mean()
+    row = next(line for line in text.splitlines() if line.startswith("| unseen (3 of 3)"))
+    assert f" {before:.2f} [" in row
+    assert f" {after:.2f} [" in row
+
+
+def test_a_return_is_the_reward_of_a_whole_episode():
+    np.testing.assert_allclose(returned(Navigation(), np.array([0.2])), [-20.0])
+    # the pole was up in three quarters of 200 steps
+    np.testing.assert_allclose(returned(CartPole(), np.array([0.25])), [150.0])
+    assert worlds(Experiment(tasks="avatar,environment")) == {}
+    assert list(worlds(Experiment(tasks="environment:cartpole,avatar"))) == ["environment"]

@@ -123,6 +123,8 @@ def test_the_default_sizes_are_the_promised_ones():
         (["--cohort", "9", "--populations", "10"], "--cohort 9: of --populations 10 clients 8 take part"),
         (["--cohorts", "0"], "--cohorts 0: must be at least 1"),
         (["--rounds", "0"], "--rounds 0: must be at least 1"),
+        (["--parquet", "100", "--cohort", "5", "--populations"], "--cohort 5: of --parquet 1 clients 1 take part"),
+        (["--parquet", "-1"], "--parquet -1: must be at least 0"),
         (["--chunk", "0"], "--chunk 0: must be at least 1"),
         (["--cohorts", "--populations", "--null-cohort", "0"], "nothing to measure"),
         (["--json", "/no/such/folder/x.json"], "there is no folder /no/such/folder"),

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import psutil
 import pytest
 from safetensors.numpy import load_file
@@ -15,6 +16,7 @@ from tests.command.running import clients, manifest, run
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = {"clients": 10, "cohort": 6, "rounds": 2, "chunk": 4, "eval-every": 1}
+DEVICES = {"devices": "default", "deadline": 0.15, "late": "shorten", "sampling": "data"}
 
 
 @pytest.fixture
@@ -32,6 +34,7 @@ def test_flwr_run(flower_home, tmp_path):
     out = tmp_path / "flower-run"
     bin_folder = Path(sys.executable).parent
     settings = " ".join(f"{key}={value}" for key, value in SETTINGS.items())
+    settings += ' devices="default" deadline=0.15 late="shorten" sampling.name="data"'
     done = subprocess.run(
         [bin_folder / "flwr", "run", ".", "--stream", "--run-config", f'{settings} out="{out}"'],
         cwd=ROOT,
@@ -41,7 +44,7 @@ def test_flwr_run(flower_home, tmp_path):
         timeout=300,
     )
     assert manifest(out)["exit_reason"] == "done", done.stdout + done.stderr
-    flags = [word for key, value in SETTINGS.items() for word in (f"--{key}", value)]
+    flags = [word for key, value in {**SETTINGS, **DEVICES}.items() for word in (f"--{key}", value)]
     local = run(tmp_path / "local", *flags, "--engine", "local")
     name = "checkpoints/round-00000002.safetensors"
     ours, theirs = load_file(local / name), load_file(out / name)
@@ -52,3 +55,6 @@ def test_flwr_run(flower_home, tmp_path):
     assert clients(local).sort("phase", "round", "client", "step")["client"].to_list() == (
         clients(out).sort("phase", "round", "client", "step")["client"].to_list()
     )
+    ours, theirs = (pl.read_parquet(folder / "participation.parquet") for folder in (local, out))
+    assert ours.drop("before", "after", "gain").equals(theirs.drop("before", "after", "gain"))
+    assert ours["asked"].sum() == 12

@@ -66,7 +66,7 @@ def test_a_record_is_complete_and_tidy(runs):
     names = {path.name for path in folder.iterdir()}
     assert names == {
         *("manifest.json", "config.toml", "rounds.jsonl", "clients.parquet", "summary.json"),
-        *("checkpoints", "report.html", "run.log"),
+        *("participation.parquet", "checkpoints", "report.html", "run.log"),
     }
     about = manifest(folder)
     assert about["exit_reason"] == "done"

@@ -13,6 +13,8 @@ from simulation.data import main
 from simulation.data_sets import readers
 from simulation.data_sources import people
 from tests.families.damage import altered, truncated
+from tests.families.own import PLAIN, describe
+from tests.families.own import rows as ratings
 
 
 def check(*words):
@@ -161,3 +163,22 @@ def test_held_out_clients_are_read_once_beside_the_others(shared_data):
     assert [len(numbers) for _, numbers in tasks.parts] == [5, 5]
     assert {own.group for own in tasks.examples()} == {"background set", "evaluation set"}
     assert [len(numbers) for _, numbers in people("assistant:clinc150", (shared_data,), 5).parts] == [5]
+
+
+def test_the_guard_looks_at_data_of_ones_own_before_there_is_a_run(tmp_path, capsys):
+    path = describe(tmp_path, table=ratings(40))
+    assert check(f"people:{path}") == 0
+    shown = capsys.readouterr().out
+    assert "  guard people, all 40 clients: judged on labels that the support, which is adapted on, lacks" in shown
+    leaking = PLAIN.replace('"genre"]', '"genre", "copy"]')
+    table = [{**row, "copy": 2 * row["stars"]} for row in ratings(40)]
+    assert check(f"people:{describe(tmp_path, leaking, table)}") == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    told = "people, all 40 clients: the target can be read off copy: leave it out of the features"
+    assert said.err == f"metafed: {told}\n"
+
+
+def test_of_sound_data_the_guard_says_so(shared_data, capsys):
+    assert check("watch_gestures", "--data-dir", shared_data) == 0
+    assert "  guard found nothing" in capsys.readouterr().out

@@ -16,8 +16,8 @@ DECLARED = flatten_config(tomllib.loads((ROOT / "pyproject.toml").read_text())["
 def test_every_algorithm_survives_the_way(name):
     tasks = "sinusoid" if name != "protonet" else "assistant"
     experiment = Experiment(algorithm={"name": name}, tasks=tasks, clients=7, unseen=0.0, kernels="torch")
-    sent = run_config(experiment, Path("/records/x"))
+    sent = run_config(experiment, Path("/records/x"), 60.0)
     assert set(sent) <= set(DECLARED)  # Flower refuses others
-    assert sent.pop("out") == "/records/x"
-    received = {**{key: value for key, value in DECLARED.items() if key != "out"}, **sent}
+    assert (sent.pop("out"), sent.pop("round-timeout")) == ("/records/x", 60.0)
+    received = {**{key: value for key, value in DECLARED.items() if key not in ("out", "round-timeout")}, **sent}
     assert Experiment.from_run_config(received) == experiment

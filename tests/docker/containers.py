@@ -32,9 +32,10 @@ def docker(*words, timeout=LONG):
     return done.stdout
 
 
-def container(folder, service, project=PROJECT):
-    """Return the id of a service's container."""
-    (found,) = compose(folder, "ps", "-q", service, project=project).stdout.split()
+def container(service, project=PROJECT):
+    """Return the id of a service's container, running or not."""
+    labels = [f"com.docker.compose.project={project}", f"com.docker.compose.service={service}"]
+    (found,) = docker("ps", "-aq", *(word for label in labels for word in ("--filter", f"label={label}"))).split()
     return found
 
 
@@ -44,9 +45,9 @@ def told(name):
     return done.stdout + done.stderr
 
 
-def lines(folder, record, project=PROJECT):
+def lines(record, project=PROJECT):
     """Return the whole lines of a record's rounds, without their seconds, as the SuperLink's volume has them now."""
-    words = ["docker", "exec", container(folder, "superlink", project), "cat", f"/records/{record}/rounds.jsonl"]
+    words = ["docker", "exec", container("superlink", project), "cat", f"/records/{record}/rounds.jsonl"]
     done = subprocess.run(words, capture_output=True, text=True, timeout=LONG)
     found = [json.loads(text) for text in done.stdout.split("\n")[:-1]]
     return [{key: value for key, value in line.items() if key != "seconds"} for line in found]

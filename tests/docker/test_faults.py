@@ -48,22 +48,31 @@ def ended(name):
     return int(docker("wait", name, timeout=LONG))
 
 
-def reported(federation, record, count):
-    """Wait until ``count`` rounds are on disk, and return them."""
-    return until(lambda: len(found := lines(federation, record)) > count and found, f"{count} rounds", LONG)
+def reported(record, count):
+    """Wait until ``count`` rounds after the first evaluation are on disk, and return them."""
+
+    def enough():
+        found = lines(record)
+        return len(found) > count and found
+
+    try:
+        return until(enough, f"{count} rounds of {record}", LONG)
+    except AssertionError as error:
+        said = {name: told(container(name))[-1500:] for name in MEMBERS}
+        raise AssertionError(f"{error}; the members said {said}") from error
 
 
 def test_a_node_killed_in_a_round_and_started_again(federation, begin):
     name, record = begin()
-    reported(federation, record, 1)
-    node = container(federation, "supernode-1")
+    reported(record, 1)
+    node = container("supernode-1")
     docker("kill", node)
-    first = until(lambda: [line for line in lines(federation, record) if line["failed"]], "it is missed", LONG)[0]
+    first = until(lambda: [line for line in lines(record) if line["failed"]], "it is missed", LONG)[0]
     assert {failure["client"] % 4 for failure in first["failed"]} == {1}
-    known = len(lines(federation, record))
+    known = len(lines(record))
     docker("start", node)
-    until(lambda: any(not line["failed"] for line in lines(federation, record)[known:]), "all are back", LONG)
-    found = lines(federation, record)
+    until(lambda: any(not line["failed"] for line in lines(record)[known:]), "all are back", LONG)
+    found = lines(record)
     assert [line["round"] for line in found] == list(range(len(found)))
     docker("kill", "--signal", "INT", name)
     assert ended(name) == 130
@@ -74,14 +83,12 @@ def test_a_node_killed_in_a_round_and_started_again(federation, begin):
 
 def test_a_network_cut_for_twenty_seconds(federation, begin):
     name, record = begin()
-    before = len(reported(federation, record, 1))
-    node = container(federation, "supernode-2")
+    before = len(reported(record, 1))
+    node = container("supernode-2")
     docker("network", "disconnect", f"{PROJECT}_federation", node)
     time.sleep(20)  # the fault itself
     docker("network", "connect", "--alias", "supernode-2", f"{PROJECT}_federation", node)
-    after = until(
-        lambda: any(line["clients"] == 4 for line in lines(federation, record)[before + 1 :]), "all are back", LONG
-    )
+    after = until(lambda: any(line["clients"] == 4 for line in lines(record)[before + 1 :]), "all are back", LONG)
     assert after
     docker("kill", "--signal", "TERM", name)
     assert ended(name) == 130
@@ -91,8 +98,8 @@ def test_a_network_cut_for_twenty_seconds(federation, begin):
 
 def test_a_superlink_restarted_with_its_database(federation, begin):
     name, record = begin()
-    found = reported(federation, record, 1)
-    docker("restart", container(federation, "superlink"))
+    found = reported(record, 1)
+    docker("restart", container("superlink"))
     # the ServerApp ended with its SuperLink, and Flower gives the run up
     assert ended(name) == 1
     said = told(name)
@@ -111,12 +118,13 @@ def test_after_all_that_a_run_goes_well(federation, begin):
 
 def test_a_full_disk_at_the_record(clone, image):
     project = f"{PROJECT}-full"
-    small = ["--driver", "local", "--opt", "type=tmpfs", "--opt", "device=tmpfs", "--opt", "o=size=200k,mode=1777"]
-    docker("volume", "create", *small, f"{project}_records")
+    small = "driver_opts: {type: tmpfs, device: tmpfs, o: 'size=200k,mode=1777'}"
+    (clone / "small.yml").write_text(f"volumes:\n  records:\n    {small}\n")
+    how = {"project": project, "COMPOSE_FILE": "docker-compose.yml:small.yml"}
     try:
-        done = compose(clone, "up", "--exit-code-from", "run", project=project, ROUNDS=300, CLIENTS=24)
+        done = compose(clone, "up", "--exit-code-from", "run", ROUNDS=300, CLIENTS=24, **how)
         assert done.returncode == 1, done.stdout[-3000:]
         assert "No space left on device" in done.stdout + done.stderr
     finally:
-        compose(clone, "down", "-v", project=project)
+        compose(clone, "down", "-v", **how)
     assert f"{project}_records" not in docker("volume", "ls", "-q")

@@ -27,9 +27,9 @@ each_objective = pytest.mark.parametrize("name", SETTINGS)
 class Nodes(PoolGrid):
     """As many hosts as asked for, each with its share of the clients, as in a deployment."""
 
-    def __init__(self, run_config, count):
+    def __init__(self, run_config, count, **config):
         super().__init__()
-        shares = [{"partition-id": share, "num-partitions": count} for share in range(count)]
+        shares = [{"partition-id": share, "num-partitions": count, **config} for share in range(count)]
         self.contexts = {10 + i: Context(1, 10 + i, share, RecordDict(), run_config) for i, share in enumerate(shares)}
 
     def get_node_ids(self):
@@ -37,6 +37,9 @@ class Nodes(PoolGrid):
 
     def answer(self, messages, timeout):
         return [app(message, self.contexts[message.metadata.dst_node_id]) for message in messages]
+
+    def turn(self, run_config):
+        raise NotImplementedError
 
     def close(self):
         pass

@@ -18,7 +18,8 @@ def test_only_trained_clients_have_a_state(small, name):
     grid, rounds = LocalGrid(experiment.to_run_config()), []
     run_federation(experiment, grid, rounds.append)
     trained = {int(c) for finished in rounds for rows in finished.training for c in rows.client}
-    kept = {int(key.split("/")[1]) for key in grid._context.state}
+    grid.states.mark(experiment.rounds)
+    kept = set(grid.states.marked()[1])
     assert kept == trained
     assert len(trained) <= 6
 

@@ -1,0 +1,82 @@
+"""``python -m benchmarks.privacy``: who pays for the noise: score, worst tenth and harmed share of clients against ε.
+
+Unseen and seen clients together, after adaptation, without privacy and at several ε; the clip is adaptive.
+"""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
+
+import numpy as np
+
+from benchmarks.gradients import one_thread
+from benchmarks.tables import show
+from metafed.experiment import Experiment
+from metafed.fairness import worst10
+from metafed.harm import gain, harmed, tolerance
+from metafed.population import layout_of, shared_theta
+from metafed.privacy.mechanism import noise_of
+from server.rounds import Round
+from server.strategy import MetaStrategy, record
+from simulation.engines.local import LocalGrid
+
+
+def served(experiment: Experiment) -> tuple[float, float, float]:
+    """Return mean score, worst tenth, and the share of clients that adaptation harms, after the last round."""
+    rounds: list[Round] = []
+    layout = layout_of(experiment)
+    theta = {p: flat.numpy() for p, flat in layout.flatten(shared_theta(experiment), layout.parts).items()}
+    strategy = MetaStrategy(experiment, layout, theta, rounds.append)
+    grid = LocalGrid(experiment.to_run_config())
+    strategy.start(grid, record(theta), num_rounds=experiment.rounds, timeout=3600)
+    kinds = {choice.family.name: choice.kind for choice in experiment.choices}
+    scores: list[float] = []
+    hurt: list[bool] = []
+    for rows in rounds[-1].evaluation:
+        before, after = rows.score[:, 0], rows.score[:, -1]
+        kind = kinds[strategy.roster.family(int(rows.client[0]))]
+        allowed = tolerance(before, after, rows.sizes[:, 2], kind)
+        scores += after.tolist()
+        hurt += harmed(gain(before, after), allowed).tolist()
+    return float(np.mean(scores)), float(worst10(np.array(scores))), float(np.mean(hurt))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.privacy", description=__doc__)
+    parser.add_argument("--epsilons", default="2,8,32")
+    parser.add_argument("--clients", type=int, default=500)
+    parser.add_argument("--cohort", type=int, default=100)
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--tasks", default="personalization,assistant")
+    parser.add_argument("--markdown", action="store_true")
+    options = parser.parse_args(argv)
+    one_thread()
+    logging.getLogger("flwr").setLevel(logging.WARNING)
+    base = {"clients": options.clients, "cohort": options.cohort, "rounds": options.rounds, "tasks": options.tasks}
+    rows = []
+    for target in [None, *(float(text) for text in options.epsilons.split(","))]:
+        own = {} if target is None else {"dp_epsilon": target, "dp_quantile": 0.5}
+        settings = {**base, "sampling": "poisson", "eval_every": 0, **own}
+        experiments = [Experiment.model_validate({**settings, "seed": seed}) for seed in range(options.seeds)]
+        noise = f"{noise_of(experiments[0]):.3f}" if target is not None else "–"
+        mean, worst, share = np.mean([served(experiment) for experiment in experiments], axis=0)
+        shown = "none" if target is None else f"{target:g}"
+        rows.append([shown, noise, f"{mean:.3f}", f"{worst:.3f}", f"{share:.1%}"])
+    notes = (
+        (
+            f"{options.tasks}, maml, {options.clients} clients, Poisson cohorts of {options.cohort} expected,"
+            f" {options.rounds} rounds, {options.seeds} seeds."
+        ),
+    )
+    show("Who pays for the noise", ("ε", "noise", "mean", "worst 10 %", "harmed"), rows, notes, options.markdown)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

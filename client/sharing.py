@@ -1,0 +1,57 @@
+"""Whether a node tells of single clients, and what it answers if it does not."""
+
+import logging
+import sys
+from collections.abc import Sequence
+
+from flwr.app import Context
+
+from metafed.roster import Roster
+from metafed.wire import Answer
+from metafed.withheld import withheld
+
+SHARE = "share-client-rows"
+"""Entry of a node's config: whether a row a client leaves the node."""
+
+
+class NotShared(RuntimeError):
+    """A node was asked for something of single clients that it keeps to itself."""
+
+
+def shares_rows(context: Context) -> bool:
+    """Say whether rows of single clients leave this node.
+
+    A node of a deployment says so in its config, and keeps them if it does not. Where nobody else's machine is asked
+    there is nothing to keep: in our engines, which host everybody in one pool, and in Flower's simulation.
+    """
+    said = context.node_config.get(SHARE)
+    if said is not None:
+        return said is True or str(said).lower() == "true"
+    ray = sys.modules.get("ray")
+    return "partition-id" not in context.node_config or (ray is not None and ray.is_initialized())
+
+
+def refuse_to_share(what: str, context: Context) -> None:
+    """Refuse a question about single clients.
+
+    Raises:
+        NotShared: This node keeps its clients' rows.
+    """
+    if not shares_rows(context):
+        raise NotShared(f"this node tells nothing of single clients, so not {what}; see {SHARE}")
+
+
+def answered(answer: Answer, asked: Sequence[int], roster: Roster, context: Context) -> Answer:
+    """Return ``answer`` as it may leave the node: with sums instead of rows where its config does not allow rows.
+
+    Raises:
+        NotShared: The answer has single clients' updates, which the run's aggregator needs.
+    """
+    if shares_rows(context):
+        return answer
+    if answer.ballots:
+        refuse_to_share("their updates, which this aggregator needs", context)
+    for failure in answer.failures:  # the reason stays here
+        logging.getLogger("flwr").warning("client %d: %s", failure.client, failure.reason)
+    kept = withheld(asked, answer.rows, len(answer.failures), roster)
+    return answer._replace(rows=[], failures=[], withheld=kept)

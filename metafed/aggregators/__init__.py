@@ -1,0 +1,44 @@
+"""The aggregators, one a file: how the clients' votes become one direction, whoever lies.
+
+A new one is a class in a file of its own and a line in ``AGGREGATORS``.
+"""
+
+from metafed.aggregators.base import Aggregator, Bounded, Direction, Votes
+from metafed.aggregators.bulyan import Bulyan
+from metafed.aggregators.centered_clipping import CenteredClipping
+from metafed.aggregators.geometric_median import GeometricMedian
+from metafed.aggregators.krum import Krum
+from metafed.aggregators.mean import Mean
+from metafed.aggregators.median import Median
+from metafed.aggregators.multi_krum import MultiKrum
+from metafed.aggregators.norm_clipping import NormClipping
+from metafed.aggregators.trimmed_mean import TrimmedMean
+
+AGGREGATORS: dict[str, type[Aggregator]] = {
+    "mean": Mean,
+    "median": Median,
+    "trimmed-mean": TrimmedMean,
+    "krum": Krum,
+    "multi-krum": MultiKrum,
+    "bulyan": Bulyan,
+    "geometric-median": GeometricMedian,
+    "norm-clipping": NormClipping,
+    "centered-clipping": CenteredClipping,
+}
+
+__all__ = [
+    "AGGREGATORS",
+    "Aggregator",
+    "Bounded",
+    "Bulyan",
+    "CenteredClipping",
+    "Direction",
+    "GeometricMedian",
+    "Krum",
+    "Mean",
+    "Median",
+    "MultiKrum",
+    "NormClipping",
+    "TrimmedMean",
+    "Votes",
+]

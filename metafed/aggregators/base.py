@@ -1,0 +1,74 @@
+"""The one interface of all aggregators: how the clients' votes on a part become one direction."""
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+Votes: TypeAlias = NDArray[np.float64]
+"""A vector a client, ``(n, size)``, in the order of the clients' ids."""
+Direction: TypeAlias = NDArray[np.float64]
+
+
+class Aggregator(BaseModel, ABC):
+    """How the votes of the clients that hold a part become its direction; its fields are its settings. Pure.
+
+    A vote is what a client alone would have the part move along. Each part is aggregated by itself, over the clients
+    that hold it, and every client has one vote, whatever rows it says that it owns.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sums: ClassVar[bool] = False
+    """Whether the sum of what clients say is enough, so that hosts need not send each client's vote."""
+    remembers: ClassVar[bool] = False
+    """Whether it starts from the direction of the round before."""
+
+    @abstractmethod
+    def combine(self, votes: Votes, before: Direction | None = None) -> Direction:
+        """Return the direction ``(size,)``.
+
+        Args:
+            votes: ``(n, size)``, all finite, n at least ``needed(n)``.
+            before: What it returned in the last round that moved the part, where it remembers.
+        """
+
+    def needed(self, votes: int) -> int:
+        """Return how many votes there must be, where there are ``votes``, for its guarantee to mean anything."""
+        return 1
+
+
+class Bounded(Aggregator):
+    """An aggregator that is told how many of the votes may be lies."""
+
+    f: int | None = Field(
+        None,
+        ge=0,
+        description="Lying clients at most among those that hold a part. Default: --aggregator.share of them.",
+    )
+    share: float = Field(
+        0.2, ge=0, lt=0.5, description="Share of lying clients at most, rounded down, where f is not set."
+    )
+
+    def liars(self, votes: int) -> int:
+        """Return how many of so many votes may be lies."""
+        # a product that is whole but for its rounding counts as whole
+        return int(np.floor(self.share * votes + 1e-9)) if self.f is None else self.f
+
+
+def distances(votes: Votes) -> NDArray[np.float64]:
+    """Return the squared distances ``(n, n)`` between votes."""
+    return np.stack([np.square(votes - vote).sum(1) for vote in votes])
+
+
+def shortened(vectors: Votes, bound: float) -> Votes:
+    """Return each vector, cut to the length ``bound`` if it is longer."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return plain(vectors * (bound / np.maximum(lengths, max(bound, np.finfo(np.float64).tiny))))
+
+
+def plain(value: Any) -> Direction:
+    """Return an array of float64."""
+    return np.asarray(value, np.float64)

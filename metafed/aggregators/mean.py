@@ -1,0 +1,19 @@
+"""The mean: what the objective says, of sums alone. One lying client moves it anywhere."""
+
+from typing import Annotated, ClassVar, Literal, final
+
+import tyro
+
+from metafed.aggregators.base import Aggregator, Direction, Votes, plain
+
+
+@final
+class Mean(Aggregator):
+    """The objective's own sum, over clients that are all believed."""
+
+    name: Annotated[Literal["mean"], tyro.conf.Suppress] = "mean"
+    sums: ClassVar[bool] = True
+
+    def combine(self, votes: Votes, before: Direction | None = None) -> Direction:
+        """Return the mean of the votes."""
+        return plain(votes.mean(0))

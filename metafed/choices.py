@@ -1,0 +1,83 @@
+"""``--tasks`` and ``--mix``: which families a run has, where their clients come from, and how many of each."""
+
+from math import gcd
+from pathlib import Path
+from typing import NamedTuple
+
+from metafed.datasets.description import near
+from metafed.datasets.own_family import SUFFIX, own_family
+from metafed.families import FAMILIES
+from metafed.families.base import GENERATED, Family
+from metafed.lookup import known
+from metafed.tasks import Kind
+
+TABLES = (".csv", ".tsv", ".parquet", ".npz")
+LARGEST_SHARE = 1000
+"""The largest number in ``--mix``."""
+
+
+class TaskChoice(NamedTuple):
+    """One entry of ``--tasks``: a family and where its clients come from."""
+
+    family: Family
+    source: str
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of its tasks: the source's own, else the family's."""
+        return self.family.sources[self.source].kind or self.family.kind
+
+    @property
+    def anonymous(self) -> bool:
+        """Whether its classes are slots of the client's own: as the source says, else the family."""
+        own = self.family.sources[self.source].anonymous
+        return self.family.anonymous if own is None else own
+
+
+def parse_tasks(text: str) -> tuple[TaskChoice, ...]:
+    """Parse ``FAMILY[:DATASET],…``; a data set may be a user's own, ``NAME:FILE.toml``, or ``FILE.toml`` alone.
+
+    Raises:
+        ValueError: A family or a data set is unknown, or none is named; or a user's own cannot be used (DataError).
+    """
+    choices = []
+    for entry in filter(None, (item.strip() for item in text.split(","))):
+        name, _, source = entry.partition(":")
+        if (source or entry).endswith(SUFFIX):
+            source = source or entry
+            name = Path(entry).stem if source == entry else name
+            choices.append(TaskChoice(own_family(name, source, FAMILIES.get(name), tuple(FAMILIES)), source))
+            continue
+        if Path(source or entry).suffix in TABLES:
+            raise ValueError(f"{source or entry!r} is a table: describe it in a TOML file, see docs/your-own-data.md")
+        family = known("family", name, FAMILIES)
+        source = source or GENERATED
+        known(f"data set of family {name!r}:", source, family.sources)
+        choices.append(TaskChoice(family, source))
+    if not choices:
+        raise ValueError(f"no family is named (known: {', '.join(FAMILIES)})")
+    return tuple(choices)
+
+
+def parse_mix(text: str | None, families: tuple[str, ...]) -> tuple[int, ...]:
+    """Parse ``FAMILY=NUMBER,…`` to the smallest whole numbers of these proportions, in the order of ``families``.
+
+    Raises:
+        ValueError: A family is not of the run or is named twice, or a number is not whole, below 1, or too large.
+    """
+    said: dict[str, int] = {}
+    for entry in filter(None, (item.strip() for item in (text or "").split(","))):
+        name, _, number = entry.partition("=")
+        if name not in families:
+            hint = near(name, families)
+            raise ValueError(f"--mix {entry}: no such family in --tasks{hint} (it has {', '.join(families)})")
+        if name in said:
+            raise ValueError(f"--mix {text}: family {name!r} is named twice")
+        if not (number.isascii() and number.isdigit() and 1 <= int(number) <= LARGEST_SHARE):
+            raise ValueError(
+                f"--mix {entry}: a proportion is a whole number from 1 to {LARGEST_SHARE}, such as {name}=3; a family"
+                " without clients is left out of --tasks"
+            )
+        said[name] = int(number)
+    shares = [said.get(name, 1) for name in families]
+    return tuple(share // gcd(*shares) for share in shares)

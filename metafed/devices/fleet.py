@@ -1,0 +1,102 @@
+"""Who has which device: drawn for every client from a stream of its own."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from math import exp
+from typing import TYPE_CHECKING, NamedTuple, final
+
+import numpy as np
+
+from metafed.devices.tiers import HOURS, Description, Tier, describe
+from metafed.families.base import DataError
+from metafed.streams import stream
+
+if TYPE_CHECKING:
+    from metafed.population import Population
+
+HOUR = 3600.0
+LOOKED_AT = 2000
+"""Clients whose group is looked at in a search for groups that ``by-group`` names."""
+
+
+class Device(NamedTuple):
+    """One client's device.
+
+    Attributes:
+        name: Of its tier.
+        tier: What such devices are like.
+        zone: Hours ahead of UTC.
+        speed: By what its computing and its connection are faster than the tier's.
+    """
+
+    name: str
+    tier: Tier
+    zone: float
+    speed: float
+
+
+@final
+@dataclass(frozen=True)
+class Fleet:
+    """The devices of all clients: a pure function of the seed, the client and its group."""
+
+    seed: int
+    description: Description
+
+    def __post_init__(self) -> None:
+        # kept by the fleet, not by the class: it goes when the fleet goes
+        object.__setattr__(self, "device", lru_cache(maxsize=100_000)(self.device))
+
+    @property
+    def needs_groups(self) -> bool:
+        """Whether a client's group must be known before its device is."""
+        return bool(self.description.by_group)
+
+    def device(self, client: int, group: str) -> Device:
+        """Return the client's device."""
+        rng = stream(self.seed, "device", client)
+        shares = self.description.shares(group)
+        edges = np.cumsum(list(shares.values()))
+        name = list(shares)[int(np.searchsorted(edges / edges[-1], rng.random(), side="right"))]
+        tier, zones = self.description.tiers[name], self.description.time_zones
+        zone = zones[int(rng.integers(len(zones)))]
+        return Device(name, tier, zone, exp(tier.spread * rng.standard_normal()))
+
+    def online(self, client: int, group: str, now: float) -> bool:
+        """Say whether the client's device is there at the virtual time ``now``, in seconds; it changes by the hour."""
+        device, hour = self.device(client, group), int(now // HOUR)
+        local = int((now / HOUR + device.zone) % HOURS)
+        return bool(stream(self.seed, "online", client, hour).random() < device.tier.online[local])
+
+
+def fleet(devices: str, seed: int) -> Fleet | None:
+    """Return the devices that ``--devices`` names; None where there are none.
+
+    Raises:
+        DataError: The description cannot be used.
+    """
+    return None if devices == "none" else Fleet(seed, describe(devices))
+
+
+def check(population: "Population") -> None:
+    """Refuse a description that speaks of groups that nobody is of: it would do nothing.
+
+    The groups of 2000 clients at most are looked at.
+
+    Raises:
+        DataError: It does, or it cannot be used.
+    """
+    own = population.roster.fleet
+    if own is None or not own.needs_groups:
+        return
+    clients = population.experiment.clients
+    looked: Mapping[str, None] = dict.fromkeys(
+        population.split(client).own.group for client in range(min(clients, LOOKED_AT))
+    )
+    missing = [group for group in own.description.by_group if group not in looked]
+    if missing and clients <= LOOKED_AT:
+        raise DataError(
+            f"--devices {population.experiment.devices}: by-group.{missing[0]}: no client is of this group (groups:"
+            f" {', '.join(sorted(looked))})"
+        )

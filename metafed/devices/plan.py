@@ -1,0 +1,162 @@
+"""What becomes of the clients that a round asks: who takes part, with how many steps, after how long."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, NamedTuple, final
+
+import numpy as np
+
+from metafed.census import Person
+from metafed.devices.clock import Load, Trip, trip
+from metafed.devices.fleet import Device, Fleet
+from metafed.devices.work import Work
+from metafed.experiment import Experiment
+from metafed.parameters import Layout
+from metafed.roster import Roster
+from metafed.streams import stream
+
+Outcome = Literal["finished", "shortened", "late", "dropped out", "offline", "excluded", "unknown"]
+TAKES_PART: frozenset[Outcome] = frozenset({"finished", "shortened"})
+
+
+class Attendance(NamedTuple):
+    """What became of a client that was asked.
+
+    Attributes:
+        client: Its id.
+        outcome: What became of it.
+        steps: Inner steps that it took, or was to take.
+        seconds: Virtual seconds until it answered, left, or was given up.
+        joules: Energy that its device spent until then.
+        reason: Why it is excluded; else empty.
+    """
+
+    client: int
+    outcome: Outcome
+    steps: int
+    seconds: float
+    joules: float
+    reason: str = ""
+
+
+class Plan(NamedTuple):
+    """A round on the virtual clock.
+
+    Attributes:
+        attendance: What becomes of each client that is asked, in the cohort's order.
+        start: Virtual seconds since the first round began.
+        seconds: Virtual seconds that the round lasts.
+        next: When the next round starts.
+    """
+
+    attendance: Sequence[Attendance]
+    start: float
+    seconds: float
+    next: float
+
+    @property
+    def taking_part(self) -> list[int]:
+        """Who trains."""
+        return [each.client for each in self.attendance if each.outcome in TAKES_PART]
+
+    @property
+    def steps(self) -> dict[int, int]:
+        """The inner steps of those who take fewer than others."""
+        return {each.client: each.steps for each in self.attendance if each.outcome == "shortened"}
+
+
+@final
+@dataclass(frozen=True)
+class Planner:
+    """Plans rounds: a pure function of the experiment, the round, its virtual time and the clients."""
+
+    experiment: Experiment
+    fleet: Fleet
+    layout: Layout
+
+    @cached_property
+    def _roster(self) -> Roster:
+        return Roster(self.experiment)
+
+    @cached_property
+    def _work(self) -> Work:
+        return Work(self.experiment)
+
+    def __call__(self, server_round: int, now: float, people: Mapping[int, Person], cohort: Iterable[int]) -> Plan:
+        """Plan a round.
+
+        Args:
+            server_round: Its number, from 1.
+            now: Its virtual time.
+            people: What is known of the cohort. Of whom nothing is, takes no part: what it does could not be timed.
+            cohort: Who is asked.
+        """
+        attendance = [
+            self.attend(server_round, now, client, people[client])
+            if client in people
+            else Attendance(client, "unknown", 0, 0.0, 0.0)
+            for client in cohort
+        ]
+        seconds = max((each.seconds for each in attendance), default=0.0)
+        return Plan(attendance, now, seconds, now + max(seconds, self.fleet.description.every))
+
+    def attend(self, server_round: int, now: float, client: int, person: Person) -> Attendance:
+        """Return what becomes of one client."""
+        device, most = self.fleet.device(client, person.group), self.experiment.algorithm.training_steps
+        needed = self._work.memory(self._roster.family(client))
+        if needed > device.tier.memory:
+            reason = f"an episode takes {size(needed)}, its {device.name} has {size(device.tier.memory)} for it"
+            return Attendance(client, "excluded", 0, 0.0, 0.0, reason)
+        if not self.fleet.online(client, person.group, now):
+            return Attendance(client, "offline", 0, 0.0, 0.0)
+        deadline = self.experiment.deadline
+        steps, way = self.fitting(client, person, device)
+        leaves, after = stream(self.experiment.seed, "dropout", server_round, client).random(2).tolist()
+        moment = after * way.seconds
+        if leaves < device.tier.dropout and (deadline is None or moment < deadline):
+            return Attendance(client, "dropped out", steps, moment, way.joules(moment))
+        if deadline is not None and way.seconds > deadline:
+            return Attendance(client, "late", steps, deadline, way.joules(deadline))
+        outcome: Outcome = "finished" if steps == most else "shortened"
+        return Attendance(client, outcome, steps, way.seconds, way.joules(way.seconds))
+
+    def fitting(self, client: int, person: Person, device: Device) -> tuple[int, Trip]:
+        """Return the most inner steps that end before the deadline, and their trip; all of them where none do."""
+        most, deadline = self.experiment.algorithm.training_steps, self.experiment.deadline
+        whole = self.trip(client, person, device, most)
+        if deadline is None or whole.seconds <= deadline or self.experiment.late != "shorten":
+            return most, whole
+        for steps in range(most - 1, 0, -1):
+            way = self.trip(client, person, device, steps)
+            if way.seconds <= deadline:
+                return steps, way
+        return most, whole
+
+    def trip(self, client: int, person: Person, device: Device, steps: int) -> Trip:
+        """Return a client's round of ``steps`` inner steps on a device."""
+        family = self._roster.family(client)
+        flops = self._work.operations(family, steps)(person.support, person.query)
+        held = self._held(family)
+        return trip(Load(flops, held, held), device)
+
+    @cached_property
+    def _held(self) -> Callable[[str], int]:
+        scalar = np.dtype(self.experiment.precision).itemsize
+        silent = self.experiment.algorithm.weighs == "none"  # such clients neither get nor send anything
+        sizes = {
+            family: 0
+            if silent
+            else scalar * sum(self.layout.size(p) for p in self._roster.parts(family) if p in self.layout.parts)
+            for family in (choice.family.name for choice in self.experiment.choices)
+        }
+        return sizes.__getitem__
+
+
+def size(count: float) -> str:
+    """Write a number of bytes for people."""
+    for unit in ("bytes", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} GB"

@@ -1,0 +1,117 @@
+"""Kinds of devices, as a TOML file describes them: how fast, how large, when there, what they take."""
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from math import fsum
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from metafed.families.base import DataError
+
+DEFAULT = Path(__file__).with_name("default.toml")
+HOURS = 24
+LARGEST = 2**20
+"""Bytes of a description at most."""
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Chance = Annotated[float, Field(ge=0, le=1)]
+
+
+class Tier(BaseModel):
+    """One kind of device."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=lambda name: name.replace("_", "-"))
+
+    share: NotNegative = Field(description="Part of the clients that have one; shares add up to 1.")
+    flops: Positive = Field(description="Floating-point operations a second that training really gets.")
+    memory: Positive = Field(description="Bytes that training may take.")
+    down: Positive = Field(description="Bytes a second to the device.")
+    up: Positive = Field(description="Bytes a second from the device.")
+    latency: NotNegative = Field(0.0, description="Seconds before the first byte of a round.")
+    online: tuple[Chance, ...] = Field((1.0,) * HOURS, description="Chance to be there, by local hour.")
+    dropout: Chance = Field(0.0, description="Chance to leave in the middle of a round.")
+    watts: NotNegative = Field(0.0, description="Power while training.")
+    joules_per_byte: NotNegative = Field(0.0, description="Energy of the radio, either way.")
+    spread: NotNegative = Field(0.0, le=3, description="Standard deviation of the logarithm of a device's speeds.")
+
+    @field_validator("online", mode="before")
+    @classmethod
+    def _every_hour(cls, value: Any) -> Any:
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return (value,) * HOURS
+        if not isinstance(value, (list, tuple)) or len(value) != HOURS:
+            raise ValueError(f"give one chance, or {HOURS} of them, one for each local hour from 0")
+        return value
+
+
+class Description(BaseModel):
+    """A file of devices."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=lambda name: name.replace("_", "-"))
+
+    tiers: Mapping[str, Tier] = Field(min_length=1, description="The tiers, by name.")
+    by_group: Mapping[str, Mapping[str, NotNegative]] = Field(
+        default_factory=dict, description="Shares of the tiers among the clients of a group, instead of the tiers' own."
+    )
+    every: Positive = Field(
+        600.0, description="Seconds from the start of a round to that of the next, unless the round lasts longer."
+    )
+    time_zones: tuple[Annotated[float, Field(ge=-12, le=14)], ...] = Field(
+        (0.0,), min_length=1, description="Hours ahead of UTC, all equally likely."
+    )
+
+    @model_validator(mode="after")
+    def _shares_add_up(self) -> Self:
+        shares = {"tiers": {name: tier.share for name, tier in self.tiers.items()}}
+        for where, own in {**shares, **{f"by-group.{group}": own for group, own in self.by_group.items()}}.items():
+            for name in own:
+                if name not in self.tiers:
+                    near = difflib.get_close_matches(name, self.tiers, n=1)
+                    hint = f"; did you mean {near[0]!r}?" if near else ""
+                    raise ValueError(f"{where}: no tier is called {name!r}{hint} (there are {', '.join(self.tiers)})")
+            if abs(fsum(own.values()) - 1) > 1e-6:
+                raise ValueError(f"{where}: shares add up to {fsum(own.values()):g}, not to 1")
+        return self
+
+    def shares(self, group: str) -> Mapping[str, float]:
+        """Return the tiers' shares among the clients of a group."""
+        return self.by_group.get(group) or {name: tier.share for name, tier in self.tiers.items()}
+
+
+def describe(devices: str) -> Description:
+    """Read what ``--devices`` names: ``default`` or a file.
+
+    Raises:
+        DataError: The file cannot be read, or a key or a value is not allowed.
+    """
+    path = DEFAULT if devices == "default" else Path(devices)
+    try:
+        if path.stat().st_size > LARGEST:
+            raise DataError(f"--devices {path}: larger than {LARGEST} bytes: no description of devices")
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"--devices {path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"--devices {path}: not TOML: {error}") from None
+    try:
+        return Description.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise DataError(f"--devices {path}: not TOML: {error}") from None
+    except ValidationError as error:
+        raise DataError(f"--devices {path}: {'; '.join(map(_said, error.errors()))}") from None
+
+
+def _said(problem: Any) -> str:
+    where = ".".join(str(step) for step in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        keys = [name.replace("_", "-") for model in (Tier, Description) for name in model.model_fields]
+        near = difflib.get_close_matches(where.rpartition(".")[2], keys, n=1)
+        return f"{where}: unknown key" + (f"; did you mean {near[0]!r}?" if near else "")
+    if problem["type"] == "missing":
+        return f"{where}: is missing"
+    if problem["type"] == "value_error":
+        return f"{where}: {problem['ctx']['error']}" if where else str(problem["ctx"]["error"])
+    return f"{where} = {problem['input']!r}: {problem['msg'][0].lower()}{problem['msg'][1:]}"

@@ -1,0 +1,213 @@
+"""Who is at fault, in which rounds, and how: a pure function of the faults' description, the seed and the round."""
+
+import difflib
+import json
+import tomllib
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Self, TypeAlias, final, get_args
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from metafed.families.base import DataError
+from metafed.streams import stream
+
+if TYPE_CHECKING:
+    from metafed.experiment import Experiment
+
+Kind: TypeAlias = Literal[
+    "crash",
+    "hang",
+    "nan",
+    "infinity",
+    "shape",
+    "stale",
+    "sign-flip",
+    "scale",
+    "label-flip",
+    "random",
+    "alie",
+    "inner-product",
+    "worker",
+]
+KINDS: tuple[str, ...] = get_args(Kind)
+OMNISCIENT = ("alie", "inner-product")
+"""Lies that are told of all honest clients' updates, which the server hands to the liars."""
+SILENT = ("crash", "hang", "shape", "nan", "infinity")
+"""Faults that cost the client its contribution; all others, but a lost worker, are believed."""
+
+
+class Fault(BaseModel):
+    """One kind of fault, and who has it when. See ``docs/faults.md``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Kind
+    share: float | None = Field(None, gt=0, le=1)
+    clients: tuple[int, ...] = ()
+    rate: float = Field(1.0, gt=0, le=1)
+    first: int = Field(1, ge=1)
+    last: int | None = Field(None, ge=1)
+    strength: float | None = Field(None, allow_inf_nan=False)
+    seconds: float | None = Field(None, gt=0, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if (self.share is None) == (not self.clients):
+            raise ValueError("say who by either share, of the seen clients, or clients, a list of their ids")
+        if self.last is not None and self.last < self.first:
+            raise ValueError(f"last {self.last} is before first {self.first}")
+        if self.seconds is not None and self.kind != "hang":
+            raise ValueError(f"seconds are for kind 'hang', not {self.kind!r}")
+        if self.strength is not None and self.kind not in STRENGTHS:
+            raise ValueError(f"kind {self.kind!r} has no strength; those that have: {', '.join(STRENGTHS)}")
+        if self.kind == "stale" and self.strong != int(self.strong):
+            raise ValueError(f"strength {self.strong:g} of kind 'stale' is a number of rounds, a whole one")
+        return self
+
+    @property
+    def strong(self) -> float:
+        """The strength, or the kind's own."""
+        return STRENGTHS.get(self.kind, 0.0) if self.strength is None else self.strength
+
+    def within(self, server_round: int) -> bool:
+        """Whether the round is one of those in which it happens."""
+        return self.first <= server_round and (self.last is None or server_round <= self.last)
+
+
+STRENGTHS: dict[str, float] = {
+    "stale": 5.0,
+    "sign-flip": 1.0,
+    "scale": 10.0,
+    "random": 1.0,
+    "inner-product": 0.5,
+}
+"""What has a strength, and how strong it is where nothing is said: rounds for stale, a factor for the others."""
+
+
+class Described(BaseModel):
+    """What a file of faults says."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    fault: tuple[Fault, ...] = Field(min_length=1, max_length=100)
+
+
+def read_faults(text: str) -> str:
+    """Return a description of faults as JSON, by which it travels: ``text`` is that, or the name of a TOML file.
+
+    Raises:
+        DataError: It cannot be read or used.
+    """
+    if text.lstrip().startswith("{"):
+        where, source = "--faults", text
+    else:
+        where = f"--faults {text}"
+        try:
+            source = json.dumps(tomllib.loads(Path(text).read_text(encoding="utf-8")))
+        except OSError as error:
+            raise DataError(f"{where}: {error.strerror}") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError) as error:
+            raise DataError(f"{where}: not TOML: {error}") from None
+    try:
+        described = Described.model_validate_json(source)
+    except ValidationError as error:
+        raise DataError(f"{where}: {_explained(error)}") from None
+    return described.model_dump_json(exclude_defaults=True)
+
+
+def _explained(error: ValidationError) -> str:
+    """Put the first complaint into words, with a near miss of a key or kind."""
+    problem = error.errors()[0]
+    place = ".".join(str(step + 1) if isinstance(step, int) else step for step in problem["loc"])
+    given = str(problem.get("input"))
+    known = KINDS if problem["type"] == "literal_error" else tuple(Fault.model_fields)
+    word = given if problem["type"] == "literal_error" else str(problem["loc"][-1]) if problem["loc"] else ""
+    near = difflib.get_close_matches(word, known, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near and near[0] != word else ""
+    return f"{place or 'the file'}: {problem['msg']}{hint}"
+
+
+@final
+class Faults:
+    """The faults of one experiment.
+
+    Who is afflicted is drawn once, of the seen clients that no fault before has; with ``rate`` below 1 a round decides
+    for each of them whether it happens. A client has one fault at most.
+
+    Args:
+        described: What ``read_faults`` returned.
+        seed: The run's seed.
+        seen: How many clients take part in meta-training.
+
+    Raises:
+        DataError: A client is named that does not train, or twice; or the shares exceed the clients.
+    """
+
+    def __init__(self, described: str, seed: int, seen: int) -> None:
+        self.faults: Sequence[Fault] = Described.model_validate_json(described).fault
+        self._seed = seed
+        self._which: dict[int, int] = {}
+        for index, fault in enumerate(self.faults):
+            for client in fault.clients:
+                if not 0 <= client < seen:
+                    raise DataError(f"--faults: client {client} does not train; those that do are 0 to {seen - 1}")
+                if client in self._which:
+                    raise DataError(f"--faults: client {client} is named twice; a client has one fault")
+                self._which[client] = index
+        for index, fault in enumerate(self.faults):
+            if fault.share is None:
+                continue
+            free = np.setdiff1d(np.arange(seen), np.fromiter(self._which, np.int64, len(self._which)))
+            wanted = max(1, round(fault.share * seen))
+            if wanted > len(free):
+                raise DataError(
+                    f"--faults: share {fault.share:g} of {seen} clients is {wanted}, and {len(free)} are left"
+                )
+            chosen = stream(seed, "faults", index).choice(free, wanted, replace=False)
+            self._which |= {int(client): index for client in chosen}
+
+    def afflicted(self, kinds: Sequence[str] = KINDS) -> list[int]:
+        """Return the clients that have a fault of one of the kinds, ascending: all others are honest."""
+        return sorted(client for client, index in self._which.items() if self.faults[index].kind in kinds)
+
+    def on(self, client: int, server_round: int) -> Fault | None:
+        """Return what is wrong with a client in a round; None: nothing."""
+        index = self._which.get(client)
+        if index is None:
+            return None
+        fault = self.faults[index]
+        if not fault.within(server_round):
+            return None
+        if fault.rate < 1 and stream(self._seed, "faults/rate", server_round, client).random() >= fault.rate:
+            return None
+        return fault
+
+    def among(self, clients: Sequence[int], server_round: int, kinds: Sequence[str] = KINDS) -> dict[int, Fault]:
+        """Return the faults of a round, by client, of those of the given kinds."""
+        found = {client: self.on(client, server_round) for client in clients}
+        return {client: fault for client, fault in found.items() if fault is not None and fault.kind in kinds}
+
+    @property
+    def omniscient(self) -> bool:
+        """Whether some client lies by what all honest ones say."""
+        return any(fault.kind in OMNISCIENT for fault in self.faults)
+
+    @property
+    def longest_delay(self) -> int:
+        """How many rounds old the oldest θ is that a client works with."""
+        return max((int(fault.strong) for fault in self.faults if fault.kind == "stale"), default=0)
+
+
+def faults_of(experiment: "Experiment") -> Faults | None:
+    """Return the experiment's faults; None where it has none."""
+    if experiment.faults is None:
+        return None
+    return _made(experiment.faults, experiment.seed, experiment.clients - experiment.unseen_clients)
+
+
+@lru_cache(maxsize=4)
+def _made(described: str, seed: int, seen: int) -> Faults:
+    return Faults(described, seed, seen)

@@ -1,0 +1,1 @@
+"""Client-level differential privacy: clipped shares, Gaussian noise, an accountant."""

@@ -1,0 +1,122 @@
+"""``python -m simulation.compare RUN RUN …``: methods side by side, and which differences hold."""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import tyro
+
+from simulation.errors import BadInput
+
+DONE, BAD_INPUT = 0, 2
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Compare runs, or studies of several seeds (--seeds): differences from the first, with intervals.
+
+    Runs of the same settings but another seed are one method; a study's references can be named as STUDY/local.
+    """
+
+    runs: tyro.conf.Positional[tuple[Path, ...]]
+    """Folders of runs or studies; the first is what the others are compared with."""
+    part: Literal["unseen", "seen", "all"] | None = None
+    """Which clients. Default: unseen ones, or seen ones where nobody is held out."""
+    family: str | None = None
+    """Of one family only."""
+    metrics: str = "after,worst10,std,gain,harmed,worse_off"
+    """What to compare: NAME,… of after, worst10, cvar10, best10, std, cov, gini, entropy, gain, harmed, worse_off,
+    over_alone, loss_gap. Each more makes all of them harder to tell from chance."""
+    json: bool = False
+    """Print JSON."""
+
+
+def compared(asked: Arguments) -> dict[str, Any]:
+    """Return the comparison that is asked for, as plain data.
+
+    Raises:
+        BadInput: A folder is no run's, a file is damaged, or the runs cannot be compared.
+    """
+    from simulation.compare_check import check_comparable
+    from simulation.compare_differences import comparison, remarks
+    from simulation.compare_read import read_methods
+
+    methods = read_methods(asked.runs)
+    measures = checked_metrics(asked.metrics)
+    notes = [note for method in methods for note in method.notes] + check_comparable(methods)
+    part = asked.part or ("unseen" if any(has_unseen(method) for method in methods) else "seen")
+    known = families(methods)
+    if asked.family is not None and asked.family not in known:
+        raise BadInput(f"--family {asked.family}: the runs have {', '.join(known)}")
+    wanted: list[str | None] = [asked.family] if asked.family else [None, *(known if len(known) > 1 else ())]
+    pairs = [(index, 0) for index in range(1, len(methods))]
+    try:
+        overall, *rest = (comparison(methods, pairs, part, family, measures) for family in wanted)
+    except ValueError as error:
+        raise BadInput(f"these runs cannot be compared: {error}") from None
+    by_family = {str(found["family"]): found for found in rest}
+    return {"part": part, "notes": notes, "remarks": remarks(overall), "all": overall, "by_family": by_family}
+
+
+def checked_metrics(text: str) -> tuple[str, ...]:
+    """Parse ``--metrics``.
+
+    Raises:
+        BadInput: One is unknown, or none is named.
+    """
+    from metafed.lookup import known
+    from simulation.study_measures import MEASURES
+
+    names = tuple(dict.fromkeys(filter(None, (name.strip() for name in text.split(",")))))
+    try:
+        for name in names:
+            known("measure", name, MEASURES)
+    except ValueError as error:
+        raise BadInput(f"--metrics: {error}") from None
+    if not names:
+        raise BadInput(f"--metrics {text!r}: names none of {', '.join(MEASURES)}")
+    return names
+
+
+def has_unseen(method: Any) -> bool:
+    """Say whether clients were held out."""
+    return any(not bool(replicate.people.seen.all()) for replicate in method.seeds.values())
+
+
+def families(methods: Sequence[Any]) -> list[str]:
+    """Return the families of the methods' clients, in order of the name."""
+    return sorted({str(name) for method in methods for each in method.seeds.values() for name in each.people.family})
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code."""
+    asked = tyro.cli(Arguments, args=argv, prog="python -m simulation.compare")
+    try:
+        found = compared(asked)
+    except BadInput as error:
+        print(f"metafed: {error}", file=sys.stderr)
+        return BAD_INPUT
+    if asked.json:
+        print(json.dumps(found, indent=2, allow_nan=False))
+        return DONE
+    from rich.console import Console
+    from rich.text import Text
+
+    from simulation.study_table import differences_table, values_table
+
+    console = Console()
+    count = len(found["all"]["seeds"])
+    title = f"{found['part']} clients, {count} seed{'s' * (count != 1)}"
+    console.print(values_table(found, title, checked_metrics(asked.metrics)))
+    if found["all"]["differences"]:
+        console.print(differences_table(found["all"]))
+    for note in [*found["notes"], *found["remarks"]]:
+        console.print(Text(note), soft_wrap=True)
+    return DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,195 @@
+"""``python -m simulation.export RUN … --out DIR``: tidy CSV files and LaTeX tables."""
+
+import csv
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import tyro
+
+from simulation.errors import BadInput
+
+if TYPE_CHECKING:
+    from simulation.study_read import Method, Replicate
+
+DONE, BAD_INPUT = 0, 2
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Write runs, or studies of several seeds, as tidy CSV files and LaTeX tables (booktabs).
+
+    clients.csv: a row a client. rounds.csv: learning curves. metrics.csv: a row a seed and measure. estimates.csv: over
+    seeds, with intervals. differences.csv, differences.tex: from the first, where the runs can be compared. table.tex.
+    """
+
+    runs: tyro.conf.Positional[tuple[Path, ...]]
+    """Folders of runs or studies; runs of the same settings but another seed are one method."""
+    out: Path
+    """Folder to write to; made if need be. Files of these names are replaced."""
+    part: Literal["unseen", "seen", "all"] = "unseen"
+    """Which clients the LaTeX tables are of."""
+    metrics: str = "after,worst10,std,gain,harmed,worse_off"
+    """Which measures the LaTeX tables show: NAME,… as in simulation.compare."""
+    ledger: bool = False
+    """Write influence.csv too: each client's share of each round's outer update."""
+
+
+def export(asked: Arguments) -> list[Path]:
+    """Write the files and return their paths.
+
+    Raises:
+        BadInput: A folder is no run's, a file is damaged, or the folder cannot be written to.
+    """
+    from simulation.compare import checked_metrics, families
+    from simulation.compare_check import check_comparable
+    from simulation.compare_differences import PARTS, comparison
+    from simulation.compare_read import read_methods
+    from simulation.export_latex import differences_latex, values_latex
+    from simulation.study_measures import MEASURES
+
+    measures = checked_metrics(asked.metrics)
+    named = read_methods(asked.runs)
+    # a study's references are methods of their own in every file
+    methods = list({m.name: m for one in named for m in (one, *one.references.values())}.values())
+    known: list[str | None] = [None, *families(methods)]
+    estimates: list[list[Any]] = []
+    points: list[list[Any]] = []
+    shown: dict[str | None, dict[str, Any]] = {}
+    for method in methods:
+        for part in PARTS:
+            for family in known:
+                found = comparison([method], [], part, family)
+                if part == asked.part:
+                    shown.setdefault(family, {}).update(found["methods"])
+                for measure, cell in found["methods"].get(method.name, {}).items():
+                    if cell["value"] is None:
+                        continue
+                    place = [method.name, part, family or "all", measure]
+                    estimates.append([*place, cell["value"], cell["low"], cell["high"], cell["n"], cell["method"]])
+                    points += [[*place, seed, value] for seed, value in cell["points"].items()]
+    try:
+        asked.out.mkdir(parents=True, exist_ok=True)
+        place = ["method", "part", "family", "measure"]
+        written = [
+            table(asked.out / "clients.csv", CLIENT, (row for method in methods for row in client_rows(method))),
+            table(asked.out / "rounds.csv", ROUND, (row for method in methods for row in round_rows(method))),
+            table(asked.out / "metrics.csv", [*place, "seed", "value"], points),
+            table(asked.out / "estimates.csv", [*place, "value", "low", "high", "seeds", "interval"], estimates),
+            text(asked.out / "table.tex", values_latex(shown, [MEASURES[name] for name in measures], asked.part)),
+        ]
+        try:
+            check_comparable(methods)
+            pairs = [(index, 0) for index in range(1, len(methods))]
+            found = comparison(methods, pairs, asked.part, None, measures)
+        except ValueError as error:  # BadInput is one
+            print(f"no differences: {error}", file=sys.stderr)
+        else:
+            rows = [[entry.get(name) for name in DIFFERENCE] for entry in found["differences"]]
+            written.append(table(asked.out / "differences.csv", DIFFERENCE, rows))
+            written.append(text(asked.out / "differences.tex", differences_latex(found, asked.part)))
+        if asked.ledger:
+            shares = (row for method in methods for row in ledger_rows(method))
+            written.append(table(asked.out / "influence.csv", ["method", "seed", "round", "client", "share"], shares))
+    except OSError as error:
+        raise BadInput(f"--out {asked.out}: {error.strerror}") from None
+    return written
+
+
+CLIENT = [
+    *("method", "seed", "round", "client", "family", "group", "device", "seen", "n", "query", "ceiling"),
+    *("before", "after", "gain", "loss", "alone", "state"),
+]
+ROUND = ["method", "seed", "round", "part", "family", "before", "after"]
+DIFFERENCE = ["one", "minus", "measure", "value", "low", "high", "n", "method", "p", "p_holm", "verdict"]
+
+
+def client_rows(method: "Method") -> Iterable[list[Any]]:
+    """Yield a row a client of the last evaluated round; what diverged says so and has no scores."""
+    for seed, replicate in method.seeds.items():
+        people, alone = replicate.people, scores_alone(replicate)
+        for i in range(len(people)):
+            lost = "diverged" if people.diverged[i] else "incomplete" if people.incomplete[i] else ""
+            client = int(people.client[i])
+            before, after = float(people.scores[i, 0]), float(people.scores[i, -1])
+            numbers = [None] * 4 if lost else [before, after, after - before, float(people.loss[i])]
+            ceiling = float(people.ceiling[i]) if people.ceiling[i] == people.ceiling[i] else None
+            about = [people.family[i], people.group[i], people.device[i], bool(people.seen[i])]
+            sizes = [int(people.n[i]), int(people.query[i]), ceiling]
+            place = [method.name, seed, replicate.round, client]
+            yield [*place, *about, *sizes, *numbers, alone.get(client), lost or "whole"]
+
+
+def scores_alone(replicate: "Replicate") -> dict[int, float]:
+    """Return what each client reaches alone, where that is known."""
+    if replicate.alone is None:
+        return {}
+    usable = replicate.alone.usable
+    return dict(zip(usable.client.tolist(), usable.scores[:, -1].tolist(), strict=True))
+
+
+def round_rows(method: "Method") -> Iterable[list[Any]]:
+    """Yield a row an evaluated round, part and family."""
+    for seed, replicate in method.seeds.items():
+        for line in replicate.run.rounds:
+            for part, families in line.get("evaluation", {}).items():
+                for family, score in families.items():
+                    yield [method.name, seed, line["round"], part, family, score["before"], score["after"]]
+
+
+def ledger_rows(method: "Method") -> Iterable[list[Any]]:
+    """Yield a row a client and round of meta-training.
+
+    Raises:
+        BadInput: The ledger cannot be derived.
+    """
+    from pydantic import ValidationError
+
+    from metafed.experiment import Experiment
+    from server.influence import NoLedger, ledger
+
+    for seed, replicate in method.seeds.items():
+        if replicate.run.clients is None:
+            continue
+        try:
+            experiment = Experiment.model_validate(replicate.run.manifest["experiment"])
+            for entry in ledger(replicate.run.clients, experiment):
+                for client, share in zip(entry.client.tolist(), entry.share.tolist(), strict=True):
+                    yield [method.name, seed, entry.round, client, share]
+        except NoLedger:
+            continue  # who sends nothing has no row
+        except (ValidationError, KeyError) as error:
+            raise BadInput(f"{replicate.run.folder}: its settings are of another version: {error}") from None
+
+
+def table(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Path:
+    """Write a CSV file; a missing value is an empty cell."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        writer.writerows(rows)
+    return path
+
+
+def text(path: Path, content: str) -> Path:
+    """Write a text file."""
+    path.write_text(content, encoding="utf-8")
+    return path
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code."""
+    asked = tyro.cli(Arguments, args=argv, prog="python -m simulation.export")
+    try:
+        for path in export(asked):
+            print(path)
+    except BadInput as error:
+        print(f"metafed: {error}", file=sys.stderr)
+        return BAD_INPUT
+    return DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,70 @@
+"""One run as a page tells it: figures that its record has the numbers for, and the clients served worst."""
+
+from collections import Counter
+from typing import Any
+
+from server.panel import Panel
+from simulation.findings import judged
+from simulation.page.adaptation import adaptation
+from simulation.page.distribution import distribution
+from simulation.page.files import shown
+from simulation.page.heat import heat
+from simulation.page.learning import learning, losses
+from simulation.page.lorenz import lorenz
+from simulation.page.plot import Figure
+from simulation.page.reasons import worst_served
+from simulation.page.size import gain_by_size
+from simulation.reading import Run, kinds
+
+
+def figures(run: Run) -> dict[str, Figure]:
+    """Return the figures that the record of ``run`` has the numbers for, by key."""
+    known = kinds(run.manifest)
+    who, panels = judged(run)
+    drawn: list[Figure | None] = []
+    people, everyone = last(panels), last(judged(run, part="all")[1])
+    if people is not None and everyone is not None:
+        drawn += [
+            distribution(people, known, who),
+            heat(everyone, known),
+            adaptation(everyone, known),
+            gain_by_size(everyone, known),
+            lorenz(people, known, who, int(run.manifest.get("seed") or 0)),
+        ]
+    drawn += [learning(run.rounds, panels, who, known), losses(run.rounds, run.clients, panels, who)]
+    return {figure.key: figure for figure in drawn if figure is not None}
+
+
+def chapter(run: Run, prefix: str = "") -> dict[str, Any]:
+    """Return what a page says of one run beyond its sentences and tables.
+
+    Args:
+        run: The run.
+        prefix: Put before ids and names of files, where a page has several runs.
+    """
+    everyone = last(judged(run, part="all")[1])
+    served, rates = [], []
+    if everyone is not None and run.summary is not None:
+        gaps = {
+            name: parts["all"]["fairness"]["gap"]
+            for name, parts in run.summary["by_family"].items()
+            if parts["all"] is not None
+        }
+        served, rates = worst_served(everyone, kinds(run.manifest), gaps, times_failed(run))
+    return {
+        "figures": {key: shown(figure, prefix) for key, figure in figures(run).items()},
+        "served": served,
+        "rates": rates,
+    }
+
+
+def times_failed(run: Run) -> Counter[int]:
+    """Count each client's failures in training."""
+    return Counter(int(failed["client"]) for line in run.rounds for failed in line["failed"])
+
+
+def last(panels: dict[int, Panel]) -> Panel | None:
+    """Return the last evaluation's clients; None if there is nobody."""
+    if not panels or not len(panels[max(panels)]):
+        return None
+    return panels[max(panels)]

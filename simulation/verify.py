@@ -1,0 +1,103 @@
+"""``python -m simulation.verify RUN``: run a record's experiment again, and say whether every bit agrees."""
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+
+os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+
+from simulation.errors import BadInput, RunFailed
+
+AGREES, DIFFERS, BAD_INPUT = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Options:
+    """Run the experiment of a record again, and say whether θ, every round and every client agree bit by bit."""
+
+    run: Annotated[Path, tyro.conf.Positional]
+    """Folder of the record."""
+    engine: Literal["ray", "local"] | None = None
+    """Default: the record's."""
+    workers: int | None = None
+    """Ray workers. Default: the record's."""
+
+
+def verify(options: Options) -> str | None:
+    """Run the record's experiment again; returns where it differs, None if nowhere.
+
+    A run that stopped early, by an interrupt or by divergence, is run as far as it came.
+
+    Raises:
+        BadInput: There is no record that has ended, or it cannot be run here.
+        RunFailed: The run ended early this time.
+    """
+    from simulation.agreement import first_difference, lines, rows
+    from simulation.resume import settings_file
+
+    about, finished = manifest(options.run), lines(options.run)
+    rows(options.run)
+    if not finished:
+        raise BadInput(f"{options.run}: holds no finished round")
+    last = int(finished[-1]["round"])
+    # the command line's schema is loaded late: it imports a good deal
+    from simulation.config import Config
+    from simulation.run import simulate
+
+    config = Config.from_file(settings_file(options.run))
+    changes: dict[str, Any] = {"experiment": config.experiment.model_copy(update={"rounds": last}), "quiet": True}
+    changes |= {name: value for name in ("engine", "workers") if (value := getattr(options, name)) is not None}
+    with tempfile.TemporaryDirectory(prefix="metafed-verify-") as scratch:
+        again = simulate(config.model_copy(update={**changes, "out": Path(scratch) / "run", "track": None}))
+        found = first_difference(options.run, again)
+        if found is not None:
+            return str(found)
+        if last == config.experiment.rounds and about["theta_sha256"] != manifest(again)["theta_sha256"]:
+            return f"θ at the end: theta_sha256 is {about['theta_sha256']} and {manifest(again)['theta_sha256']}"
+    return None
+
+
+def manifest(folder: Path) -> dict[str, Any]:
+    """Return a record's manifest.
+
+    Raises:
+        BadInput: There is none, or it is of several runs.
+    """
+    path = folder / "manifest.json"
+    try:
+        about = dict(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise BadInput(f"{path}: {error.strerror}") from None
+    except (ValueError, TypeError) as error:
+        raise BadInput(f"{path}: not a manifest: {error}") from None
+    if "theta_sha256" not in about:
+        raise BadInput(f"{folder}: holds no record of one run; name a folder that does, such as RUN/seed-0")
+    return about
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line: 0 if every bit agrees, 1 if not, 2 if it could not be tried."""
+    options = tyro.cli(Options, args=argv, prog="python -m simulation.verify")
+    try:
+        found = verify(options)
+    except BadInput as error:
+        print(f"metafed: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except RunFailed as error:
+        print(f"{options.run}: the run ended early this time: {error}")
+        return DIFFERS
+    print(f"{options.run}: {'every bit agrees' if found is None else f'differs first at {found}'}")
+    return AGREES if found is None else DIFFERS
+
+
+if __name__ == "__main__":
+    sys.exit(main())
