@@ -62,9 +62,12 @@ class PoolGrid(Grid):
     def answer(self, messages: Sequence[Message], timeout: float | None) -> list[Message]:
         """Return the replies that came within ``timeout`` seconds, errors included, in any order."""
 
-    @abstractmethod
     def turn(self, run_config: dict[str, Any]) -> None:
-        """Serve another experiment from now on, by the same workers; what clients kept of the last is forgotten."""
+        """Serve another experiment from now on, by the same workers; what clients kept of the last is forgotten.
+
+        A pool that cannot refuses.
+        """
+        raise RuntimeError("this pool serves the run that it was made for")
 
     @abstractmethod
     def close(self) -> None:

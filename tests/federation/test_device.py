@@ -45,7 +45,7 @@ def test_a_grid_refuses_a_device_that_is_not_here(small):
 def test_a_worker_says_what_it_trains_on(small):
     grid = RayGrid(small.to_run_config(), workers=1, worker_cpus=0.5, device="auto")
     try:
-        said = ray.get(grid._idle[0].device.remote())
+        said = ray.get(grid._crew.idle[0].device.remote())
         assert grid.device == said
         assert said["device"] == ("cuda" if torch.cuda.is_available() else "cpu")
     finally:
