@@ -17,7 +17,7 @@ COMMANDS = re.findall(r"^(python -m .+)$", README, re.MULTILINE)
 
 @pytest.mark.parametrize("line", [line for line in COMMANDS if "simulation.run" in line and "--help" not in line])
 def test_its_commands_are_understood(line):
-    assert parse(shlex.split(line)[3:]).experiment.clients > 0
+    assert parse(shlex.split(line, comments=True)[3:]).experiment.clients > 0
 
 
 def test_its_links_lead_somewhere():

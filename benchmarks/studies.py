@@ -1,0 +1,166 @@
+"""``python -m benchmarks.studies experiments/studies/NAME.toml``: a study's runs, and the table that its page shows.
+
+A study's file has ``run``, flags of ``simulation.run`` that all methods share, and ``[methods]``: each name with the
+flags that tell it from the others. The first is what the others are compared with, seed by seed
+and client by client. ``metrics`` and ``family`` are those of ``simulation.compare``, and so are intervals and tests.
+What is finished in ``--out`` is kept, so that the same command goes on where it stopped.
+"""
+
+import argparse
+import shlex
+import sys
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchmarks.results import check_target, complain, write
+from benchmarks.tables import show
+from simulation.config import Config, parse
+from simulation.errors import BadInput, RunDiverged
+
+KEYS = {"run", "metrics", "methods", "family"}
+
+
+class Study(NamedTuple):
+    """What a file asks for.
+
+    Attributes:
+        methods: The configuration of each, by name.
+        metrics: What to compare.
+        family: Of one family only; None for all.
+    """
+
+    methods: Mapping[str, Config]
+    metrics: tuple[str, ...]
+    family: str | None
+
+
+def read_study(file: Path, more: Sequence[str] = (), only: Sequence[str] = ()) -> Study:
+    """Read a study's file.
+
+    Args:
+        file: TOML.
+        more: Flags that come after the file's own: other seeds, another number of clients.
+        only: Names of the methods to run beside the first; all of them if empty.
+
+    Raises:
+        BadInput: It cannot be read, is no study, or a flag in it is not allowed.
+    """
+    from simulation.study_measures import MEASURES
+
+    try:
+        said = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInput(f"{file}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"{file}: not TOML: {error}") from None
+    methods = said.get("methods")
+    if not isinstance(methods, dict) or not methods or set(said) - KEYS:
+        raise BadInput(f"{file}: a study has a table [methods], and besides {', '.join(sorted(KEYS - {'methods'}))}")
+    metrics = tuple(said.get("metrics", "after,worst10").split(","))
+    for what, names, known in (("metric", metrics, MEASURES), ("method", only, methods)):
+        if wrong := [name for name in names if name not in known]:
+            raise BadInput(f"{file}: unknown {what} {wrong[0]!r} (known: {', '.join(known)})")
+    found = {}
+    for index, (name, own) in enumerate(methods.items()):
+        if index and only and name not in only:
+            continue
+        words = [*shlex.split(said.get("run", "")), *shlex.split(own), *more]
+        try:
+            found[name] = parse(words)
+        except BadInput as error:
+            raise BadInput(f"{file}: {name}: {error}") from None
+    return Study(found, metrics, said.get("family"))
+
+
+def run(study: Study, folder: Path) -> list[str]:
+    """Run what is not finished in ``folder``, each method in a folder of its own name; return what diverged."""
+    from rich.console import Console
+
+    from simulation.pool import Pool
+    from simulation.run import make_grid
+    from simulation.study import run_study
+
+    console = Console(stderr=True)
+    diverged = []
+    with Pool(make_grid) as pool:
+        for name, config in study.methods.items():
+            console.print(f"[bold]{name}", highlight=False)
+            ready = config.model_copy(update={"seeds": config.seeds or 1, "out": None})
+            try:
+                run_study(ready, console, folder / name, again=True, pool=pool)
+            except RunDiverged as error:
+                diverged.append(f"{name}: {error}")
+    return diverged
+
+
+def compared(study: Study, folder: Path, part: str, family: str | None) -> dict[str, Any]:
+    """Compare the finished methods with the first of them."""
+    from simulation.compare_check import check_comparable
+    from simulation.compare_differences import comparison
+    from simulation.study_read import read_method
+
+    methods = [read_method(folder / name, name) for name in study.methods]
+    check_comparable(methods)
+    pairs = [(index, 0) for index in range(1, len(methods))]
+    return comparison(methods, pairs, part, family, study.metrics)
+
+
+def number(entry: Mapping[str, Any], sign: str = "") -> str:
+    """Write an estimate with its interval."""
+    if entry["value"] is None:
+        return "–"
+    ends = "" if entry["low"] is None else f" [{entry['low']:{sign}.3f}, {entry['high']:{sign}.3f}]"
+    return f"{entry['value']:{sign}.3f}{ends}"
+
+
+def table(found: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Return a row a method: each measure, and its difference from the first method with the verdict."""
+    measures = list(next(iter(found["methods"].values())))
+    first = next(iter(found["methods"]))
+    rows = []
+    for name, values in found["methods"].items():
+        row = [name]
+        for measure in measures:
+            row.append(number(values[measure]) if name == first else f"{values[measure]['value'] or 0:.3f}")
+            own = [each for each in found["differences"] if each["one"] == name and each["measure"] == measure]
+            row += [f"{number(each, '+')} {each['verdict']}" for each in own] or [""]
+        rows.append(row)
+    return ["method", *(word for measure in measures for word in (measure, f"{measure} − {first}"))], rows
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code."""
+    reader = argparse.ArgumentParser(
+        prog="python -m benchmarks.studies", description=__doc__, epilog="Further flags go to every run: --seed 5"
+    )
+    reader.add_argument("file", type=Path)
+    reader.add_argument("--out", type=Path, help="folder of the runs; default: runs/study-NAME")
+    reader.add_argument("--part", choices=("unseen", "seen", "all"), default="unseen", help="which clients")
+    reader.add_argument("--only", default="", help="of the methods after the first, NAME,… only")
+    reader.add_argument("--markdown", action="store_true")
+    reader.add_argument("--json", type=Path, help="write the figures to this file as well")
+    asked, more = reader.parse_known_args(sys.argv[1:] if argv is None else list(argv))
+    folder = asked.out or Path("runs") / f"study-{asked.file.stem}"
+    try:
+        check_target(asked.json)
+        study = read_study(asked.file, more, tuple(filter(None, asked.only.split(","))))
+        diverged = run(study, folder)
+        found = compared(study, folder, asked.part, study.family)
+    except BadInput as error:
+        return complain(error)
+    notes = (
+        f"{asked.part} clients{f' of {study.family}' if study.family else ''}; seeds {found['seeds']};"
+        f" clients a seed: {sorted(set(found['clients'].values()))}; left out: {found['left_out']}.",
+        "95 % intervals over seeds and the clients within them; Holm over all differences of this table.",
+        *diverged,
+    )
+    show(asked.file.stem, *table(found), notes, asked.markdown)
+    if asked.json is not None:
+        write(asked.json, "studies", {"file": str(asked.file), "more": more}, found)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
