@@ -70,8 +70,6 @@ def trained(folder: Path, experiment: Experiment) -> Params:
 
 def of_a_seed(maml: Path, fomaml: Path, experiment: Experiment) -> dict[str, dict[str, float]]:
     """Return ``COLUMNS`` by family, of the unseen clients whom both runs served."""
-    from scipy.stats import spearmanr
-
     from simulation.study_read import read_method
 
     both = [next(iter(read_method(folder).seeds.values())).people for folder in (maml, fomaml)]
@@ -90,9 +88,18 @@ def of_a_seed(maml: Path, fomaml: Path, experiment: Experiment) -> dict[str, dic
             "gain_exact": float(gains[0][own].mean()),
             "gain_first": float(gains[1][own].mean()),
             "lost": float(-better["rho_score"][own].mean()),
-            **{name: float(spearmanr(cosine[own], values[own]).statistic) for name, values in beside.items()},
+            **{name: rank_correlation(cosine[own], values[own]) for name, values in beside.items()},
         }
     return found
+
+
+def rank_correlation(one: Values, other: Values) -> float:
+    """Return Spearman's ρ; 0 where either has the same value everywhere, since nothing can then go with it."""
+    from scipy.stats import spearmanr
+
+    if np.ptp(one) == 0 or np.ptp(other) == 0:
+        return 0.0
+    return float(spearmanr(one, other).statistic)
 
 
 def over_seeds(seeds: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, dict[str, Estimate]]:
@@ -120,9 +127,7 @@ def cell(estimate: Estimate) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     reader = argparse.ArgumentParser(prog="python -m benchmarks.first_order", description=__doc__)
-    reader.add_argument(
-        "--out", type=Path, default=Path("runs/first-order"), help="folder of the runs; kept, gone on with"
-    )
+    reader.add_argument("--out", type=Path, default=Path("runs/first-order"), help="folder of the runs")
     reader.add_argument("--markdown", action="store_true")
     reader.add_argument("--json", type=Path, help="write the figures to this file as well")
     asked, words = reader.parse_known_args(sys.argv[1:] if argv is None else list(argv))
@@ -149,7 +154,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     names += ("ρ(cosine, gain, first order)", "ρ(cosine, score kept)", "ρ(cosine, loss kept)")
     rows = [[family, *(cell(values[name]) for name in COLUMNS)] for family, values in table.items()]
     note = (
-        f"Unseen clients, {len(found)} seeds; all: mean over families. Kept: first order less MAML, above 0 is better."
+        f"Unseen clients, {len(found)} seeds; all: mean over families. Kept: first order minus MAML, loss minus loss."
     )
     show("Exact and first-order MAML", names, rows, (note,), asked.markdown)
     if asked.json is not None:

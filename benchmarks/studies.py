@@ -58,6 +58,10 @@ def read_study(file: Path, more: Sequence[str] = (), only: Sequence[str] = ()) -
     methods = said.get("methods")
     if not isinstance(methods, dict) or not methods or set(said) - KEYS:
         raise BadInput(f"{file}: a study has a table [methods], and besides {', '.join(sorted(KEYS - {'methods'}))}")
+    if wrong := [
+        name for name, own in {"run": "", **said, **methods}.items() if name != "methods" and type(own) is not str
+    ]:
+        raise BadInput(f"{file}: {wrong[0]}: must be a text")
     metrics = tuple(said.get("metrics", "after,worst10").split(","))
     for what, names, known in (("metric", metrics, MEASURES), ("method", only, methods)):
         if wrong := [name for name in names if name not in known]:
@@ -150,9 +154,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         found = compared(study, folder, asked.part, study.family)
     except BadInput as error:
         return complain(error)
+    of = f" of {study.family}" if study.family else ""
+    many = sorted(set(found["clients"].values()))
     notes = (
-        f"{asked.part} clients{f' of {study.family}' if study.family else ''}; seeds {found['seeds']};"
-        f" clients a seed: {sorted(set(found['clients'].values()))}; left out: {found['left_out']}.",
+        f"{asked.part} clients{of}; seeds {found['seeds']}; clients a seed: {many}; left out: {found['left_out']}.",
         "95 % intervals over seeds and the clients within them; Holm over all differences of this table.",
         *diverged,
     )
