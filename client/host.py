@@ -147,9 +147,7 @@ class Host:
         whole = {
             n: update.directions.get(n, torch.zeros_like(t).expand(len(chunk), *t.shape)) for n, t in theta.items()
         }
-        flat, faulty, absent = self.afflicted.sent(
-            self.layout.flatten(whole, self._parts(family)), chunk, server_round
-        )
+        flat, faulty, absent = self.afflicted.sent(self.layout.flatten(whole, self._parts(family)), chunk, server_round)
         fresh = flatten_state(update.state) if update.state else None
         finite = torch.isfinite(update.losses)
         for rows in (*flat.values(), *([] if fresh is None else [fresh])):

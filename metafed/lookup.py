@@ -135,8 +135,8 @@ def check_aggregator(aggregator: Aggregator, objective: Objective, algorithm: Al
     if reason is not None:
         allowed = ", ".join(n for n, kind in OBJECTIVES.items() if kind.apart == "votes")
         raise ValueError(
-            f"--aggregator {aggregator_name(aggregator)} cannot be had with {name}, {reason}; choose --aggregator mean, or"
-            f" an objective of {allowed} (docs/robustness.md)"
+            f"--aggregator {aggregator_name(aggregator)} cannot be had with {name}, {reason}; choose --aggregator mean,"
+            f" or an objective of {allowed} (docs/robustness.md)"
         )
 
 
@@ -174,6 +174,8 @@ def _class(what: str, name: str, table: Mapping[str, type[M]], base: type[M]) ->
     module, colon, attribute = name.partition(":")
     if not colon:
         return known(what, name, table)
+    if not all(part.isidentifier() for part in (*module.split("."), attribute)):
+        raise ValueError(f"{what} {name!r}: write MODULE:CLASS, with the module's full name")
     try:
         found = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:

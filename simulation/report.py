@@ -173,7 +173,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def is_study(folder: Path) -> bool:
     """Say whether a folder holds several runs."""
-    from simulation.study_read import is_study
+    from simulation.study import is_study
 
     return is_study(folder)
 

@@ -25,8 +25,8 @@ SHARED = 0.25
 """GPUs of a worker that trains on one, where nothing else is asked for."""
 WITH_THE_CALL = 2**18
 """Bytes of a θ that is sent with every message; a larger one is put into Ray's store once a round. Medians of 60 by the
-first and by the second way: 0.8 and 3.0 ms for one message of 22 kB, 7.3 and 12 for eight of 256 kB, 13 and 12 for eight
-of 900 kB."""
+first and by the second way: 0.8 and 3.0 ms for one message of 22 kB, 7.3 and 12 for eight of 256 kB, 13 and 12 for
+eight of 900 kB."""
 MOST_WORKERS = 64
 """Workers where no number is asked for, at most."""
 MOST_TRIES = 3

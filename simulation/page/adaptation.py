@@ -35,8 +35,8 @@ def adaptation(people: Panel, kinds: Mapping[str, Kind]) -> Figure:
         caption=(
             "Mean score after each inner step. Blue: all evaluated clients of the family; grey: each group; red and"
             f" dotted: the group that ends lowest, of those with at least {SMALL} clients. Shaded: 95 % intervals over"
-            " clients (Student’s t); those of the other groups are in the CSV. Dashed: the best possible mean, where it is"
-            " known. What lies below −1 is drawn at the edge."
+            " clients (Student’s t); those of the other groups are in the CSV. Dashed: the best possible mean, where"
+            " it is known. What lies below −1 is drawn at the edge."
         ),
         panels=drawn,
         columns=("family", "group", "step", "mean", "low", "high", "clients"),
@@ -56,7 +56,9 @@ def finding(people: Panel) -> str:
     lost = [name for name, share in steps.items() if share is None]
     said = []
     if known:
-        each = listed([f"{min(1.0, max(0.0, share)):.0%} in {name}".replace("%", " %") for name, share in known.items()])
+        each = listed(
+            [f"{min(1.0, max(0.0, share)):.0%} in {name}".replace("%", " %") for name, share in known.items()]
+        )
         said.append(f"The first inner step brings {each} of what all of them bring.")
     if lost:
         said.append(f"In {listed(lost)} the mean ends no higher than it began.")
@@ -80,7 +82,10 @@ def one(own: Panel, name: str, scale: str) -> tuple[Drawn, list[tuple[Any, ...]]
         if group != worst:
             marks.append(line(steps, curves[group], "context", 1.0, says=said(group, curves[group])))
     if worst is not None:
-        marks += [*shade(steps, curves[worst], "harm"), line(steps, curves[worst], "harm", 2, "1 4", said(worst, curves[worst]))]
+        marks += [
+            *shade(steps, curves[worst], "harm"),
+            line(steps, curves[worst], "harm", 2, "1 4", said(worst, curves[worst])),
+        ]
     marks += [*shade(steps, curves[None], "after"), line(steps, curves[None], "after", 2.4, says="all clients")]
     end = curves[None][-1]
     words: list[tuple[str, Role]] = [(f"all {short(end.value)}", "after")]
@@ -104,16 +109,18 @@ def curve(own: Panel, scale: str) -> list[Estimate]:
     return [score_interval(own.scores[:, step], scale) for step in range(own.scores.shape[1])]
 
 
-def line(
-    steps: list[int], estimates: list[Estimate], role: Role, width: float, dash: str = "", says: str = ""
-) -> Line:
+def line(steps: list[int], estimates: list[Estimate], role: Role, width: float, dash: str = "", says: str = "") -> Line:
     """Draw means."""
     return Line(steps, [e.value or 0.0 for e in estimates], role, width, dash, says=says)
 
 
 def shade(steps: list[int], estimates: list[Estimate], role: Role) -> list[Mark]:
     """Shade the intervals of a curve, where it has them."""
-    known = [(step, e.low, e.high) for step, e in zip(steps, estimates, strict=True) if e.low is not None and e.high is not None]
+    known = [
+        (step, e.low, e.high)
+        for step, e in zip(steps, estimates, strict=True)
+        if e.low is not None and e.high is not None
+    ]
     if len(known) < 2:
         return []
     return [Band([k[0] for k in known], [k[1] for k in known], [k[2] for k in known], role)]

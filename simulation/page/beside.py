@@ -1,4 +1,4 @@
-"""Several methods beside one another, as numbers: over seeds where there are several, over clients where there is one."""
+"""Several methods beside one another, as numbers: over seeds, or over the clients of one seed."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -52,8 +52,8 @@ class Beside(NamedTuple):
 def beside(methods: Sequence[Method], part: str, family: str | None) -> Beside:
     """Put ``methods`` beside one another, on the clients that all of them served.
 
-    With one seed the intervals are over its clients, paired in differences: they say nothing of other seeds. With two to
-    four seeds there are none.
+    With one seed the intervals are over its clients, paired in differences: they say nothing of other seeds. With two
+    to four seeds there are none.
 
     Raises:
         ValueError: They have no seed or client in common, or a client differs between them.
@@ -66,9 +66,7 @@ def beside(methods: Sequence[Method], part: str, family: str | None) -> Beside:
     clients = next(iter(found["clients"].values()))
     if len(found["seeds"]) == 1 and found["methods"]:
         over_clients(methods, found, part, family, known)
-    return Beside(
-        family, len(found["seeds"]), clients, known, found["methods"], found["differences"], remarks(found)
-    )
+    return Beside(family, len(found["seeds"]), clients, known, found["methods"], found["differences"], remarks(found))
 
 
 def over_clients(
@@ -86,7 +84,9 @@ def over_clients(
         for entry in found["differences"]:
             if entry["measure"] == name:
                 index = next(i for i, method in enumerate(methods) if method.name == entry["one"])
-                entry |= difference(MEASURES[name].metric, columns[index], columns[0], f"{family}/{name}/{index}")._asdict()
+                entry |= difference(
+                    MEASURES[name].metric, columns[index], columns[0], f"{family}/{name}/{index}"
+                )._asdict()
 
 
 def alone(name: str, values: Values, address: str) -> Estimate:

@@ -12,7 +12,7 @@ from simulation.page.heat import heat
 from simulation.page.learning import learning, losses
 from simulation.page.lorenz import lorenz
 from simulation.page.plot import Figure
-from simulation.page.reasons import worst_served
+from simulation.page.reasons import Rate, Served, worst_served
 from simulation.page.size import gain_by_size
 from simulation.reading import Run, kinds
 
@@ -43,7 +43,8 @@ def chapter(run: Run, prefix: str = "") -> dict[str, Any]:
         prefix: Put before ids and names of files, where a page has several runs.
     """
     everyone = last(judged(run, part="all")[1])
-    served, rates = [], []
+    served: list[Served] = []
+    rates: list[Rate] = []
     if everyone is not None and run.summary is not None:
         gaps = {
             name: parts["all"]["fairness"]["gap"]

@@ -70,7 +70,10 @@ def read(folders: Sequence[Path]) -> tuple[list[Method], list[str]]:
     if len(methods) == 1:
         own = methods[0]
         methods += list(own.references.values())
-        methods = [replace(own, name=label(own)), *(replace(one, name=name) for name, one in zip(own.references, methods[1:], strict=True))]
+        methods = [
+            replace(own, name=label(own)),
+            *(replace(one, name=name) for name, one in zip(own.references, methods[1:], strict=True)),
+        ]
     else:
         labels = [label(method) for method in methods]
         if len({words.split()[0] for words in labels}) == 1:  # what all have in common tells none from another
@@ -112,7 +115,10 @@ def drawings(methods: Sequence[Method], part: str, tables: Sequence[Beside]) -> 
     """Return the figures, by key."""
     names = [method.name for method in methods]
     why = intervals(tables[0].seeds)
-    places = {table.family or "all families": [place for name in names for place in places_of(table, name)] for table in tables}
+    places = {
+        table.family or "all families": [place for name in names for place in places_of(table, name)]
+        for table in tables
+    }
     drawn = [frontier(places, part, why), differences(tables, names[0], names[1:], why)]
     return {figure.key: figure for figure in drawn if figure is not None}
 
@@ -156,7 +162,8 @@ def sentences(table: Beside, part: str) -> list[str]:
         return [f"No {part} client has a finite score in every run."]
     (top, means), (kindest, tails) = best["after"], best["worst10"]
     if len(means) == 1:
-        return [f"{part.capitalize()} clients score {short(means[top])} after adaptation; their worst tenth reach {short(tails[top])}."]
+        alone = f"{part.capitalize()} clients score {short(means[top])} after adaptation"
+        return [f"{alone}; their worst tenth reach {short(tails[top])}."]
     said = f"{part.capitalize()} clients score highest with {top}: {short(means[top])} on average"
     if top == kindest:
         return [f"{said}; their worst tenth fares best with it too: {short(tails[top])}."]

@@ -10,7 +10,10 @@ from simulation.page.plot import Panel as Drawn
 from simulation.page.scale import linear
 from simulation.page.words import listed, short
 
-SIDES: tuple[tuple[str, str, Role, float], ...] = (("after", "mean", "after", 0.36), ("worst10", "worst tenth", "before", 0.64))
+SIDES: tuple[tuple[str, str, Role, float], ...] = (
+    ("after", "mean", "after", 0.36),
+    ("worst10", "worst tenth", "before", 0.64),
+)
 """Measure, words, colour, and where in its row."""
 ROW = 40.0
 
@@ -32,8 +35,8 @@ def differences(tables: Sequence[Beside], first: str, names: Sequence[str], why:
         title=f"What each gives and takes, against {first}",
         finding=finding(tables[0], first),
         caption=(
-            f"Difference from {first}, on the same clients: blue, of the mean score after adaptation; orange, of the mean of"
-            f" the worst tenth. Right of the line is better than {first}. {why}"
+            f"Difference from {first}, on the same clients: blue, of the mean score after adaptation; orange, of the"
+            f" mean of the worst tenth. Right of the line is better than {first}. {why}"
         ),
         panels=drawn,
         columns=("family", "run", "of", "difference", "low", "high", "p after Holm", "verdict"),
@@ -47,7 +50,9 @@ def differences(tables: Sequence[Beside], first: str, names: Sequence[str], why:
 
 def finding(table: Beside, first: str) -> str:
     """Name the methods whose interval of the worst tenth excludes 0, and say if the test over seeds agrees."""
-    raised, lowered, holds = [], [], []
+    raised: list[str] = []
+    lowered: list[str] = []
+    holds: list[str] = []
     for entry in table.differences:
         if entry["measure"] == "worst10" and entry["low"] is not None and entry["low"] * entry["high"] > 0:
             (raised if entry["low"] > 0 else lowered).append(entry["one"])
@@ -55,7 +60,10 @@ def finding(table: Beside, first: str) -> str:
     said = []
     for names, verb in ((raised, "raises"), (lowered, "lowers")):
         if names:
-            said.append(f"{listed(names)} {verb if len(names) == 1 else verb[:-1]} the worst tenth, with an interval that excludes 0.")
+            said.append(
+                f"{listed(names)} {verb if len(names) == 1 else verb[:-1]} the worst tenth, with an interval that"
+                " excludes 0."
+            )
     if not said:
         return f"No run’s worst tenth differs from that of {first} by more than its interval allows for."
     if table.seeds == 1:
@@ -79,13 +87,16 @@ def panel(table: Beside, names: Sequence[str]) -> Drawn:
                 if entry["low"] is not None:
                     says += f" [{short(entry['low'], '+')}, {short(entry['high'], '+')}]"
                     marks.append(Line((entry["low"], entry["high"]), (y, y), role, 1.8, says=says))
-                marks.append(Points((entry["value"],), (y,), role, "dot" if measure == "after" else "ring", 3.6, says=(says,)))
+                marks.append(
+                    Points((entry["value"],), (y,), role, "dot" if measure == "after" else "ring", 3.6, says=(says,))
+                )
     ticks = [(len(names) - index - 0.5, cut(name, 17)) for index, name in enumerate(names)]
     worst = [entry for entry in table.differences if entry["measure"] == "worst10" and entry["value"] is not None]
     says = "; ".join(f"{entry['one']} changes the worst tenth by {short(entry['value'], '+')}" for entry in worst)
     return Drawn(
         table.family or "all families", "", [("mean", "after"), ("worst tenth", "before")],
-        linear(low - room, high + room, "difference", count=3), Axis(0, len(names), ticks), marks, says, ROW * len(names),
+        linear(low - room, high + room, "difference", count=3), Axis(0, len(names), ticks), marks, says,
+        ROW * len(names),
     )  # fmt: skip
 
 

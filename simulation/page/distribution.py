@@ -40,9 +40,9 @@ def distribution(people: Panel, kinds: Mapping[str, Kind], who: str) -> Figure:
         title=f"{who.capitalize()} clients before and after adaptation",
         finding=finding(people, who),
         caption=(
-            "Height: the share of clients at or below a score. The further a blue foot trails to the left, the worse the"
-            " mean hides somebody; the dotted line cuts off the worst tenth. Shaded: 95 % band of the whole blue curve"
-            " (Dvoretzky, Kiefer and Wolfowitz). Dots below: means with 95 % intervals (Student’s t)."
+            "Height: the share of clients at or below a score. The further a blue foot trails to the left, the worse"
+            " the mean hides somebody; the dotted line cuts off the worst tenth. Shaded: 95 % band of the whole blue"
+            " curve (Dvoretzky, Kiefer and Wolfowitz). Dots below: means with 95 % intervals (Student’s t)."
         ),
         panels=drawn,
         columns=("family", "client", "group", "before", "after"),
@@ -81,7 +81,9 @@ def panel(own: Panel, name: str, scale: str) -> Drawn:
         words.append((f"{role} {short(estimate.value)}", role))
         hidden = int((values < lowest).sum())
         if hidden:
-            marks.append(Text(lowest, hidden / len(own), f"← {hidden} below {lowest:g}".replace("-", "−"), role, dx=3, dy=-5))
+            marks.append(
+                Text(lowest, hidden / len(own), f"← {hidden} below {lowest:g}".replace("-", "−"), role, dx=3, dy=-5)
+            )
     words.append((count(len(own), "client"), "muted"))
     tail = fairness.worst10(own.scores[:, -1])
     mean = f"mean {short(fairness.mean(own.scores[:, 0]))} before, {short(fairness.mean(own.scores[:, -1]))} after"

@@ -97,9 +97,9 @@ def steps(summary: Mapping[str, Any]) -> dict[str, Any] | None:
         "columns": ("family", "target", "steps to it", "never", "gain of what there was to gain", "ρ of rows and gain"),
         "rows": rows,
         "note": (
-            "Target: the family’s own mean after adaptation, so that it tells who needs more steps than others and does not"
-            " compare runs; never within the steps counts as one step more than there were. Gain of what there was to"
-            " gain: gain over the distance from the start to the best possible score, where that is known. ρ: Spearman’s"
-            " rank correlation; above zero those with more data gain more."
+            "Target: the family’s own mean after adaptation, so that it tells who needs more steps than others and"
+            " does not compare runs; never within the steps counts as one step more than there were. Gain of what"
+            " there was to gain: gain over the distance from the start to the best possible score, where that is"
+            " known. ρ: Spearman’s rank correlation; above zero those with more data gain more."
         ),
     }

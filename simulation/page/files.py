@@ -16,8 +16,8 @@ GAP = 28.0
 """Pixels between panels."""
 FONT = "system-ui, 'Segoe UI', 'Noto Sans', 'DejaVu Sans', sans-serif"
 
-LETTERS = """.name{font-size:14px;font-weight:650}.measure{font-weight:400;font-size:12.5px}.words,.label{font-size:12px}
-.axis,.tick{font-size:11px}.under{font-size:10px}.cell{font-size:12.5px}path{fill:none;stroke-linejoin:round;stroke-linecap:round}
+LETTERS = """.name{font-size:14px;font-weight:650}.measure{font-weight:400;font-size:12.5px}
+.words,.label{font-size:12px}.axis,.tick{font-size:11px}.under{font-size:10px}.cell{font-size:12.5px}path{fill:none;stroke-linejoin:round;stroke-linecap:round}
 .base{stroke-width:1}.grid{stroke-width:1}text{font-variant-numeric:tabular-nums}"""
 """What a figure's classes mean, its colours excepted: the same in a page and in a file."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from simulation.page.plot import Axis, Figure, Line, Mark, Points, Text
+from simulation.page.plot import Axis, Figure, Line, Mark, Points, Role, Text
 from simulation.page.plot import Panel as Drawn
 from simulation.page.scale import linear, place
 from simulation.page.words import short
@@ -11,7 +11,11 @@ from simulation.page.words import short
 Ends = Mapping[str, Any]
 HEIGHT, ACROSS = 190.0, 240.0
 """Pixels of the plot, and about how many it is wide."""
-AROUND = [(radius * a, radius * b) for radius in (11, 17, 24, 31) for a, b in ((1, -0.6), (-1, -0.6), (1, 0.8), (-1, 0.8), (0, -1.2), (0, 1.2))]
+AROUND = [
+    (radius * a, radius * b)
+    for radius in (11, 17, 24, 31)
+    for a, b in ((1, -0.6), (-1, -0.6), (1, 0.8), (-1, 0.8), (0, -1.2), (0, 1.2))
+]
 """Where a letter may stand, in pixels from its point."""
 
 
@@ -54,12 +58,23 @@ def frontier(places: Mapping[str, Sequence[Place]], who: str, what: str) -> Figu
         title="The frontier: everybody against the worst tenth",
         finding=f"{drawn[0].says[0].upper()}{drawn[0].says[1:]}.",
         caption=(
-            f"A letter is a method: mean score of its {who} clients after adaptation, and the mean of their worst tenth. Up and to"
-            " the right is better for all; the line joins those that no other beats in both. Overlapping crosses"
-            f" cannot be told apart by eye: the next figure compares the same clients in pairs. {what}"
+            f"A letter is a method: mean score of its {who} clients after adaptation, and the mean of their worst"
+            " tenth. Up and to the right is better for all; the line joins those that no other beats in both."
+            " Overlapping crosses cannot be told apart by eye: the next figure compares the same clients in pairs."
+            f" {what}"
         ),
         panels=drawn,
-        columns=("family", "run", "one of several seeds", "mean", "mean low", "mean high", "worst tenth", "worst low", "worst high"),
+        columns=(
+            "family",
+            "run",
+            "one of several seeds",
+            "mean",
+            "mean low",
+            "mean high",
+            "worst tenth",
+            "worst low",
+            "worst high",
+        ),
         rows=rows,
         legend=[f"{letter} {name}" for name, letter in letters.items()],
     )
@@ -82,7 +97,7 @@ def panel(family: str, runs: Sequence[Place], letters: Mapping[str, str]) -> Dra
         marks.append(Line([p[0] for p in points], [p[1] for p in points], "after", 1.2, "2 4", says="frontier"))
     for one in runs:
         mean, worst = one.mean["value"], one.worst["value"]
-        role = "context" if one.seed or one not in best else "after"
+        role: Role = "context" if one.seed or one not in best else "after"
         if not one.seed:
             if one.mean["low"] is not None:
                 marks.append(Line((one.mean["low"], one.mean["high"]), (worst, worst), role, 1.2, opacity=0.6))
@@ -93,13 +108,17 @@ def panel(family: str, runs: Sequence[Place], letters: Mapping[str, str]) -> Dra
     named = [one for one in runs if not one.seed]
     marks += labels(named, letters, x, y)
     top = max((one for one in runs if not one.seed), key=lambda one: one.worst["value"])
-    says = f"the worst tenth is served best by {top.name} ({short(top.worst['value'])}, mean {short(top.mean['value'])})"
+    says = (
+        f"the worst tenth is served best by {top.name} ({short(top.worst['value'])}, mean {short(top.mean['value'])})"
+    )
     return Drawn(family, "", [], x, y, marks, says, HEIGHT)
 
 
 def labels(runs: Sequence[Place], letters: Mapping[str, str], x: Axis, y: Axis) -> list[Mark]:
     """Put each run's letter beside its point, on the first side where it lies on no other letter or point."""
-    places = {one.name: (place(one.mean["value"], x, 0, ACROSS), place(one.worst["value"], y, HEIGHT, 0)) for one in runs}
+    places = {
+        one.name: (place(one.mean["value"], x, 0, ACROSS), place(one.worst["value"], y, HEIGHT, 0)) for one in runs
+    }
     taken: list[tuple[float, float]] = list(places.values())
     marks: list[Mark] = []
     for one in runs:

@@ -11,7 +11,7 @@ from metafed.tasks import Kind
 from server.panel import Panel
 from simulation.page.adaptation import cut
 from simulation.page.estimates import score_interval
-from simulation.page.plot import Axis, Box, Figure, Mark
+from simulation.page.plot import Axis, Box, Figure, Mark, Role
 from simulation.page.plot import Panel as Drawn
 from simulation.page.words import between, families, group_name, listed, measure, short
 
@@ -28,7 +28,7 @@ Columns = Mapping[str, Callable[[Panel], Any]]
 def heat(people: Panel, kinds: Mapping[str, Kind]) -> Figure:
     """Draw the mean score of each group after adaptation, a panel a family, a column a device or part.
 
-    Where a name of a group occurs in several families, it has a row in each of their panels: groups are of their family.
+    A group's name that occurs in several families has a row in each of their panels: groups are of their family.
 
     Args:
         people: All clients that are in means, seen and unseen.
@@ -38,11 +38,15 @@ def heat(people: Panel, kinds: Mapping[str, Kind]) -> Figure:
     by_device = len(devices) > 1
     columns: dict[str, Callable[[Panel], Any]] = {}
     if by_device:
-        columns = {device: (lambda own, device=device: own.device == device) for device in devices}
+        columns = {device: on(device) for device in devices}
     elif people.seen.any() and not people.seen.all():
         columns = {"seen": lambda own: own.seen, "unseen": lambda own: ~own.seen}
     columns["all"] = lambda own: np.ones(len(own), bool)
-    table = [row for name in families(people) for row in cells(people.where(people.family == name), name, measure(kinds, name), columns)]
+    table = [
+        row
+        for name in families(people)
+        for row in cells(people.where(people.family == name), name, measure(kinds, name), columns)
+    ]
     most = max((abs(row[3].value - row[4]) for row in table if row[3].value is not None), default=0.0)
     drawn = [
         panel([row for row in table if row[0] == name], name, measure(kinds, name), list(columns), most)
@@ -53,14 +57,20 @@ def heat(people: Panel, kinds: Mapping[str, Kind]) -> Figure:
         title=f"Groups by {'device' if by_device else 'family'}",
         finding=finding(table),
         caption=(
-            "Mean score after adaptation of each group, the worst first, with its 95 % interval (Student’s t) and number n of"
-            " clients. Orange: below the family’s mean; blue: above it; the stronger, the farther. Bold: the interval"
-            f" leaves the family’s mean out, and there are at least {SMALL} clients. With many cells some do so by chance: the table below has a test."
+            "Mean score after adaptation of each group, the worst first, with its 95 % interval (Student’s t) and"
+            " number n of clients. Orange: below the family’s mean; blue: above it; the stronger, the farther. Bold:"
+            f" the interval leaves the family’s mean out, and there are at least {SMALL} clients. With many cells"
+            " some do so by chance: the table below has a test."
         ),
         panels=drawn,
         columns=("family", "group", "device" if by_device else "part", "mean", "low", "high", "clients", "family mean"),
         rows=[(f, group_name(g), c, e.value, e.low, e.high, e.n, m) for f, g, c, e, m in table],
     )
+
+
+def on(device: str) -> Callable[[Panel], Any]:
+    """Return what chooses the clients with a device."""
+    return lambda own: own.device == device
 
 
 def finding(table: list[tuple[str, str, str, Estimate, float]]) -> str:
@@ -98,15 +108,20 @@ def panel(
             x, y = columns.index(column), len(shown) - shown.index(group)
             marks.append(box(x, y, group, column, estimate, mean, most))
     below = [g for _, g, c, e, m in table if c == "all" and e.high is not None and e.high < m]
-    says = f"below the family’s mean with their whole interval: {listed([group_name(g) for g in below])}" if below else ""
+    says = (
+        f"below the family’s mean with their whole interval: {listed([group_name(g) for g in below])}" if below else ""
+    )
     if not below:
         says = "no group lies below the family’s mean with its whole interval" if len(groups) > 1 else "one group only"
     hidden = len(groups) - len(shown)
+    words: list[tuple[str, Role]] = [(f"family mean {short(table[0][4])}", "muted")]
+    if hidden:
+        words.append((f"{hidden} more in the CSV", "muted"))
     ticks = [(len(shown) - index - 0.5, cut(group_name(group), 15)) for index, group in enumerate(shown)]
     return Drawn(
         name=name,
         measure=scale,
-        words=[(f"family mean {short(table[0][4])}", "muted"), *([(f"{hidden} more in the CSV", "muted")] if hidden else [])],  # type: ignore[list-item]
+        words=words,
         x=Axis(0, len(columns), [(index + 0.5, cut(column, 12)) for index, column in enumerate(columns)]),
         y=Axis(0, len(shown), ticks),
         marks=marks,
@@ -123,7 +138,18 @@ def box(x: int, y: int, group: str, column: str, estimate: Estimate, mean: float
         return Box(*corners, "muted", 0.06, f"{group_name(group)}, {column}: no clients", "–")
     away = estimate.value - mean
     strength = STRONGEST * abs(away) / most if most else 0.0
-    sure = estimate.n >= SMALL and estimate.low is not None and estimate.high is not None and not estimate.low <= mean <= estimate.high
+    sure = (
+        estimate.n >= SMALL
+        and estimate.low is not None
+        and estimate.high is not None
+        and not estimate.low <= mean <= estimate.high
+    )
     says = f"{group_name(group)}, {column}: {between(estimate)}, n = {estimate.n}"
-    under = [f"n {estimate.n}"] if estimate.low is None else [f"{short(estimate.low)}…{short(estimate.high)}", f"n {estimate.n}"]
-    return Box(*corners, "before" if away < 0 else "after", max(0.04, strength), says, short(estimate.value), under, sure)
+    under = (
+        [f"n {estimate.n}"]
+        if estimate.low is None
+        else [f"{short(estimate.low)}…{short(estimate.high)}", f"n {estimate.n}"]
+    )
+    return Box(
+        *corners, "before" if away < 0 else "after", max(0.04, strength), says, short(estimate.value), under, sure
+    )

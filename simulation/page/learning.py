@@ -30,7 +30,8 @@ def learning(rounds: Lines, judged: Mapping[int, Panel], who: str, kinds: Mappin
         who: What to call them: seen or unseen.
         kinds: Each family's kind.
     """
-    drawn, rows = [], []
+    drawn: list[Drawn] = []
+    rows: list[tuple[Any, ...]] = []
     for name in names(rounds, judged):
         cohort = series(rounds, name, "score")
         rows += [(name, "cohort", number, value, None, None, None) for number, value in cohort]
@@ -45,7 +46,8 @@ def learning(rounds: Lines, judged: Mapping[int, Panel], who: str, kinds: Mappin
             known_values += [end for _, e in known for end in (e.value, e.low) if end is not None]
             if known:
                 words.append((f"{role} {short(known[-1][1].value)}", role))
-                says = f"after adaptation {short(known[0][1].value)} in round {known[0][0]}, {short(known[-1][1].value)} in round {known[-1][0]}"
+                ends = [f"{short(estimate.value)} in round {number}" for number, estimate in (known[0], known[-1])]
+                says = f"after adaptation {', '.join(ends)}"
         y = scores(known_values, "mean score")
         drawn.append(Drawn(name, measure(kinds, name), words, by_round(rounds, judged), y, marks, says))
     if not drawn:
@@ -55,9 +57,9 @@ def learning(rounds: Lines, judged: Mapping[int, Panel], who: str, kinds: Mappin
         title="Scores by round",
         finding=finding(judged, who),
         caption=(
-            f"Points: all evaluated {who} clients before and after adaptation, with 95 % intervals (Student’s t). Grey: each"
-            " round’s cohort on its training draws, after adaptation (bold: running mean); it has no interval, since it is"
-            " another cohort every round. Scores below −1 are drawn at the edge."
+            f"Points: all evaluated {who} clients before and after adaptation, with 95 % intervals (Student’s t)."
+            " Grey: each round’s cohort on its training draws, after adaptation (bold: running mean); it has no"
+            " interval, since it is another cohort every round. Scores below −1 are drawn at the edge."
         ),
         panels=drawn,
         columns=("family", "who", "round", "mean", "low", "high", "clients"),
@@ -74,11 +76,19 @@ def losses(rounds: Lines, clients: "pl.DataFrame | None", judged: Mapping[int, P
         judged: The clients judged in each evaluated round.
         who: What to call them: seen or unseen.
     """
-    drawn, rows = [], []
+    drawn: list[Drawn] = []
+    rows: list[tuple[Any, ...]] = []
     for name in names(rounds, {}):
         cohort = series(rounds, name, "loss")
         rows += [(name, "cohort", number, value, None, None, None) for number, value in cohort]
-        known = [] if clients is None else [(number, lost(clients, number, people.where(people.family == name))) for number, people in judged.items()]
+        known = (
+            []
+            if clients is None
+            else [
+                (number, lost(clients, number, people.where(people.family == name)))
+                for number, people in judged.items()
+            ]
+        )
         known = [(number, e) for number, e in known if e.value is not None]
         rows += [(name, who, number, e.value, e.low, e.high, e.n) for number, e in known]
         marks = [*smooth(cohort), *whiskers(known, "after", "loss")]
@@ -86,7 +96,10 @@ def losses(rounds: Lines, clients: "pl.DataFrame | None", judged: Mapping[int, P
         words: list[tuple[str, Role]] = [("cohort", "context")]
         if known:
             words.append((f"{who} {known[-1][1].value:.3g}", "after"))
-        y = range_of([value for _, value in cohort] + [value for _, e in known for value in (e.value, e.low, e.high) if value is not None])
+        y = range_of(
+            [value for _, value in cohort]
+            + [value for _, e in known for value in (e.value, e.low, e.high) if value is not None]
+        )
         drawn.append(Drawn(name, "", words, by_round(rounds, judged), y, marks, says.replace("-", "−"), height=120))
     if not drawn:
         return None
@@ -95,8 +108,8 @@ def losses(rounds: Lines, clients: "pl.DataFrame | None", judged: Mapping[int, P
         title="Query loss by round",
         finding=f"{'; '.join(f'{panel.name}: {panel.says}' for panel in drawn)}.",
         caption=(
-            f"Query loss after adaptation. Blue: all evaluated {who} clients, with 95 % intervals (Student’s t); grey: each"
-            " round’s cohort on its training draws. Losses of different families do not compare."
+            f"Query loss after adaptation. Blue: all evaluated {who} clients, with 95 % intervals (Student’s t);"
+            " grey: each round’s cohort on its training draws. Losses of different families do not compare."
         ),
         panels=drawn,
         columns=("family", "who", "round", "mean", "low", "high", "clients"),
@@ -134,7 +147,8 @@ def series(rounds: Lines, name: str, what: str) -> list[tuple[int, float]]:
 def estimates(judged: Mapping[int, Panel], name: str, step: int, scale: str) -> list[tuple[int, Estimate]]:
     """Return the mean of a family's judged clients by round."""
     found = [
-        (number, score_interval(people.where(people.family == name).scores[:, step], scale)) for number, people in sorted(judged.items())
+        (number, score_interval(people.where(people.family == name).scores[:, step], scale))
+        for number, people in sorted(judged.items())
     ]
     return [(number, estimate) for number, estimate in found if estimate.value is not None]
 
@@ -154,7 +168,10 @@ def smooth(points: Sequence[tuple[int, float]]) -> list[Mark]:
     x, y = [float(x) for x, _ in points], np.array([y for _, y in points])
     half = max(1, len(y) // 40)
     mean = [float(y[max(0, i - half) : i + half + 1].mean()) for i in range(len(y))]
-    return [Line(x, y.tolist(), "context", 0.8, opacity=0.45), Line(x, mean, "context", 1.6, says="cohort, running mean")]
+    return [
+        Line(x, y.tolist(), "context", 0.8, opacity=0.45),
+        Line(x, mean, "context", 1.6, says="cohort, running mean"),
+    ]
 
 
 def whiskers(known: Sequence[tuple[int, Estimate]], role: Role, what: str) -> list[Mark]:

@@ -38,10 +38,10 @@ def lorenz(people: Panel, kinds: Mapping[str, Kind], who: str, seed: int) -> Fig
         title="How evenly scores are shared out",
         finding=finding(people),
         caption=(
-            f"The share of all score that the worst-served part of the {who} clients hold together; on the thin diagonal all"
-            " are served alike, and Gini is twice the area between. Dashed: the same of the gains. A curve exists only"
-            " where no value is negative. Shaded: pointwise 95 % bootstrap intervals over clients, from"
-            f" {FEWEST_TO_BOOTSTRAP} clients on. Even is not good: all may be served equally badly."
+            f"The share of all score that the worst-served part of the {who} clients hold together; on the thin"
+            " diagonal all are served alike, and Gini is twice the area between. Dashed: the same of the gains. A"
+            " curve exists only where no value is negative. Shaded: pointwise 95 % bootstrap intervals over clients,"
+            f" from {FEWEST_TO_BOOTSTRAP} clients on. Even is not good: all may be served equally badly."
         ),
         panels=drawn,
         columns=("family", "of", "share of clients", "share of the total", "low", "high"),
@@ -61,7 +61,9 @@ def finding(people: Panel) -> str:
     if not known:
         return "In no family are all scores such that a share of them means something."
     rest = "" if len(known) == len(families(people)) else "; in the others a score is negative, or all are zero"
-    return f"Scores are more evenly shared after adaptation than before in {len(evener)} of {len(known)} families{rest}."
+    return (
+        f"Scores are more evenly shared after adaptation than before in {len(evener)} of {len(known)} families{rest}."
+    )
 
 
 def one(own: Panel, name: str, scale: str, seed: int) -> tuple[Drawn, list[tuple[Any, ...]]]:
@@ -70,6 +72,7 @@ def one(own: Panel, name: str, scale: str, seed: int) -> tuple[Drawn, list[tuple
     marks: list[Mark] = []
     words: list[tuple[str, Role]] = []
     rows: list[tuple[Any, ...]] = []
+    none: list[float | None] = [None] * (len(own) + 1)
     said, missing = [], []
     sides: tuple[tuple[str, Role, Values, str], ...] = (
         ("before", "before", before, ""), ("after", "after", after, ""), ("gain", "context", after - before, "4 4"),
@@ -87,15 +90,17 @@ def one(own: Panel, name: str, scale: str, seed: int) -> tuple[Drawn, list[tuple
         marks.append(Line(x, y, role, 2.4 if what == "after" else 1.6, dash, says=f"{what}: Gini {short(gini)}"))
         words.append((f"{what} {short(gini)}", role))
         said.append(f"Gini {short(gini)} {'of gains' if what == 'gain' else what}")
-        ends = zip(x, y, low or [None] * len(x), high or [None] * len(x), strict=True)
-        rows += [(name, what, *values) for values in ends]
+        rows += [(name, what, *ends) for ends in zip(x, y, low or none, high or none, strict=True)]
     if words:
         words.insert(0, ("Gini", "muted"))
         marks.insert(0, Line((0, 1), (0, 1), "muted", 1, says="all alike"))
     for number, reason in enumerate(missing):
         marks.append(Text(0, 1, f"no curve {reason}", "muted", dx=6, dy=17 + 14 * number))
     says = ", ".join(said) if said else f"no curve ({'; '.join(missing)})"
-    x_axis, y_axis = Axis(0, 1, SHARES, "clients, the worst served first"), Axis(0, 1, SHARES, "share of the total", grid=True)
+    x_axis, y_axis = (
+        Axis(0, 1, SHARES, "clients, the worst served first"),
+        Axis(0, 1, SHARES, "share of the total", grid=True),
+    )
     return Drawn(name, scale, words, x_axis, y_axis, marks, says), rows
 
 

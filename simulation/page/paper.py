@@ -58,7 +58,13 @@ def paint(axes: "Axes", panel: Panel) -> None:
     left = 0.0
     for text, role in panel.words:
         note = axes.annotate(
-            text, (0, 1), (left, 14), xycoords="axes fraction", textcoords="offset points", color=PAPER[role], fontsize=8
+            text,
+            (0, 1),
+            (left, 14),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            color=PAPER[role],
+            fontsize=8,
         )
         note.set_in_layout(False)
         left += 4.6 * len(text) + 8
@@ -109,7 +115,9 @@ def put(axes: "Axes", mark: Mark, panel: Panel) -> None:
             from matplotlib.patches import Rectangle
 
             (left, right), (low, high) = mark.x, mark.y
-            fill = Rectangle((left, low), right - left, high - low, color=PAPER[mark.role], alpha=mark.opacity, linewidth=0)
+            fill = Rectangle(
+                (left, low), right - left, high - low, color=PAPER[mark.role], alpha=mark.opacity, linewidth=0
+            )
             axes.add_patch(fill)
             said = "\n".join([mark.text, *mark.under])
             weight = "bold" if mark.bold else "normal"

@@ -1,7 +1,7 @@
 """Who is served worst, and what sets each of them apart: marks that the record shows, with how common they are.
 
-A mark is no cause. Each is a rule on one client's numbers beside those of its own family, and is counted among the other
-clients too: a mark that is as frequent there explains nothing.
+A mark is no cause. Each is a rule on one client's numbers beside those of its own family, and is counted among the
+other clients too: a mark that is as frequent there explains nothing.
 """
 
 from collections.abc import Callable, Mapping
@@ -96,10 +96,17 @@ def worst_served(
             ceiling = float(own.ceiling[index])
             served.append(
                 Served(
-                    name, int(own.client[index]), group_name(own.group[index]), str(own.device[index]), bool(own.seen[index]),
-                    int(own.n[index]), float(own.scores[index, 0]), float(own.scores[index, -1]),
-                    ceiling if np.isfinite(ceiling) else None, reasons,
-                )  # fmt: skip
+                    name,
+                    int(own.client[index]),
+                    group_name(own.group[index]),
+                    str(own.device[index]),
+                    bool(own.seen[index]),
+                    int(own.n[index]),
+                    float(own.scores[index, 0]),
+                    float(own.scores[index, -1]),
+                    ceiling if np.isfinite(ceiling) else None,
+                    reasons,
+                )
             )
     return served, [Rate(name, *values) for name, values in counted.items() if values[1] or values[3]]
 
@@ -111,33 +118,78 @@ def marks(own: Panel, kinds: Mapping[str, Kind], gap: Mapping[str, Any], failed:
     allowed = tolerances(own, kinds)
     times = np.array([failed.get(int(client), 0) for client in own.client])
     found = [
-        Mark("harmed", "its score fell by more than its query rows explain", harmed(gains, allowed), lambda i: f"{short(gains[i], '+')} by adaptation"),
+        Mark(
+            "harmed",
+            "its score fell by more than its query rows explain",
+            harmed(gains, allowed),
+            lambda i: f"{short(gains[i], '+')} by adaptation",
+        ),
         Mark("failed in training", "at least one round lost its update", times > 0, lambda i: f"{times[i]}×"),
-    ]  # fmt: skip
+    ]
     for by, labels in (("group", own.group), ("device", own.device)):
         named = unfair(gap.get(by, {}))
         if named is not None:
             name, mean = named
             found.append(
-                Mark(f"{by} served worst", f"its {by} has the lowest mean, and the gap of {by}s exceeds chance", labels == name, lambda i, name=name, mean=mean: f"{group_name(name)}, mean {short(mean)}")  # type: ignore[misc]
+                Mark(
+                    f"{by} served worst",
+                    f"its {by} has the lowest mean, and the gap of {by}s exceeds chance",
+                    labels == name,
+                    constant(f"{group_name(name)}, mean {short(mean)}"),
+                )
             )
     if len(own) < FEWEST:
         return found
-    found.append(below("few rows", "it owns fewer rows than three quarters of its family, and under ¾ of the median", own.n.astype(np.float64), 0.75, "{:.0f} rows, median {:.0f}"))
+    found.append(
+        below(
+            "few rows",
+            "it owns fewer rows than three quarters of its family, and under ¾ of the median",
+            own.n.astype(np.float64),
+            0.75,
+            "{:.0f} rows, median {:.0f}",
+        )
+    )
     room = own.ceiling - after
     if np.isfinite(own.ceiling).all():
         low, half = np.quantile(own.ceiling, 0.25), np.median(room)
         found.append(
-            Mark("low ceiling", "its best possible score is in its family’s lowest quarter, and it comes as near to it as half of the family", (own.ceiling <= low) & (room <= half), lambda i: f"at best {short(own.ceiling[i])}")
+            Mark(
+                "low ceiling",
+                "its best possible score is in its family’s lowest quarter, and it comes as near to it as half of"
+                " the family",
+                (own.ceiling <= low) & (room <= half),
+                lambda i: f"at best {short(own.ceiling[i])}",
+            )
         )
     start = np.quantile(before, 0.1)
-    found.append(Mark("unusual to begin with", "θ alone serves it worse than nine tenths of its family", before <= start if before.min() < before.max() else before < start, lambda i: f"{short(before[i])} before, median {short(float(np.median(before)))}"))
-    found.append(Mark("gains little", "its gain is in its family’s lowest quarter, though θ does not serve it better than half of the family", (gains <= np.quantile(gains, 0.25)) & (before <= np.median(before)), lambda i: f"{short(gains[i], '+')}, median {short(float(np.median(gains)), '+')}"))
+    found.append(
+        Mark(
+            "unusual to begin with",
+            "θ alone serves it worse than nine tenths of its family",
+            before <= start if before.min() < before.max() else before < start,
+            lambda i: f"{short(before[i])} before, median {short(float(np.median(before)))}",
+        )
+    )
+    found.append(
+        Mark(
+            "gains little",
+            "its gain is in its family’s lowest quarter, though θ does not serve it better than half of the family",
+            (gains <= np.quantile(gains, 0.25)) & (before <= np.median(before)),
+            lambda i: f"{short(gains[i], '+')}, median {short(float(np.median(gains)), '+')}",
+        )
+    )
     if kinds.get(str(own.family[0])) == "classification":
         mean = float(after.mean())
-        half = Z * np.sqrt(mean * (1 - mean) / own.query)
-        found.append(Mark("may be chance", "its score differs from its family’s mean by less than the binomial error of its query rows", after >= mean - half, lambda i: f"judged on {own.query[i]} rows"))
-    return found  # fmt: skip
+        error = Z * np.sqrt(mean * (1 - mean) / own.query)
+        found.append(
+            Mark(
+                "may be chance",
+                "its score lies no further below its family’s mean than the binomial error of its query rows",
+                after >= mean - error,
+                lambda i: f"judged on {own.query[i]} rows",
+            )
+        )
+    return found
 
 
 def below(name: str, rule: str, values: Any, share: float, says: str) -> Mark:
@@ -145,6 +197,11 @@ def below(name: str, rule: str, values: Any, share: float, says: str) -> Mark:
     median = float(np.median(values))
     holds = (values <= np.quantile(values, 0.25)) & (values < share * median)
     return Mark(name, rule, holds, lambda i: says.format(values[i], median))
+
+
+def constant(text: str) -> Callable[[int], str]:
+    """Return what says the same of every client."""
+    return lambda _: text
 
 
 def unfair(gap: Mapping[str, Any]) -> tuple[str, float] | None:

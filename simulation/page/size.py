@@ -31,9 +31,10 @@ def gain_by_size(people: Panel, kinds: Mapping[str, Kind]) -> Figure:
         title="Gain against the amount of data",
         finding=finding(people),
         caption=(
-            "A dot is a client: blue unseen, grey seen; a red cross is one that adaptation harms. Black: the mean gain of each"
-            f" quarter of the clients by size, with 95 % intervals (from {FEWEST_FOR_QUARTERS} clients on). ρ is Spearman’s"
-            " rank correlation with its 95 % interval: above zero, personalization serves those best who have most."
+            "A dot is a client: blue unseen, grey seen; a red cross is one that adaptation harms. Black: the mean"
+            f" gain of each quarter of the clients by size, with 95 % intervals (from {FEWEST_FOR_QUARTERS} clients"
+            " on). ρ is Spearman’s rank correlation with its 95 % interval: above zero, personalization serves those"
+            " best who have most."
         ),
         panels=drawn,
         columns=("family", "client", "group", "seen", "rows", "gain", "harmed"),
@@ -43,7 +44,8 @@ def gain_by_size(people: Panel, kinds: Mapping[str, Kind]) -> Figure:
 
 def finding(people: Panel) -> str:
     """Say in which families the amount of data orders the gains beyond chance."""
-    more, less = [], []
+    more: list[str] = []
+    less: list[str] = []
     for name in families(people):
         own = people.where(people.family == name)
         slope = rank_correlation(own.n.astype(np.float64), gain(own.scores[:, 0], own.scores[:, -1]))
@@ -90,7 +92,8 @@ def one(own: Panel, name: str, kinds: Mapping[str, Kind]) -> tuple[Drawn, list[t
 def dots(own: Panel, chosen: Any, shown: Any, gains: Any, role: Role) -> Points:
     """Draw clients, each with its id."""
     says = [
-        f"client {c}, {n} rows: {short(float(g), '+')}" for c, n, g in zip(own.client[chosen], own.n[chosen], gains[chosen], strict=True)
+        f"client {c}, {n} rows: {short(float(g), '+')}"
+        for c, n, g in zip(own.client[chosen], own.n[chosen], gains[chosen], strict=True)
     ]
     shape, opacity, radius = ("cross", 1.0, 3.2) if role == "harm" else ("dot", 0.55, 2.6)
     return Points(own.n[chosen].tolist(), shown[chosen].tolist(), role, shape, radius, opacity, says)  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ import pytest
 
 
 def interrupted(out, engine, sign, seen):
-    """Start a long run and send ``sign`` to it after the first line that ``seen`` accepts; returns what it ended with."""
+    """Start a long run and send ``sign`` to it after the first line that ``seen`` accepts; return how it ended."""
     words = ["--engine", engine, "--clients", 12, "--cohort", 6, "--rounds", 100_000, "--eval-every", 0, "--out", out]
     process = subprocess.Popen(
         [sys.executable, "-m", "simulation.run", *map(str, words)],

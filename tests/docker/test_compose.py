@@ -31,6 +31,7 @@ def test_the_record_is_here_and_ours(record):
         "config.toml",
         "rounds.jsonl",
         "clients.parquet",
+        "participation.parquet",
         "summary.json",
         "report.html",
         "run.log",

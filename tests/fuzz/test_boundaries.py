@@ -54,3 +54,11 @@ def test_a_message_with_infinitely_many_tables_is_refused(name):
     arrays, values = pack(Answer(NOTHING, [], []))
     with pytest.raises(BadAnswer):
         unpack(arrays, {**values, name: float("inf")}, LAYOUT, ASKED)
+
+
+@pytest.mark.parametrize(
+    "name", [".:Maml", ":", "a b:C", "..metafed:Maml", "metafed.algorithms:", "metafed.algorithms:1"]
+)
+def test_a_class_outside_is_named_by_identifiers(name):
+    with pytest.raises(ValueError, match="write MODULE:CLASS"):
+        Experiment.from_run_config({"algorithm.name": name})

@@ -1,0 +1,143 @@
+"""Pages in a browser: what is on them is drawn, fits, can be read and reached, with and without scripts."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+NAMES = ("run", "strange", "partial", "several", "seeds")
+FIGURES = {"distribution", "groups", "adaptation", "gain-by-size", "lorenz", "learning", "losses"}
+MARKS = """panels => panels.map(panel => {
+  const sizes = [...panel.querySelectorAll('path:not(.grid):not(.base), circle, rect')].map(mark => mark.getBBox());
+  const box = panel.getBoundingClientRect();
+  return [panel.getAttribute('aria-label'), box.width, box.height, sizes.filter(one => one.width + one.height > 1).length];
+})"""
+WORDS = """panels => panels.flatMap(panel => {
+  const whole = panel.viewBox.baseVal, words = [...panel.querySelectorAll('text')].map(text => [text, text.getBBox()]);
+  const named = panel.getAttribute('aria-label').slice(0, 30) + ': ';
+  const out = words.filter(([_, box]) => box.x < -2 || box.x + box.width > whole.width + 2)
+    .map(([text]) => named + text.textContent.slice(0, 40) + ' leaves its panel');
+  const fixed = words.filter(([text]) => !text.matches('.label'));
+  for (let i = 0; i < fixed.length; i++) for (let j = i + 1; j < fixed.length; j++) {
+    const [a, p] = fixed[i], [b, q] = fixed[j];
+    const wide = Math.min(p.x + p.width, q.x + q.width) - Math.max(p.x, q.x);
+    const high = Math.min(p.y + p.height, q.y + q.height) - Math.max(p.y, q.y);
+    if (wide > 0.5 && high > 4) out.push(`${named}${a.textContent.slice(0, 40)} lies on ${b.textContent.slice(0, 40)}`);
+  }
+  return out;
+})"""
+SMALLEST = """panels => Math.min(...panels.flatMap(panel => {
+  const scale = panel.getBoundingClientRect().width / panel.viewBox.baseVal.width;
+  return [...panel.querySelectorAll('text')].map(text => scale * parseFloat(getComputedStyle(text).fontSize));
+}))"""
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("width", [400, 1600])
+def test_every_panel_is_drawn_and_nothing_overflows(opened, name, width):
+    with opened(name, width) as page:
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        panels = page.locator("svg.panel")
+        drawn = panels.evaluate_all(MARKS)
+        assert len(drawn) >= 2
+        assert [panel for panel in drawn if panel[1] < 200 or panel[2] < 60 or panel[3] == 0] == []
+        assert panels.evaluate_all(WORDS) == []
+        assert panels.evaluate_all(SMALLEST) >= 9.5
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_fault(opened, name, scheme):
+    with opened(name, 400 if scheme == "dark" else 1280, scheme) as page:
+        page.locator("details").evaluate_all("all => all.forEach(one => one.open = true)")
+        found = Axe().run(page).response["violations"]
+        grave = [fault for fault in found if fault["impact"] in ("serious", "critical")]
+        assert [(fault["id"], [node["html"][:200] for node in fault["nodes"]]) for fault in grave] == []
+
+
+def test_axe_would_find_a_fault(opened):
+    with opened("partial") as page:
+        page.locator("h1").evaluate("title => { title.style.color = '#ccc'; title.style.background = '#fff'; }")
+        assert "color-contrast" in {fault["id"] for fault in Axe().run(page).response["violations"]}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_headings_landmarks_and_tables_are_in_order(opened, name):
+    with opened(name) as page:
+        levels = page.locator("h1, h2, h3, h4").evaluate_all("all => all.map(one => +one.tagName[1])")
+        assert levels[0] == 1
+        assert levels.count(1) == 1
+        assert all(later - earlier <= 1 for earlier, later in zip(levels, levels[1:], strict=False))
+        for role in ("banner", "navigation", "main", "contentinfo"):
+            assert page.get_by_role(role).count() == 1
+        assert page.locator("table:not(:has(caption))").count() == 0
+        assert page.locator("svg.panel:not([aria-label])").count() == 0
+        aims = page.locator("nav a").evaluate_all("all => all.map(one => one.getAttribute('href'))")
+        assert aims
+        assert [aim for aim in aims if page.locator(aim).count() != 1] == []
+
+
+def test_a_run_has_all_figures_with_findings(opened):
+    with opened("run") as page:
+        assert set(page.locator("figure").evaluate_all("all => all.map(one => one.id)")) == FIGURES
+        for text in page.locator("figure > .finding").all_inner_texts():
+            assert len(text) > 20
+        assert "gaming_pc" in page.locator("#groups").inner_text() or "headset" in page.locator("#groups").inner_text()
+        assert page.locator(".people > li").count() >= 3
+
+
+def test_the_keyboard_reaches_everything_and_shows_where_it_is(opened):
+    with opened("run") as page:
+        page.keyboard.press("Tab")
+        skip = page.locator(".skip")
+        assert skip.evaluate("link => link === document.activeElement && link.getBoundingClientRect().left >= 0")
+        reachable = page.locator("a[href], summary, [tabindex='0']").count()
+        outlined = 0
+        for _ in range(reachable):
+            outlined += page.evaluate("getComputedStyle(document.activeElement).outlineStyle === 'solid'")
+            page.keyboard.press("Tab")
+        assert outlined == reachable
+        skip.focus()
+        page.keyboard.press("Enter")
+        assert page.url.endswith("#content")
+
+
+def test_all_is_there_without_scripts(opened):
+    snapshots = []
+    for scripts in (True, False):
+        with opened("run", java_script_enabled=scripts) as page:
+            snapshots.append(page.locator("body").aria_snapshot())
+    assert snapshots[0] == snapshots[1]
+    assert "gain" in snapshots[0]
+
+
+def test_figures_follow_the_readers_scheme_and_paper_is_light(opened):
+    def colours(page):
+        names = page.locator("svg.panel .name").first.evaluate("text => getComputedStyle(text).fill")
+        return names, page.evaluate("getComputedStyle(document.body).backgroundColor")
+
+    with opened("run", scheme="light") as page:
+        light = colours(page)
+    with opened("run", scheme="dark") as page:
+        dark = colours(page)
+        page.emulate_media(media="print")
+        printed = colours(page)
+        assert not page.get_by_role("navigation").is_visible()
+    assert light[0] != dark[0]
+    assert light[1] != dark[1]
+    assert printed == light
+
+
+def test_names_and_reasons_of_clients_are_text(opened):
+    with opened("strange") as page:
+        text = page.locator("body").inner_text()
+        assert text.count("<script>alert(2)</script>&amp;") >= 3  # a group, a reason, a note
+        assert page.locator("img, script").count() == 0
+
+
+def test_a_partial_run_says_so_first(opened):
+    with opened("partial") as page:
+        note = page.get_by_role("note")
+        assert "This report is partial" in note.inner_text()
+        assert "interrupted" in note.inner_text()
+        assert note.bounding_box()["y"] < page.locator("figure").first.bounding_box()["y"]
+    with opened("run") as page:
+        assert page.get_by_role("note").count() == 0
