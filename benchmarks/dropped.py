@@ -3,7 +3,10 @@
 Of the same kind of file as ``benchmarks.studies``, with ``--devices`` and ``--plant``: each method's invitations by
 group, the scores of the planted group beside those of all others, and the gap between them. A gap is the mean over
 families of the difference of group means, in each seed; what a deadline does to it is its difference from the first
-method's, seed by seed. Intervals are Student's t over seeds.
+method's, seed by seed. ρ is Spearman's, of the share of its invitations that a seen client finished and its score,
+within families. With the scores of the first method's runs in place of its own it says whether those who are dropped
+would be worse off anyway; how much larger it is with its own is what being dropped does. Intervals are Student's t
+over seeds.
 """
 
 import argparse
@@ -28,6 +31,8 @@ MEASURES = (
     "finished_others",
     "shortened",
     "dropped_rho",
+    "dropped_rho_first",
+    "dropped_rho_more",
     "seen_gap",
     "unseen_gap",
     "unseen",
@@ -49,8 +54,8 @@ def gap(people: Panel, named: np.ndarray) -> float:
     return float(np.mean(found))
 
 
-def of_a_seed(folder: Path) -> dict[str, float]:
-    """Return ``MEASURES`` of one run."""
+def of_a_seed(folder: Path, first: Path) -> dict[str, float]:
+    """Return ``MEASURES`` of one run, where ``first`` is that of the first method with the same seed."""
     import polars as pl
 
     from simulation.study_read import read_method
@@ -60,14 +65,18 @@ def of_a_seed(folder: Path) -> dict[str, float]:
     halves = {"seen": people.seen, "unseen": ~people.seen}
     gaps = {f"{name}_gap": gap(people.where(own), named[own]) for name, own in halves.items()}
     rows = pl.read_parquet(folder / "participation.parquet").filter(pl.col("asked") > 0)
+    scores = pl.read_parquet(first / "participation.parquet").select("client", "after")
     poor, others = (rows.filter(pl.col("group") != REST), rows.filter(pl.col("group") == REST))
     share = [each["finished"].sum() / max(1, each["asked"].sum()) for each in (poor, others)]
     after = people.scores[:, -1]
+    rho, anyway = within(rows), within(rows.drop("after").join(scores, on="client"))
     return {
         "finished": share[0],
         "finished_others": share[1],
         "shortened": rows["shortened"].sum() / max(1, rows["asked"].sum()),
-        "dropped_rho": within(rows),
+        "dropped_rho": rho,
+        "dropped_rho_first": anyway,
+        "dropped_rho_more": rho - anyway,
         **gaps,
         "unseen": float(after[named & ~people.seen].mean()),
         "unseen_others": float(after[~named & ~people.seen].mean()),
@@ -101,9 +110,10 @@ def cell(estimate: Estimate, sign: str = "") -> str:
 def measured(study: Study, folder: Path) -> dict[str, dict[str, list[float]]]:
     """Return each measure of each method, by seed."""
     found: dict[str, dict[str, list[float]]] = {}
+    base = folder / next(iter(study.methods))
     for name, config in study.methods.items():
-        first, count = config.experiment.seed, config.seeds or 1
-        each = [of_a_seed(folder / name / f"seed-{seed}") for seed in range(first, first + count)]
+        seeds = [f"seed-{config.experiment.seed + index}" for index in range(config.seeds or 1)]
+        each = [of_a_seed(folder / name / seed, base / seed) for seed in seeds]
         found[name] = {measure: [one[measure] for one in each] for measure in MEASURES}
     return found
 
@@ -140,6 +150,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         ]
         rows.append([name, *cells, *changes])
     names = ("method", "finished, planted", "finished, others", "shortened", "ρ(share finished, score)")
+    names += ("ρ with the first method's score", "more by")
     names += ("gap, seen", "gap, unseen", "score, planted", "score, others")
     names += ("change of gap, seen", "change of gap, unseen", "change, planted", "change, others")
     notes = ("Gaps: planted group minus others, within families. Scores and their changes: unseen clients.", *diverged)

@@ -30,7 +30,17 @@ from metafed.replicates import FEWEST_SEEDS
 from simulation.config import parse
 from simulation.errors import BadInput, RunDiverged
 
-COLUMNS = ("cosine", "gain_exact", "gain_first", "lost", "rho_data", "rho_gain_first", "rho_score", "rho_loss")
+COLUMNS = (
+    "cosine",
+    "gain_exact",
+    "gain_first",
+    "lost",
+    "rho_data",
+    "rho_gain_exact",
+    "rho_gain_first",
+    "rho_score",
+    "rho_loss",
+)
 """What is measured of a family in a seed."""
 
 
@@ -82,7 +92,12 @@ def of_a_seed(maml: Path, fomaml: Path, experiment: Experiment) -> dict[str, dic
     found = {}
     for family in np.unique(exact.family.astype(str)):
         own = exact.family == family
-        beside: Mapping[str, Values] = {"rho_data": exact.n, "rho_gain_first": gains[1], **better}
+        beside: Mapping[str, Values] = {
+            "rho_data": exact.n,
+            "rho_gain_exact": gains[0],
+            "rho_gain_first": gains[1],
+            **better,
+        }
         found[str(family)] = {
             "cosine": float(cosine[own].mean()),
             "gain_exact": float(gains[0][own].mean()),
@@ -151,7 +166,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     table = over_seeds(found)
     names = ("family", "cosine", "gain, MAML", "gain, first order", "lost by it", "ρ(cosine, rows owned)")
-    names += ("ρ(cosine, gain, first order)", "ρ(cosine, score kept)", "ρ(cosine, loss kept)")
+    names += ("ρ(cosine, gain, MAML)", "ρ(cosine, gain, first order)", "ρ(cosine, score kept)", "ρ(cosine, loss kept)")
     rows = [[family, *(cell(values[name]) for name in COLUMNS)] for family, values in table.items()]
     note = (
         f"Unseen clients, {len(found)} seeds; all: mean over families. Kept: first order minus MAML, loss minus loss."

@@ -3,7 +3,8 @@
 A study's file has ``run``, flags of ``simulation.run`` that all methods share, and ``[methods]``: each name with the
 flags that tell it from the others. The first is what the others are compared with, seed by seed
 and client by client. ``metrics`` and ``family`` are those of ``simulation.compare``, and so are intervals and tests.
-What is finished in ``--out`` is kept, so that the same command goes on where it stopped.
+Where both are compared, ``frontier.svg`` and
+``frontier.csv`` in ``--out`` have the mean against the worst 10 %. What is finished there is kept, so that the same command goes on where it stopped.
 """
 
 import argparse
@@ -134,6 +135,15 @@ def table(found: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     return ["method", *(word for measure in measures for word in (measure, f"{measure} − {first}"))], rows
 
 
+def frontier(found: Mapping[str, Any], folder: Path) -> None:
+    """Draw the mean against the worst 10 %, as a sweep does: ``frontier.svg`` and ``frontier.csv`` in the folder."""
+    from simulation.sweep_frontier import Point, write_frontier
+
+    methods = found["methods"].items()
+    points = [Point(name, {"method": name}, own["after"], own["worst10"], found["part"]) for name, own in methods]
+    write_frontier(points, folder)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     reader = argparse.ArgumentParser(
@@ -162,6 +172,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         *diverged,
     )
     show(asked.file.stem, *table(found), notes, asked.markdown)
+    if found["differences"] and {"after", "worst10"} <= set(study.metrics):
+        frontier(found, folder)
     if asked.json is not None:
         write(asked.json, "studies", {"file": str(asked.file), "more": more}, found)
     return 0

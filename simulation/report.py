@@ -13,7 +13,16 @@ from simulation.errors import BadInput
 DONE, BAD_INPUT = 0, 2
 
 FigureName = Literal[
-    "readme", "distribution", "groups", "adaptation", "gain-by-size", "lorenz", "learning", "losses", "frontier"
+    "readme",
+    "distribution",
+    "groups",
+    "adaptation",
+    "gain-by-size",
+    "lorenz",
+    "learning",
+    "losses",
+    "frontier",
+    "differences",
 ]
 
 
@@ -131,7 +140,7 @@ def write_figure(runs: Sequence[Path], name: FigureName, path: Path) -> Path:
     if path.suffix not in SUFFIXES:
         raise BadInput(f"--figure {name} {path}: the suffix must be {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}")
     key = "distribution" if name == "readme" else name
-    if key == "frontier":
+    if key in ("frontier", "differences"):
         from simulation.page.comparison import figures_of_several
 
         drawn = figures_of_several(runs)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,8 @@ def movielens_dir():
                 for kind in ("inter", "item", "user"):
                     name = f"ml-100k.{kind}"
                     (out / name).write_bytes(archive.read(f"recbole/dataset_example/ml-100k/{name}"))
-            out.rename(folder)
+            with suppress(OSError):  # another process of the same tests was first
+                out.rename(folder)
     return folder
 
 

@@ -119,7 +119,8 @@ def drawings(methods: Sequence[Method], part: str, tables: Sequence[Beside]) -> 
         table.family or "all families": [place for name in names for place in places_of(table, name)]
         for table in tables
     }
-    drawn = [frontier(places, part, why), differences(tables, names[0], names[1:], why)]
+    dots = f"Small dots are the {tables[0].seeds} seeds. " if tables[0].seeds > 1 else ""
+    drawn = [frontier(places, part, dots + why), differences(tables, names[0], names[1:], why)]
     return {figure.key: figure for figure in drawn if figure is not None}
 
 
@@ -146,8 +147,8 @@ def intervals(seeds: int) -> str:
     if seeds == 1:
         return "Intervals: 95 %, over the clients of one seed; they say nothing of other seeds."
     if seeds < FEWEST_SEEDS:
-        return f"Small dots are the {seeds} seeds; with fewer than {FEWEST_SEEDS} there are no intervals."
-    return f"Small dots are the {seeds} seeds. Intervals: 95 %, over seeds and the clients within them."
+        return f"With fewer than {FEWEST_SEEDS} seeds there are no intervals."
+    return "Intervals: 95 %, over seeds and the clients within them."
 
 
 def sentences(table: Beside, part: str) -> list[str]:

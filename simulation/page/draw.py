@@ -7,10 +7,12 @@ from simulation.page.plot import Axis, Band, Box, Figure, Line, Mark, Panel, Poi
 from simulation.page.scale import place
 from simulation.page.words import escape
 
-TOP, BOTTOM, RIGHT = 29.0, 37.0, 15.0
+TOP, BOTTOM, RIGHT = 29.0, 37.0, 18.0
 LINE_OF_WORDS = 18.0
 CHARACTER = 7.0
 """Pixels of a letter of 12 px, on the wide side."""
+TICK = 7.6
+"""The same for names of rows, which a phone shows larger."""
 
 
 class Frame(NamedTuple):
@@ -47,8 +49,8 @@ def lines_of_words(panel: Panel) -> list[list[tuple[str, str]]]:
 def frame(panel: Panel, words: int) -> Frame:
     """Return where the plot lies below ``words`` lines of words."""
     ticks = max((len(label) for _, label in panel.y.ticks), default=0)
-    top = TOP + LINE_OF_WORDS * words + (18 if panel.y.title else 4)
-    return Frame(CHARACTER * ticks + 6, top, panel.width - RIGHT, top + panel.height)
+    top = TOP + LINE_OF_WORDS * words + (21 if panel.y.title else 4)
+    return Frame(TICK * ticks + 6, top, panel.width - RIGHT, top + panel.height)
 
 
 def word_lines(figure: Figure) -> int:
@@ -82,7 +84,7 @@ def body(panel: Panel, words: int) -> str:
 def axes(panel: Panel, place: Frame) -> Iterable[str]:
     """Yield the ticks, the grid and the names of both axes."""
     if panel.y.title:
-        yield f'<text class="axis" y="{px(place.top - 10)}">{escape(panel.y.title)}</text>'
+        yield f'<text class="axis" y="{px(place.top - 13)}">{escape(panel.y.title)}</text>'
     for value, label in panel.y.ticks:
         y = place.y(value, panel.y)
         if panel.y.grid:

@@ -105,8 +105,7 @@ def panel(family: str, runs: Sequence[Place], letters: Mapping[str, str]) -> Dra
                 marks.append(Line((mean, mean), (one.worst["low"], one.worst["high"]), role, 1.2, opacity=0.6))
         says = f"{one.name}: mean {short(mean)}, worst tenth {short(worst)}"
         marks.append(Points((mean,), (worst,), role, radius=2.2 if one.seed else 4.2, says=(says,)))
-    named = [one for one in runs if not one.seed]
-    marks += labels(named, letters, x, y)
+    marks += labels(runs, letters, x, y)
     top = max((one for one in runs if not one.seed), key=lambda one: one.worst["value"])
     says = (
         f"the worst tenth is served best by {top.name} ({short(top.worst['value'])}, mean {short(top.mean['value'])})"
@@ -115,13 +114,13 @@ def panel(family: str, runs: Sequence[Place], letters: Mapping[str, str]) -> Dra
 
 
 def labels(runs: Sequence[Place], letters: Mapping[str, str], x: Axis, y: Axis) -> list[Mark]:
-    """Put each run's letter beside its point, on the first side where it lies on no other letter or point."""
+    """Put each run's letter beside its point, on the first side where it lies on no other letter, point or seed."""
     places = {
         one.name: (place(one.mean["value"], x, 0, ACROSS), place(one.worst["value"], y, HEIGHT, 0)) for one in runs
     }
     taken: list[tuple[float, float]] = list(places.values())
     marks: list[Mark] = []
-    for one in runs:
+    for one in [one for one in runs if not one.seed]:
         left, top = places[one.name]
         spots = [(left + dx, top + dy) for dx, dy in AROUND]
         free = [spot for spot in spots if all(abs(spot[0] - a) > 9 or abs(spot[1] - b) > 11 for a, b in taken)]

@@ -60,10 +60,10 @@ def finding(people: Panel) -> str:
             evener += [name] if after < before else []
     if not known:
         return "In no family are all scores such that a share of them means something."
-    rest = "" if len(known) == len(families(people)) else "; in the others a score is negative, or all are zero"
-    return (
-        f"Scores are more evenly shared after adaptation than before in {len(evener)} of {len(known)} families{rest}."
-    )
+    count = len(families(people))
+    others = count - len(known)
+    rest = f"; in {others} a score is negative or all are zero, so that there is no share" if others else ""
+    return f"Scores are more evenly shared after adaptation than before in {len(evener)} of {count} families{rest}."
 
 
 def one(own: Panel, name: str, scale: str, seed: int) -> tuple[Drawn, list[tuple[Any, ...]]]:
@@ -95,7 +95,7 @@ def one(own: Panel, name: str, scale: str, seed: int) -> tuple[Drawn, list[tuple
         words.insert(0, ("Gini", "muted"))
         marks.insert(0, Line((0, 1), (0, 1), "muted", 1, says="all alike"))
     for number, reason in enumerate(missing):
-        marks.append(Text(0, 1, f"no curve {reason}", "muted", dx=6, dy=17 + 14 * number))
+        marks.append(Text(0, 1, reason, "muted", dx=6, dy=17 + 14 * number))
     says = ", ".join(said) if said else f"no curve ({'; '.join(missing)})"
     x_axis, y_axis = (
         Axis(0, 1, SHARES, "clients, the worst served first"),

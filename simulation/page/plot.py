@@ -12,13 +12,14 @@ Role: TypeAlias = Literal["before", "after", "harm", "context", "ink", "muted"]
 
 PAPER: dict[Role, str] = {
     "before": "#a85a00",
-    "after": "#0068a8",
+    "after": "#005a9c",
     "harm": "#c1272d",
     "context": "#76756f",
     "ink": "#1c1c1a",
     "muted": "#63625d",
 }
-"""Colours on white, after Okabe and Ito: orange and blue differ for every kind of colour-blindness, and in grey."""
+"""Colours on white, after Okabe and Ito: orange and blue differ for every kind of colour-blindness, and somewhat in
+grey, where widths and shapes tell them apart, too."""
 
 NIGHT: dict[Role, str] = {
     "before": "#f0a63c",

@@ -73,7 +73,10 @@ def one(own: Panel, name: str, kinds: Mapping[str, Kind]) -> tuple[Drawn, list[t
     marks.append(dots(own, hurt, shown, gains, "harm"))
     marks += quarters(sizes, gains)
     slope = rank_correlation(sizes, gains)
-    words: list[tuple[str, Role]] = [(f"ρ = {between(slope)}", "ink"), (f"{int(hurt.sum())} harmed", "harm")]
+    words: list[tuple[str, Role]] = [
+        (f"ρ = {between(slope)}", "ink"),
+        (f"{int(hurt.sum())} harmed", "harm" if hurt.any() else "muted"),
+    ]
     rows = [
         (name, int(c), str(g), bool(s), int(n), float(value), bool(h))
         for c, g, s, n, value, h in zip(own.client, own.group, own.seen, own.n, gains, hurt, strict=True)

@@ -39,6 +39,7 @@ def test_a_deadline_that_nobody_meets_drops_everybody(tmp_path, capsys):
     assert found == measured(read_study(file), tmp_path / "runs")
     assert found["hard"]["finished"] == found["hard"]["finished_others"] == [0]
     assert found["hard"]["dropped_rho"] == [0]
+    assert found["free"]["dropped_rho_first"] == found["free"]["dropped_rho"]
     assert min(found["free"]["finished_others"]) > 0
     assert "nan" not in capsys.readouterr().out
 

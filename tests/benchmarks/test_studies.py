@@ -37,6 +37,8 @@ def test_the_same_method_twice_differs_by_nothing_and_is_not_run_again(tmp_path,
     found = compared(read_study(file), tmp_path / "runs", "unseen", None)
     assert [each["value"] for each in found["differences"]] == pytest.approx([0, 0], abs=1e-6)
     assert found["seeds"] == [0, 1]
+    lines = (tmp_path / "runs" / "frontier.csv").read_text(encoding="utf-8").splitlines()
+    assert [line.split(",")[0] for line in lines] == ["cell", "one", "two"]
     names, rows = table(found)
     assert names == ["method", "after", "after − one", "worst10", "worst10 − one"]
     assert [len(row) for row in rows] == [5, 5]

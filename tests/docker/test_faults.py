@@ -118,11 +118,11 @@ def test_after_all_that_a_run_goes_well(federation, begin):
 
 def test_a_full_disk_at_the_record(clone, image):
     project = f"{PROJECT}-full"
-    small = "driver_opts: {type: tmpfs, device: tmpfs, o: 'size=200k,mode=1777'}"
+    small = "driver_opts: {type: tmpfs, device: tmpfs, o: 'size=48k,mode=1777'}"
     (clone / "small.yml").write_text(f"volumes:\n  records:\n    {small}\n")
     how = {"project": project, "COMPOSE_FILE": "docker-compose.yml:small.yml"}
     try:
-        done = compose(clone, "up", "--exit-code-from", "run", ROUNDS=300, CLIENTS=24, **how)
+        done = compose(clone, "up", "--exit-code-from", "run", ROUNDS=50, CLIENTS=24, **how)
         assert done.returncode == 1, done.stdout[-3000:]
         assert "No space left on device" in done.stdout + done.stderr
     finally:

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, sync_playwright
 
 from simulation.report import main as report
-from simulation.run import main as simulate
+from tests.command.running import run
 from tests.fairness.hand_made import make
 from tests.studies.records import record, study
 
@@ -42,9 +42,8 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="package")
 def pages(folder):
     """Pages by name: a file each."""
-    run = folder / "devices"
-    words = "--clients 40 --rounds 6 --eval-every 3 --engine local --devices default --quiet --no-report"
-    assert simulate([*words.split(), "--out", str(run)]) == 0
+    words = "--clients 40 --rounds 4 --eval-every 2 --engine local --devices default --quiet"
+    simulated = run(folder / "devices", *words.split())
     make(folder / "strange", hostile=STRANGE)
     partial = make(folder / "partial")
     manifest = json.loads((partial / "manifest.json").read_text())
@@ -54,11 +53,15 @@ def pages(folder):
                enumerate(("maml", "fomaml", "reptile"))]  # fmt: skip
     seeds = study(folder / "seeds", references=[("local", -0.1), ("global", 0.05)])
     made = {}
-    for name, runs in (
-        ("run", [run]), ("strange", [folder / "strange"]), ("partial", [partial]), ("several", several), ("seeds", [seeds]),
-    ):  # fmt: skip
+    for name, folders in (
+        ("run", [simulated]),
+        ("strange", [folder / "strange"]),
+        ("partial", [partial]),
+        ("several", several),
+        ("seeds", [seeds]),
+    ):
         made[name] = folder / f"{name}.html"
-        assert report([*map(str, runs), "--out", str(made[name])]) == 0
+        assert report([*map(str, folders), "--out", str(made[name])]) == 0
     return made
 
 
@@ -71,7 +74,10 @@ def opened(browser, pages):
 
     @contextmanager
     def opening(name: str, width: int = 1280, scheme: str = "light", **settings: object) -> Iterator[Page]:
-        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, **settings)
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce", **settings
+        )
+        context.set_default_timeout(120_000)
         page, complaints, asked = context.new_page(), [], []
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
