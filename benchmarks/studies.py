@@ -1,10 +1,10 @@
 """``python -m benchmarks.studies experiments/studies/NAME.toml``: a study's runs, and the table that its page shows.
 
 A study's file has ``run``, flags of ``simulation.run`` that all methods share, and ``[methods]``: each name with the
-flags that tell it from the others. The first is what the others are compared with, seed by seed
-and client by client. ``metrics`` and ``family`` are those of ``simulation.compare``, and so are intervals and tests.
-Where both are compared, ``frontier.svg`` and
-``frontier.csv`` in ``--out`` have the mean against the worst 10 %. What is finished there is kept, so that the same command goes on where it stopped.
+flags that tell it from the others. The first is what the others are compared with, seed by seed and client by client.
+``metrics`` and ``family`` are those of ``simulation.compare``, and so are intervals and tests. Where both are compared,
+``frontier.svg`` and ``frontier.csv`` in ``--out`` have the mean against the worst 10 %. What is finished there is kept,
+so that the same command goes on where it stopped.
 """
 
 import argparse

@@ -152,7 +152,8 @@ def write_figure(runs: Sequence[Path], name: FigureName, path: Path) -> Path:
     else:
         raise BadInput(f"--figure {name}: is of one run, got {len(runs)}")
     if key not in drawn:
-        why = "no client was evaluated, so there is nothing to draw" if key != "losses" else "nothing was trained"
+        why = "no client was evaluated, so there is nothing to draw"
+        why = {"losses": "nothing was trained", "differences": "there is nothing to compare it with"}.get(key, why)
         raise BadInput(f"{runs[0]}: {why}")
     try:
         write(drawn[key], path)

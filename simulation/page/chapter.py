@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Any
 
 from server.panel import Panel
+from simulation.errors import BadInput
 from simulation.findings import judged
 from simulation.page.adaptation import adaptation
 from simulation.page.distribution import distribution
@@ -51,7 +52,7 @@ def chapter(run: Run, prefix: str = "") -> dict[str, Any]:
             for name, parts in run.summary["by_family"].items()
             if parts["all"] is not None
         }
-        served, rates = worst_served(everyone, kinds(run.manifest), gaps, times_failed(run))
+        served, rates = worst_served(everyone, kinds(run.manifest), gaps, times_failed(run), took_part(run))
     return {
         "figures": {key: shown(figure, prefix) for key, figure in figures(run).items()},
         "served": served,
@@ -62,6 +63,24 @@ def chapter(run: Run, prefix: str = "") -> dict[str, Any]:
 def times_failed(run: Run) -> Counter[int]:
     """Count each client's failures in training."""
     return Counter(int(failed["client"]) for line in run.rounds for failed in line["failed"])
+
+
+def took_part(run: Run) -> dict[int, tuple[int, int]]:
+    """Return how many rounds each client finished, and in how many it was asked; empty for a run without devices.
+
+    Raises:
+        BadInput: ``participation.parquet`` is damaged.
+    """
+    import polars as pl
+
+    path = run.folder / "participation.parquet"
+    if not path.is_file():
+        return {}
+    try:
+        frame = pl.read_parquet(path, columns=["client", "finished", "asked"])
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise BadInput(f"{path}: not readable as Parquet: {str(error).splitlines()[0]}") from None
+    return {int(client): (int(finished), int(asked)) for client, finished, asked in frame.iter_rows()}
 
 
 def last(panels: dict[int, Panel]) -> Panel | None:

@@ -81,9 +81,9 @@ def panel(own: Panel, name: str, scale: str) -> Drawn:
         words.append((f"{role} {short(estimate.value)}", role))
         hidden = int((values < lowest).sum())
         if hidden:
-            marks.append(
-                Text(lowest, hidden / len(own), f"← {hidden} below {lowest:g}".replace("-", "−"), role, dx=3, dy=-5)
-            )
+            below = f"← {hidden} below {lowest:g}".replace("-", "−")
+            aside = 14 if 2 * hidden > len(own) else -5  # under a high line, over a low one: there it is free
+            marks.append(Text(lowest, hidden / len(own), below, role, dx=4, dy=aside))
     words.append((count(len(own), "client"), "muted"))
     tail = fairness.worst10(own.scores[:, -1])
     mean = f"mean {short(fairness.mean(own.scores[:, 0]))} before, {short(fairness.mean(own.scores[:, -1]))} after"

@@ -11,8 +11,8 @@ TOP, BOTTOM, RIGHT = 29.0, 37.0, 18.0
 LINE_OF_WORDS = 18.0
 CHARACTER = 7.0
 """Pixels of a letter of 12 px, on the wide side."""
-TICK = 7.6
-"""The same for names of rows, which a phone shows larger."""
+BROAD, TICK = 300.0, 7.6
+"""Width above which a phone shows the names of rows larger, and pixels of their letters then."""
 
 
 class Frame(NamedTuple):
@@ -50,7 +50,8 @@ def frame(panel: Panel, words: int) -> Frame:
     """Return where the plot lies below ``words`` lines of words."""
     ticks = max((len(label) for _, label in panel.y.ticks), default=0)
     top = TOP + LINE_OF_WORDS * words + (21 if panel.y.title else 4)
-    return Frame(TICK * ticks + 6, top, panel.width - RIGHT, top + panel.height)
+    letter = TICK if panel.width > BROAD else CHARACTER
+    return Frame(letter * ticks + 6, top, panel.width - RIGHT, top + panel.height)
 
 
 def word_lines(figure: Figure) -> int:

@@ -16,7 +16,7 @@ def facts(run: Run) -> dict[str, Any]:
         "started": moment(run.manifest.get("start")),
         "tiles": tiles(summary) if summary is not None else [],
         "steps": steps(summary) if summary is not None else None,
-        "more": [],
+        "more": participation(summary) if summary is not None else [],
     }
 
 
@@ -79,6 +79,41 @@ def within(estimate: Mapping[str, Any], sign: str = "") -> str:
     if estimate["low"] is None:
         return "no interval: " + str(estimate["method"]).partition(": ")[2]
     return f"95 % interval {two(estimate['low'], sign)} to {two(estimate['high'], sign)}"
+
+
+BY = {"finished": "how often they finished", "device": "device", "group": "group"}
+TOOK_PART = (
+    "clients seen in training", "n", "finished", "shortened", "late", "lost", "offline", "excluded", "score", "gain",
+)  # fmt: skip
+
+
+def participation(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return tables of who took part in training and how they are served; none for a run without devices."""
+    block = summary.get("participation")
+    found = []
+    for by, words in BY.items() if isinstance(block, Mapping) else ():
+        rows = [
+            (
+                f"{group['name'] or '(none)'}{' (few clients)' if group['small'] else ''}", group["clients"],
+                percent(group["share_finished"]), group["shortened"], group["late"], group["dropped_out"],
+                group["offline"], group["excluded"], group["after"], group["gain"],
+            )
+            for group in block.get("by", {}).get(by, ())
+        ]  # fmt: skip
+        if len(rows) > 1:
+            found.append({"title": f"Who takes part, by {words}", "columns": TOOK_PART, "rows": rows, "note": ""})
+    if found:
+        found[-1]["note"] = (
+            "Finished: share of the rounds in which they were asked; then how often the virtual clock shortened their"
+            " work, found them late, lost them on the way, found them offline, or excluded them since their device is"
+            " too small. Score and gain: in evaluation, which all take part in, with 95 % intervals over clients."
+        )
+    return found
+
+
+def percent(share: float | None) -> str:
+    """Format a share."""
+    return "–" if share is None else f"{100 * share:.0f} %"
 
 
 def steps(summary: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from simulation.page.draw import CHARACTER, LINE_OF_WORDS, body, height, word_lines
+from simulation.page.draw import BROAD, CHARACTER, LINE_OF_WORDS, body, height, word_lines
 from simulation.page.plot import NIGHT, PAPER, Figure, Panel
 from simulation.page.words import escape
 
@@ -140,7 +140,7 @@ def shown(figure: Figure, prefix: str = "") -> dict[str, Any]:
         "finding": figure.finding,
         "caption": figure.caption,
         "legend": list(figure.legend),
-        "broad": max(panel.width for panel in figure.panels) > 300,
+        "broad": max(panel.width for panel in figure.panels) > BROAD,
         "panels": inline(figure),
         "svg": address(svg(figure), "image/svg+xml"),
         "csv": address(table(figure), "text/csv"),

@@ -23,6 +23,8 @@ FEWEST = 8
 """Clients of a family below which nobody is set apart from it: a quarter of them would be one."""
 NO_DEVICE = "unspecified"
 
+TookPart: TypeAlias = Mapping[int, tuple[int, int]]
+"""Rounds that a client finished, and rounds in which it was asked, by client."""
 Mask: TypeAlias = "np.ndarray[Any, np.dtype[np.bool_]]"
 
 
@@ -69,7 +71,7 @@ class Rate(NamedTuple):
 
 
 def worst_served(
-    people: Panel, kinds: Mapping[str, Kind], gaps: Mapping[str, Any], failed: Mapping[int, int]
+    people: Panel, kinds: Mapping[str, Kind], gaps: Mapping[str, Any], failed: Mapping[int, int], took: TookPart
 ) -> tuple[list[Served], list[Rate]]:
     """Return the worst tenth of each family, at most five of it, and how common their marks are.
 
@@ -78,12 +80,13 @@ def worst_served(
         kinds: Each family's kind.
         gaps: ``gap`` of each family's summary, by family: of its groups and devices.
         failed: How often each client failed in training.
+        took: How many rounds each client finished, and in how many it was asked; empty where all can always take part.
     """
     served: list[Served] = []
     counted: dict[str, list[Any]] = {}
     for name in families(people):
         own = people.where(people.family == name)
-        found = marks(own, kinds, gaps.get(name, {}), failed)
+        found = marks(own, kinds, gaps.get(name, {}), failed, took)
         order = np.argsort(own.scores[:, -1], kind="stable")
         worst = np.zeros(len(own), bool)
         worst[order[: tail_size(len(own))]] = True
@@ -111,7 +114,9 @@ def worst_served(
     return served, [Rate(name, *values) for name, values in counted.items() if values[1] or values[3]]
 
 
-def marks(own: Panel, kinds: Mapping[str, Kind], gap: Mapping[str, Any], failed: Mapping[int, int]) -> list[Mark]:
+def marks(
+    own: Panel, kinds: Mapping[str, Kind], gap: Mapping[str, Any], failed: Mapping[int, int], took: TookPart
+) -> list[Mark]:
     """Apply all rules to the clients ``own`` of one family, in the order in which a reader should hear of them."""
     before, after = own.scores[:, 0], own.scores[:, -1]
     gains = gain(before, after)
@@ -126,6 +131,16 @@ def marks(own: Panel, kinds: Mapping[str, Kind], gap: Mapping[str, Any], failed:
         ),
         Mark("failed in training", "at least one round lost its update", times > 0, lambda i: f"{times[i]}×"),
     ]
+    if took:
+        rounds = [took.get(int(client), (0, 0)) for client in own.client]
+        found.append(
+            Mark(
+                "seldom took part",
+                "it finished fewer than half of the rounds in which it was asked: offline, late, lost or too small",
+                np.array([2 * finished < asked for finished, asked in rounds]),
+                lambda i: f"{rounds[i][0]} of {rounds[i][1]} rounds",
+            )
+        )
     for by, labels in (("group", own.group), ("device", own.device)):
         named = unfair(gap.get(by, {}))
         if named is not None:

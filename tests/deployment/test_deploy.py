@@ -16,8 +16,8 @@ from tests.command.running import clients, command, manifest, rounds, run
 
 SETTINGS = ["--clients", 9, "--cohort", 5, "--rounds", 2, "--chunk", 4, "--eval-every", 1, "--seed", 3]
 FILES = {
-    *("manifest.json", "config.toml", "rounds.jsonl", "clients.parquet", "summary.json", "report.html", "run.log"),
-    *("checkpoints", "logs"),
+    *("manifest.json", "config.toml", "rounds.jsonl", "clients.parquet", "participation.parquet", "summary.json"),
+    *("report.html", "run.log", "checkpoints", "logs"),
 }
 
 

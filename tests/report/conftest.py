@@ -84,6 +84,8 @@ def opened(browser, pages):
         page.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}"))
         page.on("request", lambda request: asked.append(request.url))
         page.goto(pages[name].as_uri())
+        if settings.get("java_script_enabled", True):  # keys that come before the first picture are lost
+            page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
         yield page
         assert complaints == []
         assert [url for url in asked if not url.startswith("data:")] == [pages[name].as_uri()]

@@ -5,8 +5,23 @@ from xml.etree import ElementTree
 
 import polars as pl
 import pytest
+from playwright.sync_api import TimeoutError
 
 SVG = "{http://www.w3.org/2000/svg}"
+
+
+def pressed(page, link, tries=8):
+    """Return what a link downloads; a busy browser swallows a key now and then."""
+    for left in reversed(range(tries)):
+        try:
+            with page.expect_download(timeout=4_000) as download:
+                link.press("Enter")
+        except TimeoutError:
+            if not left:
+                raise
+        else:
+            return download.value
+    raise AssertionError("unreachable")
 
 
 @pytest.fixture
@@ -16,9 +31,8 @@ def fetched(opened, tmp_path):
     def fetching(name):
         with opened(name, accept_downloads=True) as page:
             for link in page.locator("a[download]").all():
-                with page.expect_download() as download:
-                    link.press("Enter")
-                download.value.save_as(tmp_path / download.value.suggested_filename)
+                download = pressed(page, link)
+                download.save_as(tmp_path / download.suggested_filename)
         return {path.name: path for path in tmp_path.iterdir()}
 
     return fetching
@@ -68,3 +82,16 @@ def test_a_formula_in_a_group_is_text_in_a_spreadsheet(tmp_path):
     table = pl.read_csv(io.StringIO((tmp_path / "figure.csv").read_text()))
     assert table.columns == ["family", "client", "group", "before", "after"]
     assert table.filter(pl.col("client") == 12)["group"].item() == '\'=HYPERLINK("evil"),\n"'
+
+
+def test_figures_of_several_runs_are_files_too(pages, folder, tmp_path, capsys):
+    from simulation.report import main
+
+    for name in ("frontier", "differences"):
+        assert main([str(folder / "seeds"), "--figure", name, str(tmp_path / f"{name}.csv")]) == 0
+        assert pl.read_csv(tmp_path / f"{name}.csv")["family"].unique().len() == 3  # two and all of them
+    assert main([str(folder / "devices"), "--figure", "differences", str(tmp_path / "none.svg")]) == 2
+    assert "nothing to compare it with" in capsys.readouterr().err
+    assert not (tmp_path / "none.svg").exists()
+    assert main([*map(str, (folder / "0", folder / "1")), "--figure", "lorenz", str(tmp_path / "none.svg")]) == 2
+    assert "is of one run" in capsys.readouterr().err
