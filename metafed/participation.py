@@ -165,7 +165,7 @@ def _rows(people: "pl.DataFrame", labels: Sequence[str | None], order: Sequence[
                 **{name: int(own[name].sum()) for name in COUNTS},
                 "share_finished": int(own["finished"].sum()) / asked if asked else None,
                 "joules": float(own["joules"].sum()),
-                "after": mean_interval(judged["after"].to_numpy().astype(np.float64))._asdict(),
+                "after": mean_interval(judged["after"].to_numpy().astype(np.float64), most=1.0)._asdict(),
                 "against_family": mean_interval(judged["relative"].to_numpy().astype(np.float64))._asdict(),
                 "gain": mean_interval(judged["gain"].to_numpy().astype(np.float64))._asdict(),
             }

@@ -148,8 +148,9 @@ def virtual(experiment: Experiment, fleet: Fleet) -> str:
     """Say what devices there are, and until when a round waits for them."""
     tiers = ", ".join(f"{tier.share:.0%} {name}" for name, tier in fleet.description.tiers.items())
     by_group = ", by group" if fleet.needs_groups else ""
-    until = f"; deadline {experiment.deadline:g} virtual s, the late are {LATE[experiment.late]}"
-    return tiers + by_group + (until if experiment.deadline is not None else "; no deadline")
+    if experiment.deadline is None:
+        return f"{tiers}{by_group}; no deadline"
+    return f"{tiers}{by_group}; deadline {experiment.deadline:g} virtual s, the late are {LATE[experiment.late]}"
 
 
 def missed(line: Mapping[str, Any]) -> str:

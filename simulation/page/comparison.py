@@ -1,6 +1,6 @@
 """Several runs as one page: the frontier, differences in pairs, and each run's own numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -89,10 +89,23 @@ def read(folders: Sequence[Path]) -> tuple[list[Method], list[str]]:
 
 
 def label(method: Method) -> str:
-    """Return the algorithm's name and, where it is another than the mean, the objective with its settings."""
+    """Return the algorithm's name, and objective with its settings, aggregator and privacy where there is any."""
     experiment = method.first.manifest.get("experiment") or {}
     algorithm = (experiment.get("algorithm") or {}).get("name", "?")
-    return " ".join(filter(None, [str(algorithm), objective(method.first.manifest)]))
+    return " ".join(filter(None, [str(algorithm), objective(method.first.manifest), *protection(experiment)]))
+
+
+def protection(experiment: Mapping[str, Any]) -> list[str]:
+    """Return what stands between a client's update and θ: another aggregator than the mean, and what privacy costs."""
+    words = []
+    aggregator = (experiment.get("aggregator") or {}).get("name", "mean")
+    if aggregator != "mean":
+        words.append(str(aggregator))
+    if experiment.get("dp_epsilon") is not None:
+        words.append(f"ε {experiment['dp_epsilon']:g}")
+    elif experiment.get("dp_noise") is not None:
+        words.append(f"noise {experiment['dp_noise']:g}")
+    return words
 
 
 def compared(methods: Sequence[Method]) -> tuple[str, list[Beside]]:

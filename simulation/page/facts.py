@@ -90,8 +90,10 @@ TOOK_PART = (
 def participation(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return tables of who took part in training and how they are served; none for a run without devices."""
     block = summary.get("participation")
+    if not isinstance(block, Mapping):
+        return []
     found = []
-    for by, words in BY.items() if isinstance(block, Mapping) else ():
+    for by, words in BY.items():
         rows = [
             (
                 f"{group['name'] or '(none)'}{' (few clients)' if group['small'] else ''}", group["clients"],

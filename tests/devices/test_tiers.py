@@ -9,7 +9,9 @@ from scipy.stats import chisquare
 
 from metafed.devices.fleet import HOUR, Fleet, fleet
 from metafed.devices.tiers import DEFAULT, Description, describe
+from metafed.experiment import Experiment
 from metafed.families.base import DataError
+from simulation.console import virtual
 
 ONE = {"share": 1, "flops": 1e9, "memory": 1e9, "down": 1e6, "up": 1e6}
 
@@ -108,3 +110,9 @@ def test_the_default_can_be_copied(tmp_path):
     copy = tmp_path / "copy.toml"
     copy.write_text(DEFAULT.read_text())
     assert describe(str(copy)) == describe("default")
+
+
+def test_the_console_says_until_when_a_round_waits():
+    said = [virtual(Experiment(devices="default", **own), fleet("default", 0)) for own in ({}, {"deadline": 0.12})]
+    assert said[0].endswith("; no deadline")
+    assert said[1].endswith("; deadline 0.12 virtual s, the late are dropped")
