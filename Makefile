@@ -19,13 +19,13 @@ run: install  ## simulate 50 clients on generated data (no download)
 	$(BIN)/python -m simulation.run --clients 50
 
 test: install  ## run the linters, the type checker and the tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not gpu and not docker"
+	$(BIN)/python -m pytest -m "not slow and not gpu and not docker"
 
 test-docker: install  ## run the tests in containers; they need a Docker engine
 	$(BIN)/python -m pytest tests/docker -m "docker and not slow"
 
 test-all: install  ## the same, with the tests that take minutes
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not gpu and not docker"
+	$(BIN)/python -m pytest -m "not gpu and not docker"
 
 lint: install  ## format and lint
 	$(BIN)/ruff format .

@@ -1,6 +1,7 @@
 """Where real data come from: shared/data beside the repository, and MovieLens out of a wheel, kept in a cache."""
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -10,6 +11,10 @@ from pathlib import Path
 
 import pytest
 import torch
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # inherited, as from a shell's background, and given on to the commands that tests interrupt
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 RECBOLE = "recbole==1.2.1"
 

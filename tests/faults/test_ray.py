@@ -15,6 +15,9 @@ from simulation.engines.ray import RayGrid
 from tests.federation.pool import initial, run, strategy_of
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture
 def personal(fair):
     """Clients keep states of their own, and four chunks make a round."""
