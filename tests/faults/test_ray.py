@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from contextlib import suppress
 
 import numpy as np
 import psutil
@@ -13,7 +14,6 @@ from metafed.experiment import Experiment
 from server.strategy import record
 from simulation.engines.ray import RayGrid
 from tests.federation.pool import initial, run, strategy_of
-
 
 pytestmark = pytest.mark.slow
 
@@ -77,8 +77,9 @@ def test_workers_that_are_killed_between_rounds_do_not_show_in_any_bit(personal)
         if finished.number in (1, 2):
             mine = psutil.Process().children(recursive=True)
             for process in mine:
-                if "ray::Worker" in " ".join(process.cmdline()[:1]):
-                    os.kill(process.pid, signal.SIGKILL)
+                with suppress(psutil.NoSuchProcess):  # one that ended meanwhile, or is not reaped yet
+                    if "ray::Worker" in " ".join(process.cmdline()[:1]):
+                        os.kill(process.pid, signal.SIGKILL)
 
     same(on_ray(personal, kill), (whole, others))
 
