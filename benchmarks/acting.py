@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from safetensors.torch import load_file
 
+from benchmarks.first_order import trained
 from benchmarks.gradients import one_thread
 from benchmarks.returns import returns, worlds
 from benchmarks.tables import show
@@ -20,8 +20,9 @@ from metafed.experiment import Experiment
 from metafed.families.assets import ASSETS, COST, Acting, acting
 from metafed.intervals import mean_interval
 from metafed.parameters import Params, spread
-from metafed.population import Population, layout_of, tasks
+from metafed.population import Population, tasks
 from simulation.config import Config
+from simulation.errors import BadInput
 
 NAME = ASSETS.name
 
@@ -52,12 +53,10 @@ def worth(run: Path, experiment: Experiment, markdown: bool) -> None:
     """Print what the forecasts of a run's assets were worth.
 
     Raises:
-        ValueError: The checkpoint does not have all parameters.
+        ValueError: There is no checkpoint, or it is damaged or does not have all parameters.
     """
     population = Population(experiment)
-    layout = layout_of(experiment)
-    flat = load_file(max((run / "checkpoints").glob("round-*.safetensors")))
-    theta = layout.unflatten(flat)
+    theta = trained(run, experiment)
     if experiment.algorithm.personal(theta):
         name = type(experiment.algorithm).__name__
         raise ValueError(f"under {name} clients keep parameters of their own, which a checkpoint does not have")
@@ -90,7 +89,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--markdown", action="store_true")
     options = parser.parse_args(argv)
     one_thread()
-    experiment = Config.from_file(options.run / "config.toml").experiment
+    try:
+        experiment = Config.from_file(options.run / "config.toml").experiment
+    except BadInput as error:
+        parser.error(str(error))
     worlds_of_run = worlds(experiment)
     has_assets = any(choice.family.name == NAME for choice in experiment.choices)
     if not (worlds_of_run or has_assets):

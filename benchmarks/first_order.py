@@ -70,11 +70,19 @@ def cosines(experiment: Experiment, theta: Params, clients: Sequence[int]) -> di
 
 
 def trained(folder: Path, experiment: Experiment) -> Params:
-    """Return the θ of a finished run."""
+    """Return the θ of a finished run.
+
+    Raises:
+        BadInput: It has no checkpoint.
+        server.checkpoint.Damaged: The newest is not whole.
+    """
     from server.checkpoint import read, there
 
     place = folder / "checkpoints"
-    theta = read(place, there(place)[0])[0].theta
+    newest = next(iter(there(place)), None)
+    if newest is None:
+        raise BadInput(f"{folder}: has no checkpoint, and so no θ")
+    theta = read(place, newest)[0].theta
     return layout_of(experiment).unflatten({part: torch.from_numpy(vector.copy()) for part, vector in theta.items()})
 
 

@@ -14,31 +14,24 @@ os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
 import numpy as np
 
 from benchmarks.gradients import one_thread
+from benchmarks.robustness import evaluated
 from benchmarks.tables import show
 from metafed.experiment import Experiment
 from metafed.fairness import worst10
 from metafed.harm import gain, harmed, tolerance
-from metafed.population import layout_of, shared_theta
 from metafed.privacy.mechanism import noise_of
-from server.rounds import Round
-from server.strategy import MetaStrategy, record
-from simulation.engines.local import LocalGrid
+from metafed.roster import Roster
 
 
 def served(experiment: Experiment) -> tuple[float, float, float]:
     """Return mean score, worst tenth, and the share of clients that adaptation harms, after the last round."""
-    rounds: list[Round] = []
-    layout = layout_of(experiment)
-    theta = {p: flat.numpy() for p, flat in layout.flatten(shared_theta(experiment), layout.parts).items()}
-    strategy = MetaStrategy(experiment, layout, theta, rounds.append)
-    grid = LocalGrid(experiment.to_run_config())
-    strategy.start(grid, record(theta), num_rounds=experiment.rounds, timeout=3600)
+    roster = Roster(experiment)
     kinds = {choice.family.name: choice.kind for choice in experiment.choices}
     scores: list[float] = []
     hurt: list[bool] = []
-    for rows in rounds[-1].evaluation:
+    for rows in evaluated(experiment):
         before, after = rows.score[:, 0], rows.score[:, -1]
-        kind = kinds[strategy.roster.family(int(rows.client[0]))]
+        kind = kinds[roster.family(int(rows.client[0]))]
         allowed = tolerance(before, after, rows.sizes[:, 2], kind)
         scores += after.tolist()
         hurt += harmed(gain(before, after), allowed).tolist()

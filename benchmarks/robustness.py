@@ -9,6 +9,7 @@ very same clients, in points (hundredths of a score).
 import argparse
 import json
 import logging
+import math
 import os
 import sys
 import time
@@ -20,15 +21,18 @@ os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
 import numpy as np
 
 from benchmarks.gradients import one_thread
+from benchmarks.results import check_target, write
 from benchmarks.tables import show
 from metafed.aggregators import AGGREGATORS
 from metafed.experiment import Experiment
 from metafed.fairness import worst10
 from metafed.population import layout_of, shared_theta
 from metafed.roster import Roster
+from metafed.wire import Rows
 from server.rounds import Round
 from server.strategy import Diverged, MetaStrategy, record
 from simulation.engines.local import LocalGrid
+from simulation.errors import BadInput
 
 NONE = "none"
 ATTACKS: dict[str, dict[str, object]] = {
@@ -49,8 +53,8 @@ def liars(experiment: Experiment) -> list[int]:
     return sorted(c for _, own in roster.by_family(range(roster.seen)) for c in own[::5])
 
 
-def honest_scores(experiment: Experiment, lying: Sequence[int]) -> np.ndarray:
-    """Return the scores after adaptation of the honest seen clients, after the last round.
+def evaluated(experiment: Experiment) -> list[Rows]:
+    """Train in this process, and return the rows of the evaluation after the last round.
 
     Raises:
         Diverged: Training left the finite numbers.
@@ -61,10 +65,19 @@ def honest_scores(experiment: Experiment, lying: Sequence[int]) -> np.ndarray:
     strategy = MetaStrategy(experiment, layout, theta, rounds.append)
     grid = LocalGrid(experiment.to_run_config())
     strategy.start(grid, record(theta), num_rounds=experiment.rounds, timeout=3600)
-    seen, others = strategy.roster.seen, set(lying)
+    return list(rounds[-1].evaluation)
+
+
+def honest_scores(experiment: Experiment, lying: Sequence[int]) -> np.ndarray:
+    """Return the scores after adaptation of the honest seen clients, after the last round.
+
+    Raises:
+        Diverged: Training left the finite numbers.
+    """
+    seen, others = Roster(experiment).seen, set(lying)
     found = {
         int(client): float(score)
-        for rows in rounds[-1].evaluation
+        for rows in evaluated(experiment)
         for client, score in zip(rows.client, rows.score[:, -1], strict=True)
         if client < seen and int(client) not in others
     }
@@ -97,9 +110,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, help="write the figures to this file as well")
     options = parser.parse_args(argv)
     aggregators, attacks = options.aggregators.split(","), options.attacks.split(",")
-    for name in attacks:
-        if name not in ATTACKS:
-            parser.error(f"unknown attack {name!r} (known: {', '.join(ATTACKS)})")
+    for what, names, known in (("attack", attacks, ATTACKS), ("aggregator", aggregators, AGGREGATORS)):
+        for name in names:
+            if name not in known and ":" not in name:  # module:Class is anybody's aggregator
+                parser.error(f"unknown {what} {name!r} (known: {', '.join(known)})")
+    try:
+        check_target(options.json)
+    except BadInput as error:
+        parser.error(str(error))
     one_thread()
     logging.getLogger("flwr").setLevel(logging.WARNING)
     base: dict[str, object] = {"clients": options.clients, "rounds": options.rounds, "tasks": options.tasks}
@@ -131,8 +149,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     names = ("attack", "aggregator", "honest mean", "worst 10 %", "loss", "held")
     show("Aggregators under attack", names, rows, notes, options.markdown)
     if options.json:
-        record = [{"attack": a, "aggregator": n, "mean": m, "worst10": w} for (a, n), (m, w) in found.items()]
-        options.json.write_text(json.dumps(record, indent=2), encoding="utf-8")
+        cells = [
+            # what diverged has no score
+            {"attack": attack, "aggregator": name, "mean": None, "worst10": None}
+            if math.isnan(mean)
+            else {"attack": attack, "aggregator": name, "mean": float(mean), "worst10": float(worst)}
+            for (attack, name), (mean, worst) in found.items()
+        ]
+        settings = {**base, "seeds": options.seeds, "aggregators": aggregators, "attacks": attacks}
+        write(options.json, "robustness", settings, {"cells": cells})
     return 0
 
 

@@ -101,15 +101,31 @@ def run(study: Study, folder: Path) -> list[str]:
 
 
 def compared(study: Study, folder: Path, part: str, family: str | None) -> dict[str, Any]:
-    """Compare the finished methods with the first of them."""
+    """Compare the methods with the first of them; one of which nothing was evaluated after training is left out.
+
+    Raises:
+        BadInput: The first is such a one, or there are no clients that all of them served.
+    """
     from simulation.compare_check import check_comparable
     from simulation.compare_differences import comparison
-    from simulation.study_read import read_method
+    from simulation.study_read import NotEvaluated, read_method
 
-    methods = [read_method(folder / name, name) for name in study.methods]
+    methods = []
+    for index, name in enumerate(study.methods):
+        try:
+            methods.append(read_method(folder / name, name))
+        except NotEvaluated:
+            if index == 0:
+                raise
     check_comparable(methods)
     pairs = [(index, 0) for index in range(1, len(methods))]
-    return comparison(methods, pairs, part, family, study.metrics)
+    try:
+        found = comparison(methods, pairs, part, family, study.metrics)
+    except ValueError as error:
+        raise BadInput(f"these runs cannot be compared: {error}") from None
+    if not found["methods"]:
+        raise BadInput(f"these runs cannot be compared: {found['why']} ({part}, family {family or 'any'})")
+    return found
 
 
 def number(entry: Mapping[str, Any], sign: str = "") -> str:
@@ -128,7 +144,8 @@ def table(found: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     for name, values in found["methods"].items():
         row = [name]
         for measure in measures:
-            row.append(number(values[measure]) if name == first else f"{values[measure]['value'] or 0:.3f}")
+            ends = {} if name == first else {"low": None, "high": None}
+            row.append(number({**values[measure], **ends}))
             own = [each for each in found["differences"] if each["one"] == name and each["measure"] == measure]
             row += [f"{number(each, '+')} {each['verdict']}" for each in own] or [""]
         rows.append(row)
@@ -140,7 +157,11 @@ def frontier(found: Mapping[str, Any], folder: Path) -> None:
     from simulation.sweep_frontier import Point, write_frontier
 
     methods = found["methods"].items()
-    points = [Point(name, {"method": name}, own["after"], own["worst10"], found["part"]) for name, own in methods]
+    points = [
+        Point(name, {"method": name}, own["after"], own["worst10"], found["part"])
+        for name, own in methods
+        if own["after"]["value"] is not None and own["worst10"]["value"] is not None
+    ]
     write_frontier(points, folder)
 
 

@@ -18,7 +18,7 @@ from client.guarding import guarded
 from client.host import Host
 from client.memory import keep_freed_memory
 from client.secure import Speaker
-from client.sharing import answered, refuse_to_share, shares_rows
+from client.sharing import SHARE, answered, refuse_to_share, shares_rows
 from client.states import ContextStates
 from metafed.census import pack_people
 from metafed.experiment import Experiment
@@ -37,7 +37,7 @@ Settings = tuple[tuple[str, bool | int | float | str], ...]
 def hosting(message: Message, context: Context) -> Message:
     """Say which share of the clients this host has; a host without a partition has them all."""
     share = {key: int(context.node_config.get(key, default)) for key, default in PARTITION.items()}
-    told: dict[str, int | bool | list[str]] = {**share, "share-client-rows": shares_rows(context)}
+    told: dict[str, int | bool | list[str]] = {**share, SHARE: shares_rows(context)}
     if "guard" in message.content.config_records.get("ask", {}):
         told |= guarded(_hosted(context), (share["partition-id"], share["num-partitions"]), shares_rows(context))
     return Message(RecordDict({"hosting": ConfigRecord(dict(told))}), reply_to=message)

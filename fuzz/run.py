@@ -1,7 +1,8 @@
 """``python -m fuzz.run --minutes 60``: fuzz every boundary in turn, in processes of its own, and say what was found.
 
-With atheris, where it is installed, inputs are guided by coverage; without it they are random changes of seeds. An
-input that raises, takes longer than ten seconds, or more than 2 GB, is kept in ``fuzz/found/TARGET``: exit code 1.
+With atheris, where it is installed, inputs are guided by coverage, and one that raises, takes longer than ten seconds,
+or more than 2 GB, is a finding. Without it they are random changes of seeds, and only one that raises is. Findings are
+kept in ``fuzz/found/TARGET``: exit code 1.
 """
 
 import argparse

@@ -106,7 +106,8 @@ def config_file(data: bytes) -> None:
 def run_config(data: bytes) -> None:
     """Flower's run config: flat keys and plain values."""
     source, settings = Bytes(data), Experiment().to_run_config()
-    keys = [*settings, "algorithm.settings", "dp-noise", "dp-epsilon", "a.b.c", "", ".", "clients.x", "mix"]
+    keys = [*settings, "algorithm", "algorithm.settings", "dp-noise", "dp-epsilon", "a.b.c", "", "."]
+    keys += ["clients.x", "mix"]
     for _ in range(1 + source.below(5)):
         found = source.value(2)
         settings[keys[source.below(len(keys))]] = found if isinstance(found, bool | int | float | str) else str(found)
@@ -172,7 +173,7 @@ def checkpoint(data: bytes) -> None:
 
 def own_data(data: bytes) -> None:
     """A user's own data: the description and the table that it names."""
-    from metafed.experiment import parse_tasks as parse
+    from metafed.population import Population
 
     source = Bytes(data)
     with tempfile.TemporaryDirectory() as name:
@@ -185,10 +186,8 @@ def own_data(data: bytes) -> None:
         (folder / "d.toml").write_bytes(f'data = "t.{kind}"\n'.encode() + described)
         table.write_bytes(source.take(source.below(600)))
         try:
-            parse(f"mine:{folder / 'd.toml'}")
+            parse_tasks(f"mine:{folder / 'd.toml'}")
             experiment = Experiment(tasks=f"mine:{folder / 'd.toml'}", clients=3, cohort=2)
-            from metafed.population import Population
-
             Population(experiment).check()
         except (DataError, ValueError, ValidationError):
             return

@@ -4,7 +4,16 @@ import tomllib
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
-from pydantic import ConfigDict, Field, field_serializer, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    FieldSerializationInfo,
+    ValidationInfo,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
 
 from metafed.aggregators import Aggregator
 from metafed.aggregators import Mean as Summing
@@ -18,18 +27,7 @@ from metafed.devices.settings import DeviceSettings, check_devices
 from metafed.families.base import Family
 from metafed.faults.check import check_faults
 from metafed.faults.plan import read_faults
-from metafed.lookup import (
-    aggregator_name,
-    algorithm_name,
-    check_aggregator,
-    check_objective,
-    make_aggregator,
-    make_algorithm,
-    make_objective,
-    make_sampler,
-    objective_name,
-    sampler_name,
-)
+from metafed.lookup import KINDS, aggregator_name, check_aggregator, check_objective
 from metafed.models import IMAGE_NETWORKS, NETWORKS, Activation, NetworkName, Norm
 from metafed.objectives import Mean, Objective
 from metafed.parameters import TRUNK
@@ -128,49 +126,16 @@ class Experiment(DeviceSettings, PrivacySettings, SecureSettings):
             raise ValueError("choose auto, or a number of clients from 1")
         return value
 
-    @field_validator("algorithm", mode="before")
+    @field_validator("algorithm", "objective", "sampling", "aggregator", mode="before")
     @classmethod
-    def _algorithm_by_name(cls, value: Any) -> Any:
+    def _chosen_by_name(cls, value: Any, info: ValidationInfo) -> Any:
         if isinstance(value, str):
             value = {"name": value}
-        return make_algorithm(value) if isinstance(value, Mapping) else value
+        return KINDS[str(info.field_name)].make(value) if isinstance(value, Mapping) else value
 
-    @field_serializer("algorithm")
-    def _algorithm_with_name(self, value: Algorithm) -> dict[str, Any]:
-        return {"name": algorithm_name(value), **value.model_dump(exclude={"name"})}
-
-    @field_validator("objective", mode="before")
-    @classmethod
-    def _objective_by_name(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            value = {"name": value}
-        return make_objective(value) if isinstance(value, Mapping) else value
-
-    @field_serializer("objective")
-    def _objective_with_name(self, value: Objective) -> dict[str, Any]:
-        return {"name": objective_name(value), **value.model_dump(exclude={"name"}, exclude_none=True)}
-
-    @field_validator("sampling", mode="before")
-    @classmethod
-    def _sampling_by_name(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            value = {"name": value}
-        return make_sampler(value) if isinstance(value, Mapping) else value
-
-    @field_serializer("sampling")
-    def _sampling_with_name(self, value: Sampler) -> dict[str, Any]:
-        return {"name": sampler_name(value), **value.model_dump(exclude={"name"}, exclude_none=True)}
-
-    @field_validator("aggregator", mode="before")
-    @classmethod
-    def _aggregator_by_name(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            value = {"name": value}
-        return make_aggregator(value) if isinstance(value, Mapping) else value
-
-    @field_serializer("aggregator")
-    def _aggregator_with_name(self, value: Aggregator) -> dict[str, Any]:
-        return {"name": aggregator_name(value), **value.model_dump(exclude={"name"}, exclude_none=True)}
+    @field_serializer("algorithm", "objective", "sampling", "aggregator")
+    def _chosen_with_name(self, value: BaseModel, info: FieldSerializationInfo) -> dict[str, Any]:
+        return {"name": KINDS[info.field_name].name(value), **value.model_dump(exclude={"name"}, exclude_none=True)}
 
     @field_validator("tasks")
     @classmethod
@@ -320,8 +285,8 @@ class Experiment(DeviceSettings, PrivacySettings, SecureSettings):
                 if not isinstance(inside, dict):
                     raise ValueError(f"{key}: {step!r} is a setting and has none of its own")
             inside[last] = value
-        for chosen in (nested.get(what, {}) for what in ("algorithm", "objective", "sampling", "aggregator")):
-            if "settings" in chosen:
+        for chosen in (nested.get(what) for what in KINDS):
+            if isinstance(chosen, dict) and "settings" in chosen:
                 # one key for the settings that only some of them have: "tau = 3, delta = 0.001"
                 extra = tomllib.loads(f"settings = {{ {chosen.pop('settings')} }}")["settings"]
                 chosen |= {name.replace("-", "_"): value for name, value in extra.items()}

@@ -1,14 +1,15 @@
-"""Things by name: near misses are suggested, and an algorithm or an objective may live outside the tree."""
+"""Things by name: near misses are suggested, and what an experiment chooses may live outside the tree."""
 
-import difflib
 import importlib
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, final
 
 from pydantic import BaseModel
 
 from metafed.aggregators import AGGREGATORS, Aggregator
 from metafed.algorithms import ALGORITHMS, Algorithm
+from metafed.datasets.description import near
 from metafed.objectives import OBJECTIVES, Objective
 from metafed.sampling import SAMPLERS, Sampler
 
@@ -24,97 +25,85 @@ def known(what: str, name: str, table: Mapping[str, T]) -> T:
     """
     if name in table:
         return table[name]
-    near = difflib.get_close_matches(name, table, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise ValueError(f"unknown {what} {name!r}{hint} (known: {', '.join(table)})")
+    raise ValueError(f"unknown {what} {name!r}{near(name, table)} (known: {', '.join(table)})")
 
 
-def algorithm_class(name: str) -> type[Algorithm]:
-    """Return the algorithm called ``name``: one of ours, or ``module:Class`` of anybody's.
+@final
+@dataclass(frozen=True)
+class Kinds(Generic[M]):
+    """The classes that one setting of an experiment chooses from, by name.
 
-    The second form imports, and so executes, the module: as with any code, name only what you trust.
-
-    Raises:
-        ValueError: There is none, or it is no algorithm.
+    Attributes:
+        what: The setting.
+        table: Our own classes.
+        base: What all are subclasses of.
+        default: The name where none is given.
     """
-    return _class("algorithm", name, ALGORITHMS, Algorithm)  # type: ignore[type-abstract]
+
+    what: str
+    table: Mapping[str, type[M]]
+    base: type[M]
+    default: str
+
+    def find(self, name: str) -> type[M]:
+        """Return the class called ``name``: one of ours, or ``module:Class`` of anybody's.
+
+        The second form imports, and so executes, the module: as with any code, name only what you trust.
+
+        Raises:
+            ValueError: There is none, or it is no subclass of ``base``.
+        """
+        module, colon, attribute = name.partition(":")
+        if not colon:
+            return known(self.what, name, self.table)
+        if not all(part.isidentifier() for part in (*module.split("."), attribute)):
+            raise ValueError(f"{self.what} {name!r}: write MODULE:CLASS, with the module's full name")
+        try:
+            found = getattr(importlib.import_module(module), attribute)
+        except (ImportError, AttributeError) as error:
+            raise ValueError(f"{self.what} {name!r} cannot be imported: {error}") from None
+        base = self.base
+        if not (isinstance(found, type) and issubclass(found, base)):
+            raise ValueError(f"{name!r} is no subclass of {base.__module__.rpartition('.')[0]}.{base.__name__}")
+        return found
+
+    def name(self, model: M) -> str:
+        """Return the name under which ``find`` finds the class of ``model``."""
+        kind = type(model)
+        for name, ours in self.table.items():
+            if ours is kind:
+                return name
+        return f"{kind.__module__}:{kind.__qualname__}"
+
+    def make(self, settings: Mapping[str, Any]) -> M:
+        """Make one from its settings, ``name`` among them.
+
+        Raises:
+            ValueError: The name is not known.
+            pydantic.ValidationError: A setting is unknown or out of range.
+        """
+        kind = self.find(str(settings.get("name", self.default)))
+        own = {key: value for key, value in settings.items() if key != "name" or "name" in kind.model_fields}
+        if "name" in own and own["name"] != self.name(kind.model_construct()):
+            own.pop("name")
+        return kind.model_validate(own)
 
 
-def objective_class(name: str) -> type[Objective]:
-    """Return the objective called ``name``: one of ours, or ``module:Class`` of anybody's, which is imported.
-
-    Raises:
-        ValueError: There is none, or it is no objective.
-    """
-    return _class("objective", name, OBJECTIVES, Objective)  # type: ignore[type-abstract]
-
-
-def aggregator_class(name: str) -> type[Aggregator]:
-    """Return the aggregator called ``name``: one of ours, or ``module:Class`` of anybody's, which is imported.
-
-    Raises:
-        ValueError: There is none, or it is no aggregator.
-    """
-    return _class("aggregator", name, AGGREGATORS, Aggregator)  # type: ignore[type-abstract]
-
-
-def sampler_class(name: str) -> type[Sampler]:
-    """Return the sampler called ``name``: one of ours, or ``module:Class`` of anybody's, which is imported.
-
-    Raises:
-        ValueError: There is none, or it is no sampler.
-    """
-    return _class("sampling", name, SAMPLERS, Sampler)  # type: ignore[type-abstract]
-
-
-def algorithm_name(algorithm: Algorithm) -> str:
-    """Return the name under which ``algorithm_class`` finds the class of ``algorithm``."""
-    return _name(algorithm, ALGORITHMS)
-
-
-def objective_name(objective: Objective) -> str:
-    """Return the name under which ``objective_class`` finds the class of ``objective``."""
-    return _name(objective, OBJECTIVES)
-
-
-def aggregator_name(aggregator: Aggregator) -> str:
-    """Return the name under which ``aggregator_class`` finds the class of ``aggregator``."""
-    return _name(aggregator, AGGREGATORS)
-
-
-def sampler_name(sampler: Sampler) -> str:
-    """Return the name under which ``sampler_class`` finds the class of ``sampler``."""
-    return _name(sampler, SAMPLERS)
-
-
-def make_algorithm(settings: Mapping[str, Any]) -> Algorithm:
-    """Make an algorithm from its settings, ``name`` among them.
-
-    Raises:
-        ValueError: The name is not known.
-        pydantic.ValidationError: A setting is unknown or out of range.
-    """
-    return _make(algorithm_class(str(settings.get("name", "maml"))), settings, ALGORITHMS)
-
-
-def make_objective(settings: Mapping[str, Any]) -> Objective:
-    """Make an objective from its settings, ``name`` among them.
-
-    Raises:
-        ValueError: The name is not known.
-        pydantic.ValidationError: A setting is unknown or out of range.
-    """
-    return _make(objective_class(str(settings.get("name", "mean"))), settings, OBJECTIVES)
-
-
-def make_aggregator(settings: Mapping[str, Any]) -> Aggregator:
-    """Make an aggregator from its settings, ``name`` among them.
-
-    Raises:
-        ValueError: The name is not known.
-        pydantic.ValidationError: A setting is unknown or out of range.
-    """
-    return _make(aggregator_class(str(settings.get("name", "mean"))), settings, AGGREGATORS)
+_ALGORITHM = Kinds("algorithm", ALGORITHMS, Algorithm, "maml")  # type: ignore[type-abstract]
+_OBJECTIVE = Kinds("objective", OBJECTIVES, Objective, "mean")  # type: ignore[type-abstract]
+_SAMPLING = Kinds("sampling", SAMPLERS, Sampler, "uniform")  # type: ignore[type-abstract]
+_AGGREGATOR = Kinds("aggregator", AGGREGATORS, Aggregator, "mean")  # type: ignore[type-abstract]
+algorithm_class, algorithm_name = _ALGORITHM.find, _ALGORITHM.name
+objective_class, objective_name = _OBJECTIVE.find, _OBJECTIVE.name
+sampler_class, sampler_name = _SAMPLING.find, _SAMPLING.name
+aggregator_class, aggregator_name = _AGGREGATOR.find, _AGGREGATOR.name
+KINDS: dict[str, Kinds[Any]] = {
+    "algorithm": _ALGORITHM,
+    "objective": _OBJECTIVE,
+    "sampling": _SAMPLING,
+    "aggregator": _AGGREGATOR,
+}
+"""By the name of the setting."""
 
 
 def check_aggregator(aggregator: Aggregator, objective: Objective, algorithm: Algorithm) -> None:
@@ -140,16 +129,6 @@ def check_aggregator(aggregator: Aggregator, objective: Objective, algorithm: Al
         )
 
 
-def make_sampler(settings: Mapping[str, Any]) -> Sampler:
-    """Make a sampler from its settings, ``name`` among them.
-
-    Raises:
-        ValueError: The name is not known.
-        pydantic.ValidationError: A setting is unknown or out of range.
-    """
-    return _make(sampler_class(str(settings.get("name", "uniform"))), settings, SAMPLERS)
-
-
 def check_objective(objective: Objective, algorithm: Algorithm) -> None:
     """Refuse an objective that means nothing for what the algorithm's clients say.
 
@@ -168,33 +147,3 @@ def check_objective(objective: Objective, algorithm: Algorithm) -> None:
             f"--objective {objective_name(objective)} cannot be had with the algorithm {name}, {reason}; choose"
             " --objective mean or another --algorithm (docs/objectives.md)"
         )
-
-
-def _class(what: str, name: str, table: Mapping[str, type[M]], base: type[M]) -> type[M]:
-    module, colon, attribute = name.partition(":")
-    if not colon:
-        return known(what, name, table)
-    if not all(part.isidentifier() for part in (*module.split("."), attribute)):
-        raise ValueError(f"{what} {name!r}: write MODULE:CLASS, with the module's full name")
-    try:
-        found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"{what} {name!r} cannot be imported: {error}") from None
-    if not (isinstance(found, type) and issubclass(found, base)):
-        raise ValueError(f"{name!r} is no subclass of {base.__module__.rpartition('.')[0]}.{base.__name__}")
-    return found
-
-
-def _name(model: M, table: Mapping[str, type[M]]) -> str:
-    kind = type(model)
-    for name, ours in table.items():
-        if ours is kind:
-            return name
-    return f"{kind.__module__}:{kind.__qualname__}"
-
-
-def _make(kind: type[M], settings: Mapping[str, Any], table: Mapping[str, type[M]]) -> M:
-    own = {key: value for key, value in settings.items() if key != "name" or "name" in kind.model_fields}
-    if "name" in own and own["name"] != _name(kind.model_construct(), table):
-        own.pop("name")
-    return kind.model_validate(own)

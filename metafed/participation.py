@@ -6,7 +6,7 @@ was asked so often is in one of these columns each time: *finished* (with ``shor
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,18 +21,8 @@ MISSED = ("late", "dropped_out", "offline", "excluded", "failed")
 """Why a client that was asked did not take part."""
 COUNTS = ("asked", "finished", "shortened", *MISSED)
 SPENT = ("virtual_seconds", "joules")
-ALWAYS, OFTEN, SELDOM, NEVER, UNASKED = "always", "half or more", "less than half", "never", "not asked"
-
-
-class Shares(NamedTuple):
-    """A kind of clients by how often they finished when asked."""
-
-    name: str
-    low: float
-    high: float
-
-
-SHARES = (Shares(ALWAYS, 1.0, 1.0), Shares(OFTEN, 0.5, 1.0), Shares(SELDOM, 0.0, 0.5), Shares(NEVER, 0.0, 0.0))
+KINDS = (ALWAYS, OFTEN, SELDOM, NEVER, UNASKED) = ("always", "half or more", "less than half", "never", "not asked")
+"""Kinds of clients by how often they finished when asked."""
 
 
 def ledger(lines: Iterable[Mapping[str, Any]], clients: "pl.DataFrame", roster: Roster) -> "pl.DataFrame":
@@ -123,14 +113,13 @@ def table(people: "pl.DataFrame") -> dict[str, Any]:
     share = np.where(seen["asked"].to_numpy() > 0, seen["finished"].to_numpy() / np.maximum(seen["asked"], 1), np.nan)
     kinds = np.array([_kind(value) for value in share], dtype=object)
     labels = {"finished": kinds, "device": seen["device"].to_numpy(), "group": seen["group"].to_numpy()}
-    order = [shares.name for shares in SHARES] + [UNASKED]
     return {
         "clients": seen.height,
         **{name: int(seen[name].sum()) for name in COUNTS},
         **{name: float(seen[name].sum()) for name in SPENT},
         "by": {
             what: _rows(
-                seen, [None if own is None else str(own) for own in column], order if what == "finished" else ()
+                seen, [None if own is None else str(own) for own in column], KINDS if what == "finished" else ()
             )
             for what, column in labels.items()
         },
@@ -143,7 +132,7 @@ def _kind(share: float) -> str:
         return UNASKED
     if share in (0.0, 1.0):
         return ALWAYS if share else NEVER
-    return OFTEN if share >= SHARES[1].low else SELDOM
+    return OFTEN if share >= 0.5 else SELDOM
 
 
 def _rows(people: "pl.DataFrame", labels: Sequence[str | None], order: Sequence[str]) -> list[dict[str, Any]]:

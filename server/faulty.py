@@ -57,13 +57,13 @@ class Faulty:
         votes = _votes(answers)
         total: Contribution = sum((answer.contribution for answer in answers), NOTHING)
         found = []
-        for kind in OMNISCIENT:
-            for family, members in self._roster.by_family([c for c, fault in liars.items() if fault.kind == kind]):
+        for kind, strength in sorted({(fault.kind, fault.strong) for fault in liars.values()}):
+            alike = [c for c, fault in liars.items() if (fault.kind, fault.strong) == (kind, strength)]
+            for family, members in self._roster.by_family(alike):
                 lies: dict[str, Vector] = {}
                 for part in self._roster.parts(family):
                     if part in votes:
                         holders = [c for c in liars if part in self._roster.parts(self._roster.family(c))]
-                        strength = liars[members[0]].strong
                         honest = votes[part]
                         lies[part] = alie(honest, len(holders)) if kind == "alie" else inner_product(honest, strength)
                 found.append(self._told(members, lies, votes, total))

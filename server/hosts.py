@@ -8,6 +8,8 @@ from typing import Any
 from flwr.app import ConfigRecord, Message, MessageType, RecordDict
 from flwr.serverapp import Grid
 
+PATIENCE = 60.0
+"""Seconds to wait for nodes to join."""
 PAUSE = 0.5
 """Seconds between looks for nodes that have not joined yet."""
 

@@ -9,10 +9,10 @@ from flwr.serverapp import Grid
 from flwr.supercore import log
 
 from metafed.experiment import Experiment
-from server.hosts import Hosts, discover
-
-PATIENCE = 60.0
-"""Seconds to wait for nodes to join."""
+from metafed.faults import faults_of
+from metafed.faults.plan import OMNISCIENT
+from metafed.lookup import aggregator_name, objective_name, sampler_name
+from server.hosts import PATIENCE, Hosts, discover
 
 
 class GuardStops(RuntimeError):
@@ -82,17 +82,15 @@ def keepers(hosts: Hosts) -> list[int]:
 
 def needing_rows(experiment: Experiment) -> list[str]:
     """Return the settings by which the server must know single clients."""
-    # somebody's own class may have no name
-    objective, sampling, aggregator = (
-        str(getattr(chosen, "name", type(chosen).__name__))
-        for chosen in (experiment.objective, experiment.sampling, experiment.aggregator)
-    )
-    over = getattr(experiment.objective, "over", None)
+    # by lookup: somebody's own class may have no name
+    objective, aggregator = objective_name(experiment.objective), aggregator_name(experiment.aggregator)
+    over, faults = getattr(experiment.objective, "over", None), faults_of(experiment)
     needed = {
         f"--objective {objective}": objective == "cvar" or (objective == "minimax" and over == "clients"),
-        f"--sampling {sampling}": experiment.sampling.uses in ("rows", "losses"),
+        f"--sampling {sampler_name(experiment.sampling)}": experiment.sampling.uses in ("rows", "losses"),
         f"--aggregator {aggregator}": aggregator != "mean",
         f"--devices {experiment.devices}": experiment.devices != "none",
+        f"--faults of kind {' or '.join(OMNISCIENT)}": faults is not None and faults.omniscient,
     }
     return [setting for setting, needs in needed.items() if needs]
 

@@ -20,7 +20,7 @@ from server.asking import Asking
 from server.checkpoint import Checkpoint, Stateful
 from server.combining import Combining
 from server.faulty import Faulty
-from server.hosts import Hosts, discover
+from server.hosts import PATIENCE, Hosts, discover
 from server.outer import Outer
 from server.resume import due
 from server.rounds import Round
@@ -31,12 +31,18 @@ Observe = Callable[[Round], None]
 
 
 class Diverged(RuntimeError):
-    """Training left the finite numbers."""
+    """Training left the finite numbers.
 
-    def __init__(self, server_round: int, clients: Sequence[int]) -> None:
+    Args:
+        server_round: The round.
+        clients: Who took part, as far as that is known.
+        what: What is not finite.
+    """
+
+    def __init__(self, server_round: int, clients: Sequence[int], what: str = "no client's update was finite") -> None:
         self.server_round, self.clients = server_round, list(clients)
         named = ", ".join(map(str, self.clients[:10])) + (" …" if len(self.clients) > 10 else "")
-        super().__init__(f"round {server_round} diverged: no client's update was finite (clients {named})")
+        super().__init__(f"round {server_round} diverged: {what}" + (f" (clients {named})" if named else ""))
 
 
 class NothingEvaluated(RuntimeError):
@@ -66,7 +72,7 @@ class MetaStrategy(Strategy):
         layout: Layout,
         theta: Vectors,
         observe: Observe,
-        patience: float = 60,
+        patience: float = PATIENCE,
         hosts: Hosts | None = None,
     ) -> None:
         self.experiment, self.layout, self.observe, self.patience = experiment, layout, observe, patience
@@ -162,7 +168,7 @@ class MetaStrategy(Strategy):
         self.outer.step(directions)
         theta = self.outer.theta
         if not all(np.isfinite(vector).all() for vector in theta.values()):
-            raise Diverged(server_round, used)
+            raise Diverged(server_round, used, "θ is not finite after the step")
         scores = [float(score[-1]) for a in answers for r in a.rows for score in r.score]
         notes |= training_notes(answers, list(losses.values()), scores)
         kept = [answer.withheld for answer in answers if answer.withheld]

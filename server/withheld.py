@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from metafed.intervals import CONFIDENCE
 from metafed.wire import Answer
 from metafed.withheld import Sums, Withheld
 from server.rounds import Round
@@ -50,7 +51,7 @@ def interval(total: float, squares: float, count: int) -> dict[str, float | None
     if count < 2:
         return {"value": mean, "low": None, "high": None}
     deviation = math.sqrt(max(squares - count * mean**2, 0.0) / (count - 1))
-    half = float(stdtrit(count - 1, 0.975)) * deviation / math.sqrt(count)
+    half = float(stdtrit(count - 1, (1 + CONFIDENCE) / 2)) * deviation / math.sqrt(count)
     return {"value": mean, "low": mean - half, "high": mean + half}
 
 

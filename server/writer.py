@@ -26,13 +26,15 @@ class Writer:
 
     def __init__(self) -> None:
         self._tasks: Queue[Callable[[], object] | None] = Queue(WAITING)
-        self._failed: Exception | None = None
+        self._failed: BaseException | None = None
         # a daemon: a process that dies of something else does not hang on it
         self._thread = threading.Thread(target=self._work, name="record", daemon=True)
         self._thread.start()
 
     def __call__(self, task: Callable[[], object]) -> None:
         """Have ``task`` done after those before it; waits while too many wait already.
+
+        A task that Ctrl-C cuts off within Polars is begun again: it must leave no trace before its last call of that.
 
         Raises:
             WritingFailed: A task before it failed; this one is not done.
@@ -68,8 +70,18 @@ class Writer:
         while (task := self._tasks.get()) is not None:
             try:
                 if self._failed is None:
-                    task()
-            except Exception as error:
+                    _whole(task)
+            except BaseException as error:  # were the thread to end here, all others would wait for it forever
                 self._failed = error
             finally:
                 self._tasks.task_done()
+
+
+def _whole(task: Callable[[], object]) -> None:
+    """Do a task, again if need be: Polars raises the main thread's Ctrl-C in any thread that it works in, too."""
+    while True:
+        try:
+            task()
+        except KeyboardInterrupt:
+            continue
+        return

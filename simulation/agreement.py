@@ -97,10 +97,10 @@ def first_difference(left: Path, right: Path) -> Difference | None:
     return None
 
 
-def _client(old: "pl.DataFrame", new: "pl.DataFrame") -> tuple[int, str] | None:
-    """Return the first client whose rows of a round differ, and how."""
+def _client(old: "pl.DataFrame", new: "pl.DataFrame") -> tuple[int | None, str] | None:
+    """Return the first client whose rows of a round differ, None where it is their columns that do, and how."""
     if old.columns != new.columns:
-        return -1, f"columns {old.columns} and {new.columns}"
+        return None, f"columns {old.columns} and {new.columns}"
     if old.equals(new):
         return None
     for index in range(min(len(old), len(new))):

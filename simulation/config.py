@@ -179,7 +179,7 @@ def parse(argv: Sequence[str]) -> Config:
 
 
 def _chosen(what: str, named: str | None, default: BaseModel, find: Callable[[str], type[BaseModel]]) -> BaseModel:
-    """Return the algorithm or objective that the command line names, with the file's settings if it is the file's.
+    """Return what the command line names, such as an algorithm, with the file's settings if it is the file's.
 
     Raises:
         BadInput: There is none of that name.

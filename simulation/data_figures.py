@@ -1,4 +1,4 @@
-"""The picture of a population: rows, labels, groups, rows by group. In the look of the reports' figures."""
+"""The picture of a population: rows, labels, groups, rows by group."""
 
 import numpy as np
 from matplotlib.axes import Axes

@@ -24,7 +24,6 @@ def findings(run: Run) -> dict[str, Any]:
         "failures": failures(run.rounds),
         "failures_shown": FAILURES_SHOWN,
         "diverged": diverged(run),
-        "who": judged(run)[0],
         "finished": max((line["round"] for line in run.rounds), default=0),
         "bytes": {way: sum(line[way] for line in run.rounds) for way in ("bytes_up", "bytes_down")},
     }

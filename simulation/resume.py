@@ -17,7 +17,7 @@ FREE = {
     *("resume", "quiet", "rounds", "engine", "workers", "worker_cpus", "worker_gpus", "ray_address", "round_timeout"),
     *("checkpoint_every", "keep", "data_dir", "track"),
 }
-"""Settings that leave every bit as it is, or that are checked apart: chunks by their sizes, data by their hashes."""
+"""Settings that leave every bit as it is, and where the data are, which are checked by their hashes."""
 
 
 def settings_file(folder: Path) -> Path:

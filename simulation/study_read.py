@@ -12,6 +12,10 @@ from simulation.references import ALONE
 from simulation.study import is_study
 
 
+class NotEvaluated(BadInput):
+    """No run of a method has an evaluation that can be compared."""
+
+
 @dataclass(frozen=True)
 class Replicate:
     """One seed of a method.
@@ -71,9 +75,12 @@ def read_method(folder: Path, name: str | None = None) -> Method:
     elif manifest["exit_reason"] != "done":
         notes.append(f"{name}: the study did not finish ({manifest['exit_reason']}); partial result.")
     beside = {reference: runs_in(folder / reference) for reference in names(manifest, "references")}
-    references = {
-        reference: gathered(f"{name}/{reference}", there, {}, []) for reference, there in beside.items() if there
-    }
+    references: dict[str, Method] = {}
+    for reference, there in beside.items():
+        try:
+            references |= {reference: gathered(f"{name}/{reference}", there, {}, [])} if there else {}
+        except NotEvaluated as error:
+            notes.append(f"{name}/{reference} is left out: {error}.")
     for reference, method in references.items():
         # what clients reach alone is known of every reference, too
         known = {seed: references[ALONE].seeds.get(seed) for seed in method.seeds} if ALONE in references else {}
@@ -89,10 +96,11 @@ def read_method(folder: Path, name: str | None = None) -> Method:
 
 
 def gathered(name: str, folders: Sequence[Path], references: Mapping[str, Method], notes: Sequence[str]) -> Method:
-    """Read the runs of one method.
+    """Read the runs of one method; a seed that stopped with none but the evaluation before training is left out.
 
     Raises:
-        BadInput: A file is damaged, two runs have one seed, or none was evaluated.
+        BadInput: A file is damaged, or two runs have one seed.
+        NotEvaluated: None is left.
     """
     said = list(notes)
     seeds: dict[int, Replicate] = {}
@@ -103,18 +111,22 @@ def gathered(name: str, folders: Sequence[Path], references: Mapping[str, Method
             raise BadInput(f"{folder / 'manifest.json'}: has no seed")
         if seed in seeds:
             raise BadInput(f"{name}: two runs have seed {seed}: {seeds[seed].run.folder} and {folder}")
-        reason = run.manifest.get("exit_reason")
+        number, people = evaluated(run)
+        reason, rounds = run.manifest.get("exit_reason"), (run.manifest.get("experiment") or {}).get("rounds")
         if reason != "done":
             how = "is still going, or was killed" if reason is None else f"did not finish ({reason})"
-            said.append(f"{name}: the run with seed {seed} {how}; partial result.")
-        number, people = evaluated(run)
+            if number == 0 and rounds != 0:  # what the initial θ reaches is no result of training
+                said.append(f"{name}: the run with seed {seed} {how}; judged before training only, it is left out.")
+                continue
+            at = "" if number is None else f", judged after round {number} of {'?' if rounds is None else rounds}"
+            said.append(f"{name}: the run with seed {seed} {how}; partial result{at}.")
         if number is None:
             said.append(f"{name}: seed {seed} was not evaluated and is left out.")
             continue
         other = references[ALONE].seeds.get(seed) if ALONE in references else None
         seeds[seed] = Replicate(run, number, people, other.people if other else None)
     if not seeds:
-        raise BadInput(f"{folders[0]}: no round was evaluated yet, so there is nothing to compare")
+        raise NotEvaluated(f"{folders[0]}: no round was evaluated after training yet, so there is nothing to compare")
     return Method(name, dict(sorted(seeds.items())), dict(references), said)
 
 

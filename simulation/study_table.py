@@ -25,6 +25,7 @@ WHAT_VERDICTS_MEAN = (
     "holds: found by the exact test after correction. suggested: its own interval excludes 0. open: neither."
 )
 SHARES = ("harmed", "worse_off")
+"""Measures that are shares of the clients."""
 HEADINGS = {
     "after": "score\nafter",
     "worst10": "worst\n10 %",

@@ -10,21 +10,20 @@ from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
 INK, MUTED = "#1c1c1a", "#6e6d68"
-BEFORE, AFTER, HARM, CONTEXT = "#b96a00", "#0072b2", "#c1272d", "#82817b"
+BEFORE, AFTER, CONTEXT = "#b96a00", "#0072b2", "#82817b"
 
 VARIABLES = {
     INK: "ink",
     MUTED: "muted",
     BEFORE: "before",
     AFTER: "after",
-    HARM: "harm",
     CONTEXT: "context",
 }
 """Colours that a page may redefine, as CSS variables; no other colour occurs in a figure."""
 
 
 def style() -> "AbstractContextManager[None]":
-    """Return the style of all figures, for use in ``with``."""
+    """Return the style of figures by matplotlib, for use in ``with``."""
     return mpl.rc_context(
         {
             "font.size": 8.5,

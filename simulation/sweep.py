@@ -81,7 +81,7 @@ def sweep(words: Sequence[str], folder: Path, trials: int | None, seed: int, con
 
 
 def run_cell(what: Cell, folder: Path, console: "Console", pool: "Pool") -> "Point | None":
-    """Run a cell, or what is left of it, and return its point; None where it diverged before any evaluation."""
+    """Run a cell, or what is left of it, and return its point; None where it diverged before it was judged."""
     from simulation.study import run_study
     from simulation.sweep_frontier import point
 

@@ -41,7 +41,7 @@ def verify(options: Options) -> str | None:
         BadInput: There is no record that has ended, or it cannot be run here.
         RunFailed: The run ended early this time.
     """
-    from simulation.agreement import first_difference, lines, rows
+    from simulation.agreement import Difference, first_difference, lines, rows
     from simulation.resume import settings_file
 
     about, finished = manifest(options.run), lines(options.run)
@@ -62,7 +62,8 @@ def verify(options: Options) -> str | None:
         if found is not None:
             return str(found)
         if last == config.experiment.rounds and about["theta_sha256"] != manifest(again)["theta_sha256"]:
-            return f"θ at the end: theta_sha256 is {about['theta_sha256']} and {manifest(again)['theta_sha256']}"
+            hashes = (about["theta_sha256"], manifest(again)["theta_sha256"])
+            return str(Difference(None, None, f"theta_sha256 is {hashes[0]} and {hashes[1]}"))
     return None
 
 

@@ -1,6 +1,5 @@
 """Kinds of devices, as a TOML file describes them: how fast, how large, when there, what they take."""
 
-import difflib
 import tomllib
 from collections.abc import Mapping
 from math import fsum
@@ -9,6 +8,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from metafed.datasets.description import near
 from metafed.families.base import DataError
 
 DEFAULT = Path(__file__).with_name("default.toml")
@@ -69,8 +69,7 @@ class Description(BaseModel):
         for where, own in {**shares, **{f"by-group.{group}": own for group, own in self.by_group.items()}}.items():
             for name in own:
                 if name not in self.tiers:
-                    near = difflib.get_close_matches(name, self.tiers, n=1)
-                    hint = f"; did you mean {near[0]!r}?" if near else ""
+                    hint = near(name, self.tiers)
                     raise ValueError(f"{where}: no tier is called {name!r}{hint} (there are {', '.join(self.tiers)})")
             if abs(fsum(own.values()) - 1) > 1e-6:
                 raise ValueError(f"{where}: shares add up to {fsum(own.values()):g}, not to 1")
@@ -108,8 +107,7 @@ def _said(problem: Any) -> str:
     where = ".".join(str(step) for step in problem["loc"])
     if problem["type"] == "extra_forbidden":
         keys = [name.replace("_", "-") for model in (Tier, Description) for name in model.model_fields]
-        near = difflib.get_close_matches(where.rpartition(".")[2], keys, n=1)
-        return f"{where}: unknown key" + (f"; did you mean {near[0]!r}?" if near else "")
+        return f"{where}: unknown key" + near(where.rpartition(".")[2], keys)
     if problem["type"] == "missing":
         return f"{where}: is missing"
     if problem["type"] == "value_error":

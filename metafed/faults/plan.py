@@ -35,12 +35,21 @@ Kind: TypeAlias = Literal[
 KINDS: tuple[str, ...] = get_args(Kind)
 OMNISCIENT = ("alie", "inner-product")
 """Lies that are told of all honest clients' updates, which the server hands to the liars."""
-SILENT = ("crash", "hang", "shape", "nan", "infinity")
-"""Faults that cost the client its contribution; all others, but a lost worker, are believed."""
 
 
 class Fault(BaseModel):
-    """One kind of fault, and who has it when. See ``docs/faults.md``."""
+    """One kind of fault, and who has it when. See ``docs/faults.md``.
+
+    Attributes:
+        kind: What is done.
+        share: Who has it: this share of the seen clients, drawn once; or
+        clients: these.
+        rate: Probability, in each round that the client is asked.
+        first: First round in which it happens.
+        last: Last round; None: to the end.
+        strength: How strong it is; None: as ``STRENGTHS`` says.
+        seconds: How long a client that hangs really sleeps; None: it is merely recorded as one that did not answer.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -63,8 +72,8 @@ class Fault(BaseModel):
             raise ValueError(f"seconds are for kind 'hang', not {self.kind!r}")
         if self.strength is not None and self.kind not in STRENGTHS:
             raise ValueError(f"kind {self.kind!r} has no strength; those that have: {', '.join(STRENGTHS)}")
-        if self.kind == "stale" and self.strong != int(self.strong):
-            raise ValueError(f"strength {self.strong:g} of kind 'stale' is a number of rounds, a whole one")
+        if self.kind == "stale" and (self.strong != int(self.strong) or self.strong < 1):
+            raise ValueError(f"strength {self.strong:g} of kind 'stale': a whole number of rounds, 1 or more")
         return self
 
     @property

@@ -22,7 +22,7 @@ State: TypeAlias = Mapping[str, Any]
 class Contribution:
     """Sums over clients: a commutative monoid under ``+`` with the empty one as zero.
 
-    Partial sums over chunks, sums in any grouping and (later) secure sums therefore agree.
+    Partial sums over chunks, sums in any grouping and, up to the rounding of masked numbers, secure sums agree.
 
     Attributes:
         directions: Weighted sum of the clients' outer directions, ``(size,)`` a part, or a part and a group of clients

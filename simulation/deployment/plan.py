@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from metafed.faults import faults_of
 from simulation.config import Config, take_option
 from simulation.config import parse as parse_config
 from simulation.errors import BadInput
@@ -21,12 +22,17 @@ are started here, on free ports, and ended afterwards.
   --patience SECONDS   how long to wait for nodes to join (default: 300)
 
 What is computed: all settings of `python -m simulation.run --help` but for the engine's own (--engine, --workers,
---worker-cpus, --worker-gpus, --ray-address); --device is the nodes', --out the record's folder here.
+--worker-cpus, --worker-gpus, --ray-address) and --resume, --seeds, --references, --track, --checkpoint-every, --keep;
+--device is the nodes', --out the record's folder here.
 The kernels are PyTorch's own: Flower sends Python files to the nodes, no C++.
 Exit code: 0 the run did all that it was asked for, 1 it did not, 2 bad input, 3 it diverged, 130 interrupted."""
 
 MOST_NODES = 1000
-ENGINE = ("engine", "workers", "worker_cpus", "worker_gpus", "ray_address")
+SIMULATIONS = (
+    *("resume", "engine", "workers", "worker_cpus", "worker_gpus", "ray_address"),
+    *("seeds", "references", "track", "checkpoint_every", "keep"),
+)
+"""Settings that a simulation alone has; where one does nothing it is refused."""
 
 
 class Remote(NamedTuple):
@@ -57,10 +63,13 @@ def parse(argv: Sequence[str]) -> Plan:
     for flag in ("nodes", "superlink", "credentials", "records", "patience"):
         rest, said[flag] = take_option(rest, f"--{flag}")
     config = parse_config(rest)
-    for name in ENGINE:
+    for name in SIMULATIONS:
         if getattr(config, name) != Config.model_fields[name].default:
             flag = "--" + name.replace("_", "-")
             raise BadInput(f"{flag} {getattr(config, name)} does nothing in a deployment; leave it out")
+    faults = faults_of(config.experiment)
+    if faults is not None and any(fault.kind == "worker" for fault in faults.faults):
+        raise BadInput("--faults: kind 'worker' needs Ray workers, which a deployment does not have; leave it out")
     if config.experiment.kernels == "native":
         raise BadInput("--kernels native: Flower sends the nodes Python files only, no C++; choose torch or auto")
     experiment = config.experiment.model_copy(update={"kernels": "torch"})

@@ -3,6 +3,7 @@
 import logging
 from collections import deque
 from collections.abc import Callable
+from itertools import count
 from typing import final
 
 import ray
@@ -25,15 +26,22 @@ class Crew:
     """
 
     def __init__(self, make: Callable[[], ActorHandle], size: int) -> None:
-        self._make, self.size = make, size
-        self.idle: deque[ActorHandle] = deque(make() for _ in range(size))
+        self._new, self.size = make, size
+        self._numbers = count()
+        self._order: dict[ActorHandle, int] = {}
+        self.idle: deque[ActorHandle] = deque(self._make() for _ in range(size))
         self.asked: dict[ray.ObjectRef, ActorHandle] = {}
         self.patience = size
         """How many that never said that they live are replaced until ``rested`` is called."""
 
     def rested(self) -> None:
-        """Start anew with the count of those that never lived."""
+        """Start anew with the count of those that never lived, and with the idle in one order.
+
+        In the order in which they happened to become idle, a worker would get other clients each round, and have to
+        make the rows anew of those that it does not keep.
+        """
         self.patience = self.size + 2
+        self.idle = deque(sorted(self.idle, key=self._order.__getitem__))
 
     def lost(self, worker: ActorHandle, why: str) -> None:
         """Replace a worker that died with its work, and ask the idle ones whether they live."""
@@ -45,6 +53,7 @@ class Crew:
     def replace(self, worker: ActorHandle) -> None:
         """Stop a worker and start another in its place."""
         ray.kill(worker)
+        del self._order[worker]
         self._ask(self._make())
 
     def heard(self, answer: ray.ObjectRef) -> None:
@@ -58,6 +67,11 @@ class Crew:
             log.warning("a worker does not live: %s", type(error).__name__)
             if self.patience > 0:
                 self.replace(worker)
+
+    def _make(self) -> ActorHandle:
+        worker = self._new()
+        self._order[worker] = next(self._numbers)
+        return worker
 
     def _ask(self, worker: ActorHandle) -> None:
         self.asked[worker.alive.remote()] = worker

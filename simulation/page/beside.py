@@ -22,9 +22,7 @@ from metafed.streams import stream
 from simulation.compare_differences import chosen, comparison, with_alone
 from simulation.study_measures import MEASURES, USUAL, paired
 from simulation.study_read import Method, kinds_of
-
-SHARES = {"harmed", "worse_off"}
-"""Measures that are shares of the clients."""
+from simulation.study_table import SHARES
 
 
 class Beside(NamedTuple):

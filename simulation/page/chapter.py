@@ -36,12 +36,11 @@ def figures(run: Run) -> dict[str, Figure]:
     return {figure.key: figure for figure in drawn if figure is not None}
 
 
-def chapter(run: Run, prefix: str = "") -> dict[str, Any]:
+def chapter(run: Run) -> dict[str, Any]:
     """Return what a page says of one run beyond its sentences and tables.
 
-    Args:
-        run: The run.
-        prefix: Put before ids and names of files, where a page has several runs.
+    Raises:
+        BadInput: ``participation.parquet`` is damaged.
     """
     everyone = last(judged(run, part="all")[1])
     served: list[Served] = []
@@ -54,7 +53,7 @@ def chapter(run: Run, prefix: str = "") -> dict[str, Any]:
         }
         served, rates = worst_served(everyone, kinds(run.manifest), gaps, times_failed(run), took_part(run))
     return {
-        "figures": {key: shown(figure, prefix) for key, figure in figures(run).items()},
+        "figures": {key: shown(figure) for key, figure in figures(run).items()},
         "served": served,
         "rates": rates,
     }

@@ -49,7 +49,7 @@ def tiles(summary: Mapping[str, Any]) -> list[dict[str, str]]:
         block["before"], block["after"], block["gain"], block["fairness"]["worst10"], block["fairness"]["harmed"],
     )  # fmt: skip
     best = "" if block["ceiling"] is None else f", at best {two(block['ceiling'])}"
-    found = [
+    return [
         {
             "name": f"Score of {part} clients",
             "value": f"{two(before['value'])} → {two(after['value'])}",
@@ -63,10 +63,6 @@ def tiles(summary: Mapping[str, Any]) -> list[dict[str, str]]:
             "range": f"95 % interval {100 * hurt['low']:.0f} to {100 * hurt['high']:.0f} %",
         },
     ]
-    alone = block["fairness"].get("worse_off")
-    if isinstance(alone, Mapping) and alone.get("value") is not None:
-        found.append({"name": "Worse off than alone", "value": f"{100 * alone['value']:.0f} %", "range": ""})
-    return found
 
 
 def two(value: float, sign: str = "") -> str:

@@ -127,15 +127,10 @@ def address(text: str, kind: str) -> Markup:
     return Markup(f"data:{kind};charset=utf-8;base64,{base64.b64encode(text.encode()).decode()}")
 
 
-def shown(figure: Figure, prefix: str = "") -> dict[str, Any]:
-    """Return what a page needs of a figure.
-
-    Args:
-        figure: The figure.
-        prefix: Put before its key, where a page has several runs.
-    """
+def shown(figure: Figure) -> dict[str, Any]:
+    """Return what a page needs of a figure."""
     return {
-        "id": f"{prefix}{figure.key}",
+        "id": figure.key,
         "title": figure.title,
         "finding": figure.finding,
         "caption": figure.caption,
@@ -144,5 +139,5 @@ def shown(figure: Figure, prefix: str = "") -> dict[str, Any]:
         "panels": inline(figure),
         "svg": address(svg(figure), "image/svg+xml"),
         "csv": address(table(figure), "text/csv"),
-        "file": f"{prefix}{figure.key}",
+        "file": figure.key,
     }

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from metafed.aggregators import (
+    AGGREGATORS,
     Bulyan,
     CenteredClipping,
     GeometricMedian,
@@ -98,8 +99,8 @@ def test_one_lie_moves_the_mean_anywhere(far):
     votes = np.zeros((20, 1))
     votes[7] = far
     assert Mean().combine(votes) == pytest.approx(far / 20)
-    for robust in (Median(), TrimmedMean(), Krum(), MultiKrum(), GeometricMedian(), NormClipping(), CenteredClipping()):
-        assert abs(robust.combine(votes)) < 1e-6
+    for name, robust in AGGREGATORS.items():
+        assert name == "mean" or abs(robust().combine(votes)) < 1e-6
 
 
 @pytest.mark.parametrize("aggregator", [Median(), TrimmedMean(f=4), GeometricMedian()], ids=repr)

@@ -12,12 +12,16 @@ from metafed.population import Population, initial_theta
 from simulation.run import main
 
 
+def ran(folder, words):
+    """Run in this process what must succeed, and return its folder."""
+    assert main([*words.split(), "--engine", "local", "--quiet", "--out", str(folder / "run")]) == 0
+    return folder / "run"
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    out = tmp_path_factory.mktemp("runs") / "run"
-    words = "--tasks assets,sinusoid --clients 16 --unseen 0.5 --rounds 40 --engine local --quiet --eval-every 0"
-    assert main([*words.split(), "--out", str(out)]) == 0
-    return out
+    words = "--tasks assets,sinusoid --clients 16 --unseen 0.5 --rounds 40 --eval-every 0"
+    return ran(tmp_path_factory.mktemp("runs"), words)
 
 
 def test_it_prints_seen_and_unseen_assets_and_no_other_family(run, capsys):
@@ -55,13 +59,21 @@ def test_a_run_without_assets_is_refused(tmp_path, capsys):
     assert "no clients of the family assets, and none with a policy: its tasks are avatar" in capsys.readouterr().err
 
 
+def test_a_folder_without_a_run_or_without_a_checkpoint_is_refused(tmp_path, capsys):
+    for text, named in ((None, "config.toml: No such file"), ('tasks = "assets"\n', "has no checkpoint")):
+        if text is not None:
+            (tmp_path / "config.toml").write_text(text)
+        with pytest.raises(SystemExit) as caught:
+            acting.main([str(tmp_path)])
+        assert caught.value.code == 2
+        assert named in capsys.readouterr().err
+
+
 @pytest.fixture(scope="module")
 def walk(tmp_path_factory):
-    out = tmp_path_factory.mktemp("runs") / "walk"
-    words = "--tasks environment:navigation,sinusoid --clients 12 --unseen 0.5 --rounds 1 --engine local --quiet"
+    words = "--tasks environment:navigation,sinusoid --clients 12 --unseen 0.5 --rounds 1"
     inner = "--algorithm.inner-steps 2 --algorithm.inner-lr 0.01 --activation tanh"
-    assert main([*words.split(), *inner.split(), "--out", str(out)]) == 0
-    return out
+    return ran(tmp_path_factory.mktemp("runs"), f"{words} {inner}")
 
 
 def test_policies_have_returns_beside_the_published_ones(walk, capsys):

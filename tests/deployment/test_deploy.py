@@ -103,7 +103,7 @@ def test_divergence_is_told_by_the_exit_code(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted(number, tmp_path):
     out, temporary = tmp_path / "run", tmp_path / "tmp"
     temporary.mkdir()

@@ -12,12 +12,14 @@ from scipy import stats
 from client.guarding import guarded
 from client.host import Host
 from client.sharing import NotShared, answered, shares_rows
+from metafed.aggregators import Aggregator
 from metafed.aggregators.ballots import Ballot
 from metafed.experiment import Experiment
 from metafed.guard import sample
-from metafed.objectives import NOTHING
+from metafed.objectives import NOTHING, Mean, Objective
 from metafed.population import Population, layout_of
 from metafed.roster import Roster
+from metafed.sampling import Sampler
 from metafed.wire import Answer, BadAnswer, Failure, Rows, pack, unpack
 from metafed.withheld import FEWEST, from_values, to_values, withheld
 from server.hosts import Hosts
@@ -178,6 +180,43 @@ def test_settings_that_need_single_clients_are_named():
     assert needing_rows(needy) == ["--objective minimax"]
     groups = Experiment(objective={"name": "minimax", "over": "groups"}).objective
     assert needing_rows(EXPERIMENT.model_copy(update={"objective": groups})) == []
+    lies = [json.dumps({"fault": [{"kind": kind, "clients": [1]}]}) for kind in ("scale", "alie")]
+    told = [needing_rows(EXPERIMENT.model_copy(update={"faults": lie})) for lie in lies]
+    assert told == [[], ["--faults of kind alie or inner-product"]]
+
+
+class Nameless(Objective):
+    """Somebody's own objective: it has no name."""
+
+    apart = "votes"
+
+    def share(self, said, ask):
+        return Mean().share(said, ask)
+
+
+class Largest(Sampler):
+    """Somebody's own sampler, without a name as well."""
+
+    uses = "losses"
+
+    def cohort(self, scene, rng):
+        return list(range(scene.size))
+
+
+class First(Aggregator):
+    """Somebody's own aggregator, without a name as well."""
+
+    def combine(self, votes, before=None):
+        return votes[0]
+
+
+def test_classes_from_outside_are_named_as_they_were_chosen():
+    chosen = {"objective": Nameless, "sampling": Largest, "aggregator": First}
+    names = {what: f"{kind.__module__}:{kind.__qualname__}" for what, kind in chosen.items()}
+    experiment = Experiment.model_validate(names)
+    assert {what: type(getattr(experiment, what)) for what in chosen} == chosen
+    assert Experiment.from_run_config(experiment.to_run_config()) == experiment
+    assert needing_rows(experiment) == [f"--sampling {names['sampling']}", f"--aggregator {names['aggregator']}"]
 
 
 def test_what_nodes_say_is_in_the_manifest():

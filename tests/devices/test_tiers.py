@@ -44,8 +44,15 @@ def test_shares_may_depend_on_the_group():
     assert {own.device(client, "poor").name for client in range(200)} == {"weak"}
     assert Counter(own.device(client, "rich").name for client in range(1000))["weak"] == pytest.approx(100, abs=35)
     assert own.needs_groups
-    # of one uniform number: whom a richer group gives a weak device has one in the poorer group too
     assert not Fleet(0, made(tiers)).needs_groups
+
+
+def test_whom_a_richer_group_gives_a_weak_device_has_one_in_a_poorer_group_too():
+    tiers = {"weak": {"share": 0.1}, "strong": {"share": 0.9}}
+    own = Fleet(0, made(tiers, **{"by-group": {"poor": {"weak": 0.5, "strong": 0.5}}}))
+    rich, poor = ({c for c in range(500) if own.device(c, group).name == "weak"} for group in ("rich", "poor"))
+    assert rich
+    assert rich < poor
 
 
 def test_who_is_online_changes_by_the_local_hour():

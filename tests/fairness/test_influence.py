@@ -56,10 +56,9 @@ def test_the_factor_is_the_derivative_of_the_step_with_respect_to_a_direction():
     """The weight that a client has in the direction is what one unit more of its direction adds to it."""
     import torch
 
-    from metafed.lookup import make_objective
-    from metafed.objectives import Rates, Updates
+    from metafed.objectives import Rates, Tilted, Updates
 
-    objective = make_objective({"name": "tilted", "t": 0.7})
+    objective = Tilted(t=0.7)
     losses = torch.tensor([0.3, 1.1, 0.9], dtype=torch.float64)
 
     def direction(rows):

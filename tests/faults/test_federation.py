@@ -7,6 +7,7 @@ import pytest
 
 from metafed.experiment import Experiment
 from metafed.faults.lies import alie
+from server.strategy import Diverged
 from tests.federation.pool import initial, run
 
 
@@ -127,6 +128,20 @@ def test_inner_product_liars_turn_the_mean_around_once_they_are_strong_enough(fa
     for part, moved in honest.items():
         # 8 honest of mean μ and 2 of −9 μ: the mean is −μ
         np.testing.assert_allclose(lying[part], -moved, rtol=1e-7, atol=1e-12)
+
+
+def test_liars_of_one_kind_each_have_their_own_strength(fair):
+    honest, _ = step(having(fair, {"kind": "crash", "clients": [0, 1]}), 1)
+    liars = [{"kind": "inner-product", "clients": [c], "strength": s} for c, s in ((0, 1.0), (1, 3.0))]
+    lying, _ = step(having(fair, *liars), 1)
+    for part, moved in honest.items():
+        # 8 honest of mean μ, one of −μ and one of −3 μ
+        np.testing.assert_allclose(lying[part], (8 - 1 - 3) / 10 * moved, rtol=1e-7, atol=1e-12)
+
+
+def test_a_theta_that_leaves_the_finite_numbers_is_named(fair):
+    with pytest.raises(Diverged, match=r"round 1 diverged: θ is not finite after the step \(clients 0, 1, 2"):
+        run(having(fair, {"kind": "scale", "share": 1.0, "strength": 1e200}, outer_lr=1e200))
 
 
 def test_faults_are_the_same_whatever_the_chunks(fair):

@@ -51,6 +51,7 @@ def test_first_last_and_rate_say_when():
         ({"kind": "nan", "share": 1.5}, "less than or equal to 1"),
         ({"kind": "nan", "share": 0.1, "strength": 2}, "has no strength"),
         ({"kind": "stale", "share": 0.1, "strength": 2.5}, "whole"),
+        ({"kind": "stale", "share": 0.1, "strength": -3}, "1 or more"),
         ({"kind": "crash", "share": 0.1, "seconds": 2}, "seconds are for kind 'hang'"),
         ({"kind": "crash", "share": 0.1, "first": 4, "last": 3}, "before first"),
     ],

@@ -1,6 +1,5 @@
 """Faults against real Ray: workers that are killed, a node that is lost, clients that hang; no round is lost."""
 
-import json
 import os
 import signal
 from contextlib import suppress
@@ -13,6 +12,7 @@ import ray
 from metafed.experiment import Experiment
 from server.strategy import record
 from simulation.engines.ray import RayGrid
+from tests.faults.test_federation import having
 from tests.federation.pool import initial, run, strategy_of
 
 pytestmark = pytest.mark.slow
@@ -22,10 +22,6 @@ pytestmark = pytest.mark.slow
 def personal(fair):
     """Clients keep states of their own, and four chunks make a round."""
     return Experiment.model_validate({**fair.model_dump(), "algorithm": "ditto", "chunk": 3, "eval_every": 1})
-
-
-def having(experiment, *faults, **changes):
-    return Experiment.model_validate({**experiment.model_dump(), **changes, "faults": json.dumps({"fault": faults})})
 
 
 def on_ray(experiment, observe=lambda finished: None, timeout=300, **how):

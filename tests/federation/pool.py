@@ -1,5 +1,7 @@
 """Run the two apps over one of our grids, as the command does."""
 
+import numpy as np
+
 from metafed.population import layout_of, shared_theta
 from server.strategy import MetaStrategy, record
 from simulation.engines.local import LocalGrid
@@ -21,3 +23,15 @@ def run(experiment, grid=None, observe=lambda finished: None, rounds=None):
     strategy.evaluate_first(grid, record(initial(experiment)), 600)
     strategy.start(grid, record(initial(experiment)), num_rounds=rounds or experiment.rounds, timeout=600)
     return strategy.outer.theta
+
+
+def assert_workers_give_the_bits_of_one_process(experiment):
+    from simulation.engines.ray import RayGrid
+
+    grid = RayGrid(experiment.to_run_config(), workers=2, worker_cpus=0.5)
+    try:
+        theirs = run(experiment, grid)
+    finally:
+        grid.close()
+    for part, vector in run(experiment).items():
+        np.testing.assert_array_equal(vector, theirs[part])

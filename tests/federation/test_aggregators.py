@@ -5,8 +5,7 @@ import pytest
 
 from metafed.aggregators import AGGREGATORS
 from metafed.experiment import Experiment
-from simulation.engines.ray import RayGrid
-from tests.federation.pool import run
+from tests.federation.pool import assert_workers_give_the_bits_of_one_process, run
 from tests.federation.test_objectives import Nodes
 
 
@@ -36,13 +35,7 @@ def test_the_trimmed_mean_without_a_trim_is_the_mean_through_all_rooms(small):
 
 def test_workers_give_the_bits_of_one_process(small):
     experiment = with_aggregator(small, "centered-clipping")
-    grid = RayGrid(experiment.to_run_config(), workers=2, worker_cpus=0.5)
-    try:
-        theirs = run(experiment, grid)
-    finally:
-        grid.close()
-    for part, vector in run(experiment).items():
-        np.testing.assert_array_equal(vector, theirs[part])
+    assert_workers_give_the_bits_of_one_process(experiment)
 
 
 def test_a_part_with_too_few_votes_stays_and_the_round_says_so(small):

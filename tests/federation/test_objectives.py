@@ -11,8 +11,7 @@ from metafed.experiment import Experiment
 from metafed.objectives import OBJECTIVES, Minimax
 from simulation.engines.grid import PoolGrid
 from simulation.engines.local import LocalGrid
-from simulation.engines.ray import RayGrid
-from tests.federation.pool import initial, run, strategy_of
+from tests.federation.pool import assert_workers_give_the_bits_of_one_process, initial, run, strategy_of
 
 SETTINGS = {
     **{name: {"name": name} for name in OBJECTIVES},
@@ -70,13 +69,7 @@ def test_an_objective_changes_the_result(small, name):
 def test_workers_give_the_bits_of_one_process(small):
     for name in ("minimax", "gap"):  # one asks its hosts, the other sums by group
         experiment = with_objective(small, name)
-        grid = RayGrid(experiment.to_run_config(), workers=2, worker_cpus=0.5)
-        try:
-            theirs = run(experiment, grid)
-        finally:
-            grid.close()
-        for part, vector in run(experiment).items():
-            np.testing.assert_array_equal(vector, theirs[part])
+        assert_workers_give_the_bits_of_one_process(experiment)
 
 
 @each_objective

@@ -7,8 +7,7 @@ from client.host import Host
 from metafed.experiment import Experiment
 from metafed.parameters import Layout
 from metafed.privacy.clipping import CLIP
-from simulation.engines.ray import RayGrid
-from tests.federation.pool import initial, run
+from tests.federation.pool import assert_workers_give_the_bits_of_one_process, initial, run
 from tests.federation.test_objectives import Nodes
 
 
@@ -29,13 +28,7 @@ def test_any_number_of_hosts_and_any_chunking_step_alike(small, changed):
 
 def test_workers_give_the_bits_of_one_process(small):
     experiment = private(small, dp_quantile=0.5, cohort=12)
-    grid = RayGrid(experiment.to_run_config(), workers=2, worker_cpus=0.5)
-    try:
-        theirs = run(experiment, grid)
-    finally:
-        grid.close()
-    for part, vector in run(experiment).items():
-        np.testing.assert_array_equal(vector, theirs[part])
+    assert_workers_give_the_bits_of_one_process(experiment)
 
 
 @pytest.mark.parametrize("objective", ["mean", "tilted", "qffl", "propfair"])

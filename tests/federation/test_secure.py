@@ -12,8 +12,7 @@ from client.host import Host
 from metafed.experiment import Experiment
 from metafed.secure.ring import BITS
 from simulation.engines.local import LocalGrid
-from simulation.engines.ray import RayGrid
-from tests.federation.pool import initial, run
+from tests.federation.pool import assert_workers_give_the_bits_of_one_process, initial, run
 from tests.federation.test_objectives import Nodes
 
 
@@ -45,13 +44,7 @@ def test_privacy_under_masks_is_privacy_without(small):
 
 def test_workers_give_the_bits_of_one_process(small):
     experiment = secure(small)
-    grid = RayGrid(experiment.to_run_config(), workers=2, worker_cpus=0.5)
-    try:
-        theirs = run(experiment, grid)
-    finally:
-        grid.close()
-    for part, vector in run(experiment).items():
-        np.testing.assert_array_equal(vector, theirs[part])
+    assert_workers_give_the_bits_of_one_process(experiment)
 
 
 def test_who_is_lost_in_training_costs_its_own_contribution(small):

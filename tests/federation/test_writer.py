@@ -59,6 +59,35 @@ def test_nothing_is_done_after_a_failure_and_everybody_is_told():
     assert done == [1]
 
 
+def test_ctrl_c_within_a_task_is_left_to_the_main_thread():
+    """Polars raises it in whatever thread it works in."""
+    done, writer = [], Writer()
+
+    def interrupted():
+        done.append("begun")
+        if len(done) == 1:
+            raise KeyboardInterrupt
+
+    writer(interrupted)
+    writer(lambda: done.append("next"))
+    writer.close()
+    assert done == ["begun", "begun", "next"]
+
+
+def test_a_panic_within_a_task_keeps_nobody_waiting():
+    class Panic(BaseException):
+        """Not an Exception, as those of libraries in Rust."""
+
+    def panics():
+        raise Panic("no such type")
+
+    writer = Writer()
+    writer(panics)
+    for ask in (writer.flush, writer.close):
+        with pytest.raises(WritingFailed, match="no such type"):
+            ask()
+
+
 def kept(folder, experiment):
     return Record(folder, experiment, {}, {})
 

@@ -34,6 +34,12 @@ def test_run_config_key_below_a_plain_setting_is_refused():
         Experiment.from_run_config({"clients": 5, "clients.x": 1})
 
 
+@pytest.mark.parametrize("value", [5, 1.5, True, "my.settings:Mine"])
+def test_run_config_key_of_a_choice_without_its_name_is_refused(value):
+    with pytest.raises(ValueError, match=r"algorithm"):
+        Experiment.from_run_config({"algorithm": value})
+
+
 @pytest.mark.parametrize("client", [2**40, [1], "x", True])
 def test_keys_of_a_wrong_type_are_refused_and_ask_for_no_memory(client):
     for said in ([client, bytes(32), bytes(32)], [1, client, bytes(32)], [1, bytes(32), client]):

@@ -4,7 +4,7 @@ import pytest
 
 from metafed.algorithms import ALGORITHMS
 from metafed.experiment import Experiment
-from metafed.lookup import check_objective, make_algorithm
+from metafed.lookup import check_objective
 from metafed.objectives import OBJECTIVES
 from tests.algorithms.clients import begin, ragged
 from tests.mathematics.problems import network
@@ -14,7 +14,7 @@ LOSSES = [name for name, kind in OBJECTIVES.items() if kind.uses == "losses"]
 
 @pytest.mark.parametrize("name", ALGORITHMS)
 def test_clients_are_judged_on_what_they_end_up_with_or_the_algorithm_says_no(name):
-    algorithm = make_algorithm({"name": name})
+    algorithm = ALGORITHMS[name]()
     task, theta, episode = network("classification")
     episode = ragged(episode)
     shared, state = begin(algorithm, theta, 3)
@@ -28,7 +28,7 @@ def test_clients_are_judged_on_what_they_end_up_with_or_the_algorithm_says_no(na
 
 def test_what_cannot_be_had_is_refused_by_name_and_the_mean_never_is():
     for name in ALGORITHMS:
-        algorithm = make_algorithm({"name": name})
+        algorithm = ALGORITHMS[name]()
         for wanted, kind in OBJECTIVES.items():
             allowed = {"nothing": True, "weights": algorithm.weighs == "alike", "losses": algorithm.judged}[kind.uses]
             if allowed:
@@ -42,7 +42,7 @@ def test_what_cannot_be_had_is_refused_by_name_and_the_mean_never_is():
 
 @pytest.mark.parametrize("name", ["fedavg", "fedprox", "per-fedavg"])
 def test_differences_of_models_are_steps_of_the_clients_own_rate(name):
-    algorithm = make_algorithm({"name": name})
+    algorithm = ALGORITHMS[name]()
     one = algorithm.model_copy(update={"inner_steps": 1, **({"meta_steps": 1} if name == "per-fedavg" else {})})
     rate = "meta_lr" if name == "per-fedavg" else "inner_lr"
     task, theta, episode = network()

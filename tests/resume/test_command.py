@@ -22,7 +22,7 @@ def whole(tmp_path_factory):
 
 
 @pytest.mark.parametrize("engine", ["local", "ray"])
-def test_a_run_killed_by_sigkill_is_resumed_to_the_same_bits(whole, tmp_path, engine):
+def test_a_run_killed_by_sigkill_is_resumed_to_the_same_bits(tmp_path, engine):
     out = tmp_path / "run"
     how = ["--engine", engine, *(["--workers", 2, "--worker-cpus", 0.5] if engine == "ray" else [])]
     words = [*LOCAL[:-3], *how, "--rounds", 100_000, "--out", out]

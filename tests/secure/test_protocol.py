@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2, chisquare
 
-from metafed.secure.keys import Forged, derived, expanded, opened, public, sealed
+from metafed.secure.keys import Forged, agreed, derived, expanded, opened, public, sealed
 from metafed.secure.party import Keys, Party, Refused, check_threshold, threshold_of
 from metafed.secure.ring import BITS, DoesNotFit, added, decode, encode, largest
 from metafed.secure.shamir import PRIME, joined, split
@@ -202,10 +202,14 @@ def test_what_could_wrap_around_is_refused(value):
     assert decode(added([encode(np.array([largest(5)]), 5)] * 5)) == 5 * largest(5)
 
 
-def test_the_generator_is_chacha20_by_its_standard():
+def test_generator_and_agreement_are_those_of_their_standards():
     # RFC 8439, A.1, test vector 1: key, nonce and counter of zeros
     assert expanded(bytes(32), 2).tobytes().hex() == "76b8e0ada0f13d90405d6ae55386bd28"
-    # RFC 7748, 6.1: the keys of Alice
-    alice = bytes.fromhex("77076d0a7318a57d3c16c17251b26638df0f9ee2bdd6c1d8b5e2d9d5dbf4c6f1"[:62] + "2a")
-    assert len(public(alice)) == 32
+    # RFC 7748, 6.1: private and public keys of Alice and Bob, and the secret that they share
+    alice = bytes.fromhex("77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a")
+    bob = bytes.fromhex("5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb")
+    assert public(alice).hex() == "8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a"
+    assert public(bob).hex() == "de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f"
+    shared = bytes.fromhex("4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742")
+    assert agreed(alice, public(bob), "x") == agreed(bob, public(alice), "x") == derived(shared, "x")
     assert opened(bytes(32), sealed(bytes(32), b"text", b"to"), b"to") == b"text"

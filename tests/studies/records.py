@@ -8,14 +8,18 @@ from metafed.experiment import Experiment
 from tests.fairness.frames import client, frame
 
 
-def record(folder, seed=0, shift=0.0, reason="done", clients=20, algorithm="maml", drop=(), **settings):
-    """Write a run of ``clients`` people, half of them unseen, whose scores depend on the seed, plus ``shift``."""
+def record(folder, seed=0, shift=0.0, reason="done", clients=20, algorithm="maml", drop=(), after=4, **settings):
+    """Write a run of ``clients`` people, half of them unseen, whose scores depend on the seed, plus ``shift``.
+
+    They are judged after round ``after``.
+    """
     folder.mkdir(parents=True)
     rng = np.random.default_rng(seed)
     people = []
     for number in range(clients):
         start, end = 0.2 + 0.2 * rng.random(), 0.5 + 0.3 * rng.random() + shift
         own = {"seen": number < clients // 2, "n": 10 + number, "query": 50, "group": "ab"[number % 2]}
+        own["round"] = after
         if number not in drop:
             people.append(client(number, [start, end], family=("assistant", "avatar")[number % 4 // 2], **own))
     rows = frame(*people)

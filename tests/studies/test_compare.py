@@ -139,7 +139,37 @@ def test_other_seeds_are_refused(tmp_path, capsys):
 def test_a_run_that_is_still_going_is_a_partial_result_that_says_so(tmp_path, capsys):
     one, other = record(tmp_path / "one"), record(tmp_path / "other", reason=None, algorithm="fomaml")
     found = compared(capsys, one, other)
-    assert any("still going" in note and "partial" in note for note in found["notes"])
+    (note,) = (note for note in found["notes"] if "still going" in note)
+    assert "partial result, judged after round 4 of 200" in note
+
+
+def test_what_was_judged_before_training_only_is_no_result(tmp_path, capsys):
+    one, other = study(tmp_path / "one", 3), study(tmp_path / "other", 2, shift=0.1, algorithm="fomaml", reason=None)
+    record(other / "seed-2", 2, -0.4, reason=None, algorithm="fomaml", after=0)
+    found = compared(capsys, one, other)
+    assert found["all"]["seeds"] == [0, 1]
+    assert difference(found)["value"] == pytest.approx(0.1)
+    assert any("seed 2 is still going" in note and "left out" in note for note in found["notes"])
+    begun = record(tmp_path / "begun", reason="diverged", algorithm="reptile", after=0)
+    assert main([str(one), str(begun)]) == 2
+    assert "no round was evaluated after training" in capsys.readouterr().err
+
+
+def test_a_run_without_any_round_of_training_is_a_result(tmp_path, capsys):
+    one = record(tmp_path / "one")
+    other = record(tmp_path / "other", shift=0.1, algorithm="fomaml", rounds=0, after=0)
+    assert difference(compared(capsys, one, other))["value"] == pytest.approx(0.1)
+
+
+def test_a_reference_that_has_only_begun_is_left_out_and_the_rest_compared(tmp_path, capsys):
+    one, other = study(tmp_path / "one", 2, reason=None), study(tmp_path / "other", 2, shift=0.1, algorithm="fomaml")
+    about = json.loads((one / "manifest.json").read_text())
+    (one / "manifest.json").write_text(json.dumps({**about, "references": ["local"]}))
+    record(one / "local" / "seed-0", 0, reason=None, algorithm="local", after=0)
+    found = compared(capsys, one, other)
+    assert difference(found)["value"] == pytest.approx(0.1)
+    assert any("one/local is left out" in note for note in found["notes"])
+    assert all("worse_off" not in cells for cells in found["all"]["methods"].values())
 
 
 def empty(folder):
