@@ -31,7 +31,7 @@ def guided(name: str, target: Callable[[bytes], None], seconds: int, folder: Pat
     corpus.mkdir(parents=True, exist_ok=True)
     for index, seed in enumerate(SEEDS.get(name, [])):
         (corpus / f"seed-{index}").write_bytes(seed)
-    limits = [f"-timeout={SECONDS}", f"-rss_limit_mb={MEMORY}", "-max_len=2000", "-print_final_stats=1"]
+    limits = [f"-timeout={SECONDS}", f"-rss_limit_mb={MEMORY}", "-max_len=2400", "-print_final_stats=1"]
     atheris.Setup([name, str(corpus), f"-max_total_time={seconds}", f"-artifact_prefix={folder}/", *limits], target)
     atheris.Fuzz()
 

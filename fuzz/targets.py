@@ -184,7 +184,7 @@ def own_data(data: bytes) -> None:
             source.take(source.below(120)) if source.below(2) else b'client = "u"\ntarget = "y"\nfeatures = ["x"]\n'
         )
         (folder / "d.toml").write_bytes(f'data = "t.{kind}"\n'.encode() + described)
-        table.write_bytes(source.take(source.below(600)))
+        table.write_bytes(source.take(source.below(2000)))
         try:
             parse_tasks(f"mine:{folder / 'd.toml'}")
             experiment = Experiment(tasks=f"mine:{folder / 'd.toml'}", clients=3, cohort=2)

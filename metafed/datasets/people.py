@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metafed.datasets import partitions, tables
+from metafed.datasets.bounds import check_people, check_whole
 from metafed.datasets.copies import sorted_copy
 from metafed.datasets.description import Description
 from metafed.datasets.roles import Roles
@@ -72,18 +73,23 @@ def people(description: Description, table: Table, found: Roles, shots: Shots, s
 
     if description.client is None:
         frame, client, about = _partition(description, table, found, seed)
-        return _named(description, table, frame, client, shots, about)
+        return _named(description, table, found, frame, client, shots, about)
     client = description.client
     frame = table.frame
     if not _large(table, found):
         with readable(table.path):
             frame = frame.select(found.used).collect().sort(client, maintain_order=True).lazy()
-        return _named(description, table, frame, client, shots)
+        return _named(description, table, found, frame, client, shots)
     if table.path.suffix == ".parquet" and _together(table, frame, client):
-        return _named(description, table, frame, client, shots)
+        return _named(description, table, found, frame, client, shots)
     copy = sorted_copy(table.path, frame, client, found.used, table.rows)
     frame = pl.scan_parquet(copy)
-    return _named(description, table, frame, client, shots, (f"read from a copy sorted by {client!r}: {copy}",))
+    return _named(description, table, found, frame, client, shots, (f"read from a copy sorted by {client!r}: {copy}",))
+
+
+def _width(table: Table, found: Roles) -> int:
+    """Return how many numbers and texts of a row are used."""
+    return sum(table.columns[name].width for name in found.used)
 
 
 def _large(table: Table, found: Roles) -> bool:
@@ -91,7 +97,7 @@ def _large(table: Table, found: Roles) -> bool:
     if table.path.suffix == ".npz":
         return False
     if table.path.suffix == ".parquet":
-        return table.rows * sum(table.columns[name].width for name in found.used) > tables.LARGE
+        return table.rows * _width(table, found) > tables.LARGE
     return table.path.stat().st_size > tables.LARGE_CSV
 
 
@@ -106,8 +112,10 @@ def _together(table: Table, frame: "pl.LazyFrame", client: str) -> bool:
         return int(gaps.collect(engine="streaming").item()) == 0
 
 
-def _who(description: Description, table: Table, frame: "pl.LazyFrame", client: str, shots: Shots) -> "pl.DataFrame":
-    """Return a row a client, by name: its rows, the first of them, its units to be split, and its group."""
+def _who(
+    description: Description, table: Table, found: Roles, frame: "pl.LazyFrame", client: str, shots: Shots
+) -> "pl.DataFrame":
+    """Return a row a client, by name: its rows, the first of them, its units to be split, its group, its texts."""
     import polars as pl
 
     group, block, told = description.group, description.block, description.evaluation
@@ -116,32 +124,37 @@ def _who(description: Description, table: Table, frame: "pl.LazyFrame", client: 
     columns += [pl.col(block).alias("block")] if block else []
     columns += [pl.col(description.targets[0]).cast(pl.String).alias("class")] if shots.per_class else []
     columns += [pl.col(told).cast(pl.Float64).alias("told")] if told else []
+    texts = [name for name in found.used if table.columns[name].content == "text"]
+    if texts:
+        columns += [pl.sum_horizontal(pl.col(name).cast(pl.String).str.len_bytes() for name in texts).alias("texts")]
     rows = frame.select(columns).with_row_index("row")
     about = [pl.len().alias("rows"), pl.col("row").min().alias("start")]
+    about += [pl.col("texts").cast(pl.UInt64).sum()] if texts else []
     if group:
         groups = pl.col("group")
         torn = (groups.min() != groups.max()).fill_null(value=False)
         about += [groups.drop_nulls().first(), torn.alias("torn")]
-    found = rows.group_by("client").agg(about)
+    each = rows.group_by("client").agg(about)
     if block or told or shots.per_class:
         unit = pl.col("block").n_unique() if block else pl.len()
         if told:
             # the side of fewer rows decides
             unit = 2 * pl.min_horizontal((pl.col("told") == 1).sum(), (pl.col("told") != 1).sum())
         units = rows.group_by("client", *(["class"] if shots.per_class else [])).agg(unit.alias("units"))
-        found = found.join(units.group_by("client").agg(pl.col("units").min()), on="client")
+        each = each.join(units.group_by("client").agg(pl.col("units").min()), on="client")
     else:
-        found = found.with_columns(pl.col("rows").alias("units"))
+        each = each.with_columns(pl.col("rows").alias("units"))
     if not group:
-        found = found.with_columns(pl.lit(ALL).alias("group"), pl.lit(value=False).alias("torn"))
+        each = each.with_columns(pl.lit(ALL).alias("group"), pl.lit(value=False).alias("torn"))
     with readable(table.path):
         # names are made of what is grouped by only now: texts take more room
-        return found.with_columns(pl.col("client").cast(pl.String)).sort("client").collect(engine="streaming")
+        return each.with_columns(pl.col("client").cast(pl.String)).sort("client").collect(engine="streaming")
 
 
 def _named(
     description: Description,
     table: Table,
+    found: Roles,
     frame: "pl.LazyFrame",
     client: str,
     shots: Shots,
@@ -150,11 +163,12 @@ def _named(
     """Keep the clients with rows enough.
 
     Raises:
-        DataError: There is none, or a client has two groups.
+        DataError: There is none, a client has two groups, or more rows than can be held in memory.
     """
     import polars as pl
 
-    who = _who(description, table, frame, client, shots)
+    who = _who(description, table, found, frame, client, shots)
+    check_people(table.path, who, _width(table, found))
     torn = who.filter(pl.col("torn"))["client"]
     if len(torn):
         more = f", and so have {len(torn) - 1:,} others" if len(torn) > 1 else ""
@@ -197,6 +211,7 @@ def _partition(
     import polars as pl
 
     how, clients = description.partition or "iid", description.clients or 1
+    check_whole(table.path, table.rows, _width(table, found))
     target = _dealt_by(description, table, found)
     try:
         rng = stream(seed, "own/partition")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
+from metafed.datasets.bounds import check_archive, check_array, check_plain, check_rows
 from metafed.datasets.description import Description, missing, near, pattern
 from metafed.families.base import DataError
 
@@ -138,7 +139,7 @@ def opened(description: Description) -> Table:
     """Open the data file of a description; a CSV file's and an archive's columns are read.
 
     Raises:
-        DataError: It is missing, damaged or of no kind that is known.
+        DataError: It is missing, damaged, too large or of no kind that is known.
     """
     import polars as pl
 
@@ -159,6 +160,7 @@ def opened(description: Description) -> Table:
     with readable(path):
         schema = frame.collect_schema()
         rows = int(frame.select(pl.len()).collect().item())
+        check_rows(path, rows)
         columns = {name: _kept(frame, name, dtype, name in signals) for name, dtype in schema.items()}
         columns |= dict.fromkeys(others, Kept("other"))
     if not rows:
@@ -171,6 +173,8 @@ def _csv(description: Description) -> "pl.LazyFrame":
 
     path = description.file
     separator = description.separator or ("\t" if path.suffix == ".tsv" else ",")
+    with readable(path):
+        check_plain(path)
     with readable(path), path.open(encoding="utf-8", errors="replace") as file:
         header = file.readline()
     if separator not in header and (others := [sign for sign in SEPARATORS if sign in header]):
@@ -223,8 +227,11 @@ def _arrays(description: Description) -> tuple["pl.LazyFrame", set[str], set[str
     columns, signals, others = {}, set(), set()
     try:
         with np.load(path, allow_pickle=False) as archive:
+            used = {name for name in archive.files if description.means(name)}
+            check_archive(path, (m for m in archive.zip.infolist() if m.filename.removesuffix(".npy") in used))
             for name in archive.files:
-                array = archive[name] if description.means(name) else np.array(0)
+                array = archive[name] if name in used else np.array(0)
+                check_array(path, name, array)
                 if array.ndim == 0:
                     others.add(name)
                     continue
@@ -232,6 +239,8 @@ def _arrays(description: Description) -> tuple["pl.LazyFrame", set[str], set[str
                     signals.add(name)
                 flat = array if array.ndim == 1 else np.ascontiguousarray(array.reshape(len(array), -1))
                 columns[name] = pl.Series(name, flat)
+    except DataError:
+        raise
     # MemoryError: a header of a few bytes may claim any size
     except (
         OSError,
