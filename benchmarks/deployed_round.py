@@ -1,9 +1,9 @@
 """``python -m benchmarks.deployed_round``: what a round of a deployment costs beyond Flower's own.
 
 One SuperLink and its SuperNodes as processes of this machine, with TLS and node keys. Flower's own: an app that sends
-θ's bytes to every node and back, and computes nothing. Ours, once with the nodes' prepared clients kept on disk from
-message to message, once with them made anew by every process. Flower starts a process for every message; the rest of
-the difference is importing PyTorch, reading data and training.
+θ's bytes to every node and back, and computes nothing. Flower starts a process for every message. Ours: such a process
+hands the message to one that stays at the node (``client.resident``), or answers it by itself, which is to import
+PyTorch; then clients' rows are read from where a message before has kept them on disk, or made anew.
 """
 
 import argparse
@@ -89,7 +89,18 @@ class RunFailed(RuntimeError):
     """A measured run did not complete."""
 
 
-def rounds_of(folder: Path, nodes: int, experiment: Experiment, kept: bool, alone: bool) -> list[list[float]]:
+WAYS: dict[str, dict[str, str]] = {
+    "ours, a process that stays": {},
+    "ours, a process a message, clients kept": {"resident": ""},
+    "ours, a process a message, clients made anew": {"resident": "", "cache": ""},
+}
+"""Entries of the nodes' config that differ from what a local federation has."""
+OWN = "Flower's own"
+
+
+def rounds_of(
+    folder: Path, nodes: int, experiment: Experiment, config: dict[str, str], alone: bool
+) -> list[list[float]]:
     """Return the seconds of each round: of ours, after those of Flower's own where ``alone`` asks for them.
 
     Raises:
@@ -101,7 +112,7 @@ def rounds_of(folder: Path, nodes: int, experiment: Experiment, kept: bool, alon
         with Control(federation.address, federation.operator) as control:
             for number in range(nodes):
                 control.register(federation.operator / f"node-{number}.pub", f"node-{number}")
-                federation.start_node(number, **({} if kept else {"cache": ""}))
+                federation.start_node(number, **config)
             wait_for_nodes(control, nodes, 300, lambda: None)
             if alone:
                 took = folder / "took.json"
@@ -148,18 +159,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         eval_clients=1,
         kernels="torch",
     )
+    took: dict[str, list[float]] = {}
     try:
-        with tempfile.TemporaryDirectory(prefix="metafed-round-") as folder:
-            plain, kept = rounds_of(Path(folder) / "kept", options.nodes, experiment, True, True)
-            (anew,) = rounds_of(Path(folder) / "anew", options.nodes, experiment, False, False)
+        for number, (name, config) in enumerate(WAYS.items()):
+            with tempfile.TemporaryDirectory(prefix="metafed-round-") as folder:
+                *plain, ours = rounds_of(Path(folder), options.nodes, experiment, config, alone=number == 0)
+            if plain:
+                took[OWN] = plain[0]
+            took[name] = ours
     except RunFailed as error:
         print(f"metafed: {error}", file=sys.stderr)
         return 1
-    own = statistics.median(plain)
+    own = statistics.median(took[OWN])
     rows = []
-    for name, took in (("Flower's own", plain), ("ours, clients kept", kept), ("ours, made anew", anew)):
-        middle = statistics.median(took)
-        rows.append((name, *(f"{value:.2f}" for value in (middle, min(took), max(took))), f"{middle - own:+.2f}"))
+    for name, seconds in took.items():
+        middle = statistics.median(seconds)
+        rows.append((name, *(f"{value:.2f}" for value in (middle, min(seconds), max(seconds))), f"{middle - own:+.2f}"))
     who = f"{options.cohort} of {options.clients} clients of {options.tasks} a round"
     notes = (f"{options.nodes} node(s), {options.rounds} rounds, {who}; the last of ours has an evaluation.",)
     show("A deployed round, seconds", ("app", "median", "min", "max", "beyond Flower"), rows, notes, options.markdown)

@@ -32,8 +32,8 @@ class Hosts:
 
     @property
     def pooled(self) -> bool:
-        """Whether one node hosts every client: a pool of workers that takes chunk by chunk."""
-        return len(self.nodes) == 1
+        """Whether one node hosts every client, and is a pool of workers that takes chunk by chunk."""
+        return len(self.nodes) == 1 and all(told.get("pool", True) for told in self.told)
 
 
 class HostsMissing(RuntimeError):

@@ -115,8 +115,8 @@ class LocalFederation:
         return self._start(f"supernode-{number}", words)
 
     def _config(self, number: int) -> dict[str, str | int]:
-        kept = self.folder / "kept" / f"supernode-{number}"
-        return {"device": self.device, "share-client-rows": self.shared, "cache": str(kept)}
+        kept, stays = self.folder / "kept" / f"supernode-{number}", self.folder / "resident"
+        return {"device": self.device, "share-client-rows": self.shared, "cache": str(kept), "resident": str(stays)}
 
     def start(self, name: str, command: list[str]) -> Process:
         """Start some other process beside the federation's, such as one that does not belong."""

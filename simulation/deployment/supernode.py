@@ -47,6 +47,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="folder for this node's prepared clients, kept from message to message; none: they are made anew each time"
         " (default: METAFED_NODE_CACHE, or %(default)s)",
     )
+    parser.add_argument(
+        "--resident",
+        default=os.environ.get("METAFED_NODE_RESIDENT", str(cache() / "resident")),
+        help="private folder for the socket of the process that stays and answers message after message; none: each"
+        " message is answered by a process of its own (default: METAFED_NODE_RESIDENT, or %(default)s)",
+    )
     parser.add_argument("--patience", type=float, default=600.0, help="seconds to wait to be let in")
     parser.add_argument("--port", type=int, default=9094, help="port on this machine for the node's own processes")
     given = parser.parse_args(argv)
@@ -59,8 +65,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if given.share_client_rows not in ("true", "false"):
         parser.error(f"METAFED_SHARE_CLIENT_ROWS={given.share_client_rows}: true or false")
     own: dict[str, str | int] = {"device": given.device, "share-client-rows": given.share_client_rows == "true"}
-    if given.cache != "none":
-        own["cache"] = str(Path(given.cache).expanduser().resolve())
+    for name in ("cache", "resident"):
+        if getattr(given, name) != "none":
+            own[name] = str(Path(getattr(given, name)).expanduser().resolve())
     return join(
         [
             program("flower-supernode"),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from flwr.app import Array, ArrayRecord, ConfigRecord
 
-import client.app as client_app
+import client.answering as client_app
 from metafed.population import Population
 from server.hosts import HostsMissing, discover
 from server.strategy import Diverged, NothingEvaluated, record
@@ -157,6 +157,18 @@ def test_a_host_refuses_clients_that_it_does_not_hold(small):
     assert len(replies) == len(messages)
     assert all(reply.has_error() for reply in replies)
     assert "does not hold the clients" in replies[0].error.reason
+
+
+def test_a_deployed_node_that_is_the_only_one_gets_one_message_and_a_pool_one_a_chunk(small):
+    theta, clients = record(initial(small)), list(range(9))
+    pool, node = LocalGrid(small.to_run_config()), LocalGrid(small.to_run_config())
+    node._context.node_config.update({"partition-id": 0, "num-partitions": 1})
+    told = [strategy_of(small)._messages(clients, 1, theta, grid, "train") for grid in (pool, node)]
+    assert len(told[0]) > 1
+    (message,) = told[1]
+    # in the same order, so that chunks and sums are the same
+    asked = [client for each in told[0] for client in each.content.config_records["ask"]["clients"]]
+    assert message.content.config_records["ask"]["clients"] == asked
 
 
 class FirstShare(PoolGrid):

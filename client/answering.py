@@ -1,0 +1,178 @@
+"""What a host answers: message → host → reply, function by function. It hosts the clients i with i mod P = p."""
+
+import os
+
+os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
+
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+from typing import cast
+
+import torch
+from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, RecordDict
+from flwr.clientapp import ClientApp
+
+from client.guarding import guarded
+from client.host import Host
+from client.memory import keep_freed_memory
+from client.secure import Speaker
+from client.sharing import SHARE, answered, refuse_to_share, shares_rows
+from client.states import ContextStates
+from metafed.census import pack_people
+from metafed.experiment import Experiment
+from metafed.objectives import Plain
+from metafed.parameters import Vectors
+from metafed.wire import ASKED, Answer, pack
+
+app = ClientApp()
+
+SERVERS_OWN = ("out", "round-timeout")
+"""Keys of the run config that concern the server alone."""
+Settings = tuple[tuple[str, bool | int | float | str], ...]
+
+
+@app.query()
+def hosting(message: Message, context: Context) -> Message:
+    """Say which share of the clients this host has; a host without a partition is a pool, and has them all."""
+    share = {key: int(context.node_config.get(key, default)) for key, default in PARTITION.items()}
+    pool = "partition-id" not in context.node_config
+    told: dict[str, int | bool | list[str]] = {**share, "pool": pool, SHARE: shares_rows(context)}
+    if "guard" in message.content.config_records.get("ask", {}):
+        told |= guarded(_hosted(context), (share["partition-id"], share["num-partitions"]), shares_rows(context))
+    return Message(RecordDict({"hosting": ConfigRecord(dict(told))}), reply_to=message)
+
+
+@app.query("census")
+def census(message: Message, context: Context) -> Message:
+    """Say of what groups the clients are that the message names, and how many rows they have."""
+    refuse_to_share("their groups and numbers of rows", context)
+    host = _hosted(context)
+    people = host.census(_named(message, context))
+    return Message(RecordDict({"census": ConfigRecord(pack_people(people))}), reply_to=message)
+
+
+@app.train()
+def train(message: Message, context: Context) -> Message:
+    """Train the clients that the message names, from its θ."""
+    host, theta, clients, server_round, most = _read(message, context)
+    states, ask = ContextStates(context.state), objective_ask(message)
+    answer = host.train(theta, clients, server_round, states, most, ask, inner_steps(message))
+    if host.experiment.secure_aggregation:
+        answer = speaker(message, context).masked(answer, host.experiment.cohort_most)
+    return _reply(answered(answer, clients, host.roster, context), message)
+
+
+@app.query("keys")
+def keys(message: Message, context: Context) -> Message:
+    """Secure aggregation, phase 1: tell the clients' public keys."""
+    return Message(RecordDict({"secure": speaker(message, context).keys()}), reply_to=message)
+
+
+@app.query("shares")
+def shares(message: Message, context: Context) -> Message:
+    """Secure aggregation, phase 2: tell what the clients seal for one another."""
+    return Message(RecordDict({"secure": speaker(message, context).shares()}), reply_to=message)
+
+
+@app.query("unmask")
+def unmask(message: Message, context: Context) -> Message:
+    """Secure aggregation, phase 4: tell shares of masks that do not cancel."""
+    told = speaker(message, context).unmasking(_hosted(context).roster)
+    return Message(RecordDict({"secure": told}), reply_to=message)
+
+
+def speaker(message: Message, context: Context) -> Speaker:
+    """Return who speaks for the clients that a message names, in secure aggregation."""
+    return Speaker(_hosted(context).experiment, context, _named(message, context), message)
+
+
+@app.evaluate()
+def evaluate(message: Message, context: Context) -> Message:
+    """Evaluate the clients that the message names, from its θ."""
+    host, theta, clients, _, most = _read(message, context)
+    answer = host.evaluate(theta, clients, ContextStates(context.state), most)
+    return _reply(answered(answer, clients, host.roster, context), message)
+
+
+def ready(context: Context) -> None:
+    """Make what every message needs before the first comes. What goes wrong is told in answer to a message."""
+    with suppress(Exception):
+        _hosted(context)
+
+
+PARTITION = {"partition-id": 0, "num-partitions": 1}
+
+
+@lru_cache(maxsize=2)
+def _host(settings: Settings, device: str, cache: str) -> Host:
+    # one intra-op thread a process: the same bits everywhere, and workers do not fight over cores
+    torch.set_num_threads(1)
+    keep_freed_memory()
+    host = Host(Experiment.from_run_config(dict(settings)), device)
+    if cache:
+        host.population.keep(Path(cache))
+    return host
+
+
+def _hosted(context: Context) -> Host:
+    settings = tuple(sorted(experiment_settings(context.run_config).items()))
+    node = context.node_config
+    return _host(settings, str(node.get("device", "cpu")), str(node.get("cache", "")))
+
+
+def _read(message: Message, context: Context) -> tuple[Host, Vectors, list[int], int, int | None]:
+    host = _hosted(context)
+    theta = {part: array.numpy() for part, array in message.content.array_records["theta"].items()}
+    ask, named = message.content.config_records["ask"], _named(message, context)
+    most = int(str(ask["most"])) if "most" in ask else None
+    return host, theta, named, int(str(ask["round"])), most
+
+
+def _named(message: Message, context: Context) -> list[int]:
+    """Return the clients that a message names.
+
+    Raises:
+        ValueError: It names none, or some that this host does not have.
+    """
+    named = message.content.config_records["ask"]["clients"]
+    if not isinstance(named, list) or not all(isinstance(client, int) for client in named):
+        raise ValueError(f"a message names its clients by a list of integers, got {named!r}")
+    share = {key: int(context.node_config.get(key, default)) for key, default in PARTITION.items()}
+    stranger = [client for client in named if int(client) % share["num-partitions"] != share["partition-id"]]
+    if stranger:
+        raise ValueError(f"this host has share {share}, which does not hold the clients {stranger[:8]}")
+    return [int(client) for client in named]
+
+
+def inner_steps(message: Message) -> dict[int, int]:
+    """Return the inner steps of the clients that are to take fewer than others: ``steps``, and whose: ``hurried``."""
+    ask = message.content.config_records["ask"]
+    hurried, steps = cast(list[int], ask.get("hurried", [])), cast(list[int], ask.get("steps", []))
+    return {int(client): int(count) for client, count in zip(hurried, steps, strict=True)}
+
+
+def objective_ask(message: Message) -> dict[str, Plain]:
+    """Return what the server's objective says in a message: the values called ``objective.…``."""
+    values = message.content.config_records["ask"].items()
+    own = {key.removeprefix(ASKED): value for key, value in values if key.startswith(ASKED)}
+    return cast(dict[str, Plain], own)
+
+
+def experiment_settings(
+    run_config: Mapping[str, bool | int | float | str],
+) -> dict[str, bool | int | float | str]:
+    """Return the run config without what concerns the server's record alone."""
+    return {key: value for key, value in run_config.items() if key not in SERVERS_OWN}
+
+
+def _reply(answer: Answer, message: Message) -> Message:
+    arrays, values = pack(answer)
+    content = RecordDict(
+        {
+            "arrays": ArrayRecord({key: Array(array) for key, array in arrays.items()}),
+            "values": ConfigRecord(values),
+        }
+    )
+    return Message(content, reply_to=message)
