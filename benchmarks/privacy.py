@@ -1,6 +1,7 @@
 """``python -m benchmarks.privacy``: who pays for the noise: score, worst tenth and harmed share of clients against ε.
 
-Unseen and seen clients together, after adaptation, without privacy and at several ε; the clip is adaptive.
+Unseen and seen clients together, after adaptation, without privacy and at several ε. In the central model the clip is
+adaptive; in the local one it is fixed.
 """
 
 import argparse
@@ -42,6 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.privacy", description=__doc__)
     parser.add_argument("--epsilons", default="2,8,32")
+    parser.add_argument("--models", default="central", help="central, local, or both with a comma between")
+    parser.add_argument("--clip", type=float, default=0.1, help="the fixed clip of the local model")
     parser.add_argument("--clients", type=int, default=500)
     parser.add_argument("--cohort", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=40)
@@ -52,22 +55,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     one_thread()
     logging.getLogger("flwr").setLevel(logging.WARNING)
     base = {"clients": options.clients, "cohort": options.cohort, "rounds": options.rounds, "tasks": options.tasks}
+    models = options.models.split(",")
+    if unknown := set(models) - {"central", "local"}:
+        parser.error(f"unknown model {unknown.pop()!r} (known: central, local)")
+    cases: list[tuple[str, float | None]] = [("none", None)]
+    cases += [(model, float(text)) for model in models for text in options.epsilons.split(",")]
     rows = []
-    for target in [None, *(float(text) for text in options.epsilons.split(","))]:
-        own = {} if target is None else {"dp_epsilon": target, "dp_quantile": 0.5}
+    for model, target in cases:
+        own: dict[str, object] = {}
+        if target is not None:
+            own = {"dp_epsilon": target, "dp_model": model}
+            own |= {"dp_quantile": 0.5} if model == "central" else {"dp_clip": options.clip}
         settings = {**base, "sampling": "poisson", "eval_every": 0, **own}
         experiments = [Experiment.model_validate({**settings, "seed": seed}) for seed in range(options.seeds)]
         noise = f"{noise_of(experiments[0]):.3f}" if target is not None else "–"
         mean, worst, share = np.mean([served(experiment) for experiment in experiments], axis=0)
         shown = "none" if target is None else f"{target:g}"
-        rows.append([shown, noise, f"{mean:.3f}", f"{worst:.3f}", f"{share:.1%}"])
+        rows.append([model, shown, noise, f"{mean:.3f}", f"{worst:.3f}", f"{share:.1%}"])
+        print(*rows[-1], file=sys.stderr, flush=True)
     notes = (
         (
             f"{options.tasks}, maml, {options.clients} clients, Poisson cohorts of {options.cohort} expected,"
             f" {options.rounds} rounds, {options.seeds} seeds."
         ),
     )
-    show("Who pays for the noise", ("ε", "noise", "mean", "worst 10 %", "harmed"), rows, notes, options.markdown)
+    show(
+        "Who pays for the noise", ("model", "ε", "noise", "mean", "worst 10 %", "harmed"), rows, notes, options.markdown
+    )
     return 0
 
 

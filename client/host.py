@@ -175,7 +175,9 @@ class Host:
             rows=[len(draw.examples[index].y) for index in chosen],
             rates=self.rates,
         )
-        contribution, ballots, hidden = told(self.experiment, said, ask, self.layout) if chosen else Told(NOTHING)
+        contribution, ballots, hidden = (
+            told(self.experiment, said, ask, self.layout, server_round) if chosen else Told(NOTHING)
+        )
         score = task.score(update.output, draw.episode.query)
         table = rows_of(chunk, task.kind, draw, [update.step], update.losses.unsqueeze(1), score.unsqueeze(1))
         if fresh is not None:

@@ -9,7 +9,7 @@ from flwr.app import ConfigRecord, Context, Message
 from metafed.experiment import Experiment
 from metafed.roster import Roster
 from metafed.secure.keys import SECRET, derived
-from metafed.secure.party import SHARE, Party, Refused, keys_record, read_keys
+from metafed.secure.party import SHARE, Keys, Party, Refused, keys_record, read_keys, threshold_of
 from metafed.secure.ring import added
 from metafed.secure.veiled import Masked, exposed, input_of
 from metafed.wire import Answer
@@ -43,7 +43,7 @@ class Speaker:
 
     def shares(self) -> ConfigRecord:
         """Phase 2: what each client seals for the others, in their order."""
-        everybody, threshold = read_keys(self._said), int(self._said["threshold"])
+        everybody, threshold = self._everybody()
         return ConfigRecord(
             {f"from{c}": list(party.shares(everybody, threshold).values()) for c, party in self.parties.items()}
         )
@@ -65,7 +65,7 @@ class Speaker:
         Raises:
             Refused: The sum would say too much, or this node has answered in this round.
         """
-        everybody, threshold = read_keys(self._said), int(self._said["threshold"])
+        everybody, threshold = self._everybody()
         sharing, left = cast(list[int], self._said["sharing"]), cast(list[int], self._said["left"])
         if (part := exposed(left, roster)) is not None:
             raise Refused(f"of the clients that are left one alone holds the part {part!r}")
@@ -77,6 +77,18 @@ class Speaker:
             told = party.unmasking(everybody, threshold, sharing, left, sealed)
             found[f"from{client}"] = [told[other].to_bytes(SHARE, "big") for other in sharing]
         return ConfigRecord(dict(found))
+
+    def _everybody(self) -> tuple[dict[int, Keys], int]:
+        """Return all keys, and how many clients must be left to the end.
+
+        Raises:
+            Refused: The server says another number than the experiment.
+        """
+        everybody, told = read_keys(self._said), int(self._said["threshold"])
+        wanted = threshold_of(len(everybody), self.experiment.secure_threshold)
+        if told != wanted:
+            raise Refused(f"a threshold of {told} of {len(everybody)} clients; by --secure-threshold it is {wanted}")
+        return everybody, told
 
     def _secret(self) -> bytes:
         if "partition-id" not in self._context.node_config:

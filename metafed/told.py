@@ -22,7 +22,7 @@ class Told(NamedTuple):
     own: Mapping[int, Vector] = MappingProxyType({})
 
 
-def told(experiment: "Experiment", said: Updates, ask: Mapping[str, Plain], layout: Layout) -> Told:
+def told(experiment: "Experiment", said: Updates, ask: Mapping[str, Plain], layout: Layout, server_round: int) -> Told:
     """Return what the server gets of what clients say.
 
     Args:
@@ -30,16 +30,17 @@ def told(experiment: "Experiment", said: Updates, ask: Mapping[str, Plain], layo
         said: The clients' updates.
         ask: What the server asked with.
         layout: Where θ's parameters lie.
+        server_round: The round.
 
     Raises:
         ValueError: What a client says cannot be cut, or has no room under a mask.
     """
     if experiment.secure_aggregation:
-        return Told(NOTHING, own=hidden(experiment, said, ask, layout))
+        return Told(NOTHING, own=hidden(experiment, said, ask, layout, server_round))
     if experiment.private:
         from metafed.privacy.clipping import clipped
 
-        return Told(clipped(experiment.objective, said, ask))
+        return Told(clipped(experiment, said, ask, server_round))
     if not experiment.aggregator.sums:
         return Told(NOTHING, [ballot(experiment.objective, said, ask)])
     faults = faults_of(experiment)
@@ -49,18 +50,19 @@ def told(experiment: "Experiment", said: Updates, ask: Mapping[str, Plain], layo
     return Told(experiment.objective.share(said, ask))
 
 
-def hidden(experiment: "Experiment", said: Updates, ask: Mapping[str, Plain], layout: Layout) -> dict[int, Vector]:
+def hidden(
+    experiment: "Experiment", said: Updates, ask: Mapping[str, Plain], layout: Layout, server_round: int
+) -> dict[int, Vector]:
     """Return each client's contribution, cut where privacy wants it, as the vector that its host is to mask.
 
     Raises:
         ValueError: It cannot be cut, or has no room under a mask.
     """
-    from metafed.privacy.clipping import CLIP, cut
+    from metafed.privacy.clipping import shares
     from metafed.secure.veiled import input_of, vector_of
 
-    each = alone(experiment.objective, said, ask)
-    if experiment.private:
-        each = [cut(one, float(str(ask[CLIP]))) for one in each]
+    plainly = alone(experiment.objective, said, ask)
+    each = list(shares(experiment, said, ask, server_round)) if experiment.private else plainly
     found = {client: vector_of(one, layout) for client, one in zip(said.clients, each, strict=True)}
     for vector in found.values():
         input_of(vector, experiment.cohort_most)  # a client whose numbers do not fit is told apart here

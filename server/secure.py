@@ -30,6 +30,7 @@ class Secured:
     """
 
     def __init__(self, roster: Roster, layout: Layout) -> None:
+        self._share = roster.experiment.secure_threshold
         self._roster, self._layout = roster, layout
         self._grid: Grid | None = None
         self._hosts: Hosts | None = None
@@ -41,7 +42,7 @@ class Secured:
     @property
     def threshold(self) -> int:
         """How many clients must be left to the end."""
-        return threshold_of(len(self._everybody))
+        return threshold_of(len(self._everybody), self._share)
 
     def before(self, clients: Sequence[int], server_round: int, grid: Grid, hosts: Hosts) -> list[int]:
         """Run phases 1 and 2, and return who is there to be trained; nobody where two do not come together."""

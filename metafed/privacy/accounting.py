@@ -6,6 +6,9 @@
 - ``uniform``, m of n without replacement: neighbours differ in who one client is (n is public), so a sum of vectors of
   length at most C changes by up to 2 C: noise z C is z / 2 of the sensitivity (Wang, Balle, Kasiviswanathan 2019, arXiv
   1808.00087, theorem 27). By ``rdp`` only.
+- ``local``: each client adds noise to what it sends, and may be asked in every round; the server knows whom it asks, so
+  sampling hides nothing. Neighbours differ in what one client's data are: what it sends changes by up to 2 C, and noise
+  z C is z / 2 of the sensitivity.
 
 Nothing is proven for other samplers, whose choice depends on the clients' data or on time: they are refused.
 """
@@ -14,7 +17,7 @@ import logging
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-Scheme: TypeAlias = Literal["poisson", "everybody", "without replacement"]
+Scheme: TypeAlias = Literal["poisson", "everybody", "without replacement", "local"]
 Accountant: TypeAlias = Literal["rdp", "pld"]
 
 STEP = 1e-3
@@ -74,6 +77,9 @@ def event(mechanism: Mechanism, noise: float) -> Any:
 
     if mechanism.scheme == "everybody":
         return dp.GaussianDpEvent(noise)
+    if mechanism.scheme == "local":
+        # Gaussian noise costs the same between any two vectors that are 2 C apart
+        return dp.GaussianDpEvent(noise / 2)
     if mechanism.scheme == "poisson":
         return dp.PoissonSampledDpEvent(mechanism.sampled / mechanism.seen, dp.GaussianDpEvent(noise))
     # the sum changes by up to 2 C when one client becomes another

@@ -15,7 +15,7 @@ def check_privacy(experiment: "Experiment") -> None:
     Raises:
         ValueError: The message says what and why.
     """
-    own = ("dp_clip", "dp_delta", "dp_quantile", "dp_clip_rate", "dp_accountant", "dp_random")
+    own = ("dp_clip", "dp_delta", "dp_quantile", "dp_clip_rate", "dp_accountant", "dp_random", "dp_model")
     if not experiment.private:
         for name in own:
             if getattr(experiment, name) != type(experiment).model_fields[name].default:
@@ -31,6 +31,11 @@ def check_privacy(experiment: "Experiment") -> None:
         )
     if experiment.dp_quantile is None and experiment.dp_clip_rate != 0.2:
         raise ValueError(f"--dp-clip-rate {experiment.dp_clip_rate:g} does nothing without --dp-quantile")
+    if experiment.dp_model == "local" and experiment.dp_quantile is not None:
+        raise ValueError(
+            "--dp-quantile cannot be had with --dp-model local: whether a client was cut would have to be told with"
+            " noise of its own; choose a fixed --dp-clip"
+        )
     algorithm, objective, sampling = experiment.algorithm, experiment.objective, experiment.sampling
     if algorithm.weighs != "alike":
         reason = "weighs clients by their rows" if algorithm.weighs == "rows" else "has clients send nothing"
@@ -55,7 +60,7 @@ def check_privacy(experiment: "Experiment") -> None:
             " for who is asked by data, losses or time; choose --sampling poisson (or uniform)"
         )
     without = isinstance(sampling, Uniform) and experiment.cohort_size < experiment.seen_clients
-    if without and experiment.dp_accountant == "pld":
+    if without and experiment.dp_model == "central" and experiment.dp_accountant == "pld":
         raise ValueError(
             "--dp-accountant pld has no bound for --sampling uniform; choose --sampling poisson or --dp-accountant rdp"
         )

@@ -1,12 +1,16 @@
 """On the host: what each client adds to the sum is cut to a length, over all of its parts together."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from math import exp, log
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from metafed.objectives import NOTHING, Contribution, Objective, Plain, Updates
+from metafed.objectives import NOTHING, Contribution, Plain, Updates
 from metafed.objectives.alone import alone
+
+if TYPE_CHECKING:
+    from metafed.experiment import Experiment
 
 CLIP = "dp.clip"
 """The name under which the server tells C."""
@@ -16,19 +20,33 @@ CLIENTS = "dp.clients"
 """The name of the sum that counts clients; with ½ of it taken away each counts ½ or −½ in ``BELOW``."""
 
 
-def clipped(objective: Objective, said: Updates, ask: Mapping[str, Plain]) -> Contribution:
+def clipped(experiment: "Experiment", said: Updates, ask: Mapping[str, Plain], server_round: int = 0) -> Contribution:
     """Return the sum of a_k g_k, each cut to the length C over all parts, and how many were not longer.
 
-    Args:
-        objective: It gives a_k; its masses b_k are not summed, since they depend on data.
-        said: The clients' updates.
-        ask: Among others C, under ``CLIP``.
+    The objective's masses b_k are not summed, since they depend on data. Arguments are those of ``shares``.
     """
-    clip = float(str(ask[CLIP]))
-    total = NOTHING
-    for one in alone(objective, said, ask):
-        total += cut(one, clip)
-    return total
+    return sum(shares(experiment, said, ask, server_round), NOTHING)
+
+
+def shares(
+    experiment: "Experiment", said: Updates, ask: Mapping[str, Plain], server_round: int
+) -> Iterator[Contribution]:
+    """Yield what each client adds to the sum: its share, cut; in the local model with its own noise.
+
+    In the local model nothing of it is the server's to say: length and noise are the experiment's.
+
+    Args:
+        experiment: It is private.
+        said: The clients' updates.
+        ask: Among others C, under ``CLIP``, in the central model.
+        server_round: The round.
+    """
+    from metafed.privacy.local import noised
+
+    local = experiment.dp_model == "local"
+    clip = float(str(experiment.dp_clip if local else ask[CLIP]))
+    for client, one in zip(said.clients, alone(experiment.objective, said, ask), strict=True):
+        yield noised(experiment, cut(one, clip), client, server_round) if local else cut(one, clip)
 
 
 def cut(one: Contribution, clip: float) -> Contribution:

@@ -32,6 +32,15 @@ COUNTED = 20
 """σ_b is the expected cohort over this, as in Andrew et al."""
 
 
+NEIGHBOURS = {
+    "everybody": "one client more or less",
+    "poisson": "one client more or less",
+    "without replacement": "one client becomes another",
+    "local": "one client's data become others",
+}
+"""What two federations differ in that can hardly be told apart, by how clients are sampled."""
+
+
 class BudgetSpent(DataError):
     """The rounds would cost more than ``--dp-epsilon``."""
 
@@ -89,7 +98,11 @@ class Privacy:
         clip = self.state["clip"]
         rng = self._generator(server_round)
         found: dict[str, Vector] = {}
+        local = self.experiment.dp_model == "local"
         for part in self.layout.parts:
+            if local:  # it is in the sum already
+                found[part] = total.directions.get(part, np.zeros(self.layout.size(part))) / self.expected[part]
+                continue
             noise = rng.standard_normal(self.layout.size(part)) * (self.split.directions * clip)
             found[part] = (total.directions.get(part, np.zeros(len(noise))) + noise) / self.expected[part]
         self.state = {"rounds": self.state["rounds"] + 1, "clip": self._next_clip(total, clip, rng)}
@@ -106,11 +119,10 @@ class Privacy:
             "noise": self.noise,
             "delta": self.delta,
             **self.mechanism._asdict(),
-            "neighbours": "one client becomes another"
-            if self.mechanism.scheme == "without replacement"
-            else "one client more or less",
+            "neighbours": NEIGHBOURS[self.mechanism.scheme],
             "epsilon": self._epsilon(self.experiment.rounds),
-            "covers": "θ after every round; not the clients' rows and losses in this record",
+            "covers": ("what clients send to be summed, and " if self.mechanism.scheme == "local" else "")
+            + "θ after every round; not the clients' rows and losses in this record",
         }
 
     def _epsilon(self, rounds: int) -> float:
@@ -136,6 +148,8 @@ class Privacy:
 def mechanism_of(experiment: Experiment) -> Mechanism:
     """Return how a round samples and is accounted for."""
     size, seen = experiment.cohort_size, experiment.seen_clients
+    if experiment.dp_model == "local":
+        return Mechanism("local", size, seen, experiment.dp_accountant)
     if size == seen:
         return Mechanism("everybody", size, seen, experiment.dp_accountant)
     poisson = isinstance(experiment.sampling, Poisson)
@@ -156,6 +170,8 @@ def noise_of(experiment: Experiment) -> float:
     """
     mechanism, delta = mechanism_of(experiment), delta_of(experiment)
     noise, target, rounds = experiment.dp_noise, experiment.dp_epsilon, experiment.rounds
+    if noise is not None and target is None:
+        return noise
     if noise is None:
         assert target is not None, "a private experiment has noise or a target"
         return noise_for(mechanism, target, delta, rounds)

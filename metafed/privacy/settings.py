@@ -48,6 +48,12 @@ class PrivacySettings(BaseModel):
         " seed can subtract the noise: for studies. system: the operating system; no run repeats.",
     )
 
+    dp_model: Literal["central", "local"] = Field(
+        "central",
+        description="Who adds noise. central: the server, to the sum; it is trusted. local: each client, to what it"
+        " sends, so that nobody is; the sum has √n times the noise (docs/privacy.md).",
+    )
+
     @property
     def private(self) -> bool:
         """Whether training is differentially private."""

@@ -13,6 +13,8 @@ from metafed.secure.keys import SECRET, Forged, agreed, derived, expanded, opene
 from metafed.secure.ring import Ring
 from metafed.secure.shamir import PRIME, split
 
+THRESHOLD = 2 / 3
+"""Share of the clients of which more must be left to the end, unless it is set (Bonawitz et al., section 6.2)."""
 SHARE = 66
 """Bytes of a share: a number below 2^521."""
 
@@ -162,9 +164,10 @@ def place(client: int) -> int:
     return client + 1
 
 
-def threshold_of(clients: int) -> int:
-    """Return how many of so many clients must be left to the end: over two thirds (Bonawitz et al., section 6.2)."""
-    return 2 * clients // 3 + 1
+def threshold_of(clients: int, share: float = THRESHOLD) -> int:
+    """Return how many of so many clients must be left to the end: over ``share`` of them."""
+    # a product that is whole but for its rounding counts as whole
+    return int(share * clients + 1e-9) + 1
 
 
 def check_threshold(threshold: int, clients: int) -> None:

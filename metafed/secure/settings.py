@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from metafed.secure.party import THRESHOLD
+
 if TYPE_CHECKING:
     from metafed.experiment import Experiment
 
@@ -21,6 +23,14 @@ class SecureSettings(BaseModel):
         description="The server gets the sum of what clients say and nothing of one of them (pairwise masks, three more"
         " messages a round, about a second for 40 clients; docs/secure-aggregation.md).",
     )
+    secure_threshold: float = Field(
+        THRESHOLD,
+        ge=0.5,
+        lt=1,
+        description="With --secure-aggregation: more than this share of the clients that told keys must be left to the"
+        " end, or the round's sum is lost. Lower: more may be lost; higher: more who collude with the server may be"
+        " withstood. 0.5 withstands none.",
+    )
 
 
 def check_secure(experiment: "Experiment") -> None:
@@ -34,6 +44,10 @@ def check_secure(experiment: "Experiment") -> None:
     from metafed.objectives import Qffl, Tilted
 
     if not experiment.secure_aggregation:
+        if experiment.secure_threshold != THRESHOLD:
+            raise ValueError(
+                f"--secure-threshold {experiment.secure_threshold:g} does nothing without --secure-aggregation"
+            )
         return
     objective, name = experiment.objective, objective_name(experiment.objective)
     if not experiment.aggregator.sums:

@@ -105,6 +105,8 @@ def protection(experiment: Mapping[str, Any]) -> list[str]:
         words.append(f"ε {experiment['dp_epsilon']:g}")
     elif experiment.get("dp_noise") is not None:
         words.append(f"noise {experiment['dp_noise']:g}")
+    if experiment.get("dp_model") == "local":
+        words.append("of each client")
     return words
 
 

@@ -10,6 +10,7 @@ from scipy.stats import chisquare
 from client.app import app
 from client.host import Host
 from metafed.experiment import Experiment
+from metafed.secure.party import Refused
 from metafed.secure.ring import BITS
 from simulation.engines.local import LocalGrid
 from tests.federation.pool import assert_workers_give_the_bits_of_one_process, initial, run
@@ -22,7 +23,9 @@ def secure(small, **changed):
 
 
 def plain(experiment):
-    return Experiment.model_validate({**experiment.model_dump(), "secure_aggregation": False})
+    return Experiment.model_validate(
+        {**experiment.model_dump(), "secure_aggregation": False, "secure_threshold": 2 / 3}
+    )
 
 
 @pytest.mark.parametrize("changed", [{}, {"objective": "weighted"}, {"algorithm": "fedavg"}], ids=str)
@@ -58,6 +61,29 @@ def test_who_is_lost_in_training_costs_its_own_contribution(small):
     }
     for part, vector in run(plain(experiment)).items():
         np.testing.assert_allclose(vector, theta[part], rtol=0, atol=1e-9)
+
+
+def test_two_fifths_may_be_lost_where_half_is_enough(small):
+    lost = json.dumps({"fault": [{"kind": "crash", "clients": [0, 1, 2, 3, 4]}]})
+    experiment = secure(small, faults=lost, rounds=1, secure_threshold=0.5)
+    rounds = []
+    theta = run(experiment, observe=rounds.append)
+    assert rounds[-1].notes["secure"]["lost"] is None
+    assert (rounds[-1].notes["secure"]["keys"], rounds[-1].notes["secure"]["unmasked"]) == (12, 7)
+    for part, vector in run(plain(experiment)).items():
+        np.testing.assert_allclose(vector, theta[part], rtol=0, atol=1e-9)
+
+
+def test_a_server_that_asks_for_fewer_than_the_experiment_says_is_refused(small):
+    experiment = secure(small, rounds=1)
+    grid = Watched(experiment.to_run_config())
+    run(experiment, grid)
+    for kind in ("query.shares", "query.unmask"):
+        asked = next(m for m in grid.asked if m.metadata.message_type == kind)
+        said = asked.content.config_records["secure"]
+        asked.content["secure"] = ConfigRecord({**said, "threshold": 7})
+        with pytest.raises(Refused, match="a threshold of 7 of 12 clients; by --secure-threshold it is 9"):
+            app(asked, grid._context)
 
 
 def test_too_few_left_lose_the_round_and_nothing_else(small):
@@ -143,6 +169,8 @@ def test_a_node_does_not_unmask_the_only_holder_of_a_part(small):
         ({"objective": "qffl"}, "--objective qffl"),
         ({"aggregator": "median"}, "--aggregator median"),
         ({"cohort": 6}, "larger --cohort"),
+        ({"secure_threshold": 0.4}, "greater than or equal to 0.5"),
+        ({"secure_aggregation": False, "secure_threshold": 0.5}, "--secure-threshold 0.5 does nothing"),
     ],
     ids=str,
 )

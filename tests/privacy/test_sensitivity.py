@@ -52,10 +52,10 @@ OBJECTIVES = [Mean(), Propfair(), Qffl(q=3), Qffl(q=200), Tilted(t=5), Tilted(t=
 @given(crowds(), st.floats(1e-3, 1e3))
 @settings(max_examples=60, deadline=None)
 def test_adjacent_federations_differ_by_at_most_the_clip(objective, crowd, clip):
-    ask = {CLIP: clip}
-    whole = clipped(objective, crowd, ask)
+    ask, private = {CLIP: clip}, Experiment(objective=objective, dp_noise=1.0, dp_clip=1.0)
+    whole = clipped(private, crowd, ask)
     last = len(crowd.clients) - 1
-    fewer = NOTHING if last == 0 else clipped(objective, cropped(crowd, last), ask)
+    fewer = NOTHING if last == 0 else clipped(private, cropped(crowd, last), ask)
     difference = Contribution(
         {p: v - fewer.directions.get(p, np.zeros_like(v)) for p, v in whole.directions.items()}, {}
     )

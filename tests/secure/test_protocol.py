@@ -149,6 +149,13 @@ def test_messages_between_clients_cannot_be_changed_or_moved():
         clients[ids[0]].shares({**everybody, ids[0]: Keys(public(bytes(32)), public(bytes(32)))}, 3)
 
 
+@given(st.integers(2, 10**6))
+def test_more_than_two_thirds_must_be_left_unless_a_share_is_set(clients):
+    assert threshold_of(clients) == 2 * clients // 3 + 1
+    assert threshold_of(clients, 0.5) == clients // 2 + 1
+    check_threshold(threshold_of(clients, 0.5), clients)
+
+
 @pytest.mark.parametrize(("threshold", "clients"), [(1, 2), (3, 6), (5, 4), (1, 1)])
 def test_a_threshold_without_protection_is_refused(threshold, clients):
     with pytest.raises(Refused):
