@@ -24,13 +24,13 @@ from metafed.privacy.mechanism import noise_of
 from metafed.roster import Roster
 
 
-def served(experiment: Experiment) -> tuple[float, float, float]:
-    """Return mean score, worst tenth, and the share of clients that adaptation harms, after the last round."""
+def served(experiment: Experiment, trained: bool = True) -> tuple[float, float, float]:
+    """Return mean score, worst tenth, and the share of clients that adaptation harms, after training or before."""
     roster = Roster(experiment)
     kinds = {choice.family.name: choice.kind for choice in experiment.choices}
     scores: list[float] = []
     hurt: list[bool] = []
-    for rows in evaluated(experiment):
+    for rows in evaluated(experiment, trained):
         before, after = rows.score[:, 0], rows.score[:, -1]
         kind = kinds[roster.family(int(rows.client[0]))]
         allowed = tolerance(before, after, rows.sizes[:, 2], kind)
@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     models = options.models.split(",")
     if unknown := set(models) - {"central", "local"}:
         parser.error(f"unknown model {unknown.pop()!r} (known: central, local)")
-    cases: list[tuple[str, float | None]] = [("none", None)]
+    cases: list[tuple[str, float | None]] = [("untrained", None), ("not private", None)]
     cases += [(model, float(text)) for model in models for text in options.epsilons.split(",")]
     rows = []
     for model, target in cases:
@@ -69,7 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = {**base, "sampling": "poisson", "eval_every": 0, **own}
         experiments = [Experiment.model_validate({**settings, "seed": seed}) for seed in range(options.seeds)]
         noise = f"{noise_of(experiments[0]):.3f}" if target is not None else "–"
-        mean, worst, share = np.mean([served(experiment) for experiment in experiments], axis=0)
+        trained = model != "untrained"
+        mean, worst, share = np.mean([served(experiment, trained) for experiment in experiments], axis=0)
         shown = "none" if target is None else f"{target:g}"
         rows.append([model, shown, noise, f"{mean:.3f}", f"{worst:.3f}", f"{share:.1%}"])
         print(*rows[-1], file=sys.stderr, flush=True)

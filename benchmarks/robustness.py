@@ -53,8 +53,8 @@ def liars(experiment: Experiment) -> list[int]:
     return sorted(c for _, own in roster.by_family(range(roster.seen)) for c in own[::5])
 
 
-def evaluated(experiment: Experiment) -> list[Rows]:
-    """Train in this process, and return the rows of the evaluation after the last round.
+def evaluated(experiment: Experiment, trained: bool = True) -> list[Rows]:
+    """Train in this process, unless told not to, and return the rows of the evaluation after that.
 
     Raises:
         Diverged: Training left the finite numbers.
@@ -64,7 +64,10 @@ def evaluated(experiment: Experiment) -> list[Rows]:
     theta = {p: flat.numpy() for p, flat in layout.flatten(shared_theta(experiment), layout.parts).items()}
     strategy = MetaStrategy(experiment, layout, theta, rounds.append)
     grid = LocalGrid(experiment.to_run_config())
-    strategy.start(grid, record(theta), num_rounds=experiment.rounds, timeout=3600)
+    if trained:
+        strategy.start(grid, record(theta), num_rounds=experiment.rounds, timeout=3600)
+    else:
+        strategy.evaluate_first(grid, record(theta), 3600)
     return list(rounds[-1].evaluation)
 
 
