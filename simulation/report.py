@@ -22,6 +22,7 @@ FigureName = Literal[
     "learning",
     "losses",
     "frontier",
+    "privacy",
     "differences",
 ]
 
@@ -140,7 +141,7 @@ def write_figure(runs: Sequence[Path], name: FigureName, path: Path) -> Path:
     if path.suffix not in SUFFIXES:
         raise BadInput(f"--figure {name} {path}: the suffix must be {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}")
     key = "distribution" if name == "readme" else name
-    if key in ("frontier", "differences"):
+    if key in ("frontier", "privacy", "differences"):
         from simulation.page.comparison import figures_of_several
 
         drawn = figures_of_several(runs)
@@ -153,7 +154,11 @@ def write_figure(runs: Sequence[Path], name: FigureName, path: Path) -> Path:
         raise BadInput(f"--figure {name}: is of one run, got {len(runs)}")
     if key not in drawn:
         why = "no client was evaluated, so there is nothing to draw"
-        why = {"losses": "nothing was trained", "differences": "there is nothing to compare it with"}.get(key, why)
+        why = {
+            "losses": "nothing was trained",
+            "differences": "there is nothing to compare it with",
+            "privacy": "there are no two runs with differential privacy that differ in ε",
+        }.get(key, why)
         raise BadInput(f"{runs[0]}: {why}")
     try:
         write(drawn[key], path)

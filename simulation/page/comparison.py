@@ -15,6 +15,7 @@ from simulation.page.differences import differences
 from simulation.page.facts import moment, objective
 from simulation.page.files import shown
 from simulation.page.frontier import Place, frontier
+from simulation.page.noise import privacy
 from simulation.page.plot import Figure
 from simulation.page.words import count, listed, short
 from simulation.study_measures import MEASURES
@@ -135,7 +136,11 @@ def drawings(methods: Sequence[Method], part: str, tables: Sequence[Beside]) -> 
         for table in tables
     }
     dots = f"Small dots are the {tables[0].seeds} seeds. " if tables[0].seeds > 1 else ""
-    drawn = [frontier(places, part, dots + why), differences(tables, names[0], names[1:], why)]
+    drawn = [
+        frontier(places, part, dots + why),
+        privacy(methods, tables, part, why),
+        differences(tables, names[0], names[1:], why),
+    ]
     return {figure.key: figure for figure in drawn if figure is not None}
 
 

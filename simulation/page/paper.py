@@ -108,7 +108,7 @@ def put(axes: "Axes", mark: Mark, panel: Panel) -> None:
             face = "white" if mark.shape == "ring" else PAPER[mark.role]
             axes.plot(
                 inside(mark.x, panel.x), inside(mark.y, panel.y), shape, color=PAPER[mark.role], markerfacecolor=face,
-                markersize=1.4 * mark.radius, alpha=mark.opacity, markeredgewidth=1.2 if shape == "x" else 0.0,
+                markersize=1.4 * mark.radius, alpha=mark.opacity, markeredgewidth=0.0 if mark.shape == "dot" else 1.2,
                 clip_on=False,
             )  # fmt: skip
         case Box():
