@@ -3,6 +3,7 @@
 from bisect import bisect_left
 
 import numpy as np
+import pytest
 from safetensors.numpy import load_file
 
 from metafed.datasets import own
@@ -16,6 +17,7 @@ from tests.federation.pool import run
 HELD = [["p007", "p001", "p010", "p004"], ["p002", "p011", "p000", "p005"], ["p003", "p008", "p006", "p009"]]
 
 
+@pytest.mark.slow
 def test_nodes_with_their_own_people_compute_what_one_host_with_everybody_does(tmp_path, monkeypatch):
     (tmp_path / "server").mkdir()
     path = describe(tmp_path / "server", STATED)

@@ -1,5 +1,8 @@
 """What a description may state: it is not fitted then, and one that states all gives the bits of one that was."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -124,6 +127,14 @@ def test_the_command_prints_a_description_that_states_all(tmp_path, capsys):
     assert "--stated is for data of your own" in capsys.readouterr().err
     assert main(["describe", f"people:{path}", "--stated", "--out", str(tmp_path / "x.svg")]) == 2
     assert "does nothing with --stated" in capsys.readouterr().err
+
+
+def test_the_description_that_the_guide_to_deployment_shows_states_all(tmp_path):
+    guide = (Path(__file__).resolve().parents[2] / "docs" / "deployment.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"^```toml\n(.*?)^```", guide, re.MULTILINE | re.DOTALL)
+    made = source(describe(tmp_path, text))
+    assert lacking(made.description, made.kind) == []
+    assert (made.kind, made.features, made.outputs) == ("classification", 1 + 1 + 5, 5)
 
 
 def test_what_is_stated_is_not_lacking(tmp_path):
