@@ -7,7 +7,7 @@ from typing import NamedTuple
 from metafed.datasets.description import near
 from metafed.datasets.own_family import SUFFIX, own_family
 from metafed.families import FAMILIES
-from metafed.families.base import GENERATED, Family
+from metafed.families.base import GENERATED, DataError, Family
 from metafed.lookup import known
 from metafed.tasks import Kind
 
@@ -62,14 +62,14 @@ def moved(text: str, folder: str) -> str:
     """Return ``--tasks`` with every description taken from ``folder``, whatever folder it names.
 
     Raises:
-        ValueError: Two descriptions have one file name.
+        DataError: Two descriptions have one file name.
     """
     found: list[tuple[str, str]] = []
     for name, source in _entries(text):
         if source.endswith(SUFFIX):
             source = str(Path(folder) / Path(source).name)
             if source in [there for _, there in found]:
-                raise ValueError(f"--tasks {text}: two descriptions are called {Path(source).name!r}; rename one")
+                raise DataError(f"--tasks {text}: two descriptions are called {Path(source).name!r}; rename one")
         found.append((name, source))
     return ",".join(f"{name}:{source}" if source else name for name, source in found)
 

@@ -2,6 +2,7 @@
 
 import difflib
 import math
+import sys
 import tomllib
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
@@ -128,6 +129,11 @@ class Description(BaseModel):
         told = self.classes is not None and all(isinstance(label, str) for label in self.classes)
         return names + (self.targets if told else [])
 
+    @property
+    def as_number(self) -> list[str]:
+        """Columns of a CSV file that are read as numbers: those that may be missing, even in every row."""
+        return [feature.name for feature in self.inputs if feature.scale is not None and self.missing == "mean"]
+
     def means(self, column: str) -> bool:
         """Say whether a column may be used: it has a role, or a feature's pattern means it."""
         return column in self.named or any(fnmatchcase(column, feature.name) for feature in self.inputs)
@@ -242,7 +248,8 @@ def _is_scale(pair: Any) -> bool:
     """Say whether this is a mean and a unit."""
     if not (isinstance(pair, list) and len(pair) == 2 and all(type(part) in (int, float) for part in pair)):
         return False
-    return all(map(math.isfinite, pair)) and pair[1] > 0
+    # beyond what a float holds there are whole numbers, too
+    return all(abs(part) <= sys.float_info.max for part in pair) and pair[1] > 0
 
 
 def pattern(name: str) -> bool:

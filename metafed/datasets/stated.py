@@ -105,8 +105,11 @@ def differing(ours: Iterable[str], theirs: Iterable[str]) -> dict[str, list[str]
     """Return the keys, by family, in which two descriptions differ, as ``described`` tells of them."""
     found: dict[str, list[str]] = {}
     apart = set(ours) ^ set(theirs)
-    for family, key in sorted({(family, key) for family, key, _ in (told.split(" ", 2) for told in apart)}):
-        found.setdefault(family, []).append(key)
+    for told in sorted(apart):
+        family, _, rest = told.partition(" ")
+        keys, key = found.setdefault(family, []), rest.partition(" ")[0]
+        if key not in keys:
+            keys.append(key)
     return found
 
 

@@ -183,7 +183,8 @@ def _csv(description: Description) -> "pl.LazyFrame":
             f" {json.dumps(others[0])} in {description.path}"
         )
     # a client's name stays as it is written, and so does a category's value: 007 is not 7
-    names = dict.fromkeys(description.as_text, pl.String)
+    names: dict[str, type[pl.DataType]] = dict.fromkeys(description.as_text, pl.String)
+    names |= dict.fromkeys(description.as_number, pl.Float64)
     with readable(path):
         frame = pl.scan_csv(
             path,

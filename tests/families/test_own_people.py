@@ -300,7 +300,7 @@ def test_descriptions_are_looked_for_in_the_nodes_folder():
     assert moved("a:/x/a.toml, avatar , /y/b.toml,assistant:clinc150", "/n") == (
         "a:/n/a.toml,avatar,b:/n/b.toml,assistant:clinc150"
     )
-    with pytest.raises(ValueError, match=r"two descriptions are called 'a\.toml'"):
+    with pytest.raises(DataError, match=r"two descriptions are called 'a\.toml'"):
         moved("a:/x/a.toml,b:/y/a.toml", "/n")
 
 
@@ -323,3 +323,13 @@ def test_what_is_written_as_text_is_read_as_text(tmp_path):
     place = {"000": 0, "002": 1}
     assert made.examples(0).x[:, 2:].argmax(1).tolist() == [place.get(genre, 2) for genre in mine]
     assert set(mine) >= {"000", "002"}
+
+
+def test_a_number_that_a_node_has_of_nobody_is_the_mean(tmp_path):
+    table = [{**row, "minutes": ""} for row in rows()]
+    made = source(describe(tmp_path, STATED.replace("[features]", 'missing = "mean"\n[features]'), table))
+    assert made.clients == 12
+    assert (made.examples(0).x[:, 1] == 0).all()
+    spoilt = [{**row, "minutes": "much"} for row in rows()]
+    with pytest.raises(DataError, match=r"people\.csv is damaged: could not parse `much`"):
+        _ = source(describe(tmp_path, STATED.replace("[features]", 'missing = "mean"\n[features]'), spoilt)).clients

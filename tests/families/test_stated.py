@@ -92,6 +92,7 @@ def test_a_targets_scale_is_what_the_description_says(tmp_path):
         ("scale = [10, 0]", r"scale: \[10, 0\]: \[mean, unit\] of the target, the unit greater than 0"),
         ("scale = [nan, 1]", "unit greater than 0"),
         ("scale = [1, inf]", "unit greater than 0"),
+        (f"scale = [1, 1{'0' * 400}]", "unit greater than 0"),
         ("scale = 4", "unit greater than 0"),
         ("scale = [true, 1]", "unit greater than 0"),
         ("scale = [[1, 2], [3, 4]]", "scale has 2 pairs of mean and unit for 1 targets"),
