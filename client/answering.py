@@ -13,18 +13,22 @@ from typing import cast
 import torch
 from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, RecordDict
 from flwr.clientapp import ClientApp
+from pydantic import ValidationError
 
-from client.guarding import guarded
+from client.guarding import guarded, unusable
 from client.host import Host
 from client.memory import keep_freed_memory
 from client.secure import Speaker
 from client.sharing import SHARE, answered, refuse_to_share, shares_rows
 from client.states import ContextStates
 from metafed.census import pack_people
+from metafed.choices import OWN_DATA, moved
+from metafed.datasets.stated import described
 from metafed.experiment import Experiment
+from metafed.families.base import DataError
 from metafed.objectives import Plain
 from metafed.parameters import Vectors
-from metafed.wire import ASKED, Answer, pack
+from metafed.wire import ASKED, DESCRIPTIONS, OWN_PEOPLE, Answer, pack
 
 app = ClientApp()
 
@@ -36,11 +40,18 @@ Settings = tuple[tuple[str, bool | int | float | str], ...]
 @app.query()
 def hosting(message: Message, context: Context) -> Message:
     """Say which share of the clients this host has; a host without a partition is a pool, and has them all."""
-    share = {key: int(context.node_config.get(key, default)) for key, default in PARTITION.items()}
-    pool = "partition-id" not in context.node_config
-    told: dict[str, int | bool | list[str]] = {**share, "pool": pool, SHARE: shares_rows(context)}
+    number, count = share_of(context)
+    openly = shares_rows(context)
+    told: dict[str, int | bool | list[str]] = {**dict(zip(PARTITION, (number, count), strict=True)), SHARE: openly}
+    told |= {"pool": "partition-id" not in context.node_config, OWN_PEOPLE: bool(context.node_config.get(OWN_DATA))}
     if "guard" in message.content.config_records.get("ask", {}):
-        told |= guarded(_hosted(context), (share["partition-id"], share["num-partitions"]), shares_rows(context))
+        try:
+            host = _hosted(context)
+        except (DataError, ValidationError) as error:
+            told |= unusable(error, openly)
+        else:
+            told |= guarded(host, (number, count), openly)
+            told[DESCRIPTIONS] = described(host.experiment.choices)
     return Message(RecordDict({"hosting": ConfigRecord(dict(told))}), reply_to=message)
 
 
@@ -106,20 +117,31 @@ PARTITION = {"partition-id": 0, "num-partitions": 1}
 
 
 @lru_cache(maxsize=2)
-def _host(settings: Settings, device: str, cache: str) -> Host:
+def _host(settings: Settings, device: str, cache: str, own_people: tuple[int, int] | None) -> Host:
     # one intra-op thread a process: the same bits everywhere, and workers do not fight over cores
     torch.set_num_threads(1)
     keep_freed_memory()
-    host = Host(Experiment.from_run_config(dict(settings)), device)
+    host = Host(Experiment.from_run_config(dict(settings)), device, own_people)
     if cache:
         host.population.keep(Path(cache))
     return host
 
 
 def _hosted(context: Context) -> Host:
-    settings = tuple(sorted(experiment_settings(context.run_config).items()))
-    node = context.node_config
-    return _host(settings, str(node.get("device", "cpu")), str(node.get("cache", "")))
+    settings, node = experiment_settings(context.run_config), context.node_config
+    own_data = str(node.get(OWN_DATA, ""))
+    if own_data and "tasks" in settings:
+        settings["tasks"] = moved(str(settings["tasks"]), own_data)
+    own_people = share_of(context) if own_data else None
+    return _host(
+        tuple(sorted(settings.items())), str(node.get("device", "cpu")), str(node.get("cache", "")), own_people
+    )
+
+
+def share_of(context: Context) -> tuple[int, int]:
+    """Return number and count of this host: it has the clients i with i mod count = number."""
+    number, count = (int(context.node_config.get(key, default)) for key, default in PARTITION.items())
+    return number, count
 
 
 def _read(message: Message, context: Context) -> tuple[Host, Vectors, list[int], int, int | None]:
@@ -139,10 +161,10 @@ def _named(message: Message, context: Context) -> list[int]:
     named = message.content.config_records["ask"]["clients"]
     if not isinstance(named, list) or not all(isinstance(client, int) for client in named):
         raise ValueError(f"a message names its clients by a list of integers, got {named!r}")
-    share = {key: int(context.node_config.get(key, default)) for key, default in PARTITION.items()}
-    stranger = [client for client in named if int(client) % share["num-partitions"] != share["partition-id"]]
+    number, count = share_of(context)
+    stranger = [client for client in named if int(client) % count != number]
     if stranger:
-        raise ValueError(f"this host has share {share}, which does not hold the clients {stranger[:8]}")
+        raise ValueError(f"this host has share {number} of {count}, which does not hold the clients {stranger[:8]}")
     return [int(client) for client in named]
 
 

@@ -2,13 +2,16 @@
 
 import logging
 
+from pydantic import ValidationError
+
 from client.host import Host
 from metafed.families.base import DataError
 from metafed.guard import inspect
 
 MOST = 50
 """Findings that are told."""
-LONGEST = 500
+LONGEST = 1000
+"""Characters of a finding, or of an error, that are told."""
 
 
 def guarded(host: Host, share: tuple[int, int], openly: bool) -> dict[str, list[str]]:
@@ -27,11 +30,22 @@ def guarded(host: Host, share: tuple[int, int], openly: bool) -> dict[str, list[
         host.population.check_size()
         found = inspect(host.population, share)
     except DataError as error:
-        logging.getLogger("flwr").error("guard: %s", error)
-        return {"guard-fatal": [str(error)[:LONGEST] if openly else "a data set cannot be used"], "guard": []}
+        return unusable(error, openly)
+    for source in host.population.sources:
+        for note in source.notes if source.share is not None else ():
+            logging.getLogger("flwr").info("own people: %s", note)
     told: dict[str, list[str]] = {"guard-fatal": [], "guard": []}
     for finding in found[:MOST]:
         logging.getLogger("flwr").warning("guard: %s", finding.text)
         text = finding.text[:LONGEST] if openly else f"rule {finding.rule!r}; the node's log says where"
         told["guard-fatal" if finding.fatal else "guard"].append(text)
     return told
+
+
+def unusable(error: DataError | ValidationError, openly: bool) -> dict[str, list[str]]:
+    """Return what ``guarded`` does, of data that cannot be used."""
+    text = str(error)
+    if isinstance(error, ValidationError):
+        text = "; ".join(str(problem.get("ctx", {}).get("error", problem["msg"])) for problem in error.errors())
+    logging.getLogger("flwr").error("guard: %s", text)
+    return {"guard-fatal": [text[:LONGEST] if openly else "a data set cannot be used"], "guard": []}

@@ -29,14 +29,20 @@ NOT_FINITE = "the update is not finite"
 class Host:
     """Runs clients of one experiment. Everything it answers follows from θ, the round and the clients.
 
+    Args:
+        experiment: What is computed.
+        device: Where: cpu, cuda, cuda:N or auto.
+        own_people: Number and count of a node whose own tables hold its own people only; see ``Population``.
+
     Raises:
         NoDevice: The device is not here.
+        DataError: A description leaves something to be fitted, and the node has its own people only.
     """
 
-    def __init__(self, experiment: Experiment, device: str = "cpu") -> None:
+    def __init__(self, experiment: Experiment, device: str = "cpu", own_people: tuple[int, int] | None = None) -> None:
         self.experiment = experiment
         self.roster = Roster(experiment)
-        self.population = Population(experiment)
+        self.population = Population(experiment, own_people)
         self.tasks = tasks(experiment)
         self.algorithm = experiment.algorithm
         self.layout = layout_of(experiment)

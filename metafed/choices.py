@@ -7,11 +7,13 @@ from typing import NamedTuple
 from metafed.datasets.description import near
 from metafed.datasets.own_family import SUFFIX, own_family
 from metafed.families import FAMILIES
-from metafed.families.base import GENERATED, Family
+from metafed.families.base import GENERATED, DataError, Family
 from metafed.lookup import known
 from metafed.tasks import Kind
 
 TABLES = (".csv", ".tsv", ".parquet", ".npz")
+OWN_DATA = "own-data"
+"""Entry of a node's config: the folder of its descriptions, whose tables hold its own people only."""
 LARGEST_SHARE = 1000
 """The largest number in ``--mix``."""
 
@@ -41,15 +43,12 @@ def parse_tasks(text: str) -> tuple[TaskChoice, ...]:
         ValueError: A family or a data set is unknown, or none is named; or a user's own cannot be used (DataError).
     """
     choices = []
-    for entry in filter(None, (item.strip() for item in text.split(","))):
-        name, _, source = entry.partition(":")
-        if (source or entry).endswith(SUFFIX):
-            source = source or entry
-            name = Path(entry).stem if source == entry else name
+    for name, source in _entries(text):
+        if source.endswith(SUFFIX):
             choices.append(TaskChoice(own_family(name, source, FAMILIES.get(name), tuple(FAMILIES)), source))
             continue
-        if Path(source or entry).suffix in TABLES:
-            raise ValueError(f"{source or entry!r} is a table: describe it in a TOML file, see docs/your-own-data.md")
+        if Path(source or name).suffix in TABLES:
+            raise ValueError(f"{source or name!r} is a table: describe it in a TOML file, see docs/your-own-data.md")
         family = known("family", name, FAMILIES)
         source = source or GENERATED
         known(f"data set of family {name!r}:", source, family.sources)
@@ -57,6 +56,32 @@ def parse_tasks(text: str) -> tuple[TaskChoice, ...]:
     if not choices:
         raise ValueError(f"no family is named (known: {', '.join(FAMILIES)})")
     return tuple(choices)
+
+
+def moved(text: str, folder: str) -> str:
+    """Return ``--tasks`` with every description taken from ``folder``, whatever folder it names.
+
+    Raises:
+        DataError: Two descriptions have one file name.
+    """
+    found: list[tuple[str, str]] = []
+    for name, source in _entries(text):
+        if source.endswith(SUFFIX):
+            source = str(Path(folder) / Path(source).name)
+            if source in [there for _, there in found]:
+                raise DataError(f"--tasks {text}: two descriptions are called {Path(source).name!r}; rename one")
+        found.append((name, source))
+    return ",".join(f"{name}:{source}" if source else name for name, source in found)
+
+
+def _entries(text: str) -> list[tuple[str, str]]:
+    """Return name and source of each entry; without a source it is empty, and a description alone names the family."""
+    found = []
+    for entry in filter(None, (item.strip() for item in text.split(","))):
+        name, _, source = entry.partition(":")
+        alone = not source and entry.endswith(SUFFIX)
+        found.append((Path(entry).stem, entry) if alone else (name, source))
+    return found
 
 
 def parse_mix(text: str | None, families: tuple[str, ...]) -> tuple[int, ...]:

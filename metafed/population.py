@@ -1,6 +1,7 @@
 """The clients with their data, made or read only when asked for."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ import torch
 from metafed.draws import Half, Numbers, draw_together, fits, half, slots_together
 from metafed.episodes import Episode, Examples, Rows, assemble, draw_from, halves, strata
 from metafed.experiment import Experiment
-from metafed.families.base import DataError, Family, Origin, Source
+from metafed.families.base import DataError, Family, Origin, Share, Source
 from metafed.models import Conv4, Mlp, Network, SmallConv, initialize, layout
 from metafed.native.choice import resolve
 from metafed.parameters import Layout, Params
@@ -42,12 +43,19 @@ class Split(NamedTuple):
 
 
 class Population:
-    """Data of an experiment's clients."""
+    """Data of an experiment's clients.
 
-    def __init__(self, experiment: Experiment) -> None:
+    Args:
+        experiment: What is computed.
+        own_people: Number and count of a node whose tables of a user's own hold its own people only; None: every
+            table holds everybody.
+    """
+
+    def __init__(self, experiment: Experiment, own_people: tuple[int, int] | None = None) -> None:
         self.experiment = experiment
         self.roster = Roster(experiment)
-        self.sources = sources(experiment)
+        self._origins = origins(experiment, own_people)
+        self.sources = sources(experiment, self._origins)
         self.choices = experiment.choices
         self.shots = [
             source.shots or choice.family.shots for choice, source in zip(experiment.choices, self.sources, strict=True)
@@ -109,7 +117,7 @@ class Population:
         from metafed.datasets.kept import keep
 
         names = [f"{choice.family.name}:{choice.source}" for choice in self.choices]
-        self.sources = keep(self.sources, names, origins(self.experiment), folder)
+        self.sources = keep(self.sources, names, self._origins, folder)
 
     def check_size(self) -> None:
         """Read what must be there before a run starts.
@@ -121,13 +129,26 @@ class Population:
         members = self.roster.members(self.experiment.clients)
         for choice, source, share, needed in zip(self.experiment.choices, self.sources, shares, members, strict=True):
             there = source.clients
-            if there is not None and there < needed:
+            if source.share is not None and there is not None:
+                self._check_share(choice.family.name, source, source.share, there)
+            elif there is not None and there < needed:
                 raise DataError(
                     f"--clients {self.experiment.clients} asks for {needed} clients of"
                     f" {choice.family.name}:{choice.source}, which has {there};"
                     f" choose at most {there // share * sum(shares)}"
                     + (f", or a smaller share of them than --mix {self.experiment.mix} gives" if share > 1 else "")
                 )
+
+    def _check_share(self, family: str, source: Source, share: Share, there: int) -> None:
+        if there >= len(share.numbers):
+            return
+        hosted = range(share.node, self.experiment.clients, share.nodes)
+        own = [client for client in hosted if self.roster.family(client) == family]
+        raise DataError(
+            f"{source.files[-1]} has {there} people with rows enough, but node {share.node} of {share.nodes} hosts"
+            f" {len(own)} of the {self.experiment.clients} clients, those of {family}: choose at most --clients"
+            f" {own[there]}, another --mix, or put more people into the file"
+        )
 
     def check(self) -> None:
         """Read what must be there before a run starts, and have the guard look at it; ``remarks`` is what it found.
@@ -174,16 +195,30 @@ def _bytes(split: Split) -> int:
     return sum(array.nbytes + 200 for array in arrays)
 
 
-def origins(experiment: Experiment) -> list[Origin]:
-    """Return what the source of each of the run's tasks depends on."""
+def origins(experiment: Experiment, own_people: tuple[int, int] | None = None) -> list[Origin]:
+    """Return what the source of each of the run's tasks depends on; ``own_people`` as in ``Population``."""
     folders = [Path(name) for name in experiment.data_dir.split(os.pathsep) if name]
     data_dirs = tuple(dict.fromkeys([*folders, DEFAULT_DATA_DIR]))
-    return [Origin(experiment.seed, data_dirs, first) for first in unseen_from(Roster(experiment))]
+    roster = Roster(experiment)
+    made = [Origin(experiment.seed, data_dirs, first) for first in unseen_from(roster)]
+    if own_people is None:
+        return made
+    numbers: list[list[int]] = [[] for _ in made]
+    for client in range(own_people[0], experiment.clients, own_people[1]):
+        place = roster.place(client)
+        numbers[place.task].append(place.number)
+    pairs = zip(made, numbers, strict=True)
+    return [origin._replace(share=Share(*own_people, tuple(hosted))) for origin, hosted in pairs]
 
 
-def sources(experiment: Experiment) -> tuple[Source, ...]:
-    """Make the source of each of the run's tasks; nothing is read yet."""
-    pairs = zip(experiment.choices, origins(experiment), strict=True)
+def sources(experiment: Experiment, of: Sequence[Origin] | None = None) -> tuple[Source, ...]:
+    """Make the source of each of the run's tasks; nothing is read yet.
+
+    Args:
+        experiment: What is computed.
+        of: What each depends on, where not all follows from the experiment.
+    """
+    pairs = zip(experiment.choices, origins(experiment) if of is None else of, strict=True)
     return tuple(choice.family.sources[choice.source](origin) for choice, origin in pairs)
 
 

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 ASKED = "objective."
 """What the names of values begin with that the objective asks hosts with."""
+OWN_PEOPLE = "own-people"
+"""A host's answer before the first round: whether its tables hold its own people only."""
+DESCRIPTIONS = "descriptions"
+"""Likewise: digests of its descriptions of tables, which must be the server's."""
 LONGEST_TEXT = 300
 """Characters kept of a reason or a group's name."""
 

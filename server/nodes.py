@@ -8,10 +8,12 @@ from typing import Any
 from flwr.serverapp import Grid
 from flwr.supercore import log
 
+from metafed.datasets.stated import described, differing
 from metafed.experiment import Experiment
 from metafed.faults import faults_of
 from metafed.faults.plan import OMNISCIENT
 from metafed.lookup import aggregator_name, objective_name, sampler_name
+from metafed.wire import DESCRIPTIONS, OWN_PEOPLE
 from server.hosts import PATIENCE, Hosts, discover
 
 
@@ -47,7 +49,8 @@ def guarded(grid: Grid, experiment: Experiment, timeout: float) -> Hosts:
         timeout: Seconds that a node has to read its data and look at them.
 
     Raises:
-        GuardStops: A guard found an error; all are in the message.
+        GuardStops: A guard found an error, and all are in the message; or a node's description of a table differs from
+            the server's.
         RowsNeeded: A setting needs rows of single clients that a node does not share.
         HostsMissing: Too few nodes joined in time.
     """
@@ -55,6 +58,13 @@ def guarded(grid: Grid, experiment: Experiment, timeout: float) -> Hosts:
     fatal = [text for _, text in found(hosts, "guard-fatal")]
     if fatal:
         raise GuardStops("; ".join(fatal))
+    ours = described(experiment.choices)
+    for number, told in enumerate(hosts.told):
+        for family, keys in differing(ours, told.get(DESCRIPTIONS, ours)).items():
+            raise GuardStops(
+                f"node {number}: its description of {family} differs from the server's in {', '.join(keys)}; it must be"
+                " the same everywhere but for where the rows are"
+            )
     for node, text in found(hosts, "guard"):
         log(WARNING, "guard of node %d: %s", node, text)
     keeping = keepers(hosts)
@@ -102,6 +112,7 @@ def about_nodes(hosts: Hosts) -> dict[str, Any]:
     return {
         "guard": remarks,
         "nodes": len(hosts.nodes),
+        "own_people": [number for number, told in enumerate(hosts.told) if told.get(OWN_PEOPLE)],
         "rows_withheld": [
             f"node {number} keeps the rows of its clients: they are not in clients.parquet and summary.json;"
             " rounds.jsonl has sums over them under 'withheld'"

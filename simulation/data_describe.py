@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
@@ -36,6 +36,8 @@ class Describe:
     """Seed of generated and of artificial clients."""
     out: Path | None = None
     """Picture to write, whose suffix says how: .svg, .png, .pdf; or .html for a page with the tables."""
+    stated: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Of data of your own print the description instead, with all stated that is fitted to the table."""
 
     def run(self, catalogue: "Mapping[str, Entry]") -> None:
         """Do it."""
@@ -49,6 +51,11 @@ class Describe:
         if self.out is not None and self.out.suffix not in SUFFIXES:
             raise BadInput(f"--out {self.out}: the suffix must be {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}")
         found = tasks(self.dataset, dict(catalogue), self.data_dir)
+        if self.stated:
+            if self.out is not None:
+                raise BadInput(f"--out {self.out} does nothing with --stated; redirect what it prints")
+            print(statement_of(found[0][0], self.seed))
+            return
         if len(found) > 1:
             # several readers make clients of one file: the first is shown
             print(f"{found[0][0]}; also: {', '.join(task for task, _ in found[1:])}")
@@ -65,6 +72,25 @@ class Describe:
         if self.out is not None:
             picture(self.out, who, seen, facts, table)
             console.print(str(self.out), highlight=False, markup=False)
+
+
+def statement_of(task: str, seed: int) -> str:
+    """Return the description of somebody's own table with all stated that is fitted to its clients' training rows.
+
+    Raises:
+        BadInput: It is no such table, it cannot be used, or it has what no description can state.
+    """
+    from metafed.datasets.own import Own
+    from metafed.datasets.stated import statement
+    from metafed.families.base import DataError
+
+    try:
+        source = people(task, (), CLIENTS, seed).source
+        if not isinstance(source, Own):
+            raise BadInput(f"--stated is for data of your own, NAME:FILE.toml, and not for {task}")
+        return statement(source)
+    except DataError as error:
+        raise BadInput(str(error)) from None
 
 
 def headline(who: People, seen: "Portrait") -> list[tuple[str, str]]:

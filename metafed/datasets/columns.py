@@ -115,7 +115,7 @@ class Hashed(Column):
     @property
     def about(self) -> str:
         """That it is hashed."""
-        return f"{self.name} hashed to {BUCKETS} indicators (more than {MOST_VALUES} values)"
+        return f"{self.name} hashed to {BUCKETS} indicators"
 
     def encode(self, values: Any) -> np.ndarray:
         """Return one indicator a row."""
@@ -181,6 +181,9 @@ def stated(feature: Feature) -> Column | None:
         return Text(feature.name)
     if feature.values is not None:
         return Category(feature.name, feature.values)
+    if feature.hashed:
+        return Hashed(feature.name)
     if feature.scale is not None:
-        return Number(feature.name, (feature.scale[0],), (feature.scale[1],))
+        mean, unit = feature.scale
+        return Number(feature.name, (mean,) * feature.width, (unit,) * feature.width)
     return None

@@ -44,7 +44,8 @@ def sorted_copy(path: Path, frame: "pl.LazyFrame", client: str, used: Sequence[s
     import polars as pl
 
     stat = path.stat()
-    content = f"{path.resolve()} {stat.st_size} {stat.st_mtime_ns} {client} {sorted(used)} {STEP} {GROUP}"
+    schema = frame.select(sorted(used)).collect_schema()
+    content = f"{path.resolve()} {stat.st_size} {stat.st_mtime_ns} {client} {schema} {STEP} {GROUP}"
     copy = cache() / f"{path.stem}-{hashlib.sha256(content.encode()).hexdigest()[:16]}.parquet"
     if copy.is_file():
         return copy

@@ -1,6 +1,8 @@
 """What a user says of an own data set: a TOML file of a few lines, see ``docs/your-own-data.md``."""
 
 import difflib
+import math
+import sys
 import tomllib
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
@@ -26,12 +28,16 @@ class Feature(NamedTuple):
         cell: Number, category or text; None: as the column's type says.
         scale: Mean and unit of a number, where the description fixes them.
         values: Values of a category, where the description lists them.
+        hashed: Whether a category is hashed, where the description says so.
+        width: How many numbers a row has, where the description fixes their scale.
     """
 
     name: str
     cell: Cell | None = None
     scale: tuple[float, float] | None = None
     values: tuple[str, ...] | None = None
+    hashed: bool = False
+    width: int = 1
 
 
 class Sizes(BaseModel):
@@ -66,6 +72,7 @@ class Description(BaseModel):
     evaluation: str | None = None
     kind: Kind | None = None
     classes: list[str | int | float | bool] | None = Field(None, min_length=2)
+    scale: tuple[tuple[float, float], ...] | None = None
     missing: Literal["refuse", "mean"] = "refuse"
     image: list[int] | None = Field(None, min_length=3, max_length=3)
     separator: str | None = Field(None, min_length=1, max_length=1)
@@ -108,7 +115,24 @@ class Description(BaseModel):
     def inputs(self) -> tuple[Feature, ...]:
         """``features``, then ``text``."""
         texts = [self.text] if isinstance(self.text, str) else self.text
-        return (*self.features, *(Feature(name, "text") for name in texts))
+        features = self.features
+        if self.image is not None and len(features) == 1 and features[0].scale is not None:
+            # one scale for the whole image
+            features = (features[0]._replace(width=math.prod(self.image)),)
+        return (*features, *(Feature(name, "text") for name in texts))
+
+    @property
+    def as_text(self) -> list[str]:
+        """Columns of a CSV file that are read as they are written, whatever other rows hold: 007 is not 7."""
+        names = [name for name in (self.client, self.group) if name is not None]
+        names += [feature.name for feature in self.inputs if feature.cell in ("category", "text")]
+        told = self.classes is not None and all(isinstance(label, str) for label in self.classes)
+        return names + (self.targets if told else [])
+
+    @property
+    def as_number(self) -> list[str]:
+        """Columns of a CSV file that are read as numbers: those that may be missing, even in every row."""
+        return [feature.name for feature in self.inputs if feature.scale is not None and self.missing == "mean"]
 
     def means(self, column: str) -> bool:
         """Say whether a column may be used: it has a role, or a feature's pattern means it."""
@@ -146,6 +170,16 @@ class Description(BaseModel):
             raise ValueError('a list of columns, or a table such as [features] with age = "number"')
         return tuple(_feature(name, what) for name, what in value.items())
 
+    @field_validator("scale", mode="before")
+    @classmethod
+    def _scale(cls, value: Any) -> Any:
+        pairs = value if isinstance(value, list) and value and isinstance(value[0], list) else [value]
+        if not all(_is_scale(pair) for pair in pairs):
+            raise ValueError(
+                f"{value!r}: [mean, unit] of the target, the unit greater than 0; of several targets a list of those"
+            )
+        return tuple((float(mean), float(unit)) for mean, unit in pairs)
+
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
         if (self.client is None) == (self.partition is None):
@@ -175,6 +209,10 @@ class Description(BaseModel):
             raise ValueError("name the column to predict: target = …")
         if self.classes is not None and (self.kind == "regression" or len(self.targets) > 1):
             raise ValueError("classes are for classification with one target")
+        if self.scale is not None and (self.kind == "classification" or self.classes is not None):
+            raise ValueError("scale is for regression; classes have none")
+        if self.scale is not None and len(self.scale) != len(self.targets):
+            raise ValueError(f"scale has {len(self.scale)} pairs of mean and unit for {len(self.targets)} targets")
         if self.kind == "classification" and len(self.targets) > 1:
             raise ValueError("classification has one target")
         names = [feature.name for feature in self.inputs]
@@ -192,15 +230,26 @@ def _feature(name: str, what: Any) -> Feature:
     for cell in CELLS:
         if what == cell:
             return Feature(name, cell)
+    if what == "hashed":
+        return Feature(name, "category", hashed=True)
     if isinstance(what, list) and len(what) == 2 and all(type(part) in (int, float) for part in what):
-        if not what[1] > 0:
+        if not _is_scale(what):
             raise ValueError(f"{name} = {what}: mean and unit, which is greater than 0")
         return Feature(name, "number", (float(what[0]), float(what[1])))
     if isinstance(what, list) and what and all(isinstance(part, str) for part in what):
         return Feature(name, "category", values=tuple(what))
     raise ValueError(
-        f"{name} = {what!r}: one of {', '.join(CELLS)}, or [mean, unit] of a number, or the list of a category's values"
+        f"{name} = {what!r}: one of {', '.join(CELLS)}, hashed, or [mean, unit] of a number, or the list of a"
+        " category's values"
     )
+
+
+def _is_scale(pair: Any) -> bool:
+    """Say whether this is a mean and a unit."""
+    if not (isinstance(pair, list) and len(pair) == 2 and all(type(part) in (int, float) for part in pair)):
+        return False
+    # beyond what a float holds there are whole numbers, too
+    return all(abs(part) <= sys.float_info.max for part in pair) and pair[1] > 0
 
 
 def pattern(name: str) -> bool:

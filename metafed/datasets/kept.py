@@ -21,7 +21,7 @@ import numpy as np
 import metafed
 from metafed.environments.base import Environment
 from metafed.episodes import Examples, Shots
-from metafed.families.base import Origin, Source
+from metafed.families.base import Origin, Share, Source
 from metafed.tasks import Kind
 
 ARRAYS = ("x", "y", "ceiling", "time", "block", "evaluation")
@@ -42,6 +42,7 @@ class Kept(Source):
         self.environment: Environment | None = source.environment  # type: ignore[misc]
         self.anonymous: bool | None = source.anonymous  # type: ignore[misc]
         self.shots: Shots | None = source.shots
+        self.share: Share | None = source.share
 
     @property
     def features(self) -> int:
@@ -130,6 +131,7 @@ def folder_of(folder: Path, source: Source, task: str, origin: Origin) -> Path:
         "task": task,
         "seed": origin.seed,
         "unseen": origin.unseen_from,
+        "share": source.share,
         "files": [content(file, folder) for file in source.files],
     }
     digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:24]

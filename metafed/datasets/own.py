@@ -1,6 +1,6 @@
 """Clients out of a user's own table, ``--tasks NAME:FILE.toml``; see ``docs/your-own-data.md``."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -8,12 +8,14 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from metafed.datasets.columns import Column, stated
+from metafed.datasets.columns import Column, Number, stated
 from metafed.datasets.description import Description, pattern
 from metafed.datasets.fitting import Fitted, fitted
+from metafed.datasets.numbering import Numbering, numbering
 from metafed.datasets.people import People, people
 from metafed.datasets.roles import Input, Roles, roles
 from metafed.datasets.soundness import check_cells, check_image, check_labels, classes_of, no_class, stated_classes
+from metafed.datasets.stated import check_stated
 from metafed.datasets.tables import Table, Values, opened, readable
 from metafed.episodes import Examples, Shots, halves
 from metafed.families.base import DataError, Origin, Source
@@ -52,24 +54,28 @@ class Own(Source):
     shots: Shots
 
     def __init__(self, origin: Origin) -> None:
-        self.origin = origin
+        self.origin, self.share = origin, origin.share
+        if origin.share is not None:
+            check_stated(self.description, self.kind)
 
     @property
     def features(self) -> int:
         """Widths of the columns; the data are read for it unless the description states every column."""
-        return sum(column.width for column in self._columns)
+        return sum(column.width for column in self.encoders)
 
     @property
     def outputs(self) -> int:
-        """Classes, or numbers to predict; the data are read for it unless the description lists the classes."""
+        """Classes, or numbers to predict; the data are read for it unless the description states classes or scale."""
         if self.kind == "classification":
             return len(stated_classes(self.description) or self._loaded.classes)
+        if self.description.scale is not None:
+            return len(self.description.scale)
         return sum(self._loaded.table.columns[name].width for name in self.description.targets)
 
     @property
     def columns(self) -> tuple[tuple[str, int], ...]:
         """The columns that the model sees."""
-        return tuple((column.name, column.width) for column in self._columns)
+        return tuple((column.name, column.width) for column in self.encoders)
 
     @property
     def clients(self) -> int:
@@ -83,7 +89,9 @@ class Own(Source):
         check_image(self.description, self.columns)
         if classes:
             check_labels(self.description, table, classes)
-            self._check_trained()
+            if self.share is None:
+                # what no row here is trained on may be trained on elsewhere
+                self._check_trained()
         return len(who.names)
 
     @property
@@ -98,7 +106,7 @@ class Own(Source):
         said, shown = self.description, ", ".join(self.description.targets)
         everyone = len(who.names) + len(who.skipped)
         skipped = f"{len(who.skipped):,} of {everyone:,} clients skipped, with {who.rule}: {_listed(who.skipped)}"
-        scale = "in units of its standard deviation, as losses are then"
+        unit = "the unit that the description states" if said.scale else "units of its standard deviation"
         ways = {
             said.time: f"the later half by {said.time!r} of each client's rows",
             said.block: f"half of each client's values of {said.block!r}",
@@ -109,10 +117,12 @@ class Own(Source):
         return (
             f"{table.rows:,} rows, {len(who.names):,} clients" + (f" by {said.client!r}" if said.client else ""),
             *((skipped,) if who.skipped else ()),
+            *self._surplus,
             *who.notes,
-            f"{self.kind} of {shown}, " + (f"{len(classes)} classes: {_listed(classes)}" if classes else scale),
+            f"{self.kind} of {shown}, "
+            + (f"{len(classes)} classes: {_listed(classes)}" if classes else f"in {unit}, as losses are then"),
             f"evaluation rows: {way}{of_class}",
-            f"features: {'; '.join(column.about for column in self._columns)}",
+            f"features: {'; '.join(column.about for column in self.encoders)}",
             *((f"fitted on training rows of {self._fitted.clients:,} seen clients",) if self._fits else ()),
             *(("a missing number is taken for the mean",) if said.missing == "mean" else ()),
         )
@@ -124,14 +134,14 @@ class Own(Source):
             DataError: A cell is not finite, or a label no class.
         """
         table, found, who, _ = self._loaded
-        person = int(self._order[client])
+        person = self._person(client)
         values = table.read(who.rows(person), found.used, found.texts)
         for used in found.inputs:
             if used.cell == "number":
                 self._check_finite(person, used, values)
         own = self._split(client, values)
-        target = self._fitted.target if self.kind == "regression" else None
-        x = np.concatenate([column.encode(values[column.name]) for column in self._columns], axis=1)
+        target = self.target
+        x = np.concatenate([column.encode(values[column.name]) for column in self.encoders], axis=1)
         return own._replace(
             x=x.astype(np.float32),
             y=own.y if target is None else target.encode(own.y).astype(np.float32),
@@ -143,7 +153,7 @@ class Own(Source):
         table, found, who, _ = self._loaded
         said = self.description
         wanted = dict.fromkeys([*names, *said.splits, *said.targets])
-        values = table.read(who.rows(int(self._order[client])), list(wanted), found.texts)
+        values = table.read(who.rows(self._person(client)), list(wanted), found.texts)
         own = self._split(client, values)
         # which rows they are is settled: the stream is not asked
         rows = np.sort(halves(own, self.shots, stream(0, "own/settled"))[0])[:FITTED_ROWS]
@@ -151,13 +161,12 @@ class Own(Source):
 
     def called(self, client: int) -> str:
         """Return the client's name in the table."""
-        return str(self._loaded.people.names[int(self._order[client])])
+        return str(self._loaded.people.names[self._person(client)])
 
     @property
-    def seen(self) -> int:
-        """How many clients take part in meta-training: the numbers below this one."""
-        count = len(self._order)
-        return count if self.origin.unseen_from is None else min(count, self.origin.unseen_from)
+    def seen(self) -> Sequence[int]:
+        """The clients of this table that take part in meta-training."""
+        return self._numbering.numbers[: self._numbering.seen]
 
     @property
     def inputs(self) -> tuple[Input, ...]:
@@ -166,7 +175,7 @@ class Own(Source):
 
     def _split(self, client: int, values: Values) -> Examples:
         """Return rows without x, their target not scaled, that are split into training and evaluation as they stay."""
-        said, person = self.description, int(self._order[client])
+        said, person = self.description, self._person(client)
         y = self._classes(person, values) if self.kind == "classification" else self._numbers(person, values)
         own = Examples(np.zeros((len(y), 0)), y, "", np.full(len(y), np.nan))
         if said.time is not None:
@@ -211,7 +220,8 @@ class Own(Source):
 
         table, _, who, classes = self._loaded
         column = pl.col(self.description.targets[0]).cast(pl.String)
-        numbers = {person: number for number, person in enumerate(self._order.tolist())}
+        numbers = dict(zip(self._numbering.people.tolist(), self._numbering.numbers, strict=True))
+        seen = set(self.seen)
         persons: dict[str, int] = {}
         for number in sorted(set(range(len(classes))) - self._fitted.labels):
             persons = persons or {name: person for person, name in enumerate(who.names)}
@@ -220,7 +230,7 @@ class Own(Source):
                 found = rows.collect().to_series()
             owners = found.drop_nulls().unique().sort().to_list()
             clients = [numbers[persons[name]] for name in owners if name in persons]
-            if len(found) and not any(number in self.training(client)[1] for client in clients if client < self.seen):
+            if len(found) and not any(number in self.training(client)[1] for client in clients if client in seen):
                 raise DataError(
                     f"{table.path}: no row with the label {classes[number]!r} is trained on: all {len(found):,} are"
                     f" evaluation rows, or of unseen or skipped clients ({_listed(owners)}); leave these rows out, or"
@@ -238,19 +248,54 @@ class Own(Source):
         return load(said, self.kind, self.shots, seed, changed(said.file))
 
     @cached_property
-    def _order(self) -> np.ndarray:
-        """The people in the order of the clients' numbers, which is random: a number carries no meaning."""
-        return stream(self.origin.seed, "own/order").permutation(len(self._loaded.people.names))
+    def _numbering(self) -> Numbering:
+        return numbering(self.origin, len(self._loaded.people.names))
+
+    def _person(self, client: int) -> int:
+        person = self._numbering.person(client)
+        if person is None:
+            raise DataError(f"{self.description.file}: nobody in it is the family's client number {client}")
+        return person
+
+    @property
+    def _surplus(self) -> tuple[str, ...]:
+        if self.share is None:
+            return ()
+        asked, there = len(self._numbering.numbers), len(self._loaded.people.names)
+        who = "all" if asked == there else f"{asked:,} of {there:,}, as the seed draws them,"
+        return (f"the people of node {self.share.node} of {self.share.nodes} only: {who} are its clients",)
 
     @property
     def _fits(self) -> bool:
         return any(stated(feature) is None or pattern(feature.name) for feature in self.description.inputs)
 
     @cached_property
-    def _columns(self) -> tuple[Column, ...]:
+    def encoders(self) -> tuple[Column, ...]:
+        """What makes features of the columns: stated by the description, or fitted."""
         if self._fits:
             return self._fitted.columns
         return tuple(column for feature in self.description.inputs if (column := stated(feature)) is not None)
+
+    @cached_property
+    def target(self) -> Number | None:
+        """The scale of a regression's target: stated by the description, or fitted; None for classes."""
+        if self.kind != "regression":
+            return None
+        if self.description.scale is None:
+            return self._fitted.target
+        means, units = zip(*self.description.scale, strict=True)
+        return Number("target", means, units)
+
+    @property
+    def labels(self) -> tuple[str | int | float | bool, ...]:
+        """The classes as the description would list them: what the table holds, not all as texts."""
+        if self.description.classes is not None:
+            return tuple(self.description.classes)
+        content = self._loaded.table.columns[self.description.targets[0]].content
+        of: dict[str, Callable[[str], str | int | float | bool]] = {
+            "integer": int, "number": float, "bool": lambda text: text == "true",
+        }  # fmt: skip
+        return tuple(of.get(content, str)(label) for label in self._loaded.classes)
 
     @cached_property
     def _fitted(self) -> Fitted:
@@ -299,9 +344,9 @@ def fit(kind: type[Own], origin: Origin, change: tuple[int, int, int] | None) ->
     made = kind(origin)
     if not made.seen:
         raise DataError(f"{made.files[1]}: no client is seen in training; choose more --clients or a smaller --unseen")
-    clients = np.arange(made.seen)
-    if made.seen > FITTED:
-        clients = np.sort(stream(origin.seed, "own/fitted").choice(made.seen, FITTED, replace=False))
+    clients = np.asarray(made.seen)
+    if len(clients) > FITTED:
+        clients = np.sort(stream(origin.seed, "own/fitted").choice(len(clients), FITTED, replace=False))
     inputs = made.inputs
     wanted = [used.feature.name for used in inputs if stated(used.feature) is None]
     return fitted(inputs, [made.training(int(client), wanted) for client in clients], kind.kind)

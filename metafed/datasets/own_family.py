@@ -56,9 +56,12 @@ def _described(path: Path, change: tuple[int, int] | None) -> Description:
 def _family(
     name: str, source: str, said: Description, kind: Kind | None, usual: Shots, change: tuple[int, int] | None
 ) -> Family:
-    kind = said.kind or kind or ("classification" if said.classes else inferred_kind(said, opened(said)))
+    told: Kind | None = "classification" if said.classes else "regression" if said.scale else None
+    kind = said.kind or kind or told or inferred_kind(said, opened(said))
     if kind == "classification" and len(said.targets) > 1:
         raise DataError(f"{said.path}: {kind} has one target, but there are {', '.join(said.targets)}")
+    if kind == "classification" and said.scale is not None:
+        raise DataError(f"{said.path}: scale is for regression, but kind is {kind}, as of the family {name}")
     if kind == "regression" and said.classes is not None:
         raise DataError(f"{said.path}: classes are for classification, but kind is {kind}, as of the family {name}")
     shots = said.shots.over(usual)

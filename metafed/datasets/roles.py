@@ -62,6 +62,11 @@ def roles(description: Description, table: Table, kind: Kind) -> Roles:
                 f"{table.path}: column {name!r}, the target, holds {kept.content}, which is nothing for {kind}"
                 f" (kind = … in {description.path})"
             )
+        if description.scale is not None and kept.width > 1:
+            raise DataError(
+                f"{table.path}: column {name!r}, the target, has {kept.width} numbers a row: scale in"
+                f" {description.path} is that of one"
+            )
         if kind == "classification" and kept.width > 1:
             raise DataError(f"{table.path}: column {name!r}, the target, has {kept.width} numbers a row: no class")
     inputs = _inputs(description, table)
@@ -93,9 +98,11 @@ def _input(feature: Feature, table: Table) -> Input:
         raise DataError(f"{what}, which is neither number, category nor text{hint}")
     if cell == "number" and kept.content == "text":
         raise DataError(f"{what}, not numbers")
-    if kept.nested and (cell != "number" or feature.scale):
-        wanted = f"no {cell}" if cell != "number" else "not one number with a mean and a unit"
-        raise DataError(f"{what}, {kept.width} a row, which are {wanted}")
+    if kept.nested and cell != "number":
+        raise DataError(f"{what}, {kept.width} a row, which are no {cell}")
+    if feature.scale and kept.width != feature.width:
+        wanted = f"the {feature.width} of the image" if feature.width > 1 else "one number with a mean and a unit"
+        raise DataError(f"{what}, {kept.width} a row, which are not {wanted}")
     return Input(feature, cell, kept)
 
 

@@ -182,8 +182,9 @@ def _csv(description: Description) -> "pl.LazyFrame":
             f"{path}: its columns are separated by {others[0]!r}, not by {separator!r}: say separator ="
             f" {json.dumps(others[0])} in {description.path}"
         )
-    # a client's name stays as it is written: 007 is not 7
-    names = {name: pl.String for name in (description.client, description.group) if name is not None}
+    # a client's name stays as it is written, and so does a category's value: 007 is not 7
+    names: dict[str, type[pl.DataType]] = dict.fromkeys(description.as_text, pl.String)
+    names |= dict.fromkeys(description.as_number, pl.Float64)
     with readable(path):
         frame = pl.scan_csv(
             path,

@@ -12,6 +12,20 @@ from metafed.models import NetworkName
 from metafed.tasks import Kind
 
 
+class Share(NamedTuple):
+    """The clients that a node hosts whose data are those of its own people only.
+
+    Attributes:
+        node: The node's number.
+        nodes: How many nodes there are.
+        numbers: The numbers within the source of the clients that it hosts, ascending.
+    """
+
+    node: int
+    nodes: int
+    numbers: tuple[int, ...]
+
+
 class Origin(NamedTuple):
     """What a source may depend on.
 
@@ -20,11 +34,14 @@ class Origin(NamedTuple):
         data_dirs: Where data sets are looked for.
         unseen_from: The first of the source's client numbers that is held out of meta-training, for data
             sets with held-out classes; None if no client is.
+        share: The clients of a node whose table of its own holds its own people only; None where a table holds
+            everybody. Sources of ours do not look at it.
     """
 
     seed: int
     data_dirs: tuple[Path, ...]
     unseen_from: int | None = None
+    share: Share | None = None
 
 
 class DataError(ValueError):
@@ -39,12 +56,14 @@ class Source(ABC):
         environment: The world in which a policy acts, where the kind is control.
         anonymous: Whether classes are slots of the client's own, where it is not as in the family.
         shots: The size of episodes, where it is not the family's.
+        share: Which clients it has, where it has those of one node only.
     """
 
     kind: ClassVar[Kind | None] = None
     environment: ClassVar[Environment | None] = None
     anonymous: ClassVar[bool | None] = None
     shots: Shots | None = None
+    share: Share | None = None
 
     @abstractmethod
     def __init__(self, origin: Origin) -> None:

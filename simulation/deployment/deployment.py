@@ -58,7 +58,7 @@ def deploy(plan: Plan, console: "Console") -> Path:
     folder = (plan.config.out or default_folder(plan.config)).absolute()
     if folder.exists():
         raise BadInput(f"--out {folder}: exists already; choose another folder or move it away")
-    if plan.remote is None:
+    if plan.remote is None and not plan.node_data:
         read(plan.config, lambda sources: None)
     record = plan.remote.records / folder.name if plan.remote else folder
     if record != folder and record.exists():
@@ -100,7 +100,8 @@ def _federation(plan: Plan, scratch: Path, console: "Console") -> Iterator[Feder
         superlink = local.start_superlink()
         with Control(local.address, local.operator) as control:
             _register(control, local.operator, plan.nodes)
-            nodes = [local.start_node(number) for number in range(plan.nodes)]
+            own = plan.node_data or (None,) * plan.nodes
+            nodes = [local.start_node(number, own_data=folder) for number, folder in enumerate(own)]
             told: set[str] = set()
 
             def alive() -> None:

@@ -10,6 +10,7 @@ import urllib.request
 from pathlib import Path
 from typing import Self, final
 
+from metafed.choices import OWN_DATA
 from simulation.deployment.certificates import OPERATOR, SUPERLINK, issue
 from simulation.deployment.processes import Process, end_all, environment, free_ports, program
 from simulation.deployment.superlink import KEY_FILE
@@ -93,7 +94,12 @@ class LocalFederation:
             time.sleep(PAUSE)
 
     def start_node(
-        self, number: int, key: Path | None = None, root: Path | None = None, **config: str | int
+        self,
+        number: int,
+        key: Path | None = None,
+        root: Path | None = None,
+        own_data: str | None = None,
+        **config: str | int,
     ) -> Process:
         """Start SuperNode ``number``, again if it ended; does not wait until it has joined.
 
@@ -101,8 +107,11 @@ class LocalFederation:
             number: Which share of the clients it hosts.
             key: Its private key. Default: the one made for it.
             root: Certificate of the authority that it trusts. Default: the federation's.
+            own_data: Folder of its tables, where these hold its own people only.
             config: More entries of its node config.
         """
+        if own_data is not None:
+            config[OWN_DATA] = own_data
         own = self.keys / f"node-{number}"
         words = [
             program("flower-supernode"),
@@ -126,6 +135,20 @@ class LocalFederation:
         known = {**environment(self.mark, self.folder / "homes" / name), **(variables or {})}
         self.processes[name] = Process(name, command, self.logs / f"{name}.log", known)
         return self.processes[name]
+
+
+def own_folder(name: str) -> str:
+    """Return the absolute path of a node's folder of tables.
+
+    Raises:
+        ValueError: It is no folder, or its path has a comma, by which ``--tasks`` are separated.
+    """
+    path = Path(name).expanduser().resolve()
+    if not path.is_dir():
+        raise ValueError("no such folder")
+    if "," in str(path):
+        raise ValueError("its path must have no comma")
+    return str(path)
 
 
 def node_config(number: int, count: int, **config: str | int) -> str:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from metafed.faults import faults_of
 from simulation.config import Config, take_option
 from simulation.config import parse as parse_config
+from simulation.deployment.local import own_folder
 from simulation.errors import BadInput
 
 HELP = """usage: python -m simulation.deploy [--nodes N] [settings of what is computed]
@@ -16,6 +17,8 @@ Run an experiment by a Flower SuperLink and SuperNodes: separate processes, TLS,
 are started here, on free ports, and ended afterwards.
 
   --nodes N            SuperNodes; node p of N hosts the clients i with i mod N = p (default: 4)
+  --node-data DIR,…    a folder for each node, from which it reads the descriptions NAME:FILE.toml of --tasks by the
+                       file's name; their tables hold the node's own people only, and FILE.toml here needs no table
   --superlink ADDRESS  HOST:PORT of a SuperLink that runs already; --credentials names the operator's folder
   --credentials DIR    its ca.crt, control.key and the public keys node-0.pub … of the nodes, which are registered
   --records DIR        the folder where that SuperLink's ServerApp writes, seen under the same path here
@@ -50,6 +53,7 @@ class Plan(NamedTuple):
     nodes: int
     patience: float
     remote: Remote | None
+    node_data: tuple[str, ...] = ()
 
 
 def parse(argv: Sequence[str]) -> Plan:
@@ -60,7 +64,7 @@ def parse(argv: Sequence[str]) -> Plan:
     """
     rest = list(argv)
     said: dict[str, str | None] = {}
-    for flag in ("nodes", "superlink", "credentials", "records", "patience"):
+    for flag in ("nodes", "superlink", "credentials", "records", "patience", "node-data"):
         rest, said[flag] = take_option(rest, f"--{flag}")
     config = parse_config(rest)
     for name in SIMULATIONS:
@@ -73,15 +77,36 @@ def parse(argv: Sequence[str]) -> Plan:
     if config.experiment.kernels == "native":
         raise BadInput("--kernels native: Flower sends the nodes Python files only, no C++; choose torch or auto")
     experiment = config.experiment.model_copy(update={"kernels": "torch"})
-    nodes, patience = number(said["nodes"], "--nodes", 4), number(said["patience"], "--patience", 300)
+    node_data = folders_of(said["node-data"])
+    nodes = number(said["nodes"], "--nodes", len(node_data) or 4)
+    patience = number(said["patience"], "--patience", 300)
+    if node_data and len(node_data) != nodes:
+        raise BadInput(f"--node-data names {len(node_data)} folders for --nodes {nodes}: one a node")
     if nodes > experiment.clients:
         raise BadInput(f"--nodes {nodes} exceeds --clients {experiment.clients}: some node would host nobody")
     remote = remote_of(said["superlink"], said["credentials"], said["records"])
+    if remote is not None and node_data:
+        raise BadInput("--node-data is for nodes that are started here; those of --superlink say --own-data themselves")
     if remote is None:
         # the processes that we start have our working folder, but a record should not depend on it
         folders = os.pathsep.join(os.path.abspath(each) for each in experiment.data_dir.split(os.pathsep))
         experiment = experiment.model_copy(update={"data_dir": folders})
-    return Plan(config.model_copy(update={"experiment": experiment}), nodes, patience, remote)
+    return Plan(config.model_copy(update={"experiment": experiment}), nodes, patience, remote, node_data)
+
+
+def folders_of(text: str | None) -> tuple[str, ...]:
+    """Return the nodes' folders, absolute.
+
+    Raises:
+        BadInput: One is no folder.
+    """
+    found = []
+    for name in (text or "").split(",") if text is not None else ():
+        try:
+            found.append(own_folder(name.strip()))
+        except ValueError as error:
+            raise BadInput(f"--node-data {name}: {error}") from None
+    return tuple(found)
 
 
 def number(text: str | None, flag: str, default: int) -> int:

@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
+from metafed.choices import OWN_DATA
 from metafed.datasets.copies import cache
-from simulation.deployment.local import node_config
+from simulation.deployment.local import node_config, own_folder
 from simulation.deployment.processes import program
 
 PAUSE = 3.0
@@ -42,6 +43,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         " (default: METAFED_SHARE_CLIENT_ROWS, or false)",
     )
     parser.add_argument(
+        "--own-data",
+        default=os.environ.get("METAFED_OWN_DATA", ""),
+        metavar="DIR",
+        help="folder of tables that hold this node's own people only: --tasks NAME:FILE.toml is read from DIR, by the"
+        " file's name alone; without it a table holds everybody, under the path that --tasks names"
+        " (default: METAFED_OWN_DATA)",
+    )
+    parser.add_argument(
         "--cache",
         default=os.environ.get("METAFED_NODE_CACHE", str(cache() / "clients")),
         help="folder for this node's prepared clients, kept from message to message; none: they are made anew each time"
@@ -65,6 +74,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if given.share_client_rows not in ("true", "false"):
         parser.error(f"METAFED_SHARE_CLIENT_ROWS={given.share_client_rows}: true or false")
     own: dict[str, str | int] = {"device": given.device, "share-client-rows": given.share_client_rows == "true"}
+    if given.own_data:
+        try:
+            own[OWN_DATA] = own_folder(given.own_data)
+        except ValueError as error:
+            print(f"metafed: --own-data {given.own_data}: {error}", file=sys.stderr)
+            return 2
     for name in ("cache", "resident"):
         if getattr(given, name) != "none":
             own[name] = str(Path(getattr(given, name)).expanduser().resolve())

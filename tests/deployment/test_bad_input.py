@@ -1,5 +1,7 @@
 """Bad input of ``python -m simulation.deploy``: one message, exit code 2, nothing started, nothing left behind."""
 
+import os
+
 import pytest
 
 from tests.command.running import command
@@ -25,6 +27,8 @@ from tests.command.running import command
         (["--superlink", "here"], "--superlink here: HOST:PORT"),
         (["--superlink", "here:8000"], "--superlink needs --credentials"),
         (["--superlink", "h:1", "--credentials", "nowhere", "--records", "."], "--credentials nowhere: ca.crt"),
+        (["--node-data", "nowhere"], "--node-data nowhere: no such folder"),
+        (["--node-data", "/,/", "--nodes", "3"], "--node-data names 2 folders for --nodes 3: one a node"),
         (["--cohort", "900"], "--cohort 900"),
         (["--tasks", "assistant:nothing"], "nothing"),
         (["--tasks", "personalization:movielens100k", "--data-dir", "nowhere"], "movielens100k"),
@@ -38,3 +42,27 @@ def test_bad_input(words, message, tmp_path):
     assert done.stderr.startswith("metafed: ")
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_node_data_are_of_nodes_that_are_started_here(tmp_path):
+    for name in ("ca.crt", "control.key"):
+        (tmp_path / name).touch()
+    words = ["--superlink", "h:1", "--credentials", ".", "--records", ".", "--node-data", "/", "--nodes", 1]
+    done = command(*words, module="simulation.deploy", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "those of --superlink say --own-data themselves" in done.stderr
+
+
+@pytest.mark.parametrize(("folder", "message"), [("nowhere", "no such folder"), ("a,b", "must have no comma")])
+@pytest.mark.parametrize("by_flag", [True, False])
+def test_a_nodes_own_data_are_a_folder(tmp_path, folder, message, by_flag):
+    for name in ("ca.crt", "node.key"):
+        (tmp_path / name).touch()
+    (tmp_path / "a,b").mkdir()
+    words = ["--superlink", "h:1", "--number", 0, "--count", 1, "--keys", "."]
+    words += ["--own-data", folder] if by_flag else []
+    env = {**os.environ, **({} if by_flag else {"METAFED_OWN_DATA": folder})}
+    done = command(*words, module="simulation.deployment.supernode", cwd=tmp_path, env=env)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert f"metafed: --own-data {folder}: " in done.stderr
+    assert message in done.stderr

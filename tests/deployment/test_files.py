@@ -24,6 +24,15 @@ def test_no_node_shares_a_volume():
     assert all(mount.endswith(":ro") for mount in flat)
 
 
+def test_who_has_no_data_sees_the_descriptions_as_the_nodes_see_theirs():
+    for name in ("superlink", "run"):
+        mounts = [mount for mount in COMPOSE["services"][name]["volumes"] if ":/data" in mount]
+        assert mounts == ["${DESCRIPTIONS:-descriptions}:/data:ro"]
+    assert "descriptions" in COMPOSE["volumes"]
+    for name in NODES:
+        assert COMPOSE["services"][name]["environment"]["METAFED_OWN_DATA"] == "${OWN_DATA:-}"
+
+
 def test_each_service_sees_its_own_keys_only():
     seen = {
         name: {m.split(":")[0] for m in service.get("volumes", []) if m.startswith("keys")}

@@ -15,6 +15,17 @@ target = "stars"
 features = ["age", "minutes", "genre"]
 group = "headset"
 """
+STATED = """
+data = "people.csv"
+client = "person"
+target = "stars"
+group = "headset"
+classes = [1, 2, 3, 4, 5]
+[features]
+age = [40, 15]
+minutes = [20, 20]
+genre = ["music", "puzzle", "travel"]
+"""
 GENRES = ("music", "puzzle", "travel")
 
 
@@ -56,6 +67,15 @@ def describe(folder, text=PLAIN, table=None, name="people.toml"):
     if table is not None:
         write_csv(folder / "people.csv", table)
     return folder / name
+
+
+def deal(folder, text, table, held):
+    """Write node P's description and rows, those of ``held[P]``, to ``folder/node-P``; return the folders."""
+    folders = [folder / f"node-{number}" for number in range(len(held))]
+    for each, names in zip(folders, held, strict=True):
+        each.mkdir(parents=True)
+        describe(each, text, [row for row in table if row["person"] in names])
+    return folders
 
 
 def source(path, seed=0, unseen_from=None, name="people", like=None):
