@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from tests.command.running import clients, manifest, rounds, run
-from tests.docker.containers import PROJECT, SERVICES, compose, docker
+from tests.command import running
+from tests.command.running import clients, manifest, run
+from tests.docker.containers import PROJECT, SERVICES, compose, container, docker
+from tests.families.own import STATED, deal, describe, rows
 
 pytestmark = pytest.mark.docker
 
@@ -38,7 +40,7 @@ def test_the_record_is_here_and_ours(record):
     }
     assert {path.name for path in record.iterdir()} == {*names, "checkpoints"}
     assert manifest(record)["exit_reason"] == "done"
-    assert [(line["round"], line["failed"]) for line in rounds(record)] == [(0, []), (1, []), (2, []), (3, [])]
+    assert [(line["round"], line["failed"]) for line in running.rounds(record)] == [(0, []), (1, []), (2, []), (3, [])]
     assert {path.stat().st_uid for path in record.rglob("*")} == {record.parent.stat().st_uid}
 
 
@@ -71,6 +73,28 @@ def test_nothing_secret_in_image_logs_or_environment(clone, finished, record):
 def test_no_compiler_and_no_root():
     found = docker("run", "--rm", "metafed:local", "sh", "-c", "id -u; command -v cc gcc g++ c++ clang || echo none")
     assert found.split() == ["10001", "none"]
+
+
+def test_nodes_that_hold_their_own_people_only(clone, finished):
+    held = [[f"p{person:03d}" for person in range(number, 12, 4)] for number in range(4)]
+    (clone / "described").mkdir()
+    describe(clone / "described", STATED)
+    folders = deal(clone, STATED, rows(12), held)
+    own = {f"DATA_{number}": folder for number, folder in enumerate(folders)}
+    own |= {"OWN_DATA": "/data", "DESCRIPTIONS": clone / "described", "TASKS": "people:/data/people.toml"}
+    settings = "--unseen 0.25 --out /runs/own-people"
+    done = compose(clone, "up", "--exit-code-from", "run", CLIENTS=12, ROUNDS=1, SETTINGS=settings, **own)
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+    record = clone / "runs" / "own-people"
+    assert manifest(record)["own_people"] == [0, 1, 2, 3]
+    found = clients(record)
+    assert set(found["client"]) == set(range(12))
+    sizes = {name: sum(row["person"] == name for row in rows(12)) for names in held for name in names}
+    for number, names in enumerate(held):
+        told = {client: n for client, n in found.select("client", "n").iter_rows() if client % 4 == number}
+        assert sorted(told.values()) == sorted(sizes[name] for name in names)
+    docker("start", container("superlink"))
+    assert docker("exec", container("superlink"), "ls", "/data").split() == ["people.toml"]
 
 
 def test_a_failed_run_exits_non_zero(clone, finished):
