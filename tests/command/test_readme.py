@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from simulation.config import parse
+from simulation.deployment.plan import parse as deployment
 from tests.command.running import command
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -18,6 +19,12 @@ COMMANDS = re.findall(r"^(python -m .+)$", README, re.MULTILINE)
 @pytest.mark.parametrize("line", [line for line in COMMANDS if "simulation.run" in line and "--help" not in line])
 def test_its_commands_are_understood(line):
     assert parse(shlex.split(line, comments=True)[3:]).experiment.clients > 0
+
+
+@pytest.mark.parametrize("line", [line for line in COMMANDS if "simulation.deploy" in line])
+def test_its_deployments_are_understood(line):
+    plan = deployment(shlex.split(line, comments=True)[3:])
+    assert (plan.nodes, plan.config.experiment.clients) == (4, 24)
 
 
 def test_its_links_lead_somewhere():
