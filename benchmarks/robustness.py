@@ -43,8 +43,26 @@ ATTACKS: dict[str, dict[str, object]] = {
     "random": {"kind": "random", "strength": 10.0},
     "label-flip": {"kind": "label-flip"},
 }
+STRENGTHENED = [name for name, settings in ATTACKS.items() if "strength" in settings]
+"""Attacks of which any strength can be asked, as NAME:STRENGTH."""
 WITHIN = 0.05
 """A defence holds an attack where it costs the honest worst tenth no more than this."""
+
+
+def fault(attack: str) -> dict[str, object]:
+    """Return what the liars do in an attack, ``NAME`` or ``NAME:STRENGTH``.
+
+    Raises:
+        ValueError: There is no such attack.
+    """
+    name, colon, strength = attack.partition(":")
+    if name not in (STRENGTHENED if colon else ATTACKS):
+        known = f"known: {', '.join(ATTACKS)}; with :STRENGTH: {', '.join(STRENGTHENED)}"
+        raise ValueError(f"unknown attack {attack!r} ({known})")
+    try:
+        return {**ATTACKS[name], **({"strength": float(strength)} if colon else {})}
+    except ValueError:
+        raise ValueError(f"attack {attack!r}: the strength {strength!r} is no number") from None
 
 
 def liars(experiment: Experiment) -> list[int]:
@@ -90,7 +108,7 @@ def honest_scores(experiment: Experiment, lying: Sequence[int]) -> np.ndarray:
 def cell(base: dict[str, object], aggregator: str, attack: str, seed: int) -> tuple[float, float]:
     """Return the mean and the worst tenth of honest clients; a run that diverges has served nobody."""
     lying = liars(Experiment.model_validate({**base, "seed": seed}))
-    faults = json.dumps({"fault": [{**ATTACKS[attack], "clients": lying}]}) if attack != NONE else None
+    faults = json.dumps({"fault": [{**fault(attack), "clients": lying}]}) if attack != NONE else None
     experiment = Experiment.model_validate({**base, "seed": seed, "aggregator": aggregator, "faults": faults})
     try:
         scores = honest_scores(experiment, lying)
@@ -103,7 +121,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.robustness", description=__doc__)
     parser.add_argument("--aggregators", default=",".join(AGGREGATORS))
-    parser.add_argument("--attacks", default=",".join(ATTACKS), help=f"of {', '.join(ATTACKS)}; none is always run")
+    parser.add_argument(
+        "--attacks", default=",".join(ATTACKS), help=f"of {', '.join(ATTACKS)}, or NAME:STRENGTH; none is always run"
+    )
     parser.add_argument("--clients", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--tasks", default="personalization,assistant")
@@ -113,13 +133,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, help="write the figures to this file as well")
     options = parser.parse_args(argv)
     aggregators, attacks = options.aggregators.split(","), options.attacks.split(",")
-    for what, names, known in (("attack", attacks, ATTACKS), ("aggregator", aggregators, AGGREGATORS)):
-        for name in names:
-            if name not in known and ":" not in name:  # module:Class is anybody's aggregator
-                parser.error(f"unknown {what} {name!r} (known: {', '.join(known)})")
+    for name in aggregators:
+        if name not in AGGREGATORS and ":" not in name:  # module:Class is anybody's aggregator
+            parser.error(f"unknown aggregator {name!r} (known: {', '.join(AGGREGATORS)})")
     try:
+        for attack in attacks:
+            fault(attack)
         check_target(options.json)
-    except BadInput as error:
+    except (BadInput, ValueError) as error:
         parser.error(str(error))
     one_thread()
     logging.getLogger("flwr").setLevel(logging.WARNING)

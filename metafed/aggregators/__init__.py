@@ -12,6 +12,7 @@ from metafed.aggregators.mean import Mean
 from metafed.aggregators.median import Median
 from metafed.aggregators.multi_krum import MultiKrum
 from metafed.aggregators.norm_clipping import NormClipping
+from metafed.aggregators.sign_guard import SignGuard
 from metafed.aggregators.trimmed_mean import TrimmedMean
 
 AGGREGATORS: dict[str, type[Aggregator]] = {
@@ -24,6 +25,7 @@ AGGREGATORS: dict[str, type[Aggregator]] = {
     "geometric-median": GeometricMedian,
     "norm-clipping": NormClipping,
     "centered-clipping": CenteredClipping,
+    "sign-guard": SignGuard,
 }
 
 __all__ = [
@@ -39,6 +41,7 @@ __all__ = [
     "Median",
     "MultiKrum",
     "NormClipping",
+    "SignGuard",
     "TrimmedMean",
     "Votes",
 ]
