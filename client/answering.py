@@ -32,7 +32,7 @@ from metafed.wire import ASKED, DESCRIPTIONS, OWN_PEOPLE, Answer, pack
 
 app = ClientApp()
 
-SERVERS_OWN = ("out", "round-timeout")
+SERVERS_OWN = ("out", "resume", "round-timeout")
 """Keys of the run config that concern the server alone."""
 Settings = tuple[tuple[str, bool | int | float | str], ...]
 

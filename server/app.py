@@ -7,7 +7,7 @@ os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from logging import INFO
+from logging import INFO, WARNING
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from server.hosts import Hosts
 from server.ledger import keep_devices
 from server.nodes import about_nodes, guarded, seconds
 from server.record import Record
+from server.resume import find
 from server.rounds import Round
 from server.strategy import MetaStrategy, record
 
@@ -114,20 +115,29 @@ def serve(
 def main(grid: Grid, context: Context) -> None:
     """Run under a Flower runtime: the run config is the experiment, with two settings of the server's own.
 
-    ``out`` names the record's folder, ``round-timeout`` the seconds to wait for the answers of one round.
+    ``out`` names the record's folder, ``round-timeout`` the seconds to wait for the answers of one round. With
+    ``resume`` the record is there, and goes on from its last checkpoint.
     """
     settings = dict(context.run_config)
     stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H%M%S")
     out = Path(str(settings.pop("out", "")) or f"runs/{stamp}-flower-{context.run_id}")
-    timeout = seconds(settings.pop("round-timeout", ROUND_TIMEOUT))
+    timeout, again = seconds(settings.pop("round-timeout", ROUND_TIMEOUT)), bool(settings.pop("resume", False))
     experiment = Experiment.from_run_config(settings)
-    keep = Record(out, experiment, {"engine": {"engine": "flower", "run_id": str(context.run_id)}}, {})
+    keep = Record(out, experiment, {"engine": {"engine": "flower", "run_id": str(context.run_id)}}, {}, again=again)
     log(INFO, "The record is written to %s", out.resolve())
-    reason = "failed"
+    start, reason = None, "failed"
     try:
+        if again:
+            found = find(out, experiment)
+            keep.go_on(found)
+            start = found.checkpoint
+            for note in found.passed_over:
+                log(WARNING, "%s", note)
+            log(INFO, "resumed from %s", f"round {start.round}" if start else "the start: no checkpoint can be used")
         hosts = guarded(grid, experiment, timeout)
         keep.about(**about_nodes(hosts))
-        serve(grid, experiment, keep, lambda line: log(INFO, "%s", line), timeout, hosts=hosts)
+        # a round costs seconds of Flower's own: a checkpoint of each is cheap, and its ServerApp may die at any time
+        serve(grid, experiment, keep, lambda line: log(INFO, "%s", line), timeout, start, 1, hosts)
         reason = "done"
     finally:
         keep.finish(reason)

@@ -47,10 +47,10 @@ def test_flower_config_has_every_setting_with_its_default():
         return flat
 
     declared = flatten(PROJECT["tool"]["flwr"]["app"]["config"])
-    servers_own = {"out", "round-timeout"}
+    servers_own = {"out", "resume", "round-timeout"}
     assert Experiment.from_run_config({k: v for k, v in declared.items() if k not in servers_own}) == Experiment()
     names = {key.split(".")[0].replace("-", "_") for key in declared}
-    assert names == {*Experiment.model_fields, "out", "round_timeout"}
+    assert names == {*Experiment.model_fields, "out", "resume", "round_timeout"}
 
 
 def test_pins_of_the_platform():

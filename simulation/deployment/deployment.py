@@ -9,9 +9,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from metafed.lookup import algorithm_name
 from server.provenance import git_state
 from simulation.console import Screen
-from simulation.deployment.closing import amend, close
+from simulation.deployment.closing import amend, close, manifest
 from simulation.deployment.control import Control, Refused
 from simulation.deployment.local import LocalFederation, NotStarted
 from simulation.deployment.plan import Plan
@@ -29,6 +30,8 @@ from simulation.run import default_folder, read
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from simulation.config import Config
 
 NOTHING_KEPT = "interrupted before the first round; nothing is left behind"
 KEPT = "interrupted; θ and all finished rounds are in {}"
@@ -55,15 +58,18 @@ def deploy(plan: Plan, console: "Console") -> Path:
         RunEndedEarly: The run failed; what there is of its record is collected.
         Interrupted: Likewise, by Ctrl-C or SIGTERM.
     """
-    folder = (plan.config.out or default_folder(plan.config)).absolute()
-    if folder.exists():
+    again = plan.config.resume is not None
+    folder = (plan.config.resume or plan.config.out or default_folder(plan.config)).absolute()
+    if folder.exists() and not again:
         raise BadInput(f"--out {folder}: exists already; choose another folder or move it away")
     if plan.remote is None and not plan.node_data:
         read(plan.config, lambda sources: None)
     record = plan.remote.records / folder.name if plan.remote else folder
-    if record != folder and record.exists():
-        raise BadInput(f"--out {folder}: {record} exists already on the SuperLink's machine; choose another name")
-    settings = run_config(plan.config.experiment, record, plan.config.round_timeout)
+    if record != folder and record.exists() != again:
+        told = "is not there" if again else "exists already"
+        raise BadInput(f"--{'resume' if again else 'out'} {folder}: {record} {told} on the SuperLink's machine")
+    resumed = check_resumable(plan.config, record) if again else None
+    settings = run_config(plan.config.experiment, record, plan.config.round_timeout, again)
     with tempfile.TemporaryDirectory(prefix="metafed-") as name:
         scratch = Path(name)
         with _federation(plan, scratch, console) as federation:
@@ -72,7 +78,7 @@ def deploy(plan: Plan, console: "Console") -> Path:
             if not plan.config.quiet:
                 console.print(f"run {run_id}: {plan.nodes} nodes have joined; the record is {folder}", soft_wrap=True)
             progress = Screen(plan.config, console).round
-            watch = Watch(federation.control, run_id, record, scratch / "run.log", progress)
+            watch = Watch(federation.control, run_id, record, scratch / "run.log", progress, resumed)
             logs = {"run.log": scratch / "run.log", **federation.logs}
             try:
                 judge(watch.until_end(federation.alive), record, plan.config.experiment.rounds)
@@ -86,6 +92,26 @@ def deploy(plan: Plan, console: "Console") -> Path:
                 raise
             _collect(record, folder, logs)
     return folder
+
+
+def check_resumable(config: "Config", record: Path) -> int:
+    """Refuse what would go on as another run; returns how many times the record was gone on with before.
+
+    Raises:
+        BadInput: There is nothing left to do, or clients had personal states, which were their nodes'.
+    """
+    from metafed.population import initial_theta
+
+    experiment, about = config.experiment, manifest(record)
+    if experiment.algorithm.personal(initial_theta(experiment)):
+        raise BadInput(
+            f"--resume {record}: by --algorithm {algorithm_name(experiment.algorithm)} clients keep states of their"
+            " own, which were at the nodes and went with the run; start anew"
+        )
+    done = (about.get("experiment") or {}).get("rounds", 0)
+    if about.get("exit_reason") == "done" and experiment.rounds <= done:
+        raise BadInput(f"--resume {record}: its {done} rounds are done; more than {done} by --rounds let it go on")
+    return len(about.get("resumed", ()))
 
 
 @contextmanager
@@ -147,9 +173,18 @@ def _collect(record: Path, folder: Path, logs: dict[str, Path], reason: str | No
         return
     if record != folder:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(record, folder)
+        fresh = folder.with_name(f".{folder.name}.draft")
+        shutil.rmtree(fresh, ignore_errors=True)
+        shutil.copytree(record, fresh)
+        if folder.exists():  # a run that went on: its copy here is older, but for the logs
+            for name in ("run.log", "logs"):
+                if (folder / name).exists() and not (fresh / name).exists():
+                    (folder / name).rename(fresh / name)
+            shutil.rmtree(folder)
+        fresh.rename(folder)
     # Flower starts the ServerApp with a token on its command line, which nobody needs to keep; ours says more
-    amend(folder, {"argv": sys.argv, "git": git_state()})
+    ours, entries = {"argv": sys.argv, "git": git_state()}, manifest(folder).get("resumed")
+    amend(folder, {"resumed": [*entries[:-1], {**entries[-1], **ours}]} if entries else ours)
     if reason is not None:
         close(folder, reason)
     collect(logs, folder)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from metafed.faults import faults_of
 from simulation.config import Config, take_option
 from simulation.config import parse as parse_config
+from simulation.deployment.closing import manifest
 from simulation.deployment.local import own_folder
 from simulation.errors import BadInput
 
@@ -25,14 +26,15 @@ are started here, on free ports, and ended afterwards.
   --patience SECONDS   how long to wait for nodes to join (default: 300)
 
 What is computed: all settings of `python -m simulation.run --help` but for the engine's own (--engine, --workers,
---worker-cpus, --worker-gpus, --ray-address) and --resume, --seeds, --references, --track, --checkpoint-every, --keep;
+--worker-cpus, --worker-gpus, --ray-address) and --seeds, --references, --track, --checkpoint-every, --keep;
 --device is the nodes', --out the record's folder here.
+--resume RUN goes on with a record from its last checkpoint, with as many nodes as it had; --rounds may be more.
 The kernels are PyTorch's own: Flower sends Python files to the nodes, no C++.
 Exit code: 0 the run did all that it was asked for, 1 it did not, 2 bad input, 3 it diverged, 130 interrupted."""
 
 MOST_NODES = 1000
 SIMULATIONS = (
-    *("resume", "engine", "workers", "worker_cpus", "worker_gpus", "ray_address"),
+    *("engine", "workers", "worker_cpus", "worker_gpus", "ray_address"),
     *("seeds", "references", "track", "checkpoint_every", "keep"),
 )
 """Settings that a simulation alone has; where one does nothing it is refused."""
@@ -67,6 +69,7 @@ def parse(argv: Sequence[str]) -> Plan:
     for flag in ("nodes", "superlink", "credentials", "records", "patience", "node-data"):
         rest, said[flag] = take_option(rest, f"--{flag}")
     config = parse_config(rest)
+    before = None if config.resume is None else nodes_before(config.resume)
     for name in SIMULATIONS:
         if getattr(config, name) != Config.model_fields[name].default:
             flag = "--" + name.replace("_", "-")
@@ -78,7 +81,9 @@ def parse(argv: Sequence[str]) -> Plan:
         raise BadInput("--kernels native: Flower sends the nodes Python files only, no C++; choose torch or auto")
     experiment = config.experiment.model_copy(update={"kernels": "torch"})
     node_data = folders_of(said["node-data"])
-    nodes = number(said["nodes"], "--nodes", len(node_data) or 4)
+    nodes = number(said["nodes"], "--nodes", before or len(node_data) or 4)
+    if before not in (None, nodes):
+        raise BadInput(f"--nodes {nodes}: {config.resume} was computed by {before}; a node hosts i with i mod N = p")
     patience = number(said["patience"], "--patience", 300)
     if node_data and len(node_data) != nodes:
         raise BadInput(f"--node-data names {len(node_data)} folders for --nodes {nodes}: one a node")
@@ -92,6 +97,21 @@ def parse(argv: Sequence[str]) -> Plan:
         folders = os.pathsep.join(os.path.abspath(each) for each in experiment.data_dir.split(os.pathsep))
         experiment = experiment.model_copy(update={"data_dir": folders})
     return Plan(config.model_copy(update={"experiment": experiment}), nodes, patience, remote, node_data)
+
+
+def nodes_before(folder: Path) -> int:
+    """Return how many nodes a deployed run had that is to go on.
+
+    Raises:
+        BadInput: It was no deployment, or ended before its nodes had joined.
+    """
+    about = manifest(folder)
+    if (about.get("engine") or {}).get("engine") != "flower" or not isinstance(about.get("nodes"), int):
+        raise BadInput(
+            f"--resume {folder}: is no record of a deployment whose nodes had joined; a simulation's goes on by"
+            " `python -m simulation.run --resume`"
+        )
+    return int(about["nodes"])
 
 
 def folders_of(text: str | None) -> tuple[str, ...]:

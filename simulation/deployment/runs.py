@@ -37,7 +37,9 @@ class RunEndedEarly(RuntimeError):
         self.diverged = diverged
 
 
-def run_config(experiment: Experiment, out: Path, timeout: float = 3600.0) -> dict[str, bool | int | float | str]:
+def run_config(
+    experiment: Experiment, out: Path, timeout: float = 3600.0, again: bool = False
+) -> dict[str, bool | int | float | str]:
     """Return the overrides of the app's run config: Flower takes those keys alone that ``pyproject.toml`` has.
 
     Settings that only some algorithms or objectives have travel as one text, such as ``algorithm.settings``.
@@ -56,7 +58,7 @@ def run_config(experiment: Experiment, out: Path, timeout: float = 3600.0) -> di
         section, _, name = key.partition(".")
         extra.setdefault(f"{section}.settings", []).append(tomli_w.dumps({name: said.pop(key)}).strip())
     said |= {key: ", ".join(entries) for key, entries in extra.items()}
-    return {**said, "out": str(out), "round-timeout": timeout}
+    return {**said, "out": str(out), "round-timeout": timeout, "resume": again}
 
 
 def wait_for_nodes(control: Control, count: int, patience: float, alive: Callable[[], None]) -> None:
@@ -95,13 +97,20 @@ class Watch:
         record: Where the ServerApp writes its record, as seen from here.
         log: File of what the ServerApp says.
         progress: Called with every line of ``rounds.jsonl``.
+        resumed: How many times the record was gone on with before; None for a new one.
     """
 
     def __init__(
-        self, control: Control, run_id: int, record: Path, log: Path, progress: Callable[[dict[str, Any]], None]
+        self,
+        control: Control,
+        run_id: int,
+        record: Path,
+        log: Path,
+        progress: Callable[[dict[str, Any]], None],
+        resumed: int | None = None,
     ) -> None:
         self._control, self.run_id, self._record, self._progress = control, run_id, record, progress
-        self._read = 0
+        self._read, self._resumed = 0, resumed
         self._thread = threading.Thread(target=self._follow, args=(log,), daemon=True)
         self._thread.start()
 
@@ -143,6 +152,12 @@ class Watch:
 
     def _rounds(self) -> None:
         lines = finished_rounds(self._record)
+        if self._resumed is not None:
+            entries = manifest(self._record).get("resumed", [])
+            if len(entries) == self._resumed:
+                return  # what is there is what was there; rounds after the last checkpoint are yet taken back
+            first, self._resumed = entries[self._resumed]["from_round"], None
+            self._read = sum(line["round"] <= (-1 if first is None else first) for line in lines)
         for line in lines[self._read :]:
             self._progress(line)
         self._read = len(lines)
@@ -175,8 +190,9 @@ def judge(status: Status, record: Path, rounds: int) -> None:
 
 
 def collect(logs: Mapping[str, Path], record: Path) -> None:
-    """Copy logs into the record: ``run.log``, and the processes' own below ``logs/``."""
+    """Add logs to the record: ``run.log``, and the processes' own below ``logs/``."""
     for name, path in logs.items():
         if path.exists():
             (record / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, record / name)
+            with path.open("rb") as said, (record / name).open("ab") as kept:
+                shutil.copyfileobj(said, kept)
