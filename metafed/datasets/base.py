@@ -1,7 +1,5 @@
 """What readers have in common: where their file lies, and how to say that it is missing or damaged."""
 
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -9,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from metafed.datasets.bounds import UNREADABLE, check_archive
 from metafed.datasets.catalogue import advice
 from metafed.families.base import DataError, Origin, Source
 
@@ -68,11 +67,12 @@ def arrays(path: Path, wanted: Mapping[str, tuple[str, int]]) -> dict[str, np.nd
         wanted: Each array's kinds, as letters of ``numpy.dtype.kind``, and its number of axes.
 
     Raises:
-        DataError: The file is damaged, or an array is missing or of another kind.
+        DataError: The file is damaged or too large, or an array is missing or of another kind.
     """
     found = {}
     try:
         with np.load(path, allow_pickle=False) as archive:
+            check_archive(path, archive.zip, wanted)
             for name, (kinds, axes) in wanted.items():
                 if name not in archive.files:
                     raise DataError(f"{path} has no array {name!r}; it has {', '.join(archive.files) or 'none'}")
@@ -85,7 +85,7 @@ def arrays(path: Path, wanted: Mapping[str, tuple[str, int]]) -> dict[str, np.nd
                 found[name] = array
     except DataError:
         raise
-    except (OSError, ValueError, EOFError, KeyError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+    except UNREADABLE as error:
         raise DataError(f"{path} is damaged: {error}") from error
     return found
 

@@ -4,8 +4,11 @@ What is bounded is what a process would hold in memory: the arrays of an archive
 rows of one client. All else of a large table is looked at piece by piece, whatever its size.
 """
 
+import lzma
+import struct
 import zipfile
-from collections.abc import Iterable
+import zlib
+from collections.abc import Container
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,19 +34,31 @@ PACKED = {
     **dict.fromkeys((b"\x78\x01", b"\x78\x9c", b"\x78\xda"), "zlib"),
 }
 """What compressed files begin with; polars unpacks them by itself, to whatever size."""
+UNREADABLE = (
+    *(OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, OverflowError, RuntimeError),
+    *(NotImplementedError, MemoryError, struct.error, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+)
+"""What zipfile and NumPy raise on an archive that is damaged, encrypted, or of a kind that they do not know.
+MemoryError: a header of a few bytes may claim any size."""
 REMEDY = "; write a Parquet file with successive rows of each client, of which those of one client are read at a time"
 
 
-def check_archive(path: Path, members: Iterable[zipfile.ZipInfo]) -> None:
-    """Look at what an archive says that it unpacks to, which is also where its reader stops.
+def check_archive(path: Path, archive: zipfile.ZipFile, wanted: Container[str], remedy: str = "") -> None:
+    """Look at what the arrays of an archive say that they unpack to, which is also where their reader stops.
+
+    Args:
+        path: The archive's.
+        archive: It.
+        wanted: Names of the arrays that are read.
+        remedy: What to do about it.
 
     Raises:
         DataError: It is more than ``ARCHIVE``.
     """
-    size = sum(member.file_size for member in members)
+    size = sum(each.file_size for each in archive.infolist() if each.filename.removesuffix(".npy") in wanted)
     if size > ARCHIVE:
         told = f"{size / 2**30:.1f} GiB, more than {ARCHIVE / 2**30:.0f} GiB"
-        raise DataError(f"{path}: the arrays that are used unpack to {told}{REMEDY}")
+        raise DataError(f"{path}: the arrays that are used unpack to {told}{remedy}")
 
 
 def check_array(path: Path, name: str, array: "np.ndarray") -> None:

@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import tempfile
-import zipfile
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import final
 import numpy as np
 
 import metafed
+from metafed.datasets.bounds import UNREADABLE
 from metafed.environments.base import Environment
 from metafed.episodes import Examples, Shots
 from metafed.families.base import Origin, Share, Source
@@ -97,7 +97,7 @@ def read(path: Path) -> Examples | None:
         if not {"x", "y", "ceiling"} <= set(arrays) <= set(ARRAYS):
             return None
         return Examples(group=group, **arrays)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except UNREADABLE:
         return None
 
 

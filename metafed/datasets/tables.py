@@ -5,8 +5,6 @@ read: polars skips the row groups and pages that hold none of them.
 """
 
 import json
-import zipfile
-import zlib
 from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from metafed.datasets.bounds import check_archive, check_array, check_plain, check_rows
+from metafed.datasets.bounds import REMEDY, UNREADABLE, check_archive, check_array, check_plain, check_rows
 from metafed.datasets.description import Description, missing, near, pattern
 from metafed.families.base import DataError
 
@@ -229,7 +227,7 @@ def _arrays(description: Description) -> tuple["pl.LazyFrame", set[str], set[str
     try:
         with np.load(path, allow_pickle=False) as archive:
             used = {name for name in archive.files if description.means(name)}
-            check_archive(path, (m for m in archive.zip.infolist() if m.filename.removesuffix(".npy") in used))
+            check_archive(path, archive.zip, used, REMEDY)
             for name in archive.files:
                 array = archive[name] if name in used else np.array(0)
                 check_array(path, name, array)
@@ -242,17 +240,7 @@ def _arrays(description: Description) -> tuple["pl.LazyFrame", set[str], set[str
                 columns[name] = pl.Series(name, flat)
     except DataError:
         raise
-    # MemoryError: a header of a few bytes may claim any size
-    except (
-        OSError,
-        ValueError,
-        EOFError,
-        KeyError,
-        AttributeError,
-        MemoryError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
+    except UNREADABLE as error:
         raise DataError(f"{path} is damaged: {error}") from error
     lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) > 1:

@@ -117,3 +117,21 @@ def test_a_partition_of_more_than_can_be_read_whole_is_refused(tmp_path, monkeyp
     said = PARQUET.replace('client = "who"', 'partition = "iid"\nclients = 5')
     with pytest.raises(DataError, match="50 rows of 2 numbers or texts, and a partition reads all of them"):
         assert source(describe(tmp_path, said)).clients
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [("flags", 1), ("version", 122), ("method", 99)],
+    ids=["encrypted", "a later version of zip", "an unknown compression"],
+)
+def test_an_archive_that_python_cannot_unpack_is_damage(tmp_path, place, value):
+    people = {"who": np.repeat(["a", "b", "c"], 10), "x": np.arange(30.0), "y": np.arange(30) % 2}
+    np.savez(tmp_path / "t.npz", **people)
+    content = bytearray((tmp_path / "t.npz").read_bytes())
+    here = content.find(b"PK\x01\x02")
+    while here >= 0:  # in every entry of the directory
+        content[here + {"version": 6, "flags": 8, "method": 10}[place]] = value
+        here = content.find(b"PK\x01\x02", here + 4)
+    (tmp_path / "t.npz").write_bytes(content)
+    with pytest.raises(DataError, match="is damaged"):
+        source(describe(tmp_path, ARCHIVE))
