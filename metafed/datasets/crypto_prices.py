@@ -13,6 +13,7 @@ from typing import NamedTuple, final
 import numpy as np
 
 from metafed.datasets.base import Dataset, require
+from metafed.datasets.probe import check_parquet
 from metafed.datasets.shared import by_file
 from metafed.episodes import Examples
 from metafed.families.base import DataError
@@ -84,6 +85,7 @@ class CryptoPrices(Dataset):
         import polars as pl
 
         path, prices = self.path, ["open", "high", "low", "close"]
+        check_parquet(path)
         try:
             table = pl.read_parquet(path)
         except (pl.exceptions.PolarsError, OSError) as error:

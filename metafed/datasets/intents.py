@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import numpy as np
 
 from metafed.datasets.base import Dataset, require
+from metafed.datasets.probe import check_parquet
 from metafed.datasets.shared import by_file
 from metafed.episodes import Examples
 from metafed.families.base import DataError
@@ -86,6 +87,7 @@ class Intents(Dataset, ABC):
         import polars as pl
 
         path, columns = self.path, list(self.columns_read)
+        check_parquet(path)
         try:
             table = pl.read_parquet(path)
         except (pl.exceptions.PolarsError, OSError) as error:

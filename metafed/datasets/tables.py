@@ -16,6 +16,7 @@ import numpy as np
 
 from metafed.datasets.bounds import REMEDY, UNREADABLE, check_archive, check_array, check_plain, check_rows
 from metafed.datasets.description import Description, missing, near, pattern
+from metafed.datasets.probe import check_parquet
 from metafed.families.base import DataError
 
 if TYPE_CHECKING:
@@ -129,8 +130,10 @@ def readable(path: Path) -> Iterator[None]:
 
     try:
         yield
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError(f"{path} is damaged: {str(error).strip().splitlines()[0]}") from error
+    # a panic of its own code is told by polars as an exception that is none of Python's usual ones
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        told = str(error).strip() or type(error).__name__
+        raise DataError(f"{path} is damaged: {told.splitlines()[0]}") from error
 
 
 def opened(description: Description) -> Table:
@@ -148,6 +151,7 @@ def opened(description: Description) -> Table:
     if path.suffix == ".npz":
         frame, signals, others = _arrays(description)
     elif path.suffix == ".parquet":
+        check_parquet(path)
         frame = pl.scan_parquet(path)
     elif path.suffix in (".csv", ".tsv"):
         frame = _csv(description)
