@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from flwr.app import Context, RecordDict
 
-import client.app as client_app
+import client.answering as client_app
 from client.guarding import guarded
 from client.host import Host
 from metafed.choices import moved
