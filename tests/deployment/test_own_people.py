@@ -58,6 +58,7 @@ def test_nodes_with_their_own_people_compute_what_one_host_with_everybody_does(t
         np.testing.assert_allclose(theirs[part], vector, rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_node_with_too_few_people_ends_the_run_with_its_reason(tmp_path):
     (tmp_path / "server").mkdir()
     path = describe(tmp_path / "server", STATED)

@@ -32,6 +32,7 @@ def record(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_on_equals_one_that_never_stopped(record, tmp_path):
     folder = tmp_path / "run"
     shutil.copytree(record, folder)
@@ -82,6 +83,7 @@ def test_a_run_whose_superlink_was_killed_goes_on(tmp_path):
         assert after["loss"] == pytest.approx(before["loss"], abs=1e-5)
 
 
+@pytest.mark.slow
 def test_what_would_go_on_as_another_run_is_refused(record, tmp_path):
     cases = {
         ("--resume", record, "--rounds", 4, "--nodes", 3): "was computed by 2",
@@ -96,6 +98,7 @@ def test_what_would_go_on_as_another_run_is_refused(record, tmp_path):
     assert manifest(record)["exit_reason"] == "done"
 
 
+@pytest.mark.slow
 def test_personal_states_went_with_their_run(record, tmp_path):
     folder = tmp_path / "ditto"
     shutil.copytree(record, folder)
