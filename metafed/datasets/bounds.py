@@ -36,7 +36,7 @@ PACKED = {
 """What compressed files begin with; polars unpacks them by itself, to whatever size."""
 UNREADABLE = (
     *(OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, OverflowError, RuntimeError),
-    *(NotImplementedError, MemoryError, struct.error, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    *(MemoryError, struct.error, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
 )
 """What zipfile and NumPy raise on an archive that is damaged, encrypted, or of a kind that they do not know.
 MemoryError: a header of a few bytes may claim any size."""
