@@ -16,13 +16,13 @@ from benchmarks.first_order import trained
 from benchmarks.gradients import one_thread
 from benchmarks.returns import returns, worlds
 from benchmarks.tables import show
-from metafed.experiment import Experiment
+from metafed.core.parameters import Params, spread
+from metafed.experiment.settings import Experiment
+from metafed.fairness.intervals import mean_interval
 from metafed.families.assets import ASSETS, COST, Acting, acting
-from metafed.intervals import mean_interval
-from metafed.parameters import Params, spread
-from metafed.population import Population, tasks
-from simulation.config import Config
-from simulation.errors import BadInput
+from metafed.federation.population import Population, tasks
+from simulation.cli.config import Config
+from simulation.cli.errors import BadInput
 
 NAME = ASSETS.name
 

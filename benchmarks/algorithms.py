@@ -19,11 +19,11 @@ from typing import Any, NamedTuple
 from benchmarks.gradients import evaluations_of_a_round, one_thread
 from benchmarks.tables import show
 from metafed.algorithms import ALGORITHMS
-from metafed.experiment import Experiment
+from metafed.experiment.lookup import algorithm_class
+from metafed.experiment.settings import Experiment
 from metafed.families import FAMILIES
-from metafed.lookup import algorithm_class
-from metafed.roster import Roster
-from simulation.config import Config
+from metafed.federation.roster import Roster
+from simulation.cli.config import Config
 from simulation.run import RunFailed, simulate
 
 COLUMNS = (

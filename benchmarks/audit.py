@@ -12,13 +12,13 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import beta
 
-from metafed.experiment import Experiment
+from metafed.core.parameters import Layout
+from metafed.experiment.settings import Experiment
+from metafed.federation.roster import Roster
 from metafed.objectives import NOTHING, Contribution
-from metafed.parameters import Layout
 from metafed.privacy.accounting import epsilon
 from metafed.privacy.clipping import cut
 from metafed.privacy.mechanism import Privacy
-from metafed.roster import Roster
 
 CONFIDENCE = 0.999
 

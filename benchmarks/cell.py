@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.memory import peak_bytes
-from simulation.errors import BadInput, explain
+from simulation.cli.errors import BadInput, explain
 
 CHUNKS = {"default": 16, "mlp": 50, "null": 50, "conv4": 5}
 """Clients of a chunk, by workload: the same at every size of a cohort."""
@@ -110,7 +110,7 @@ def serve(line: Connection, setting: Setting) -> None:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     from pydantic import ValidationError
 
-    from metafed.families.base import DataError
+    from metafed.core.source import DataError
 
     with tempfile.TemporaryDirectory() as folder:
         bench = None
@@ -136,7 +136,7 @@ def serve(line: Connection, setting: Setting) -> None:
 def experiment_of(setting: Setting):
     """Return the experiment of a setting: the workload's, with this population, cohort and data."""
     from benchmarks.workloads import experiment
-    from metafed.experiment import Experiment
+    from metafed.experiment.settings import Experiment
 
     base = experiment(setting.workload, 1, setting.chunk or CHUNKS[setting.workload])
     # its 'clients' are the engine's here: one episode each
@@ -150,8 +150,8 @@ class Bench:
     """One experiment with its engine: rounds as ``server.app.serve`` runs them, record included."""
 
     def __init__(self, setting: Setting, folder: Path) -> None:
-        from metafed.population import Population, layout_of, shared_theta
-        from server.record import Record
+        from metafed.federation.population import Population, layout_of, shared_theta
+        from server.record.record import Record
         from server.strategy import MetaStrategy, record
 
         self.setting, self.experiment = setting, experiment_of(setting)

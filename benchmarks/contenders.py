@@ -6,12 +6,12 @@ from copy import deepcopy
 import torch
 from torch import nn
 
-from metafed.episodes import Batch
-from metafed.experiment import Experiment
+from metafed.core.episodes import Batch
+from metafed.core.parameters import part_of
+from metafed.experiment.settings import Experiment
+from metafed.federation.population import Population, layout_of, tasks
 from metafed.models import initialize
-from metafed.parameters import part_of
-from metafed.population import Population, layout_of, tasks
-from metafed.tasks import Task
+from metafed.tasks.task import Task
 
 Theta = dict[str, torch.Tensor]
 

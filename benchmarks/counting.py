@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
 
-from metafed.episodes import Episode
+from metafed.core.episodes import Episode
 from metafed.models import Conv4, Network
 from metafed.models.conv4 import BLOCKS
 

@@ -2,7 +2,7 @@
 
 One SuperLink and its SuperNodes as processes of this machine, with TLS and node keys. Flower's own: an app that sends
 θ's bytes to every node and back, and computes nothing. Flower starts a process for every message. Ours: such a process
-hands the message to one that stays at the node (``client.resident``), or answers it by itself, which is to import
+hands the message to one that stays at the node (``client.daemon.socket``), or answers it by itself, which is to import
 PyTorch; then clients' rows are read from where a message before has kept them on disk, or made anew.
 """
 
@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.tables import show
-from metafed.experiment import Experiment
-from metafed.population import shared_theta
+from metafed.experiment.settings import Experiment
+from metafed.federation.population import shared_theta
 from simulation.deployment.closing import finished_rounds
 from simulation.deployment.control import COMPLETED, Control
 from simulation.deployment.local import LocalFederation

@@ -20,11 +20,11 @@ from benchmarks.first_order import rank_correlation
 from benchmarks.results import check_target, complain, write
 from benchmarks.studies import Study, read_study, run
 from benchmarks.tables import show
-from metafed.intervals import Estimate, mean_interval, without_interval
-from metafed.planted import REST
-from metafed.replicates import FEWEST_SEEDS
-from server.panel import Panel
-from simulation.errors import BadInput
+from metafed.fairness.intervals import Estimate, mean_interval, without_interval
+from metafed.fairness.panel import Panel
+from metafed.fairness.replicates import FEWEST_SEEDS
+from metafed.federation.injected_bias import REST
+from simulation.cli.errors import BadInput
 
 MEASURES = (
     "finished",
@@ -58,7 +58,7 @@ def of_a_seed(folder: Path, first: Path) -> dict[str, float]:
     """Return ``MEASURES`` of one run, where ``first`` is that of the first method with the same seed."""
     import polars as pl
 
-    from simulation.study_read import read_method
+    from simulation.records.methods import read_method
 
     people = next(iter(read_method(folder).seeds.values())).people.usable
     named = people.group.astype(str) != REST

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from metafed.streams import stream
+from metafed.core.streams import stream
 
 ROWS, COLUMNS = 50, 20
 """Of a client: so many rows of so many numbers, beside client and target."""

@@ -21,14 +21,14 @@ from benchmarks.studies import Study, run
 from benchmarks.tables import show
 from metafed.algorithms import Fomaml, Maml
 from metafed.algorithms.inner import Descent
-from metafed.experiment import Experiment
-from metafed.fairness import Values
-from metafed.intervals import Estimate, mean_interval, without_interval
-from metafed.parameters import Params
-from metafed.population import Population, layout_of, tasks
-from metafed.replicates import FEWEST_SEEDS
-from simulation.config import parse
-from simulation.errors import BadInput, RunDiverged
+from metafed.core.parameters import Params
+from metafed.experiment.settings import Experiment
+from metafed.fairness.intervals import Estimate, mean_interval, without_interval
+from metafed.fairness.metrics import Values
+from metafed.fairness.replicates import FEWEST_SEEDS
+from metafed.federation.population import Population, layout_of, tasks
+from simulation.cli.config import parse
+from simulation.cli.errors import BadInput, RunDiverged
 
 COLUMNS = (
     "cosine",
@@ -88,7 +88,7 @@ def trained(folder: Path, experiment: Experiment) -> Params:
 
 def of_a_seed(maml: Path, fomaml: Path, experiment: Experiment) -> dict[str, dict[str, float]]:
     """Return ``COLUMNS`` by family, of the unseen clients whom both runs served."""
-    from simulation.study_read import read_method
+    from simulation.records.methods import read_method
 
     both = [next(iter(read_method(folder).seeds.values())).people for folder in (maml, fomaml)]
     fine = ~(both[0].diverged | both[1].diverged | both[0].incomplete | both[1].incomplete) & ~both[0].seen

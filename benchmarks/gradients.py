@@ -13,12 +13,12 @@ from benchmarks.counting import counted
 from metafed.algorithms import Algorithm
 from metafed.algorithms.inner import gradient
 from metafed.algorithms.local_training import all_rows
-from metafed.episodes import Episode
-from metafed.experiment import Experiment
-from metafed.parameters import Params, spread
-from metafed.population import Population, initial_theta, layout_of, shared_theta, tasks
-from metafed.roster import Roster
-from metafed.tasks import Task
+from metafed.core.episodes import Episode
+from metafed.core.parameters import Params, spread
+from metafed.experiment.settings import Experiment
+from metafed.federation.population import Population, initial_theta, layout_of, shared_theta, tasks
+from metafed.federation.roster import Roster
+from metafed.tasks.task import Task
 
 
 def evaluations(algorithm: Algorithm, task: Task, theta: Params, episode: Episode) -> float:

@@ -29,7 +29,7 @@ import client.host  # noqa: F401
 import server.app  # noqa: F401
 import simulation.engines.local
 import simulation.engines.ray  # noqa: F401
-from metafed.streams import stream
+from metafed.core.streams import stream
 from simulation import run
 
 CASES = (
@@ -139,7 +139,7 @@ def lines(folder: Path) -> int:
 
 def bits(folder: Path) -> tuple[str, list[dict[str, object]], bytes]:
     """Return what must agree."""
-    from simulation.agreement import lines
+    from simulation.records.agreement import lines
 
     about = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     return about["theta_sha256"], lines(folder), (folder / "clients.parquet").read_bytes()

@@ -6,9 +6,9 @@ import torch
 
 from metafed.algorithms.base import Outer, Update
 from metafed.algorithms.inner import Stateless
-from metafed.episodes import Batch, Episode
-from metafed.parameters import Params
-from metafed.tasks import Task
+from metafed.core.episodes import Batch, Episode
+from metafed.core.parameters import Params
+from metafed.tasks.task import Task
 
 
 class Null(Stateless):

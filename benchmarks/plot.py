@@ -16,9 +16,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks.results import check_target, complain, read
-from simulation.errors import BadInput
-from simulation.figures import headed
-from simulation.svg import AFTER, BEFORE, CONTEXT, INK, MUTED, render, style
+from simulation.cli.errors import BadInput
+from simulation.report.drawing.inline import AFTER, BEFORE, CONTEXT, INK, MUTED, render, style
+from simulation.report.drawing.parts import headed
 
 KNOWN = ("round_time", "scaling", "roofline")
 PAPER = "#ffffff"

@@ -12,14 +12,14 @@ import torch
 
 from benchmarks.gradients import one_thread
 from metafed.algorithms import Maml
+from metafed.core.episodes import Batch, Episode
+from metafed.core.parameters import spread
+from metafed.core.source import Origin
+from metafed.core.streams import stream
 from metafed.environments.base import Environment
-from metafed.episodes import Batch, Episode
-from metafed.families.base import Origin
 from metafed.families.environment import Goals, Poles, World
 from metafed.models import Mlp, initialize, layout
-from metafed.parameters import spread
-from metafed.streams import stream
-from metafed.tasks import Control
+from metafed.tasks.task import Control
 
 EPISODES, UNSEEN = 20, 100
 SOURCES: dict[str, type[World]] = {"navigation": Goals, "cartpole": Poles}

@@ -17,11 +17,11 @@ import numpy as np
 from benchmarks.gradients import one_thread
 from benchmarks.robustness import evaluated
 from benchmarks.tables import show
-from metafed.experiment import Experiment
-from metafed.fairness import worst10
-from metafed.harm import gain, harmed, tolerance
+from metafed.experiment.settings import Experiment
+from metafed.fairness.harmed import gain, harmed, tolerance
+from metafed.fairness.metrics import worst10
+from metafed.federation.roster import Roster
 from metafed.privacy.mechanism import noise_of
-from metafed.roster import Roster
 
 
 def served(experiment: Experiment, trained: bool = True) -> tuple[float, float, float]:

@@ -10,8 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from server.provenance import git_state
-from simulation.errors import BadInput
+from server.record.provenance import git_state
+from simulation.cli.errors import BadInput
 
 PACKAGES = ("flwr", "ray", "torch", "numpy")
 FIELDS = {"benchmark", "settings", "figures", "machine"}

@@ -13,10 +13,10 @@ from benchmarks.tables import show
 from metafed.environments.base import Environment
 from metafed.environments.cartpole import CartPole
 from metafed.environments.navigation import Navigation
-from metafed.experiment import Experiment
-from metafed.intervals import Estimate, mean_interval
-from metafed.population import tasks
-from metafed.tasks import Control
+from metafed.experiment.settings import Experiment
+from metafed.fairness.intervals import Estimate, mean_interval
+from metafed.federation.population import tasks
+from metafed.tasks.task import Control
 
 PUBLISHED = {
     Navigation: (

@@ -24,15 +24,15 @@ from benchmarks.gradients import one_thread
 from benchmarks.results import check_target, write
 from benchmarks.tables import show
 from metafed.aggregators import AGGREGATORS
-from metafed.experiment import Experiment
-from metafed.fairness import worst10
-from metafed.population import layout_of, shared_theta
-from metafed.roster import Roster
-from metafed.wire import Rows
-from server.rounds import Round
+from metafed.experiment.settings import Experiment
+from metafed.fairness.metrics import worst10
+from metafed.federation.population import layout_of, shared_theta
+from metafed.federation.roster import Roster
+from metafed.messages.packing import Rows
+from server.record.rounds import Round
 from server.strategy import Diverged, MetaStrategy, record
+from simulation.cli.errors import BadInput
 from simulation.engines.local import LocalGrid
-from simulation.errors import BadInput
 
 NONE = "none"
 ATTACKS: dict[str, dict[str, object]] = {

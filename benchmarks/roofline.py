@@ -15,7 +15,7 @@ import tyro
 
 from benchmarks.results import check_target, complain, processors, write
 from benchmarks.tables import show
-from simulation.errors import BadInput
+from simulation.cli.errors import BadInput
 
 Workload = Literal["mlp", "conv4", "default"]
 
@@ -89,9 +89,9 @@ def prepare(options: Options, workload: Workload) -> Bench:
     from benchmarks import counting
     from benchmarks.workloads import experiment
     from client.host import Host
-    from metafed.experiment import Experiment
-    from metafed.population import Population, initial_theta, layout_of, shared_theta, tasks
-    from metafed.roster import Roster
+    from metafed.experiment.settings import Experiment
+    from metafed.federation.population import Population, initial_theta, layout_of, shared_theta, tasks
+    from metafed.federation.roster import Roster
 
     def on(kernels: str) -> Experiment:
         base = experiment(workload, options.clients, options.chunk)

@@ -21,10 +21,10 @@ from benchmarks.contenders import Central, central_round, learn2learn_gradient, 
 from benchmarks.results import check_target, complain, write
 from benchmarks.stock import StockRound, under_flower
 from benchmarks.workloads import EPISODES, experiment
-from metafed.experiment import Experiment
-from metafed.population import layout_of
+from metafed.experiment.settings import Experiment
+from metafed.federation.population import layout_of
 from server.strategy import MetaStrategy, record
-from simulation.errors import BadInput
+from simulation.cli.errors import BadInput
 
 Theta = dict[str, torch.Tensor]
 

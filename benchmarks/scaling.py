@@ -20,7 +20,7 @@ from benchmarks import files
 from benchmarks.cell import Cell, Failed, Setting
 from benchmarks.results import check_target, complain, write
 from benchmarks.tables import show
-from simulation.errors import BadInput
+from simulation.cli.errors import BadInput
 
 UNSEEN = 0.2
 """Share of a population that is held out of meta-training, the simulator's default."""

@@ -16,12 +16,12 @@ import torch
 from benchmarks.gradients import evaluations, one_thread
 from benchmarks.tables import show
 from metafed.algorithms import Algorithm, Anil, Fomaml, Maml, MetaSgd, Reptile
-from metafed.episodes import Batch, Episode
-from metafed.intervals import mean_interval
+from metafed.core.episodes import Batch, Episode
+from metafed.core.parameters import Params, spread
+from metafed.core.streams import stream
+from metafed.fairness.intervals import mean_interval
 from metafed.models import Mlp, layout
-from metafed.parameters import Params, spread
-from metafed.streams import stream
-from metafed.tasks import task_of
+from metafed.tasks.task import task_of
 from server.outer import Outer
 
 SHOTS, WAVES = 10, 25

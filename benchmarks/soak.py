@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import psutil
 import tyro
 
-from metafed.experiment import Experiment
+from metafed.experiment.settings import Experiment
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,10 @@ class Sample(NamedTuple):
 def soak(options: Options, folder: Path) -> list[Sample]:
     """Run, and return a sample a tenth of the rounds and one after the record is closed."""
     from server.app import serve
-    from server.record import Record
+    from server.record.record import Record
+    from simulation.cli.logs import into
     from simulation.engines.local import LocalGrid
     from simulation.engines.ray import RayGrid
-    from simulation.logs import into
 
     experiment = Experiment.model_validate(
         {

@@ -18,7 +18,7 @@ def _central(settings: tuple[tuple[str, Any], ...]):
     import torch
 
     from benchmarks.contenders import Central
-    from metafed.experiment import Experiment
+    from metafed.experiment.settings import Experiment
 
     torch.set_num_threads(1)
     return Central(Experiment.from_run_config(dict(settings)))
@@ -31,7 +31,7 @@ def client_app() -> ClientApp:
     @app.train()
     def train(message: Message, context: Context) -> Message:
         from benchmarks.contenders import loop_gradient
-        from metafed.parameters import part_of
+        from metafed.core.parameters import part_of
 
         ask = message.content["config"]
         theta = message.content["arrays"].to_torch_state_dict()

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 
 from benchmarks.results import check_target, complain, write
 from benchmarks.tables import show
-from simulation.config import Config, parse
-from simulation.errors import BadInput, RunDiverged
+from simulation.cli.config import Config, parse
+from simulation.cli.errors import BadInput, RunDiverged
 
 KEYS = {"run", "metrics", "methods", "family"}
 
@@ -48,7 +48,7 @@ def read_study(file: Path, more: Sequence[str] = (), only: Sequence[str] = ()) -
     Raises:
         BadInput: It cannot be read, is no study, or a flag in it is not allowed.
     """
-    from simulation.study_measures import MEASURES
+    from simulation.analysis.measures import MEASURES
 
     try:
         said = tomllib.loads(file.read_text(encoding="utf-8"))
@@ -83,9 +83,9 @@ def run(study: Study, folder: Path) -> list[str]:
     """Run what is not finished in ``folder``, each method in a folder of its own name; return what diverged."""
     from rich.console import Console
 
-    from simulation.pool import Pool
     from simulation.run import make_grid
-    from simulation.study import run_study
+    from simulation.runs.pool import Pool
+    from simulation.runs.study import run_study
 
     console = Console(stderr=True)
     diverged = []
@@ -106,9 +106,9 @@ def compared(study: Study, folder: Path, part: str, family: str | None) -> dict[
     Raises:
         BadInput: The first is such a one, or there are no clients that all of them served.
     """
-    from simulation.compare_check import check_comparable
-    from simulation.compare_differences import comparison
-    from simulation.study_read import NotEvaluated, read_method
+    from simulation.analysis.comparable import check_comparable
+    from simulation.analysis.differences import comparison
+    from simulation.records.methods import NotEvaluated, read_method
 
     methods = []
     for index, name in enumerate(study.methods):
@@ -154,7 +154,7 @@ def table(found: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
 
 def frontier(found: Mapping[str, Any], folder: Path) -> None:
     """Draw the mean against the worst 10 %, as a sweep does: ``frontier.svg`` and ``frontier.csv`` in the folder."""
-    from simulation.sweep_frontier import Point, write_frontier
+    from simulation.runs.sweep.frontier import Point, write_frontier
 
     methods = found["methods"].items()
     points = [

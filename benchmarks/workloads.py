@@ -1,7 +1,7 @@
 """What is timed: the two workloads of the field's small networks, the default run, and nothing at all."""
 
 from metafed.algorithms import Maml
-from metafed.experiment import Experiment
+from metafed.experiment.settings import Experiment
 
 EPISODES = {"null": 1, "mlp": 4, "conv4": 1, "default": 1}
 """Episodes of a client in a round. Our engine takes each as a client of its own: more work for it, not less."""

@@ -21,14 +21,14 @@ from client.memory import keep_freed_memory
 from client.secure import Speaker
 from client.sharing import SHARE, answered, refuse_to_share, shares_rows
 from client.states import ContextStates
-from metafed.census import pack_people
-from metafed.choices import OWN_DATA, moved
-from metafed.datasets.stated import described
-from metafed.experiment import Experiment
-from metafed.families.base import DataError
+from metafed.core.parameters import Vectors
+from metafed.core.source import DataError
+from metafed.data.table.stated import described
+from metafed.experiment.choices import OWN_DATA, moved
+from metafed.experiment.settings import Experiment
+from metafed.federation.census import pack_people
+from metafed.messages.packing import ASKED, DESCRIPTIONS, OWN_PEOPLE, Answer, pack
 from metafed.objectives import Plain
-from metafed.parameters import Vectors
-from metafed.wire import ASKED, DESCRIPTIONS, OWN_PEOPLE, Answer, pack
 
 app = ClientApp()
 

@@ -2,7 +2,7 @@
 
 Flower starts a process for every message to a node of a deployment. What answers imports PyTorch and prepares data,
 which takes longer than most messages: a node whose config has ``resident`` has a process that stays do it
-(``client.resident``), and this one imports nothing heavy. Everywhere else the answer is made here.
+(``client.daemon.socket``), and this one imports nothing heavy. Everywhere else the answer is made here.
 """
 
 import os
@@ -12,7 +12,7 @@ os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
 from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
-from client.resident import RESIDENT, ask
+from client.daemon.socket import RESIDENT, ask
 
 app = ClientApp()
 

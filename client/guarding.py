@@ -5,8 +5,8 @@ import logging
 from pydantic import ValidationError
 
 from client.host import Host
-from metafed.families.base import DataError
-from metafed.guard import inspect
+from metafed.core.source import DataError
+from metafed.federation.guard.inspect import inspect
 
 MOST = 50
 """Findings that are told."""

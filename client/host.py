@@ -7,21 +7,21 @@ from functools import partial
 import numpy as np
 import torch
 
-from client.afflicted import Afflicted
 from client.device import prepare, resolve
+from client.faults import Afflicted
 from client.isolation import Isolation
 from client.states import States
-from metafed.aggregators.ballots import Ballot
-from metafed.census import Person
-from metafed.episodes import Batch
-from metafed.experiment import Experiment
+from metafed.aggregators.updates import Ballot
+from metafed.core.episodes import Batch
+from metafed.core.parameters import Params, Vector, Vectors, part_of, spread
+from metafed.experiment.settings import Experiment
+from metafed.federation.census import Person
+from metafed.federation.population import Draw, Population, initial_theta, layout_of, tasks
+from metafed.federation.roster import Roster
+from metafed.messages.packing import Answer, Failure, Halved, Rows
+from metafed.messages.updates import Told, told
 from metafed.objectives import NOTHING, Contribution, Plain, Rates, Updates
-from metafed.parameters import Params, Vector, Vectors, part_of, spread
-from metafed.population import Draw, Population, initial_theta, layout_of, tasks
-from metafed.roster import Roster
-from metafed.tasks import Kind, constant_error
-from metafed.told import Told, told
-from metafed.wire import Answer, Failure, Halved, Rows
+from metafed.tasks.task import Kind, constant_error
 
 NOT_FINITE = "the update is not finite"
 

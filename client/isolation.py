@@ -6,8 +6,8 @@ from typing import final
 import torch
 
 from client.memory import return_freed_memory
+from metafed.messages.packing import Answer, Failure, Halved
 from metafed.objectives import NOTHING
-from metafed.wire import Answer, Failure, Halved
 
 Work = Callable[[list[int]], Answer]
 """Does what is to be done for a chunk, a list of clients."""

@@ -6,13 +6,13 @@ from typing import Any, cast
 
 from flwr.app import ConfigRecord, Context, Message
 
-from metafed.experiment import Experiment
-from metafed.roster import Roster
+from metafed.experiment.settings import Experiment
+from metafed.federation.roster import Roster
+from metafed.messages.packing import Answer
+from metafed.secure.input import Masked, exposed, input_of
 from metafed.secure.keys import SECRET, derived
 from metafed.secure.party import SHARE, Keys, Party, Refused, keys_record, read_keys, threshold_of
 from metafed.secure.ring import added
-from metafed.secure.veiled import Masked, exposed, input_of
-from metafed.wire import Answer
 
 STATE = "secure"
 """Where a node's ``Context.state`` keeps its secret and which rounds it has unmasked."""

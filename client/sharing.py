@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from flwr.app import Context
 
-from metafed.roster import Roster
-from metafed.wire import Answer
-from metafed.withheld import withheld
+from metafed.federation.roster import Roster
+from metafed.messages.packing import Answer
+from metafed.messages.withheld import withheld
 
 SHARE = "share-client-rows"
 """Entry of a node's config: whether a row a client leaves the node."""

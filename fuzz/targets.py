@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from metafed.experiment import Experiment, parse_mix, parse_tasks
-from metafed.families.base import DataError
+from metafed.core.parameters import Layout
+from metafed.core.source import DataError
+from metafed.experiment.settings import Experiment, parse_mix, parse_tasks
 from metafed.faults.plan import read_faults
-from metafed.parameters import Layout
+from metafed.messages.packing import BadAnswer, unpack
 from metafed.secure.keys import Forged
 from metafed.secure.party import Party, Refused, read_keys
-from metafed.wire import BadAnswer, unpack
-from simulation.config import Config
-from simulation.errors import BadInput
+from simulation.cli.config import Config
+from simulation.cli.errors import BadInput
 
 LAYOUT = Layout({"trunk.w": (3,), "a.w": (2,)})
 ASKED = [0, 1, 2, 3]
@@ -173,7 +173,7 @@ def checkpoint(data: bytes) -> None:
 
 def own_data(data: bytes) -> None:
     """A user's own data: the description and the table that it names."""
-    from metafed.population import Population
+    from metafed.federation.population import Population
 
     source = Bytes(data)
     with tempfile.TemporaryDirectory() as name:

@@ -15,16 +15,16 @@ from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 from flwr.supercore import log
 
-from metafed.experiment import Experiment
-from metafed.parameters import Vectors
-from metafed.population import layout_of, shared_theta
+from metafed.core.parameters import Vectors
+from metafed.experiment.settings import Experiment
+from metafed.federation.population import layout_of, shared_theta
 from server.checkpoint import Checkpoint, PersonalStates
 from server.hosts import Hosts
-from server.ledger import keep_devices
 from server.nodes import about_nodes, guarded, seconds
-from server.record import Record
-from server.resume import find
-from server.rounds import Round
+from server.record.participation import keep_devices
+from server.record.record import Record
+from server.record.resume import find
+from server.record.rounds import Round
 from server.strategy import MetaStrategy, record
 
 app = ServerApp()

@@ -16,8 +16,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from metafed.core.parameters import Vectors
 from metafed.objectives import State
-from metafed.parameters import Vectors
 
 MOMENTS, CLIENTS, EXTRA = "moments/", "clients/", "extra/"
 LARGEST_JSON = 2**30

@@ -8,12 +8,12 @@ from typing import Any
 from flwr.serverapp import Grid
 from flwr.supercore import log
 
-from metafed.datasets.stated import described, differing
-from metafed.experiment import Experiment
+from metafed.data.table.stated import described, differing
+from metafed.experiment.lookup import aggregator_name, objective_name, sampler_name
+from metafed.experiment.settings import Experiment
 from metafed.faults import faults_of
 from metafed.faults.plan import OMNISCIENT
-from metafed.lookup import aggregator_name, objective_name, sampler_name
-from metafed.wire import DESCRIPTIONS, OWN_PEOPLE
+from metafed.messages.packing import DESCRIPTIONS, OWN_PEOPLE
 from server.hosts import PATIENCE, Hosts, discover
 
 

@@ -14,7 +14,7 @@ from torch.optim.adagrad import adagrad
 from torch.optim.adam import adam
 from torch.optim.sgd import sgd
 
-from metafed.parameters import Vectors
+from metafed.core.parameters import Vectors
 from server.yogi import yogi
 
 Moments: TypeAlias = "MutableMapping[str, torch.Tensor]"

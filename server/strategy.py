@@ -11,21 +11,21 @@ from flwr.serverapp import Grid
 from flwr.serverapp.strategy import Strategy
 from flwr.supercore import log
 
-from metafed.experiment import Experiment
+from metafed.core.parameters import Layout, Vectors
+from metafed.experiment.settings import Experiment
+from metafed.federation.roster import Roster
+from metafed.messages.packing import ASKED, Answer, BadAnswer, Failure, check_vectors, unpack
 from metafed.objectives import NOTHING, Contribution, Plain, State
-from metafed.parameters import Layout, Vectors
-from metafed.roster import Roster
-from metafed.wire import ASKED, Answer, BadAnswer, Failure, check_vectors, unpack
-from server.asking import Asking
 from server.checkpoint import Checkpoint, Stateful
-from server.combining import Combining
-from server.faulty import Faulty
 from server.hosts import PATIENCE, Hosts, discover
 from server.outer import Outer
-from server.resume import due
-from server.rounds import Round
-from server.secure import Secured
-from server.withheld import evaluation_notes, training_notes
+from server.record.resume import due
+from server.record.rounds import Round
+from server.record.withheld import evaluation_notes, training_notes
+from server.stages.combining import Combining
+from server.stages.faults import Faulty
+from server.stages.scheduler import Asking
+from server.stages.secure import Secured
 
 Observe = Callable[[Round], None]
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import tyro
 
-from simulation.errors import BadInput
+from simulation.cli.errors import BadInput
 
 DONE, BAD_INPUT = 0, 2
 
@@ -40,9 +40,9 @@ def compared(asked: Arguments) -> dict[str, Any]:
     Raises:
         BadInput: A folder is no run's, a file is damaged, or the runs cannot be compared.
     """
-    from simulation.compare_check import check_comparable
-    from simulation.compare_differences import comparison, remarks
-    from simulation.compare_read import read_methods
+    from simulation.analysis.comparable import check_comparable
+    from simulation.analysis.differences import comparison, remarks
+    from simulation.records.folders import read_methods
 
     methods = read_methods(asked.runs)
     measures = checked_metrics(asked.metrics)
@@ -67,8 +67,8 @@ def checked_metrics(text: str) -> tuple[str, ...]:
     Raises:
         BadInput: One is unknown, or none is named.
     """
-    from metafed.lookup import known
-    from simulation.study_measures import MEASURES
+    from metafed.experiment.lookup import known
+    from simulation.analysis.measures import MEASURES
 
     names = tuple(dict.fromkeys(filter(None, (name.strip() for name in text.split(",")))))
     try:
@@ -105,7 +105,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from rich.console import Console
     from rich.text import Text
 
-    from simulation.study_table import differences_table, values_table
+    from simulation.cli.methods import differences_table, values_table
 
     console = Console()
     count = len(found["all"]["seeds"])

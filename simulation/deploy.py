@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
 
-from simulation.late import late
+from simulation.cli.late import late
 
 late("torch")
 
+from simulation.cli.errors import BadInput  # noqa: E402
 from simulation.deployment.plan import HELP, Plan, parse  # noqa: E402
-from simulation.errors import BadInput  # noqa: E402
 from simulation.run import BAD_INPUT, DIVERGED, DONE, FAILED, INTERRUPTED, _interrupt, complain, show  # noqa: E402
 
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import tyro
 
-from simulation.errors import BadInput
+from simulation.cli.errors import BadInput
 
 if TYPE_CHECKING:
-    from simulation.study_read import Method, Replicate
+    from simulation.records.methods import Method, Replicate
 
 DONE, BAD_INPUT = 0, 2
 
@@ -43,12 +43,12 @@ def export(asked: Arguments) -> list[Path]:
     Raises:
         BadInput: A folder is no run's, a file is damaged, or the folder cannot be written to.
     """
+    from simulation.analysis.comparable import check_comparable
+    from simulation.analysis.differences import PARTS, comparison
+    from simulation.analysis.measures import MEASURES
     from simulation.compare import checked_metrics, families
-    from simulation.compare_check import check_comparable
-    from simulation.compare_differences import PARTS, comparison
-    from simulation.compare_read import read_methods
-    from simulation.export_latex import differences_latex, values_latex
-    from simulation.study_measures import MEASURES
+    from simulation.records.folders import read_methods
+    from simulation.report.latex import differences_latex, values_latex
 
     measures = checked_metrics(asked.metrics)
     named = read_methods(asked.runs)
@@ -147,8 +147,8 @@ def ledger_rows(method: "Method") -> Iterable[list[Any]]:
     """
     from pydantic import ValidationError
 
-    from metafed.experiment import Experiment
-    from server.influence import NoLedger, ledger
+    from metafed.experiment.settings import Experiment
+    from metafed.fairness.influence import NoLedger, ledger
 
     for seed, replicate in method.seeds.items():
         if replicate.run.clients is None:

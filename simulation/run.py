@@ -16,22 +16,22 @@ os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
-from simulation.late import late
+from simulation.cli.late import late
 
 late("torch")
 
-from metafed.families.base import GENERATED  # noqa: E402
-from metafed.lookup import algorithm_name  # noqa: E402
-from simulation.config import Config, parse  # noqa: E402
-from simulation.errors import BadInput, RunDiverged, RunFailed  # noqa: E402
-from simulation.interrupts import held_back  # noqa: E402
+from metafed.core.source import GENERATED  # noqa: E402
+from metafed.experiment.lookup import algorithm_name  # noqa: E402
+from simulation.cli.config import Config, parse  # noqa: E402
+from simulation.cli.errors import BadInput, RunDiverged, RunFailed  # noqa: E402
+from simulation.cli.interrupts import held_back  # noqa: E402
 
 if TYPE_CHECKING:
-    from metafed.population import Population
-    from server.record import Record
-    from simulation.console import Screen
+    from metafed.federation.population import Population
+    from server.record.record import Record
+    from simulation.cli.console import Screen
     from simulation.engines.grid import PoolGrid
-    from simulation.pool import Pool
+    from simulation.runs.pool import Pool
 
 DONE, FAILED, BAD_INPUT, DIVERGED, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -49,10 +49,10 @@ def simulate(config: Config, screen: "Screen | None" = None, pool: "Pool | None"
         RunFailed: The run ended early, by divergence (RunDiverged) or otherwise; the record says so.
         KeyboardInterrupt: The record says so, and holds θ and all finished rounds.
     """
-    from simulation.kernels import decided
-    from simulation.logs import into
-    from simulation.resume import check_data, notes, open_record, where
-    from simulation.track import check_tracker, figures, open_tracker
+    from simulation.cli.logs import into
+    from simulation.runs.kernels import decided
+    from simulation.runs.resume import check_data, notes, open_record, where
+    from simulation.runs.track import check_tracker, figures, open_tracker
 
     config = decided(config)
     check_tracker(config.track)
@@ -115,7 +115,7 @@ def simulate(config: Config, screen: "Screen | None" = None, pool: "Pool | None"
                 tracker.close()
             finish(keep, reason)
             if (folder / "summary.json").exists():
-                from simulation.report import write_report
+                from simulation.report.command import write_report
 
                 write_report(folder)
     return folder
@@ -162,8 +162,8 @@ def read(config: Config, show: Callable[["Population"], None]) -> "Population":
         BadInput: A data set is missing, damaged, or has too few clients, or the guard stops the run.
     """
     import server.app  # noqa: F401
-    from metafed.families.base import DataError
-    from metafed.population import Population
+    from metafed.core.source import DataError
+    from metafed.federation.population import Population
 
     try:
         population = Population(config.experiment)
@@ -205,7 +205,7 @@ def finish(keep: "Record", reason: str) -> None:
     Raises:
         RunFailed: Something of it could not be written.
     """
-    from server.writer import WritingFailed
+    from server.record.writer import WritingFailed
 
     try:
         keep.finish(reason)
@@ -215,8 +215,8 @@ def finish(keep: "Record", reason: str) -> None:
 
 def last_good(keep: "Record") -> str:
     """Name the last good checkpoint of a run that diverged."""
-    from server.resume import last_checkpoint
-    from server.writer import WritingFailed
+    from server.record.resume import last_checkpoint
+    from server.record.writer import WritingFailed
 
     with suppress(WritingFailed):  # which is told when the record is closed
         keep.about()  # what waits is written first
@@ -232,7 +232,7 @@ def engine_settings(config: Config) -> dict[str, Any]:
 
 def how(config: Config, population: "Population", grid: "PoolGrid") -> dict[str, Any]:
     """Return what the manifest says of how the experiment was run."""
-    from server.record import file_sha256
+    from server.record.record import file_sha256
 
     sources = zip(config.experiment.choices, population.sources, strict=True)
     return {
@@ -269,14 +269,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return complain(str(error), BAD_INPUT)
     from rich.console import Console
 
-    from simulation.console import Screen
+    from simulation.cli.console import Screen
 
     console = Console()
     signal.signal(signal.SIGTERM, _interrupt)
     several = config.seeds is not None or config.references is not None
     try:
         if several:
-            from simulation.study import run_study
+            from simulation.runs.study import run_study
 
             again = config.resume is not None
             folder = run_study(config, console, config.resume or config.out or default_folder(config), again)
@@ -291,7 +291,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except RunFailed as error:
         return complain(str(error), DIVERGED if isinstance(error, RunDiverged) else FAILED)
     if several and not config.quiet:
-        from simulation.study_table import show_study
+        from simulation.cli.methods import show_study
 
         show_study(folder, console)
     elif not config.quiet:
@@ -305,7 +305,7 @@ def resumed_study(arguments: list[str]) -> Config | None:
     Raises:
         BadInput: A study cannot go on in this way.
     """
-    from simulation.study import resumed
+    from simulation.runs.study import resumed
 
     return resumed(arguments)
 
@@ -314,8 +314,8 @@ def show(folder: Path, config: Config, console: Any) -> None:
     """Print the closing table."""
     import json
 
-    from simulation.console import Screen
-    from simulation.tables import closing_table
+    from simulation.cli.console import Screen
+    from simulation.cli.tables import closing_table
 
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     files = {"report": folder / "report.html", "clients": folder / "clients.parquet", "all": folder}

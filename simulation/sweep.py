@@ -8,18 +8,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simulation.errors import BadInput, RunDiverged, RunFailed
-from simulation.late import late
+from simulation.cli.errors import BadInput, RunDiverged, RunFailed
+from simulation.cli.late import late
 
 late("torch")
 
-from simulation.sweep_plan import Axis, Cell, axes_of, cell, grid  # noqa: E402
+from simulation.runs.sweep.plan import Axis, Cell, axes_of, cell, grid  # noqa: E402
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from simulation.pool import Pool
-    from simulation.sweep_frontier import Point
+    from simulation.runs.pool import Pool
+    from simulation.runs.sweep.frontier import Point
 
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -46,8 +46,8 @@ def sweep(words: Sequence[str], folder: Path, trials: int | None, seed: int, con
         RunFailed: A run failed; the cells before it are kept.
         KeyboardInterrupt: Likewise.
     """
-    from simulation.pool import Pool
     from simulation.run import make_grid
+    from simulation.runs.pool import Pool
 
     rest, axes = axes_of(words, ranges=trials is not None)
     if any(word.partition("=")[0] == "--out" for word in rest):
@@ -74,7 +74,7 @@ def sweep(words: Sequence[str], folder: Path, trials: int | None, seed: int, con
             for what in cells:
                 one(what)
         else:
-            from simulation.sweep_trials import search
+            from simulation.runs.sweep.trials import search
 
             search(rest, axes, folder, trials, seed, one)
     return found
@@ -82,8 +82,8 @@ def sweep(words: Sequence[str], folder: Path, trials: int | None, seed: int, con
 
 def run_cell(what: Cell, folder: Path, console: "Console", pool: "Pool") -> "Point | None":
     """Run a cell, or what is left of it, and return its point; None where it diverged before it was judged."""
-    from simulation.study import run_study
-    from simulation.sweep_frontier import point
+    from simulation.runs.study import run_study
+    from simulation.runs.sweep.frontier import point
 
     own = folder / "cells" / what.name
     seeds = what.config.seeds or 1
@@ -104,7 +104,7 @@ def begin(folder: Path, words: list[str], trials: int | None) -> None:
     Raises:
         BadInput: It holds something else, or cannot be made.
     """
-    from simulation.study import write
+    from simulation.runs.study import write
 
     said = {"kind": "sweep", "words": words, "search": "grid" if trials is None else "optuna"}
     file = folder / "sweep.json"
@@ -125,7 +125,7 @@ def begin(folder: Path, words: list[str], trials: int | None) -> None:
 
 def keep(found: Sequence["Point"], folder: Path) -> None:
     """Write the frontier of what is there."""
-    from simulation.sweep_frontier import write_frontier
+    from simulation.runs.sweep.frontier import write_frontier
 
     write_frontier(found, folder)
 
@@ -167,7 +167,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not found:
         say("no cell has a result")
         return FAILED
-    from simulation.sweep_frontier import efficient
+    from simulation.runs.sweep.frontier import efficient
 
     for each, on in zip(found, efficient(found), strict=True):
         words_of = f"{each.name}: mean {each.mean['value']:.3f}, worst 10 % {each.worst['value']:.3f}"

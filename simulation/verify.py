@@ -15,7 +15,7 @@ os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
-from simulation.errors import BadInput, RunFailed
+from simulation.cli.errors import BadInput, RunFailed
 
 AGREES, DIFFERS, BAD_INPUT = 0, 1, 2
 
@@ -41,8 +41,8 @@ def verify(options: Options) -> str | None:
         BadInput: There is no record that has ended, or it cannot be run here.
         RunFailed: The run ended early this time.
     """
-    from simulation.agreement import Difference, first_difference, lines, rows
-    from simulation.resume import settings_file
+    from simulation.records.agreement import Difference, first_difference, lines, rows
+    from simulation.runs.resume import settings_file
 
     about, finished = manifest(options.run), lines(options.run)
     rows(options.run)
@@ -50,7 +50,7 @@ def verify(options: Options) -> str | None:
         raise BadInput(f"{options.run}: holds no finished round")
     last = int(finished[-1]["round"])
     # the command line's schema is loaded late: it imports a good deal
-    from simulation.config import Config
+    from simulation.cli.config import Config
     from simulation.run import simulate
 
     config = Config.from_file(settings_file(options.run))

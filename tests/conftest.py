@@ -61,8 +61,23 @@ def movielens_dir():
 @pytest.fixture(scope="session")
 def movielens_data(movielens_dir, tmp_path_factory):
     """A data folder in which MovieLens 100K has been prepared."""
-    from simulation.data import main
+    from simulation.data.command import main
 
     folder = tmp_path_factory.mktemp("data")
     assert main(["prepare", "movielens100k", "--from", str(movielens_dir), "--data-dir", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def seglearn():
+    """The wheel that carries the watch data, downloaded once."""
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = base / "metafed-tests" / "seglearn-1.2.5"
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        words = ["-m", "pip", "download", "--quiet", "--no-deps", "seglearn==1.2.5", "-d", f"{folder}.part"]
+        done = subprocess.run([sys.executable, *words], capture_output=True, text=True)
+        if done.returncode:
+            pytest.fail(f"pip download seglearn==1.2.5 failed: {done.stderr}")
+        folder.with_name(f"{folder.name}.part").rename(folder)
     return folder

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from metafed.experiment import Experiment
+from metafed.experiment.settings import Experiment
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())

@@ -11,10 +11,10 @@ import tyro
 
 from metafed.algorithms.base import Outer, Update
 from metafed.algorithms.inner import Stateless, descend, everywhere, meta_update
-from metafed.episodes import Batch, Episode
+from metafed.core.episodes import Batch, Episode
+from metafed.core.parameters import Params, spread
 from metafed.models import is_head
-from metafed.parameters import Params, spread
-from metafed.tasks import Task
+from metafed.tasks.task import Task
 
 
 @final

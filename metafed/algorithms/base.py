@@ -7,9 +7,9 @@ from typing import ClassVar, Literal, NamedTuple, Self, final
 import torch
 from pydantic import BaseModel, ConfigDict
 
-from metafed.episodes import Batch, Episode
-from metafed.parameters import Params
-from metafed.tasks import Kind, Task
+from metafed.core.episodes import Batch, Episode
+from metafed.core.parameters import Params
+from metafed.tasks.task import Kind, Task
 
 
 class Outer(NamedTuple):
@@ -99,7 +99,7 @@ class Algorithm(BaseModel, ABC):
 
         Args:
             task: The clients' network and loss.
-            start: θ with a client axis, from ``metafed.parameters.spread``.
+            start: θ with a client axis, from ``metafed.core.parameters.spread``.
             state: The clients' personal state ``(C, …)``; it is not changed by evaluation.
             support: The rows to adapt on; the query set is not even an argument.
             steps: Inner steps to take.

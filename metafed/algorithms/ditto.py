@@ -20,9 +20,9 @@ from metafed.algorithms.base import Outer, Update
 from metafed.algorithms.fedavg import Fedavg
 from metafed.algorithms.inner import Descent, Pull, descend, everywhere
 from metafed.algorithms.local_training import all_rows, check_pull, detached
-from metafed.episodes import Batch, Episode
-from metafed.parameters import Params, spread
-from metafed.tasks import Task
+from metafed.core.episodes import Batch, Episode
+from metafed.core.parameters import Params, spread
+from metafed.tasks.task import Task
 
 
 @final

@@ -17,9 +17,9 @@ import tyro
 from metafed.algorithms.base import Outer, Update
 from metafed.algorithms.inner import Descent, descend, everywhere
 from metafed.algorithms.local_training import all_rows, body, detached, head, moved
-from metafed.episodes import Batch, Episode
-from metafed.parameters import Params, spread
-from metafed.tasks import Task
+from metafed.core.episodes import Batch, Episode
+from metafed.core.parameters import Params, spread
+from metafed.tasks.task import Task
 
 
 @final

@@ -11,9 +11,9 @@ import tyro
 
 from metafed.algorithms.base import Outer, Update
 from metafed.algorithms.inner import Rates, Stateless, descend, everywhere, maml_update, meta_update
-from metafed.episodes import Batch, Episode
-from metafed.parameters import Params
-from metafed.tasks import Task
+from metafed.core.episodes import Batch, Episode
+from metafed.core.parameters import Params
+from metafed.tasks.task import Task
 
 
 @final

@@ -15,9 +15,9 @@ from pydantic import Field
 from metafed.algorithms.base import Outer, Update
 from metafed.algorithms.fomaml import first_order
 from metafed.algorithms.inner import Stateless, descend, everywhere, gradient, leaves
-from metafed.episodes import Batch, Episode
-from metafed.parameters import Params, spread
-from metafed.tasks import Task
+from metafed.core.episodes import Batch, Episode
+from metafed.core.parameters import Params, spread
+from metafed.tasks.task import Task
 
 
 @final

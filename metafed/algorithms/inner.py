@@ -14,9 +14,9 @@ import tyro
 from pydantic import Field
 
 from metafed.algorithms.base import Algorithm, Update
-from metafed.episodes import Batch, Episode
-from metafed.parameters import Params, spread
-from metafed.tasks import Task
+from metafed.core.episodes import Batch, Episode
+from metafed.core.parameters import Params, spread
+from metafed.tasks.task import Task
 
 InnerSteps: TypeAlias = Annotated[
     int,

@@ -3,10 +3,10 @@
 import torch
 
 from metafed.algorithms.base import Update
-from metafed.episodes import Batch, Episode
+from metafed.core.episodes import Batch, Episode
+from metafed.core.parameters import Params
 from metafed.models import is_head
-from metafed.parameters import Params
-from metafed.tasks import Task
+from metafed.tasks.task import Task
 
 
 def all_rows(episode: Episode) -> Batch:

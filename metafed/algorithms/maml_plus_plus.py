@@ -19,9 +19,9 @@ from pydantic import Field
 
 from metafed.algorithms.base import Outer, Update
 from metafed.algorithms.inner import Descent, Rates, SomeInnerSteps, descend, rate_name
-from metafed.episodes import Batch, Episode
-from metafed.parameters import Params, spread
-from metafed.tasks import Task
+from metafed.core.episodes import Batch, Episode
+from metafed.core.parameters import Params, spread
+from metafed.tasks.task import Task
 
 
 @final

@@ -19,9 +19,9 @@ from metafed.algorithms.base import Outer, Update
 from metafed.algorithms.fomaml import first_order
 from metafed.algorithms.hf_maml import hessian_free
 from metafed.algorithms.inner import InnerRate, Stateless, descend, everywhere
-from metafed.episodes import Batch, Episode
-from metafed.parameters import Params, spread
-from metafed.tasks import Task
+from metafed.core.episodes import Batch, Episode
+from metafed.core.parameters import Params, spread
+from metafed.tasks.task import Task
 
 
 @final

@@ -21,9 +21,9 @@ from pydantic import Field, model_validator
 from metafed.algorithms.base import Outer, Update
 from metafed.algorithms.inner import Pull, Stateless, descend, everywhere
 from metafed.algorithms.local_training import all_rows, check_pull, detached, moved
-from metafed.episodes import Batch, Episode
-from metafed.parameters import Params, spread
-from metafed.tasks import Task
+from metafed.core.episodes import Batch, Episode
+from metafed.core.parameters import Params, spread
+from metafed.tasks.task import Task
 
 
 @final

@@ -19,10 +19,10 @@ import tyro
 from metafed.algorithms.base import Algorithm, Outer, Update
 from metafed.algorithms.inner import meta_update
 from metafed.algorithms.local_training import body, detached
-from metafed.episodes import Batch, Episode
+from metafed.core.episodes import Batch, Episode
+from metafed.core.parameters import Params, spread
 from metafed.models import is_head
-from metafed.parameters import Params, spread
-from metafed.tasks import Kind, Task
+from metafed.tasks.task import Kind, Task
 
 
 @final

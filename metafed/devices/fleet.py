@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple, final
 
 import numpy as np
 
+from metafed.core.source import DataError
+from metafed.core.streams import stream
 from metafed.devices.tiers import HOURS, Description, Tier, describe
-from metafed.families.base import DataError
-from metafed.streams import stream
 
 if TYPE_CHECKING:
-    from metafed.population import Population
+    from metafed.federation.population import Population
 
 HOUR = 3600.0
 LOOKED_AT = 2000

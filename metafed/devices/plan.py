@@ -7,14 +7,14 @@ from typing import Literal, NamedTuple, final
 
 import numpy as np
 
-from metafed.census import Person
+from metafed.core.parameters import Layout
+from metafed.core.streams import stream
 from metafed.devices.clock import Load, Trip, trip
 from metafed.devices.fleet import Device, Fleet
 from metafed.devices.work import Work
-from metafed.experiment import Experiment
-from metafed.parameters import Layout
-from metafed.roster import Roster
-from metafed.streams import stream
+from metafed.experiment.settings import Experiment
+from metafed.federation.census import Person
+from metafed.federation.roster import Roster
 
 Outcome = Literal["finished", "shortened", "late", "dropped out", "offline", "excluded", "unknown"]
 TAKES_PART: frozenset[Outcome] = frozenset({"finished", "shortened"})

@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from metafed.datasets.own_family import SUFFIX
-from metafed.planted import parse_plant
+from metafed.data.table.family import SUFFIX
+from metafed.federation.injected_bias import parse_plant
 
 if TYPE_CHECKING:
-    from metafed.experiment import Experiment
+    from metafed.experiment.settings import Experiment
 
 
 class DeviceSettings(BaseModel):
@@ -48,7 +48,7 @@ def check_devices(experiment: "Experiment") -> None:
     Raises:
         ValueError: The message says which and why.
     """
-    from metafed.lookup import algorithm_name, sampler_name
+    from metafed.experiment.lookup import algorithm_name, sampler_name
 
     algorithm, sampling = experiment.algorithm, experiment.sampling
     if experiment.devices not in ("none", "default") and not experiment.devices.endswith(SUFFIX):

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from metafed.datasets.description import near
-from metafed.families.base import DataError
+from metafed.core.source import DataError
+from metafed.data.table.description import near
 
 DEFAULT = Path(__file__).with_name("default.toml")
 HOURS = 24

@@ -13,14 +13,14 @@ from typing import NamedTuple, final
 import torch
 
 from metafed.algorithms.base import Algorithm
-from metafed.chunking import episode_bytes
-from metafed.episodes import Batch, Episode
-from metafed.experiment import Experiment
-from metafed.families.base import Source
-from metafed.parameters import part_of
-from metafed.population import initial_theta, network, sources, tasks
-from metafed.roster import Roster
-from metafed.tasks import Task
+from metafed.core.episodes import Batch, Episode
+from metafed.core.parameters import part_of
+from metafed.core.source import Source
+from metafed.experiment.settings import Experiment
+from metafed.federation.chunking import episode_bytes
+from metafed.federation.population import initial_theta, network, sources, tasks
+from metafed.federation.roster import Roster
+from metafed.tasks.task import Task
 
 
 class Affine(NamedTuple):

@@ -1,9 +1,9 @@
 """The families, one a file. A new one is a ``Family`` in a file of its own and a line in ``FAMILIES``."""
 
+from metafed.core.source import Family
 from metafed.families.assets import ASSETS
 from metafed.families.assistant import ASSISTANT
 from metafed.families.avatar import AVATAR
-from metafed.families.base import Family
 from metafed.families.blobs import BLOB_IMAGES, BLOBS
 from metafed.families.environment import ENVIRONMENT
 from metafed.families.miniimagenet import MINIIMAGENET

@@ -11,12 +11,12 @@ from typing import NamedTuple, final
 
 import numpy as np
 
-from metafed.datasets.bandai_motion import BandaiMotion
-from metafed.datasets.watch_gestures import WatchGestures
-from metafed.episodes import Examples, Shots
-from metafed.families.base import GENERATED, Family, Origin, Source
+from metafed.core.episodes import Examples, Shots
+from metafed.core.source import GENERATED, Family, Origin, Source
+from metafed.core.streams import stream
+from metafed.data.sets.bandai_motion.reader import BandaiMotion
+from metafed.data.sets.watch_gestures.reader import WatchGestures
 from metafed.families.walker import JOINTS, TRACKED, WINDOW, Motion, Person
-from metafed.streams import stream
 
 NOISE = 0.25
 FRAMES = (40, 600)

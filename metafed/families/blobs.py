@@ -8,9 +8,9 @@ from typing import final
 
 import numpy as np
 
-from metafed.episodes import Examples, Shots
-from metafed.families.base import GENERATED, Family, Origin, Source
-from metafed.streams import stream
+from metafed.core.episodes import Examples, Shots
+from metafed.core.source import GENERATED, Family, Origin, Source
+from metafed.core.streams import stream
 
 WAYS, PER_CLASS = 5, 40
 

@@ -11,16 +11,16 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from metafed.datasets.vr_head_sit import VrHeadSit
+from metafed.core.episodes import Examples, Shots
+from metafed.core.source import GENERATED, Family, Origin, Source
+from metafed.core.streams import stream
+from metafed.data.sets.vr_head_sit.reader import VrHeadSit
 from metafed.environments.base import Environment
 from metafed.environments.cartpole import CartPole
 from metafed.environments.navigation import GOALS, Navigation
-from metafed.environments.rollout import anchors
-from metafed.episodes import Examples, Shots
-from metafed.families.base import GENERATED, Family, Origin, Source
 from metafed.families.gaze import SHAKE, THINGS, Person
-from metafed.streams import stream
-from metafed.tasks import Kind
+from metafed.tasks.rollout import anchors
+from metafed.tasks.task import Kind
 
 MOMENTS = 20
 """Moments in a scene, half a second each."""

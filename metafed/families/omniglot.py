@@ -1,10 +1,10 @@
 """Benchmark: which of N characters is this? Omniglot, few-shot tasks or drawers as clients."""
 
-from metafed.datasets.omniglot import SIDE
-from metafed.datasets.omniglot_drawers import Drawers
-from metafed.datasets.omniglot_tasks import FiveWayFiveShot, FiveWayOneShot, TwentyWayFiveShot, TwentyWayOneShot
-from metafed.episodes import Shots
-from metafed.families.base import Family
+from metafed.core.episodes import Shots
+from metafed.core.source import Family
+from metafed.data.sets.omniglot.drawers import Drawers
+from metafed.data.sets.omniglot.few_shot import FiveWayFiveShot, FiveWayOneShot, TwentyWayFiveShot, TwentyWayOneShot
+from metafed.data.sets.omniglot.reader import SIDE
 
 OMNIGLOT = Family(
     name="omniglot",

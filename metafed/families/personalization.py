@@ -12,10 +12,10 @@ from typing import final
 
 import numpy as np
 
-from metafed.datasets.movielens100k import MovieLens100K
-from metafed.episodes import Examples, Shots
-from metafed.families.base import GENERATED, Family, Origin, Source
-from metafed.streams import stream
+from metafed.core.episodes import Examples, Shots
+from metafed.core.source import GENERATED, Family, Origin, Source
+from metafed.core.streams import stream
+from metafed.data.sets.movielens100k.reader import MovieLens100K
 
 ITEMS = 2000
 FACTORS = 5

@@ -10,11 +10,11 @@ from typing import final
 
 import numpy as np
 
-from metafed.datasets.facebook_ego import FacebookEgo
-from metafed.episodes import Examples, Shots, judged
-from metafed.families.base import GENERATED, Family, Origin, Source
+from metafed.core.episodes import Examples, Shots, judged
+from metafed.core.source import GENERATED, Family, Origin, Source
+from metafed.core.streams import stream
+from metafed.data.sets.facebook_ego.reader import FacebookEgo
 from metafed.families.circles import KIND_SPREAD, KINDS, OLD, RARE, SLOTS, TRAITS, Friends, Person
-from metafed.streams import stream
 
 SHOTS = Shots(support=5, query=10, judge=20, per_class=True)
 TRAIT, KNOWN = 1.0, 2.0

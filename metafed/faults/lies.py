@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
+from metafed.core.parameters import Vector
 from metafed.faults.plan import Fault
-from metafed.parameters import Vector
 
 Sent = Mapping[str, "torch.Tensor"]
 """An update as it is sent: a vector ``(size,)`` a part."""

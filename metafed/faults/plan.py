@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Literal, Self, TypeAlias, final, get_args
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from metafed.families.base import DataError
-from metafed.streams import stream
+from metafed.core.source import DataError
+from metafed.core.streams import stream
 
 if TYPE_CHECKING:
-    from metafed.experiment import Experiment
+    from metafed.experiment.settings import Experiment
 
 Kind: TypeAlias = Literal[
     "crash",

@@ -8,10 +8,10 @@ from typing import ClassVar, final
 import numpy as np
 import torch
 
+from metafed.core.parameters import TRUNK, Layout, Params
+from metafed.core.streams import stream
 from metafed.models.pointwise import Activation, activate
 from metafed.native.choice import Kernels
-from metafed.parameters import TRUNK, Layout, Params
-from metafed.streams import stream
 
 
 @dataclass(frozen=True)

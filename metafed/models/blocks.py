@@ -6,10 +6,10 @@ client's numbers lie together, and what becomes of them does not depend on who e
 
 import torch
 
+from metafed.core.parameters import Params
 from metafed.models.convolution import EPSILON, Norm
 from metafed.models.pointwise import Activation, activate
 from metafed.native.choice import Kernels
-from metafed.parameters import Params
 
 
 def natively(kernels: Kernels, norm: Norm, x: "torch.Tensor") -> bool:

@@ -16,7 +16,7 @@ from typing import Literal, TypeAlias
 
 import torch
 
-from metafed.parameters import Params
+from metafed.core.parameters import Params
 
 Norm: TypeAlias = Literal["batch", "group", "none"]
 """``batch``: by the statistics of the client's own rows of this very batch (*transductive*: rows that are

@@ -10,9 +10,9 @@ from typing import ClassVar, final
 
 import torch
 
+from metafed.core.parameters import TRUNK, Params
 from metafed.models.base import Network, affine_shapes
 from metafed.models.pointwise import Activation
-from metafed.parameters import TRUNK, Params
 
 
 @final

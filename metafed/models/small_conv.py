@@ -13,11 +13,11 @@ from typing import ClassVar, final
 
 import torch
 
+from metafed.core.parameters import Params
 from metafed.models.base import Network, affine_shapes
 from metafed.models.blocks import block, channels_first, first_block, natively
 from metafed.models.convolution import Norm, convolutions, convolve, embeddings, images
 from metafed.models.pointwise import Activation, activate
-from metafed.parameters import Params
 
 POOLED = 5
 """Height and width of the last feature map."""

@@ -13,11 +13,11 @@ from typing import Any, Final, NamedTuple
 
 import torch
 
-from metafed.episodes import Batch, Episode
+from metafed.core.episodes import Batch, Episode
+from metafed.core.parameters import Layout, Params
 from metafed.models import Mlp
 from metafed.native.library import library
-from metafed.parameters import Layout, Params
-from metafed.tasks import Task
+from metafed.tasks.task import Task
 
 LOSSES: Final = {"classification": 0, "regression": 1}
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict
 
-from metafed.parameters import Vector
+from metafed.core.parameters import Vector
 
 Plain: TypeAlias = bool | int | float | str | list[int] | list[float]
 """What a message can carry beside arrays."""

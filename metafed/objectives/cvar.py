@@ -16,8 +16,8 @@ import torch
 import tyro
 from pydantic import Field
 
+from metafed.core.parameters import Vector
 from metafed.objectives.base import Contribution, Objective, Plain, State, Updates, summed
-from metafed.parameters import Vector
 
 
 @final

@@ -19,9 +19,9 @@ import numpy as np
 import tyro
 from pydantic import Field
 
+from metafed.core.parameters import Vector
 from metafed.objectives.base import Contribution, Objective, Plain, State, Updates
 from metafed.objectives.groups import Group, Over, by_group, combined, groups_of
-from metafed.parameters import Vector
 
 
 @final

@@ -5,8 +5,8 @@ from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
+from metafed.core.parameters import Vector
 from metafed.objectives.base import NOTHING, Contribution, Updates, summed
-from metafed.parameters import Vector
 
 Over: TypeAlias = Literal["groups", "families"]
 """What the groups are: the clients' groups, of each family apart, or the families."""

@@ -21,10 +21,10 @@ import torch
 import tyro
 from pydantic import Field
 
+from metafed.core.parameters import Vector
 from metafed.objectives.base import Contribution, Objective, Plain, State, Updates, quotients, summed
 from metafed.objectives.groups import by_group, combined, groups_of
 from metafed.objectives.simplex import project
-from metafed.parameters import Vector
 
 
 @final

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metafed.objectives import NOTHING, Contribution, Plain, Updates
-from metafed.objectives.alone import alone
+from metafed.objectives.single import alone
 
 if TYPE_CHECKING:
-    from metafed.experiment import Experiment
+    from metafed.experiment.settings import Experiment
 
 CLIP = "dp.clip"
 """The name under which the server tells C."""

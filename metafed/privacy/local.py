@@ -9,10 +9,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from metafed.experiment import Experiment
+from metafed.core.streams import stream
+from metafed.experiment.settings import Experiment
 from metafed.objectives import Contribution
 from metafed.privacy.mechanism import noise_of
-from metafed.streams import stream
 
 
 def noised(experiment: Experiment, one: Contribution, client: int, server_round: int) -> Contribution:

@@ -17,16 +17,16 @@ from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
 
-from metafed.experiment import Experiment
-from metafed.families.base import DataError
+from metafed.core.parameters import Layout, Vector
+from metafed.core.source import DataError
+from metafed.core.streams import stream
+from metafed.experiment.settings import Experiment
+from metafed.federation.roster import Roster
 from metafed.objectives import Contribution, Plain
-from metafed.parameters import Layout, Vector
 from metafed.privacy.accounting import Mechanism, epsilon, noise_for, rounds_for
 from metafed.privacy.clipping import BELOW, CLIENTS, CLIP
 from metafed.privacy.settings import FIRST_CLIP
-from metafed.roster import Roster
 from metafed.sampling import Poisson
-from metafed.streams import stream
 
 COUNTED = 20
 """σ_b is the expected cohort over this, as in Andrew et al."""

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from metafed.secure.party import THRESHOLD
 
 if TYPE_CHECKING:
-    from metafed.experiment import Experiment
+    from metafed.experiment.settings import Experiment
 
 FEWEST = 2
 """A part that fewer of the clients that are left hold is not unmasked: its sum would be one client's update."""
@@ -39,8 +39,8 @@ def check_secure(experiment: "Experiment") -> None:
     Raises:
         ValueError: The message says what and why.
     """
+    from metafed.experiment.lookup import aggregator_name, objective_name
     from metafed.faults.plan import faults_of
-    from metafed.lookup import aggregator_name, objective_name
     from metafed.objectives import Qffl, Tilted
 
     if not experiment.secure_aggregation:

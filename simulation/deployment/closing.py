@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from metafed.experiment import Experiment
-from server.record import now, theta_sha256
+from metafed.experiment.settings import Experiment
+from server.record.record import now, theta_sha256
 
 
 def manifest(record: Path) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def summarize(record: Path, experiment: Experiment) -> None:
     """Write ``summary.json`` from the rows, where there are any."""
     import polars as pl
 
-    from server.summary import summarize as summary_of
+    from metafed.fairness.summary import summarize as summary_of
 
     path = record / "clients.parquet"
     if path.exists():

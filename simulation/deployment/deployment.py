@@ -9,9 +9,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from metafed.lookup import algorithm_name
-from server.provenance import git_state
-from simulation.console import Screen
+from metafed.experiment.lookup import algorithm_name
+from server.record.provenance import git_state
+from simulation.cli.console import Screen
+from simulation.cli.errors import BadInput
 from simulation.deployment.closing import amend, close, manifest
 from simulation.deployment.control import Control, Refused
 from simulation.deployment.local import LocalFederation, NotStarted
@@ -25,13 +26,12 @@ from simulation.deployment.runs import (
     run_config,
     wait_for_nodes,
 )
-from simulation.errors import BadInput
 from simulation.run import default_folder, read
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from simulation.config import Config
+    from simulation.cli.config import Config
 
 NOTHING_KEPT = "interrupted before the first round; nothing is left behind"
 KEPT = "interrupted; θ and all finished rounds are in {}"
@@ -100,7 +100,7 @@ def check_resumable(config: "Config", record: Path) -> int:
     Raises:
         BadInput: There is nothing left to do, or clients had personal states, which were their nodes'.
     """
-    from metafed.population import initial_theta
+    from metafed.federation.population import initial_theta
 
     experiment, about = config.experiment, manifest(record)
     if experiment.algorithm.personal(initial_theta(experiment)):
@@ -189,7 +189,7 @@ def _collect(record: Path, folder: Path, logs: dict[str, Path], reason: str | No
         close(folder, reason)
     collect(logs, folder)
     if (folder / "summary.json").exists():
-        from simulation.report import write_report
+        from simulation.report.command import write_report
 
         write_report(folder)
     if record != folder:

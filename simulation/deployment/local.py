@@ -10,7 +10,7 @@ import urllib.request
 from pathlib import Path
 from typing import Self, final
 
-from metafed.choices import OWN_DATA
+from metafed.experiment.choices import OWN_DATA
 from simulation.deployment.certificates import OPERATOR, SUPERLINK, issue
 from simulation.deployment.processes import Process, end_all, environment, free_ports, program
 from simulation.deployment.superlink import KEY_FILE

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from simulation.late import late
+from simulation.cli.late import late
 
 late("torch")
 

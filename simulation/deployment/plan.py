@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from metafed.faults import faults_of
-from simulation.config import Config, take_option
-from simulation.config import parse as parse_config
+from simulation.cli.config import Config, take_option
+from simulation.cli.config import parse as parse_config
+from simulation.cli.errors import BadInput
 from simulation.deployment.closing import manifest
 from simulation.deployment.local import own_folder
-from simulation.errors import BadInput
 
 HELP = """usage: python -m simulation.deploy [--nodes N] [settings of what is computed]
 

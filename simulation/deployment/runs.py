@@ -12,10 +12,10 @@ from typing import Any, final
 
 import tomli_w
 
-from metafed.experiment import Experiment, flatten_config
+from metafed.experiment.settings import Experiment, flatten_config
+from simulation.cli.errors import BadInput
 from simulation.deployment.closing import finished_rounds, manifest
 from simulation.deployment.control import COMPLETED, FINISHED, ONLINE, UNREGISTERED, Control, Refused, Status
-from simulation.errors import BadInput
 
 ROOT = Path(__file__).resolve().parents[2]
 """The Flower app: the folder of ``pyproject.toml``."""

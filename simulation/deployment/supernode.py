@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from metafed.choices import OWN_DATA
-from metafed.datasets.copies import cache
+from metafed.data.files.copies import cache
+from metafed.experiment.choices import OWN_DATA
 from simulation.deployment.local import node_config, own_folder
 from simulation.deployment.processes import program
 

@@ -224,7 +224,7 @@ def doomed(run_config: Mapping[str, Any]) -> Callable[[Message], bool] | None:
     """Return what tells the messages whose worker is lost on purpose; None where none is."""
     if not run_config.get("faults"):
         return None
-    from metafed.experiment import Experiment
+    from metafed.experiment.settings import Experiment
     from metafed.faults import faults_of
 
     faults = faults_of(Experiment.from_run_config(run_config))

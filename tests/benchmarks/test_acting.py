@@ -7,8 +7,8 @@ from benchmarks import acting
 from benchmarks.returns import last_losses, returned, worlds
 from metafed.environments.cartpole import CartPole
 from metafed.environments.navigation import Navigation
-from metafed.experiment import Experiment
-from metafed.population import Population, initial_theta
+from metafed.experiment.settings import Experiment
+from metafed.federation.population import Population, initial_theta
 from simulation.run import main
 
 

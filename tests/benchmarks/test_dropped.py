@@ -8,8 +8,8 @@ import pytest
 
 from benchmarks.dropped import gap, main, measured
 from benchmarks.studies import read_study
-from server.panel import Panel
-from simulation.errors import BadInput
+from metafed.fairness.panel import Panel
+from simulation.cli.errors import BadInput
 
 
 def people(families, scores):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from metafed.algorithms import Maml
-from simulation.config import Config
+from simulation.cli.config import Config
 
 FOLDER = Path(__file__).resolve().parents[2] / "experiments"
 FILES = sorted(FOLDER.glob("*.toml"))

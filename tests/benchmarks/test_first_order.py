@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from benchmarks.first_order import COLUMNS, cosines, main, over_seeds, rank_correlation
-from metafed.experiment import Experiment
-from metafed.population import initial_theta
-from metafed.roster import Roster
+from metafed.experiment.settings import Experiment
+from metafed.federation.population import initial_theta
+from metafed.federation.roster import Roster
 
 SMALL = {"clients": 9, "unseen": 0.4, "width": 6, "precision": "float64"}
 

@@ -5,9 +5,9 @@ import torch
 
 from benchmarks.gradients import evaluations, evaluations_of_a_round
 from metafed.algorithms import ALGORITHMS, Fomaml, Maml, Reptile
-from metafed.episodes import Batch, Episode
-from metafed.experiment import Experiment
-from tests.mathematics.problems import network
+from metafed.core.episodes import Batch, Episode
+from metafed.experiment.settings import Experiment
+from tests.metafed.models.problems import network
 
 
 def wide(rows):

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import plot
 from benchmarks.results import check_target, read, write
-from simulation.errors import BadInput
+from simulation.cli.errors import BadInput
 
 ROOT = Path(__file__).resolve().parents[2]
 SVG = "{http://www.w3.org/2000/svg}"

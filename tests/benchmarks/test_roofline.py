@@ -14,11 +14,11 @@ from benchmarks import counting, roofline
 from benchmarks.peak import peaks, products
 from benchmarks.shares import DRAWING, KINDS, REST, drawn, kind_of, shares
 from metafed.algorithms import Maml
-from metafed.episodes import Batch, Episode
+from metafed.core.episodes import Batch, Episode
 from metafed.models import Conv4, SmallConv, initialize, layout
 from metafed.native.choice import resolve
-from metafed.tasks import task_of
-from tests.mathematics.problems import network
+from metafed.tasks.task import task_of
+from tests.metafed.models.problems import network
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -14,7 +14,7 @@ from benchmarks.cell import Cell, Failed, Setting, experiment_of
 from benchmarks.memory import peak_bytes
 from benchmarks.null import Null
 from benchmarks.scaling import Figures, Options, ratios, settings
-from metafed.experiment import Experiment
+from metafed.experiment.settings import Experiment
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ["--workload", "null", "--cohorts", "3", "6", "--population", "40", "--populations", "20", "40", "--cohort", "3"]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.studies import compared, main, read_study, table
-from simulation.errors import BadInput
+from simulation.cli.errors import BadInput
 
 FOLDER = Path(__file__).resolve().parents[2] / "experiments" / "studies"
 FILES = sorted(file for file in FOLDER.glob("*.toml") if "[methods]" in file.read_text(encoding="utf-8"))

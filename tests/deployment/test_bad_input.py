@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from tests.command.running import command
+from tests.simulation.command.running import command
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_ssh_private_key, load_ssh_public_key
 
 from simulation.deployment.certificates import issue
-from tests.command.running import command
+from tests.simulation.command.running import command
 
 SECRET = {"ca.key", "server.key", "control.key", "node.key"}
 

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from simulation.deployment.closing import amend, close, finished_rounds, manifest
-from tests.command.running import clients, run
+from tests.simulation.command.running import clients, run
 
 
 @pytest.fixture(scope="module")

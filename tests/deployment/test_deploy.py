@@ -12,7 +12,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from simulation.deployment.processes import MARK
-from tests.command.running import clients, command, manifest, rounds, run
+from tests.simulation.command.running import clients, command, manifest, rounds, run
 
 SETTINGS = ["--clients", 9, "--cohort", 5, "--rounds", 2, "--chunk", 4, "--eval-every", 1, "--seed", 3]
 FILES = {

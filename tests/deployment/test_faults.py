@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from metafed.experiment import Experiment
+from metafed.experiment.settings import Experiment
 from simulation.deployment.control import Control
 from simulation.deployment.local import LocalFederation
 from simulation.deployment.runs import ROOT, Watch, judge, run_config, wait_for_nodes

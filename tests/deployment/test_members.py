@@ -3,7 +3,7 @@
 import pytest
 
 from simulation.deployment.certificates import node_key
-from tests.command.running import command
+from tests.simulation.command.running import command
 
 
 @pytest.fixture

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from metafed.datasets import own
-from metafed.datasets.numbering import Numbering
-from metafed.experiment import Experiment
-from tests.command.running import clients, command, manifest, rounds
-from tests.families.own import STATED, deal, describe, rows
-from tests.families.test_own_people import NODES, hosted, node
-from tests.federation.pool import run
+from metafed.data.table import source as own
+from metafed.data.table.numbering import Numbering
+from metafed.experiment.settings import Experiment
+from tests.integration.pool import run
+from tests.metafed.data.table.own import STATED, deal, describe, rows
+from tests.metafed.data.table.test_own_people import NODES, hosted, node
+from tests.simulation.command.running import clients, command, manifest, rounds
 
 HELD = [["p007", "p001", "p010", "p004"], ["p002", "p011", "p000", "p005"], ["p003", "p008", "p006", "p009"]]
 

@@ -10,12 +10,12 @@ import pytest
 from flwr.app import ConfigRecord, Message, MessageType, RecordDict
 
 from client.app import app
-from client.resident import RESIDENT, NotAnswered, ask
-from metafed.experiment import Experiment
+from client.daemon.socket import RESIDENT, NotAnswered, ask
+from metafed.experiment.settings import Experiment
 from server.strategy import record
 from simulation.engines.grid import pool_context, take_identity
 from tests.deployment.waiting import until
-from tests.federation.pool import initial
+from tests.integration.pool import initial
 
 EXPERIMENT = Experiment(
     clients=6, unseen=0.0, rounds=2, width=4, tasks="personalization", algorithm="ditto", kernels="torch"
@@ -110,7 +110,7 @@ def test_one_that_does_not_come_is_ended_and_replaced(doors):
 
 DIES = """
 import os, sys
-if "client.residence" in sys.orig_argv:
+if "client.daemon.process" in sys.orig_argv:
     from client.host import Host
     Host.train = lambda *said, **more: os._exit(9)
 """
@@ -127,8 +127,8 @@ def test_one_that_ends_in_the_middle_of_an_answer_is_told_of(doors, tmp_path, mo
 
 def test_it_ends_with_its_node_and_when_nobody_asks(tmp_path):
     parent = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    with_it = subprocess.Popen([sys.executable, "-m", "client.residence", str(tmp_path / "a"), str(parent.pid)])
-    idle = f"from pathlib import Path; from client.residence import main; main(Path('b'), {os.getpid()}, idle=0.1)"
+    with_it = subprocess.Popen([sys.executable, "-m", "client.daemon.process", str(tmp_path / "a"), str(parent.pid)])
+    idle = f"from pathlib import Path; from client.daemon.process import main; main(Path('b'), {os.getpid()}, idle=0.1)"
     alone = subprocess.Popen([sys.executable, "-c", idle], cwd=tmp_path, env={**os.environ, "PYTHONPATH": os.getcwd()})
     assert alone.wait(120) == 0
     until(lambda: (tmp_path / "a").exists(), "it listens")

@@ -11,10 +11,10 @@ import psutil
 import pytest
 from safetensors.numpy import load_file
 
+from simulation.cli.errors import BadInput
 from simulation.deployment.plan import parse
-from simulation.errors import BadInput
-from tests.command.running import clients, command, manifest, rounds, run
 from tests.deployment.waiting import said
+from tests.simulation.command.running import clients, command, manifest, rounds, run
 
 SETTINGS = ["--clients", 8, "--cohort", 5, "--eval-every", 0, "--seed", 3, "--tasks", "personalization"]
 

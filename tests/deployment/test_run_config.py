@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from metafed.algorithms import ALGORITHMS
-from metafed.experiment import Experiment, flatten_config
+from metafed.experiment.settings import Experiment, flatten_config
 from simulation.deployment.runs import ROOT, run_config
 
 DECLARED = flatten_config(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["flwr"]["app"]["config"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from server.provenance import HIDDEN, without_secrets
+from server.record.provenance import HIDDEN, without_secrets
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from tests.command.running import command, rounds, run
+from tests.simulation.command.running import command, rounds, run
 
 pytestmark = pytest.mark.slow
 

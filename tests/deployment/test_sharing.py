@@ -13,27 +13,27 @@ from client.guarding import guarded
 from client.host import Host
 from client.sharing import NotShared, answered, shares_rows
 from metafed.aggregators import Aggregator
-from metafed.aggregators.ballots import Ballot
-from metafed.experiment import Experiment
-from metafed.guard import sample
+from metafed.aggregators.updates import Ballot
+from metafed.experiment.settings import Experiment
+from metafed.federation.guard.inspect import sample
+from metafed.federation.population import Population, layout_of
+from metafed.federation.roster import Roster
+from metafed.messages.packing import Answer, BadAnswer, Failure, Rows, pack, unpack
+from metafed.messages.withheld import FEWEST, from_values, to_values, withheld
 from metafed.objectives import NOTHING, Mean, Objective
-from metafed.population import Population, layout_of
-from metafed.roster import Roster
 from metafed.sampling import Sampler
-from metafed.wire import Answer, BadAnswer, Failure, Rows, pack, unpack
-from metafed.withheld import FEWEST, from_values, to_values, withheld
 from server.hosts import Hosts
 from server.nodes import GuardStops, about_nodes, found, keepers, needing_rows, seconds
 from server.nodes import guarded as ask
-from server.withheld import interval, training_notes
+from server.record.withheld import interval, training_notes
 from simulation.deployment.closing import finished_rounds, manifest
 from simulation.deployment.control import COMPLETED, Control
 from simulation.deployment.local import LocalFederation
 from simulation.deployment.runs import ROOT, Watch, run_config, wait_for_nodes
 from simulation.engines.local import LocalGrid
-from tests.command.running import clients as rows_of
-from tests.command.running import run
-from tests.families.own import PLAIN, describe, rows
+from tests.metafed.data.table.own import PLAIN, describe, rows
+from tests.simulation.command.running import clients as rows_of
+from tests.simulation.command.running import run
 
 EXPERIMENT = Experiment(
     clients=12,

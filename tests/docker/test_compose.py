@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from tests.command import running
-from tests.command.running import clients, manifest, run
 from tests.docker.containers import PROJECT, SERVICES, compose, container, docker
-from tests.families.own import STATED, deal, describe, rows
+from tests.metafed.data.table.own import STATED, deal, describe, rows
+from tests.simulation.command import running
+from tests.simulation.command.running import clients, manifest, run
 
 pytestmark = pytest.mark.docker
 

@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from tests.command.running import manifest, rounds
 from tests.deployment.waiting import until
 from tests.docker.containers import PROJECT, compose, container, docker, lines, told
+from tests.simulation.command.running import manifest, rounds
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 

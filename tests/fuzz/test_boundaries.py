@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from fuzz.seeds import SEEDS
 from fuzz.targets import ASKED, LAYOUT, TARGETS
-from metafed.experiment import Experiment
+from metafed.experiment.settings import Experiment
+from metafed.messages.packing import Answer, BadAnswer, pack, read_masked, unpack
 from metafed.objectives import NOTHING
 from metafed.secure.party import read_keys
-from metafed.wire import Answer, BadAnswer, pack, read_masked, unpack
 
 EXAMPLES = {"own-data": 40, "checkpoint": 60, "run-config": 60, "keys": 60, "config-file": 60}
 

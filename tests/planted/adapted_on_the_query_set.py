@@ -1,7 +1,7 @@
 """pFedMe's repository: personalization takes its steps on test data."""
 
 from client.host import Host
-from metafed.population import Population
+from metafed.federation.population import Population
 
 honest = Host._evaluate_chunk
 

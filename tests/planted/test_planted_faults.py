@@ -7,18 +7,20 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-EXACT = "tests/mathematics/test_maml_exact.py::test_meta_gradient_of_a_quadratic_equals_the_closed_form[2]"
+EXACT = "tests/laws/test_maml_exact.py::test_meta_gradient_of_a_quadratic_equals_the_closed_form[2]"
 CAUGHT_BY = {
     "first_order_in_disguise": [
         EXACT,
-        "tests/federation/test_whole_path.py::test_a_federated_round_equals_the_centralised_step",
+        "tests/integration/test_whole_path.py::test_a_federated_round_equals_the_centralised_step",
     ],
-    "wrong_rate_gradient": ["tests/algorithms/test_meta_gradients.py::test_the_gradient_of_the_rates_of_meta_sgd_is"],
-    "optimizer_made_anew": ["tests/federation/test_outer.py::test_moments_are_kept_from_round_to_round[adam]"],
+    "wrong_rate_gradient": [
+        "tests/metafed/algorithms/test_meta_gradients.py::test_the_gradient_of_the_rates_of_meta_sgd_is"
+    ],
+    "optimizer_made_anew": ["tests/server/test_outer.py::test_moments_are_kept_from_round_to_round[adam]"],
     "trained_on_evaluation_rows": [
-        "tests/federation/test_leaks.py::test_training_and_evaluation_draw_from_different_rows[avatar]"
+        "tests/integration/test_leaks.py::test_training_and_evaluation_draw_from_different_rows[avatar]"
     ],
-    "adapted_on_the_query_set": ["tests/federation/test_leaks.py::test_evaluation_adapts_on_the_support_set_alone"],
+    "adapted_on_the_query_set": ["tests/integration/test_leaks.py::test_evaluation_adapts_on_the_support_set_alone"],
 }
 
 

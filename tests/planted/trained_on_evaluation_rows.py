@@ -1,6 +1,6 @@
 """Meta-training draws from the rows that evaluation judges on."""
 
-from metafed.population import Population
+from metafed.federation.population import Population
 
 honest = Population._split
 

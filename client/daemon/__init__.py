@@ -1,0 +1,1 @@
+"""The process that stays at a node, and how it is asked."""

@@ -1,0 +1,108 @@
+"""Faults on purpose, on the host: what ``--faults`` says that clients do is done here, to each client's own update."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, final
+
+import numpy as np
+import torch
+
+from metafed.core.parameters import Layout
+from metafed.core.streams import stream
+from metafed.experiment.settings import Experiment
+from metafed.faults import Fault, faults_of
+from metafed.faults.lies import flipped, sent
+from metafed.faults.plan import OMNISCIENT
+from metafed.federation.population import Draw
+from metafed.messages.packing import BadAnswer, Failure, check_vectors
+from metafed.tasks.task import Task
+
+LIES = ("nan", "infinity", "sign-flip", "scale", "random")
+NO_ANSWER = {
+    "crash": "crashed (a fault on purpose)",
+    "hang": "did not answer in time: hangs (a fault on purpose)",
+}
+
+
+class Sent(NamedTuple):
+    """What a chunk's clients send.
+
+    Attributes:
+        flat: Updates ``(C, size)`` a part.
+        lost: Those from whom nothing usable comes.
+        absent: Clients whose update the server forges; their own is not summed.
+    """
+
+    flat: "dict[str, torch.Tensor]"
+    lost: Sequence[Failure]
+    absent: frozenset[int]
+
+
+@final
+class Afflicted:
+    """Does to chunks what the experiment's faults say; with none, nothing.
+
+    Args:
+        experiment: What is computed.
+        layout: Where θ's parameters lie.
+    """
+
+    def __init__(self, experiment: Experiment, layout: Layout) -> None:
+        self._faults, self._layout, self._seed = faults_of(experiment), layout, experiment.seed
+
+    def before(self, clients: Sequence[int], server_round: int) -> None:
+        """Hang for as long as the faults say by ``seconds``; one that hangs without costs no time."""
+        for fault in self._of(clients, server_round, ("hang",)).values():
+            time.sleep(fault.seconds or 0.0)
+
+    def mislabeled(self, draw: Draw, task: Task, clients: Sequence[int], server_round: int) -> Draw:
+        """Return the draw with the labels turned around of those that train on false ones."""
+        who = self._of(clients, server_round, ("label-flip",))
+        if not who:
+            return draw
+        index = [position for position, client in enumerate(clients) if client in who]
+        classes = task.model.outputs if task.kind == "classification" else None
+        batches = []
+        for batch in draw.episode:
+            y = batch.y.clone()
+            y[index] = flipped(y[index], classes)
+            batches.append(batch._replace(y=y))
+        return draw._replace(episode=type(draw.episode)(*batches))
+
+    def sent(self, flat: "Mapping[str, torch.Tensor]", clients: Sequence[int], server_round: int) -> Sent:
+        """Return what the clients send, whose honest updates are ``flat (C, size)`` a part."""
+        who = self._of(clients, server_round)
+        if not who:
+            return Sent(dict(flat), (), frozenset())
+        changed, lost = {part: rows.clone() for part, rows in flat.items()}, []
+        for position, client in enumerate(clients):
+            fault = who.get(client)
+            if fault is None:
+                continue
+            if fault.kind in NO_ANSWER and fault.seconds is None:
+                lost.append(Failure(client, NO_ANSWER[fault.kind]))
+            elif fault.kind == "shape":
+                honest = {part: rows[position] for part, rows in flat.items()}
+                lost.append(Failure(client, self._refused(sent(honest, fault, self._stream(server_round, client)))))
+            elif fault.kind in LIES:
+                honest = {part: rows[position] for part, rows in flat.items()}
+                for part, vector in sent(honest, fault, self._stream(server_round, client)).items():
+                    changed[part][position] = vector
+        absent = frozenset(client for client, fault in who.items() if fault.kind in OMNISCIENT)
+        return Sent(changed, lost, absent)
+
+    def _of(self, clients: Sequence[int], server_round: int, kinds: Sequence[str] | None = None) -> dict[int, Fault]:
+        if self._faults is None:
+            return {}
+        return self._faults.among(clients, server_round, *([] if kinds is None else [kinds]))
+
+    def _refused(self, update: "Mapping[str, torch.Tensor]") -> str:
+        """Have an update checked as the server checks what a host sends; returns the complaint."""
+        try:
+            check_vectors({part: vector.cpu().numpy() for part, vector in update.items()}, self._layout)
+        except BadAnswer as error:
+            return str(error)
+        return "sent an update of a wrong shape"
+
+    def _stream(self, server_round: int, client: int) -> np.random.Generator:
+        return stream(self._seed, "faults/random", server_round, client)

@@ -1,0 +1,1 @@
+"""Files of data: bounds, copies, originals, and what is kept of them."""

@@ -1,0 +1,191 @@
+"""Clients out of labelled utterances that name no speakers: they are artificial.
+
+A client draws its liking for the domains from a Dirichlet distribution, five intents by that liking, and its
+utterances of each without replacement. Any number of clients shares the same texts. So that no text is in one
+client's training draws and in another's evaluation draws, the first come from the data set's own train split and
+the second from its other splits; the few texts that are in both are taken out of train.
+"""
+
+from abc import ABC, abstractmethod
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from metafed.core.episodes import Examples
+from metafed.core.source import DataError
+from metafed.core.streams import stream
+from metafed.data.files.probe import check_parquet
+from metafed.data.files.shared import by_file
+from metafed.data.sets.base import Dataset, require
+
+if TYPE_CHECKING:
+    import polars as pl
+
+SLOTS = 5
+CONCENTRATION = 0.3
+"""Of the Dirichlet distribution over domains: the smaller, the more a client keeps to one domain."""
+UTTERANCES = (6, 90)
+"""Training draws of one intent of one client; there are half as many evaluation draws."""
+HASHES = 512
+SCALE = 22.0
+"""Length of every feature vector; the root of their number brings features to unit variance."""
+ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
+
+
+class Corpus(NamedTuple):
+    """The file's content.
+
+    Attributes:
+        texts: All texts.
+        domains: Names of the domains.
+        domain_of: Each intent's domain ``(I,)``.
+        training: Rows of each intent's train split, one array an intent.
+        evaluation: Rows of each intent's other splits.
+        dropped: Texts taken out of train, since another split has them too.
+    """
+
+    texts: list[str]
+    domains: list[str]
+    domain_of: np.ndarray
+    training: list[np.ndarray]
+    evaluation: list[np.ndarray]
+    dropped: int
+
+
+class Intents(Dataset, ABC):
+    """Artificial clients, whatever the texts and whatever stands for a text."""
+
+    outputs = SLOTS
+    name: ClassVar[str]
+    """The data set's name, of which the clients' random streams are named."""
+    columns_read: ClassVar[tuple[str, ...]]
+    """Columns that the file must have; text, intent and split are among them."""
+
+    @abstractmethod
+    def _embed(self, texts: list[str]) -> np.ndarray:
+        """Return the features of texts, ``(n, features)``."""
+
+    @abstractmethod
+    def _labelled(self, table: "pl.DataFrame") -> "pl.DataFrame":
+        """Return the rows to use, with a column ``domain``; ``table`` has ``columns_read`` as texts."""
+
+    @property
+    def clients(self) -> int | None:
+        """Any number can be made, once the file is known to be sound."""
+        _ = self.corpus
+        return None
+
+    @cached_property
+    @by_file
+    def corpus(self) -> Corpus:
+        """The file's content.
+
+        Raises:
+            DataError: The file is missing or damaged.
+        """
+        import polars as pl
+
+        path, columns = self.path, list(self.columns_read)
+        check_parquet(path)
+        try:
+            table = pl.read_parquet(path)
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise DataError(f"{path} is damaged: {error}") from error
+        missing = [name for name in columns if name not in table.columns]
+        require(path, not missing, f"columns {missing} are missing; it has {table.columns}")
+        table = self._labelled(table.select(pl.col(columns).cast(pl.String)))
+        require(path, table.height > 0 and table.null_count().sum_horizontal().item() == 0, "rows without a value")
+        held = pl.col("split") != "train"
+        repeated = table.filter(held)["text"]
+        kept = table.filter(held | ~pl.col("text").is_in(repeated.implode()))
+        names = kept["intent"].unique().sort().to_list()
+        domains = kept["domain"].unique().sort().to_list()
+        intent, split = kept["intent"].to_numpy(), kept["split"].to_numpy()
+        domain = dict(zip(kept["intent"], kept["domain"], strict=True))
+        training = [np.flatnonzero((intent == name) & (split == "train")) for name in names]
+        evaluation = [np.flatnonzero((intent == name) & (split != "train")) for name in names]
+        require(path, len(names) >= SLOTS, f"{len(names)} intents, at least {SLOTS} are needed")
+        for name, first, second in zip(names, training, evaluation, strict=True):
+            few = min(len(first), len(second)) < UTTERANCES[0] // 2
+            require(path, not few, f"intent {name!r} has {len(first)} + {len(second)} texts, too few")
+        return Corpus(
+            texts=kept["text"].to_list(),
+            domains=domains,
+            domain_of=np.array([domains.index(domain[name]) for name in names]),
+            training=training,
+            evaluation=evaluation,
+            dropped=table.height - kept.height,
+        )
+
+    def examples(self, client: int) -> Examples:
+        """Return one client's utterances; the group is the domain that it likes most."""
+        corpus = self.corpus
+        rng = stream(self.origin.seed, f"{self.name}/client", client)
+        liking = rng.dirichlet(np.full(len(corpus.domains), CONCENTRATION))
+        # a domain that Dirichlet leaves at zero may still be needed to make five intents
+        chance = (liking + 1e-6)[corpus.domain_of]
+        chosen = rng.choice(len(corpus.domain_of), SLOTS, replace=False, p=chance / chance.sum())
+        sizes = np.clip(rng.lognormal(np.log(30), 0.7, SLOTS), *UTTERANCES).astype(int)
+        rows, y, evaluation = [], [], []
+        for slot, (intent, size) in enumerate(zip(chosen, sizes, strict=True)):
+            for pool, count, told in (
+                (corpus.training[intent], size, False),
+                (corpus.evaluation[intent], size // 2, True),
+            ):
+                picked = rng.choice(pool, min(count, len(pool)), replace=False)
+                rows.extend(picked.tolist())
+                y += [slot] * len(picked)
+                evaluation += [told] * len(picked)
+        return Examples(
+            x=self._embed([corpus.texts[row] for row in rows]),
+            y=np.array(y),
+            group=corpus.domains[int(liking.argmax())],
+            ceiling=np.full(len(y), np.nan),
+            evaluation=np.array(evaluation),
+        )
+
+
+class Hashed(Intents, ABC):
+    """Texts as hashed words and pairs of words, of unit length times ``SCALE``."""
+
+    features = HASHES
+
+    def _embed(self, texts: list[str]) -> np.ndarray:
+        from sklearn.feature_extraction.text import HashingVectorizer
+
+        hashed = HashingVectorizer(n_features=HASHES, ngram_range=(1, 2), norm="l2").transform(texts)
+        return np.asarray(SCALE * hashed.toarray(), dtype=np.float32)
+
+
+class Encoded(Intents, ABC):
+    """Texts as vectors of a sentence encoder that must be on this machine already; nothing is downloaded."""
+
+    features = 384
+
+    @cached_property
+    def _encoder(self) -> Any:
+        try:
+            from sentence_transformers import SentenceTransformer
+        except ImportError:
+            raise DataError(
+                f"{self.name}-encoder needs the package sentence-transformers: pip install 'metafed[encoder]';"
+                f" or choose {self.name}, which needs none"
+            ) from None
+        try:
+            return SentenceTransformer(ENCODER, device="cpu", local_files_only=True)
+        except (OSError, ValueError) as error:
+            raise DataError(
+                f"{self.name}-encoder needs the model {ENCODER} on this machine: {error}. Fetch it with:"
+                f" hf download {ENCODER}; or choose {self.name}, which needs none"
+            ) from error
+
+    @property
+    def clients(self) -> int | None:
+        """Any number, once file and encoder are known to be there."""
+        _ = self.corpus, self._encoder
+        return None
+
+    def _embed(self, texts: list[str]) -> np.ndarray:
+        vectors = self._encoder.encode(texts, normalize_embeddings=True, show_progress_bar=False)
+        return np.asarray(np.sqrt(self.features) * vectors, dtype=np.float32)

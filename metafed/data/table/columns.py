@@ -1,0 +1,189 @@
+"""How a user's columns become features: numbers standardised, categories as indicators, texts hashed.
+
+What is fitted (means, units, values of categories) is fitted on meta-training rows of seen clients alone: neither an
+evaluation row nor an unseen client has a say in it.
+"""
+
+import zlib
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+
+from metafed.data.table.description import Feature
+
+MOST_VALUES = 64
+"""Values of a category that get an indicator each; a category with more is hashed."""
+BUCKETS = 64
+"""Indicators of a hashed category."""
+HASHES = 512
+"""Features of a text: its hashed words and pairs of words."""
+MISSING = "(missing)"
+"""What an empty cell of a category counts as."""
+OTHER = "any other"
+
+
+@dataclass(frozen=True)
+class Column(ABC):
+    """One column of the table.
+
+    Attributes:
+        name: Its name.
+    """
+
+    name: str
+
+    @property
+    @abstractmethod
+    def width(self) -> int:
+        """How many features it makes."""
+
+    @property
+    @abstractmethod
+    def about(self) -> str:
+        """What becomes of it, in a few words."""
+
+    @abstractmethod
+    def encode(self, values: Any) -> np.ndarray:
+        """Return features ``(n, width)``.
+
+        Args:
+            values: Numbers ``(n,)`` or ``(n, width)`` with NaN for nothing, or ``n`` texts with None for nothing.
+        """
+
+
+@final
+@dataclass(frozen=True)
+class Number(Column):
+    """Numbers: minus ``mean``, over ``unit``, ``(width,)`` each; what is missing is taken for the mean."""
+
+    mean: tuple[float, ...]
+    unit: tuple[float, ...]
+
+    @property
+    def width(self) -> int:
+        """Numbers a row."""
+        return len(self.mean)
+
+    @property
+    def about(self) -> str:
+        """That it is standardised."""
+        return f"{self.name} standardised" + (f" ({self.width} numbers)" if self.width > 1 else "")
+
+    def encode(self, values: Any) -> np.ndarray:
+        """Return standardised numbers."""
+        scaled = (np.asarray(values, np.float64).reshape(-1, self.width) - self.mean) / np.array(self.unit)
+        return np.where(np.isnan(scaled), 0.0, scaled)
+
+
+@final
+@dataclass(frozen=True)
+class Category(Column):
+    """One indicator for each of ``values``, and one for any other."""
+
+    values: tuple[str, ...]
+
+    @property
+    def width(self) -> int:
+        """One indicator a value, and one for any other."""
+        return len(self.values) + 1
+
+    @property
+    def about(self) -> str:
+        """That it is one-hot."""
+        return f"{self.name} one-hot ({len(self.values)} values, {OTHER})"
+
+    def encode(self, values: Any) -> np.ndarray:
+        """Return one indicator a row."""
+        place = {value: index for index, value in enumerate(self.values)}
+        return np.eye(self.width)[[place.get(filled(value), len(place)) for value in values]]
+
+
+@final
+@dataclass(frozen=True)
+class Hashed(Column):
+    """``BUCKETS`` indicators, of which each value has one; several may share one."""
+
+    @property
+    def width(self) -> int:
+        """The number of buckets."""
+        return BUCKETS
+
+    @property
+    def about(self) -> str:
+        """That it is hashed."""
+        return f"{self.name} hashed to {BUCKETS} indicators"
+
+    def encode(self, values: Any) -> np.ndarray:
+        """Return one indicator a row."""
+        return np.eye(BUCKETS)[[zlib.crc32(filled(value).encode()) % BUCKETS for value in values]]
+
+
+@final
+@dataclass(frozen=True)
+class Text(Column):
+    """Words and pairs of words, hashed; of length √``HASHES``, so that a feature has about unit variance."""
+
+    @property
+    def width(self) -> int:
+        """The number of hashes."""
+        return HASHES
+
+    @property
+    def about(self) -> str:
+        """That it is hashed."""
+        return f"{self.name} as {HASHES} hashed words and pairs of words"
+
+    def encode(self, values: Any) -> np.ndarray:
+        """Return hashed texts."""
+        from sklearn.feature_extraction.text import HashingVectorizer
+
+        hashed = HashingVectorizer(n_features=HASHES, ngram_range=(1, 2), norm="l2")
+        return np.asarray(np.sqrt(HASHES) * hashed.transform([value or "" for value in values]).toarray())
+
+
+def filled(value: str | None) -> str:
+    """Return a category's value, ``MISSING`` for none."""
+    return MISSING if value is None else value
+
+
+def fitted_number(name: str, rows: Iterable[np.ndarray], signal: bool) -> Number:
+    """Fit mean and standard deviation to ``rows``, arrays ``(n,)`` or ``(n, width)``; missing numbers are left out.
+
+    A number that does not vary gets the unit 1. A signal, such as an image, has one mean and one unit for all of it.
+    """
+    whole = np.concatenate([np.asarray(part, np.float64).reshape(len(part), -1) for part in rows])
+    width = whole.shape[1]
+    if signal:
+        whole = whole.reshape(-1, 1)
+    known = np.isfinite(whole)
+    count = np.maximum(known.sum(0), 1)
+    mean = np.where(known, whole, 0.0).sum(0) / count
+    spread = np.sqrt((np.where(known, whole - mean, 0.0) ** 2).sum(0) / count)
+    # what varies by rounding alone does not vary
+    unit = np.where(spread > 1e-9 * np.maximum(1.0, np.abs(mean)), spread, 1.0)
+    both = (np.broadcast_to(numbers, width) for numbers in (mean, unit))
+    return Number(name, *(tuple(numbers.tolist()) for numbers in both))
+
+
+def fitted_category(name: str, rows: Iterable[Sequence[str | None]]) -> Column:
+    """Fit a category to ``rows``: an indicator for each value, or hashed if there are more than ``MOST_VALUES``."""
+    counts = Counter(filled(value) for part in rows for value in part)
+    return Category(name, tuple(sorted(counts))) if len(counts) <= MOST_VALUES else Hashed(name)
+
+
+def stated(feature: Feature) -> Column | None:
+    """Return the column of a feature of which nothing has to be fitted, None for another."""
+    if feature.cell == "text":
+        return Text(feature.name)
+    if feature.values is not None:
+        return Category(feature.name, feature.values)
+    if feature.hashed:
+        return Hashed(feature.name)
+    if feature.scale is not None:
+        mean, unit = feature.scale
+        return Number(feature.name, (mean,) * feature.width, (unit,) * feature.width)
+    return None

@@ -1,0 +1,291 @@
+"""What a user says of an own data set: a TOML file of a few lines, see ``docs/your-own-data.md``."""
+
+import difflib
+import math
+import sys
+import tomllib
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Self, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
+
+from metafed.core.episodes import Shots
+from metafed.core.source import DataError
+from metafed.tasks.task import Kind
+
+Partition = Literal["iid", "dirichlet", "shards", "quantity"]
+Cell = Literal["number", "category", "text"]
+CELLS: tuple[Cell, ...] = get_args(Cell)
+
+
+class Feature(NamedTuple):
+    """A column, or several by a pattern such as ``acc_*``, and what it is to the model.
+
+    Attributes:
+        name: Name or pattern.
+        cell: Number, category or text; None: as the column's type says.
+        scale: Mean and unit of a number, where the description fixes them.
+        values: Values of a category, where the description lists them.
+        hashed: Whether a category is hashed, where the description says so.
+        width: How many numbers a row has, where the description fixes their scale.
+    """
+
+    name: str
+    cell: Cell | None = None
+    scale: tuple[float, float] | None = None
+    values: tuple[str, ...] | None = None
+    hashed: bool = False
+    width: int = 1
+
+
+class Sizes(BaseModel):
+    """Sizes of episodes; what is not said is as in the family, or in ``OWN_SHOTS``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=lambda name: name.replace("_", "-"))
+
+    support: int | None = Field(None, ge=1)
+    query: int | None = Field(None, ge=1)
+    judge: int | None = Field(None, ge=1)
+    per_class: bool | None = None
+
+    def over(self, usual: Shots) -> Shots:
+        """Return ``usual`` with what is said here."""
+        said = {name: value for name, value in self.model_dump().items() if value is not None}
+        return Shots(**{**vars(usual), **said})
+
+
+class Description(BaseModel):
+    """The keys of the TOML file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    data: str
+    target: str | list[str]
+    client: str | None = None
+    features: tuple[Feature, ...] = ()
+    text: str | list[str] = []
+    group: str | None = None
+    time: str | None = None
+    block: str | None = None
+    evaluation: str | None = None
+    kind: Kind | None = None
+    classes: list[str | int | float | bool] | None = Field(None, min_length=2)
+    scale: tuple[tuple[float, float], ...] | None = None
+    missing: Literal["refuse", "mean"] = "refuse"
+    image: list[int] | None = Field(None, min_length=3, max_length=3)
+    separator: str | None = Field(None, min_length=1, max_length=1)
+    partition: Partition | None = None
+    clients: int | None = Field(None, ge=1)
+    alpha: float | None = Field(None, gt=0, allow_inf_nan=False)
+    shards: int | None = Field(None, ge=1)
+    shots: Sizes = Sizes()
+    _path: Path = PrivateAttr(Path())
+
+    def __hash__(self) -> int:
+        return hash(self._path)
+
+    @property
+    def path(self) -> Path:
+        """The TOML file."""
+        return self._path
+
+    @property
+    def file(self) -> Path:
+        """The data file: its path is counted from the folder of the TOML file."""
+        return self._path.parent / self.data
+
+    @property
+    def targets(self) -> list[str]:
+        """Names of the target's columns."""
+        return [self.target] if isinstance(self.target, str) else self.target
+
+    @property
+    def splits(self) -> list[str]:
+        """Columns that say which rows are evaluation rows: one at most."""
+        return [name for name in (self.time, self.block, self.evaluation) if name is not None]
+
+    @property
+    def named(self) -> list[str]:
+        """Columns that have another role than that of a feature."""
+        return [*(name for name in (self.client, self.group) if name is not None), *self.splits, *self.targets]
+
+    @property
+    def inputs(self) -> tuple[Feature, ...]:
+        """``features``, then ``text``."""
+        texts = [self.text] if isinstance(self.text, str) else self.text
+        features = self.features
+        if self.image is not None and len(features) == 1 and features[0].scale is not None:
+            # one scale for the whole image
+            features = (features[0]._replace(width=math.prod(self.image)),)
+        return (*features, *(Feature(name, "text") for name in texts))
+
+    @property
+    def as_text(self) -> list[str]:
+        """Columns of a CSV file that are read as they are written, whatever other rows hold: 007 is not 7."""
+        names = [name for name in (self.client, self.group) if name is not None]
+        names += [feature.name for feature in self.inputs if feature.cell in ("category", "text")]
+        told = self.classes is not None and all(isinstance(label, str) for label in self.classes)
+        return names + (self.targets if told else [])
+
+    @property
+    def as_number(self) -> list[str]:
+        """Columns of a CSV file that are read as numbers: those that may be missing, even in every row."""
+        return [feature.name for feature in self.inputs if feature.scale is not None and self.missing == "mean"]
+
+    def means(self, column: str) -> bool:
+        """Say whether a column may be used: it has a role, or a feature's pattern means it."""
+        return column in self.named or any(fnmatchcase(column, feature.name) for feature in self.inputs)
+
+    @classmethod
+    def from_file(cls, path: Path) -> Self:
+        """Read a TOML file.
+
+        Raises:
+            DataError: It is missing, no TOML, or a key or a value is not allowed.
+        """
+        try:
+            said = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            told = missing(path) if isinstance(error, FileNotFoundError) else f"{path}: {error.strerror}"
+            raise DataError(told) from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise DataError(f"{path}: not TOML: {error}") from None
+        try:
+            made = cls.model_validate(said)
+        except ValidationError as error:
+            raise DataError(f"{path}: {complaints(error, cls.model_fields)}") from None
+        made._path = path
+        return made
+
+    @field_validator("features", mode="before")
+    @classmethod
+    def _features(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = [value]
+        if isinstance(value, list) and all(isinstance(name, str) for name in value):
+            return tuple(Feature(name) for name in value)
+        if not isinstance(value, dict):
+            raise ValueError('a list of columns, or a table such as [features] with age = "number"')
+        return tuple(_feature(name, what) for name, what in value.items())
+
+    @field_validator("scale", mode="before")
+    @classmethod
+    def _scale(cls, value: Any) -> Any:
+        pairs = value if isinstance(value, list) and value and isinstance(value[0], list) else [value]
+        if not all(_is_scale(pair) for pair in pairs):
+            raise ValueError(
+                f"{value!r}: [mean, unit] of the target, the unit greater than 0; of several targets a list of those"
+            )
+        return tuple((float(mean), float(unit)) for mean, unit in pairs)
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        if (self.client is None) == (self.partition is None):
+            raise ValueError(
+                "name the column of the client (client = …), or, where there is none, how rows are dealt to clients"
+                " (partition = …); not both"
+            )
+        if self.partition is not None and self.clients is None:
+            raise ValueError("partition needs the number of clients: clients = …")
+        for name, needed in (("clients", None), ("alpha", ("dirichlet", "quantity")), ("shards", ("shards",))):
+            idle = self.partition is None if needed is None else self.partition not in needed
+            if getattr(self, name) is not None and idle:
+                wanted = "a partition" if needed is None else " or ".join(f'partition = "{each}"' for each in needed)
+                raise ValueError(f"{name} does nothing without {wanted}")
+        if self.partition in ("dirichlet", "quantity") and self.alpha is None:
+            raise ValueError(f"partition = {self.partition!r} needs its concentration: alpha = …")
+        for name in ("group", "block"):
+            if self.partition is not None and getattr(self, name) is not None:
+                raise ValueError(f"{name} needs clients of the data's own: a partition deals rows one by one")
+        if len(self.splits) > 1:
+            raise ValueError(
+                "time, block and evaluation exclude each other: rows are split in order, block by block, or as told"
+            )
+        if not self.inputs:
+            raise ValueError("name the columns that the model sees: features = […] or text = …")
+        if not self.targets:
+            raise ValueError("name the column to predict: target = …")
+        if self.classes is not None and (self.kind == "regression" or len(self.targets) > 1):
+            raise ValueError("classes are for classification with one target")
+        if self.scale is not None and (self.kind == "classification" or self.classes is not None):
+            raise ValueError("scale is for regression; classes have none")
+        if self.scale is not None and len(self.scale) != len(self.targets):
+            raise ValueError(f"scale has {len(self.scale)} pairs of mean and unit for {len(self.targets)} targets")
+        if self.kind == "classification" and len(self.targets) > 1:
+            raise ValueError("classification has one target")
+        names = [feature.name for feature in self.inputs]
+        roles = {role: getattr(self, role) for role in ("client", "group", "time", "block", "evaluation")}
+        for role, name in [*roles.items(), *(("target", name) for name in self.targets)]:
+            if name is not None and name in names:
+                raise ValueError(f"column {name!r} is a feature and the {role}")
+        twice = {name for name in names if names.count(name) > 1}
+        if twice:
+            raise ValueError(f"column {min(twice)!r} is named twice")
+        return self
+
+
+def _feature(name: str, what: Any) -> Feature:
+    for cell in CELLS:
+        if what == cell:
+            return Feature(name, cell)
+    if what == "hashed":
+        return Feature(name, "category", hashed=True)
+    if isinstance(what, list) and len(what) == 2 and all(type(part) in (int, float) for part in what):
+        if not _is_scale(what):
+            raise ValueError(f"{name} = {what}: mean and unit, which is greater than 0")
+        return Feature(name, "number", (float(what[0]), float(what[1])))
+    if isinstance(what, list) and what and all(isinstance(part, str) for part in what):
+        return Feature(name, "category", values=tuple(what))
+    raise ValueError(
+        f"{name} = {what!r}: one of {', '.join(CELLS)}, hashed, or [mean, unit] of a number, or the list of a"
+        " category's values"
+    )
+
+
+def _is_scale(pair: Any) -> bool:
+    """Say whether this is a mean and a unit."""
+    if not (isinstance(pair, list) and len(pair) == 2 and all(type(part) in (int, float) for part in pair)):
+        return False
+    # beyond what a float holds there are whole numbers, too
+    return all(abs(part) <= sys.float_info.max for part in pair) and pair[1] > 0
+
+
+def pattern(name: str) -> bool:
+    """Say whether a feature's name may mean several columns."""
+    return any(sign in name for sign in "*?[")
+
+
+def near(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """Return the suggestion of a near miss, empty if nothing is near."""
+    found = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
+    return f"; did you mean {found[0]!r}?" if found else ""
+
+
+def missing(path: Path) -> str:
+    """Say that there is no such file, and which one of its folder may be meant."""
+    folder = path.parent
+    if not folder.is_dir():
+        return f"{path}: no such file: there is no folder {folder}"
+    return f"{path}: no such file" + near(path.name, sorted(other.name for other in folder.iterdir()))
+
+
+def complaints(error: ValidationError, known: Iterable[str]) -> str:
+    """Put pydantic's complaint into one line: what, which value, and what is allowed."""
+    lines: dict[str, str] = {}
+    for problem in error.errors():
+        # of a value that may have several types pydantic says what is wrong with each: the first will do
+        place = [str(step) for step in problem["loc"][: 2 if "shots" in problem["loc"] else 1]]
+        key = ".".join(place)
+        if problem["type"] == "extra_forbidden":
+            names = known if len(place) == 1 else Sizes(**{}).model_dump(by_alias=True)
+            text = f"unknown key {key!r}{near(place[-1], names)}"
+        elif problem["type"] == "missing":
+            text = f"{key!r} is missing"
+        elif problem["type"] == "value_error":
+            text = f"{key}: {problem['ctx']['error']}" if key else str(problem["ctx"]["error"])
+        else:
+            text = f"{key} = {problem['input']!r}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
+        lines.setdefault(key, text)
+    return "; ".join(lines.values())

@@ -1,0 +1,251 @@
+"""The clients of a user's table: who has how many rows, and where they lie."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from metafed.core.episodes import MINIMUM, Shots
+from metafed.core.source import DataError
+from metafed.core.streams import stream
+from metafed.data.files.bounds import check_people, check_whole
+from metafed.data.files.copies import sorted_copy
+from metafed.data.table import partitions, tables
+from metafed.data.table.description import Description
+from metafed.data.table.roles import Roles
+from metafed.data.table.tables import Table, readable
+
+if TYPE_CHECKING:
+    import polars as pl
+
+ALL, NONE = "all", "none"
+"""The group of every client where the description names none, and of clients without a value where it names one."""
+
+
+@dataclass(frozen=True)
+class People:
+    """Clients with rows enough, in the order of their names.
+
+    Attributes:
+        frame: All rows; those of a client are successive.
+        client: The column of ``frame`` that names the client.
+        names: The clients' names ``(C,)``.
+        groups: Their groups ``(C,)``.
+        start: The number of each one's first row ``(C,)``.
+        length: How many rows each one has ``(C,)``.
+        skipped: Names of those with too few rows.
+        rule: Which rule skipped them.
+        notes: How rows were dealt, where a copy lies.
+    """
+
+    frame: "pl.LazyFrame"
+    client: str
+    names: "pl.Series"
+    groups: "pl.Series"
+    start: np.ndarray
+    length: np.ndarray
+    skipped: tuple[str, ...]
+    rule: str
+    notes: tuple[str, ...]
+
+    def rows(self, client: int) -> "pl.LazyFrame":
+        """Return the rows of one client."""
+        return self.frame.slice(int(self.start[client]), int(self.length[client]))
+
+
+def people(description: Description, table: Table, found: Roles, shots: Shots, seed: int) -> People:
+    """Find the clients.
+
+    A table of moderate size is read and sorted here. A large Parquet file stays where it is if the rows of every
+    client are successive; else it is copied once, sorted, as a large CSV file is.
+
+    Args:
+        description: Names the columns, or the partition.
+        table: The file.
+        found: Its columns.
+        shots: Says whether every class needs rows enough.
+        seed: The experiment's, for partitions.
+
+    Raises:
+        DataError: The file is damaged, no client has rows enough, or a client has two groups.
+    """
+    import polars as pl
+
+    if description.client is None:
+        frame, client, about = _partition(description, table, found, seed)
+        return _named(description, table, found, frame, client, shots, about)
+    client = description.client
+    frame = table.frame
+    if not _large(table, found):
+        with readable(table.path):
+            frame = frame.select(found.used).collect().sort(client, maintain_order=True).lazy()
+        return _named(description, table, found, frame, client, shots)
+    if table.path.suffix == ".parquet" and _together(table, frame, client):
+        return _named(description, table, found, frame, client, shots)
+    copy = sorted_copy(table.path, frame, client, found.used, table.rows)
+    frame = pl.scan_parquet(copy)
+    return _named(description, table, found, frame, client, shots, (f"read from a copy sorted by {client!r}: {copy}",))
+
+
+def _width(table: Table, found: Roles) -> int:
+    """Return how many numbers and texts of a row are used."""
+    return sum(table.columns[name].width for name in found.used)
+
+
+def _large(table: Table, found: Roles) -> bool:
+    """Say whether a table is not to be kept in memory; an archive's arrays are, since it cannot be read in part."""
+    if table.path.suffix == ".npz":
+        return False
+    if table.path.suffix == ".parquet":
+        return table.rows * _width(table, found) > tables.LARGE
+    return table.path.stat().st_size > tables.LARGE_CSV
+
+
+def _together(table: Table, frame: "pl.LazyFrame", client: str) -> bool:
+    """Say whether the rows of every client are successive."""
+    import polars as pl
+
+    row = pl.col("row")
+    spans = frame.select(pl.col(client).alias("client")).with_row_index("row").group_by("client")
+    with readable(table.path):
+        gaps = spans.agg(gap=row.max() - row.min() + 1 - pl.len()).select(pl.col("gap").max())
+        return int(gaps.collect(engine="streaming").item()) == 0
+
+
+def _who(
+    description: Description, table: Table, found: Roles, frame: "pl.LazyFrame", client: str, shots: Shots
+) -> "pl.DataFrame":
+    """Return a row a client, by name: its rows, the first of them, its units to be split, its group, its texts."""
+    import polars as pl
+
+    group, block, told = description.group, description.block, description.evaluation
+    columns = [pl.col(client).alias("client")]
+    columns += [pl.col(group).cast(pl.String).alias("group")] if group else []
+    columns += [pl.col(block).alias("block")] if block else []
+    columns += [pl.col(description.targets[0]).cast(pl.String).alias("class")] if shots.per_class else []
+    columns += [pl.col(told).cast(pl.Float64).alias("told")] if told else []
+    texts = [name for name in found.used if table.columns[name].content == "text"]
+    if texts:
+        columns += [pl.sum_horizontal(pl.col(name).cast(pl.String).str.len_bytes() for name in texts).alias("texts")]
+    rows = frame.select(columns).with_row_index("row")
+    about = [pl.len().alias("rows"), pl.col("row").min().alias("start")]
+    about += [pl.col("texts").cast(pl.UInt64).sum()] if texts else []
+    if group:
+        groups = pl.col("group")
+        torn = (groups.min() != groups.max()).fill_null(value=False)
+        about += [groups.drop_nulls().first(), torn.alias("torn")]
+    each = rows.group_by("client").agg(about)
+    if block or told or shots.per_class:
+        unit = pl.col("block").n_unique() if block else pl.len()
+        if told:
+            # the side of fewer rows decides
+            unit = 2 * pl.min_horizontal((pl.col("told") == 1).sum(), (pl.col("told") != 1).sum())
+        units = rows.group_by("client", *(["class"] if shots.per_class else [])).agg(unit.alias("units"))
+        each = each.join(units.group_by("client").agg(pl.col("units").min()), on="client")
+    else:
+        each = each.with_columns(pl.col("rows").alias("units"))
+    if not group:
+        each = each.with_columns(pl.lit(ALL).alias("group"), pl.lit(value=False).alias("torn"))
+    with readable(table.path):
+        # names are made of what is grouped by only now: texts take more room
+        return each.with_columns(pl.col("client").cast(pl.String)).sort("client").collect(engine="streaming")
+
+
+def _named(
+    description: Description,
+    table: Table,
+    found: Roles,
+    frame: "pl.LazyFrame",
+    client: str,
+    shots: Shots,
+    notes: tuple[str, ...] = (),
+) -> People:
+    """Keep the clients with rows enough.
+
+    Raises:
+        DataError: There is none, a client has two groups, or more rows than can be held in memory.
+    """
+    import polars as pl
+
+    who = _who(description, table, found, frame, client, shots)
+    check_people(table.path, who, _width(table, found))
+    torn = who.filter(pl.col("torn"))["client"]
+    if len(torn):
+        more = f", and so have {len(torn) - 1:,} others" if len(torn) > 1 else ""
+        raise DataError(
+            f"{table.path}: client {torn[0]!r} has several values of {description.group!r}, the group{more}; a client"
+            " has one group"
+        )
+    what = f"{MINIMUM} rows" if description.block is None else f"{MINIMUM} values of {description.block!r}"
+    if description.evaluation is not None:
+        half = MINIMUM // 2
+        what = f"{half} rows for training and {half} for evaluation, {description.evaluation!r} being 0 and 1"
+    of_class = " of each class that they have" if shots.per_class else ""
+    enough = who.filter(pl.col("units") >= MINIMUM)
+    if not len(enough):
+        raise DataError(f"{table.path}: no client has {what}{of_class}, which is the least")
+    return People(
+        frame=frame,
+        client=client,
+        names=enough["client"],
+        groups=enough["group"].fill_null(NONE),
+        start=enough["start"].to_numpy().astype(np.int64),
+        length=enough["rows"].to_numpy().astype(np.int64),
+        skipped=tuple(who.filter(pl.col("units") < MINIMUM)["client"]),
+        rule=f"fewer than {what}{of_class}",
+        notes=notes,
+    )
+
+
+def _partition(
+    description: Description, table: Table, found: Roles, seed: int
+) -> tuple["pl.LazyFrame", str, tuple[str, ...]]:
+    """Deal the rows of a table to clients; it is read whole.
+
+    Returns:
+        The rows, those of a client successive; the column that names the client; and notes.
+
+    Raises:
+        DataError: The target cannot be what the partition goes by, or there are too few rows.
+    """
+    import polars as pl
+
+    how, clients = description.partition or "iid", description.clients or 1
+    check_whole(table.path, table.rows, _width(table, found))
+    target = _dealt_by(description, table, found)
+    try:
+        rng = stream(seed, "own/partition")
+        dealt = partitions.deal(how, target, clients, description.alpha, description.shards, rng)
+    except ValueError as error:
+        raise DataError(f"{table.path}: {error}") from None
+    sizes = np.array([len(rows) for rows in dealt])
+    names = [f"{how} {number:0{len(str(clients - 1))}d}" for number in range(clients)]
+    with readable(table.path):
+        frame = table.frame.select(found.used).collect()[np.concatenate(dealt)]
+    client = "client of the partition"
+    settings = {"dirichlet": f", alpha {description.alpha}", "quantity": f", alpha {description.alpha}"}
+    settings["shards"] = f", {description.shards or partitions.SHARDS} a client"
+    left = table.rows - sizes.sum()
+    notes = [f"artificial clients, dealt {partitions.SAYS[how]}{settings.get(how, '')}, seed {seed}"]
+    if left:
+        notes.append(f"{left:,} rows are left over, since clients have equally many")
+    return frame.with_columns(pl.Series(client, np.repeat(names, sizes))).lazy(), client, tuple(notes)
+
+
+def _dealt_by(description: Description, table: Table, found: Roles) -> np.ndarray:
+    """Return what a partition goes by ``(n,)``: numbers of classes, or the target of a regression.
+
+    Raises:
+        DataError: The partition needs classes, or one target.
+    """
+    name, how = description.targets[0], description.partition
+    if how in ("iid", "quantity"):
+        return np.zeros(table.rows)
+    values = table.read(table.frame, [name], found.texts)[name]
+    if name in found.texts:
+        return np.unique([str(value) for value in values], return_inverse=True)[1]
+    if how == "dirichlet":
+        raise DataError(f'{description.path}: partition = "dirichlet" goes by classes, but the target is a number')
+    if len(description.targets) > 1 or table.columns[name].width > 1:
+        raise DataError(f'{description.path}: partition = "shards" sorts by one target, but there are several')
+    return np.asarray(values)

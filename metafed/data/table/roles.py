@@ -1,0 +1,133 @@
+"""What each column of a user's table is for: decided by the description and by what the column holds."""
+
+from typing import NamedTuple
+
+from metafed.core.source import DataError
+from metafed.data.table.description import Cell, Description, Feature
+from metafed.data.table.tables import Kept, Table, readable
+from metafed.tasks.task import Kind
+
+MOST_CLASSES = 20
+"""Distinct integers in a target up to which they are taken for classes, if nothing is said."""
+
+
+class Input(NamedTuple):
+    """One column that the model sees: a feature with a name of its own and with its cell decided."""
+
+    feature: Feature
+    cell: Cell
+    kept: Kept
+
+
+class Roles(NamedTuple):
+    """The columns of a table, by what they are for.
+
+    Attributes:
+        inputs: What the model sees.
+        texts: Columns that are read as texts: categories, texts, and the target of a classification.
+        used: All columns that are used.
+    """
+
+    inputs: tuple[Input, ...]
+    texts: frozenset[str]
+    used: list[str]
+
+
+def roles(description: Description, table: Table, kind: Kind) -> Roles:
+    """Find every column that the description names.
+
+    Raises:
+        DataError: A column is missing, or holds what its role has no use for.
+    """
+    for role in ("client", "group", "block"):
+        name = getattr(description, role)
+        if name is not None and table.has(description, role, name).content == "other":
+            raise DataError(f"{table.path}: column {name!r}, the {role}, holds neither texts nor numbers")
+    time = description.time and table.has(description, "time", description.time)
+    if time and (time.content not in ("time", "number", "integer") or time.nested):
+        raise DataError(
+            f"{table.path}: column {description.time!r}, the time, holds {time.content}: write dates as 2024-12-31 or"
+            " 2024-12-31T23:59:59, or number the rows"
+        )
+    told = description.evaluation and table.has(description, "evaluation", description.evaluation)
+    if told and told.content not in ("bool", "integer"):
+        raise DataError(
+            f"{table.path}: column {description.evaluation!r}, which tells evaluation rows, holds {told.content}: write"
+            " true and false, or 1 and 0"
+        )
+    for name in description.targets:
+        kept = table.has(description, "target", name)
+        if kept.content in ("time", "other") or (kind == "regression" and kept.content == "text"):
+            raise DataError(
+                f"{table.path}: column {name!r}, the target, holds {kept.content}, which is nothing for {kind}"
+                f" (kind = … in {description.path})"
+            )
+        if description.scale is not None and kept.width > 1:
+            raise DataError(
+                f"{table.path}: column {name!r}, the target, has {kept.width} numbers a row: scale in"
+                f" {description.path} is that of one"
+            )
+        if kind == "classification" and kept.width > 1:
+            raise DataError(f"{table.path}: column {name!r}, the target, has {kept.width} numbers a row: no class")
+    inputs = _inputs(description, table)
+    texts = frozenset(
+        [i.feature.name for i in inputs if i.cell != "number"] + description.targets * (kind == "classification")
+    )
+    used = dict.fromkeys([*description.named, *(i.feature.name for i in inputs)])
+    return Roles(inputs, texts, list(used))
+
+
+def _inputs(description: Description, table: Table) -> tuple[Input, ...]:
+    named = {feature.name for feature in description.inputs}
+    found: dict[str, Input] = {}
+    for feature in description.inputs:
+        for name in table.matching(description, feature.name):
+            # what is named by itself is not meant by a pattern
+            if name == feature.name or name not in named:
+                found.setdefault(name, _input(feature._replace(name=name), table))
+    return tuple(found.values())
+
+
+def _input(feature: Feature, table: Table) -> Input:
+    kept = table.columns[feature.name]
+    usual: dict[str, Cell] = {"number": "number", "integer": "number", "bool": "number", "text": "category"}
+    cell = feature.cell or usual.get(kept.content)
+    what = f"{table.path}: column {feature.name!r}, a feature, holds {kept.content}"
+    if cell is None or kept.content in ("time", "other"):
+        hint = ": write the moments as numbers, or name the column as time" if kept.content == "time" else ""
+        raise DataError(f"{what}, which is neither number, category nor text{hint}")
+    if cell == "number" and kept.content == "text":
+        raise DataError(f"{what}, not numbers")
+    if kept.nested and cell != "number":
+        raise DataError(f"{what}, {kept.width} a row, which are no {cell}")
+    if feature.scale and kept.width != feature.width:
+        wanted = f"the {feature.width} of the image" if feature.width > 1 else "one number with a mean and a unit"
+        raise DataError(f"{what}, {kept.width} a row, which are not {wanted}")
+    return Input(feature, cell, kept)
+
+
+def inferred_kind(description: Description, table: Table) -> Kind:
+    """Say whether a target is one of a few classes or a number, by what its column holds.
+
+    Texts and truth values are classes, and so are at most 20 different integers; real numbers, and several
+    targets, are not.
+
+    Raises:
+        DataError: There are more integers than that: only the user can say.
+    """
+    import polars as pl
+
+    kept = [table.has(description, "target", name) for name in description.targets]
+    if len(kept) > 1 or kept[0].width > 1 or kept[0].content == "number":
+        return "regression"
+    if kept[0].content != "integer":
+        return "classification"
+    name = description.targets[0]
+    with readable(table.path):
+        count = table.frame.select(pl.col(name).n_unique()).collect().item()
+    if count > MOST_CLASSES:
+        raise DataError(
+            f"{table.path}: column {name!r}, the target, has {count:,} different integers: say in"
+            f' {description.path} whether they are classes or numbers: kind = "classification" or "regression"'
+        )
+    return "classification"

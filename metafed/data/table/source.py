@@ -1,0 +1,360 @@
+"""Clients out of a user's own table, ``--tasks NAME:FILE.toml``; see ``docs/your-own-data.md``."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from metafed.core.episodes import Examples, Shots, halves
+from metafed.core.source import DataError, Origin, Source
+from metafed.core.streams import stream
+from metafed.data.table.columns import Column, Number, stated
+from metafed.data.table.description import Description, pattern
+from metafed.data.table.fitting import Fitted, fitted
+from metafed.data.table.numbering import Numbering, numbering
+from metafed.data.table.people import People, people
+from metafed.data.table.roles import Input, Roles, roles
+from metafed.data.table.soundness import check_cells, check_image, check_labels, classes_of, no_class, stated_classes
+from metafed.data.table.stated import check_stated
+from metafed.data.table.tables import Table, Values, opened, readable
+from metafed.tasks.task import Kind
+
+FITTED = 300
+"""Seen clients, at most, on whose training rows means, units and values of categories are fitted."""
+FITTED_ROWS = 1000
+"""The first training rows of each of them, at most."""
+NAMED = 10
+"""Names of skipped clients, or of classes, that a note lists."""
+
+
+class Loaded(NamedTuple):
+    """An opened table: the roles of its columns, its clients, and its classes; none for regression."""
+
+    table: Table
+    roles: Roles
+    people: People
+    classes: tuple[str, ...]
+
+
+class Own(Source):
+    """Clients of one description; ``metafed.data.table.family`` makes the class of each.
+
+    Attributes:
+        description: What the user says of the table.
+        kind: Classification or regression.
+        shots: Sizes of episodes.
+    """
+
+    description: ClassVar[Description]
+    kind: ClassVar[Kind]
+    anonymous = False
+    shots: Shots
+
+    def __init__(self, origin: Origin) -> None:
+        self.origin, self.share = origin, origin.share
+        if origin.share is not None:
+            check_stated(self.description, self.kind)
+
+    @property
+    def features(self) -> int:
+        """Widths of the columns; the data are read for it unless the description states every column."""
+        return sum(column.width for column in self.encoders)
+
+    @property
+    def outputs(self) -> int:
+        """Classes, or numbers to predict; the data are read for it unless the description states classes or scale."""
+        if self.kind == "classification":
+            return len(stated_classes(self.description) or self._loaded.classes)
+        if self.description.scale is not None:
+            return len(self.description.scale)
+        return sum(self._loaded.table.columns[name].width for name in self.description.targets)
+
+    @property
+    def columns(self) -> tuple[tuple[str, int], ...]:
+        """The columns that the model sees."""
+        return tuple((column.name, column.width) for column in self.encoders)
+
+    @property
+    def clients(self) -> int:
+        """How many clients have rows enough. All rows are looked through for what can be wrong with them.
+
+        Raises:
+            DataError: A cell is empty or not finite, a label is no class, or no row of it is trained on.
+        """
+        table, found, who, classes = self._loaded
+        check_cells(self.description, table, found)
+        check_image(self.description, self.columns)
+        if classes:
+            check_labels(self.description, table, classes)
+            if self.share is None:
+                # what no row here is trained on may be trained on elsewhere
+                self._check_trained()
+        return len(who.names)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The description and the table."""
+        return (self.description.path, self.description.file)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Who the clients are and who is none, how rows are split, and what becomes of each column."""
+        table, _, who, classes = self._loaded
+        said, shown = self.description, ", ".join(self.description.targets)
+        everyone = len(who.names) + len(who.skipped)
+        skipped = f"{len(who.skipped):,} of {everyone:,} clients skipped, with {who.rule}: {_listed(who.skipped)}"
+        unit = "the unit that the description states" if said.scale else "units of its standard deviation"
+        ways = {
+            said.time: f"the later half by {said.time!r} of each client's rows",
+            said.block: f"half of each client's values of {said.block!r}",
+            said.evaluation: f"as {said.evaluation!r} says",
+        }
+        way = next((way for name, way in ways.items() if name is not None), "a random half of each client's rows")
+        of_class = ", class by class" if self.shots.per_class and not said.evaluation else ""
+        return (
+            f"{table.rows:,} rows, {len(who.names):,} clients" + (f" by {said.client!r}" if said.client else ""),
+            *((skipped,) if who.skipped else ()),
+            *self._surplus,
+            *who.notes,
+            f"{self.kind} of {shown}, "
+            + (f"{len(classes)} classes: {_listed(classes)}" if classes else f"in {unit}, as losses are then"),
+            f"evaluation rows: {way}{of_class}",
+            f"features: {'; '.join(column.about for column in self.encoders)}",
+            *((f"fitted on training rows of {self._fitted.clients:,} seen clients",) if self._fits else ()),
+            *(("a missing number is taken for the mean",) if said.missing == "mean" else ()),
+        )
+
+    def examples(self, client: int) -> Examples:
+        """Return one client's rows; the group is that of the description's column, else ``all``.
+
+        Raises:
+            DataError: A cell is not finite, or a label no class.
+        """
+        table, found, who, _ = self._loaded
+        person = self._person(client)
+        values = table.read(who.rows(person), found.used, found.texts)
+        for used in found.inputs:
+            if used.cell == "number":
+                self._check_finite(person, used, values)
+        own = self._split(client, values)
+        target = self.target
+        x = np.concatenate([column.encode(values[column.name]) for column in self.encoders], axis=1)
+        return own._replace(
+            x=x.astype(np.float32),
+            y=own.y if target is None else target.encode(own.y).astype(np.float32),
+            group=str(who.groups[person]),
+        )
+
+    def training(self, client: int, names: Sequence[str] = ()) -> tuple[Values, np.ndarray]:
+        """Return columns of a client's meta-training rows, and the target there: classes, or numbers not scaled."""
+        table, found, who, _ = self._loaded
+        said = self.description
+        wanted = dict.fromkeys([*names, *said.splits, *said.targets])
+        values = table.read(who.rows(self._person(client)), list(wanted), found.texts)
+        own = self._split(client, values)
+        # which rows they are is settled: the stream is not asked
+        rows = np.sort(halves(own, self.shots, stream(0, "own/settled"))[0])[:FITTED_ROWS]
+        return {name: _take(values[name], rows) for name in names}, own.y[rows]
+
+    def called(self, client: int) -> str:
+        """Return the client's name in the table."""
+        return str(self._loaded.people.names[self._person(client)])
+
+    @property
+    def seen(self) -> Sequence[int]:
+        """The clients of this table that take part in meta-training."""
+        return self._numbering.numbers[: self._numbering.seen]
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """The columns that the model sees, as they are in the table."""
+        return self._loaded.roles.inputs
+
+    def _split(self, client: int, values: Values) -> Examples:
+        """Return rows without x, their target not scaled, that are split into training and evaluation as they stay."""
+        said, person = self.description, self._person(client)
+        y = self._classes(person, values) if self.kind == "classification" else self._numbers(person, values)
+        own = Examples(np.zeros((len(y), 0)), y, "", np.full(len(y), np.nan))
+        if said.time is not None:
+            return own._replace(time=values[said.time])
+        if said.evaluation is not None:
+            return own._replace(evaluation=values[said.evaluation] == 1)
+        if said.block is not None:
+            own = own._replace(block=np.unique([str(v) for v in values[said.block]], return_inverse=True)[1])
+        _, evaluation = halves(own, self.shots, stream(self.origin.seed, "own/halves", client))
+        return own._replace(evaluation=np.isin(np.arange(len(y)), evaluation))
+
+    def _classes(self, person: int, values: Values) -> np.ndarray:
+        labels, place = values[self.description.targets[0]], self._place
+        if strange := [label for label in labels if label not in place]:
+            owner = str(self._loaded.people.names[person])
+            raise no_class(self.description, strange[0], owner, self._loaded.classes)
+        return np.array([place[label] for label in labels], np.int64)
+
+    def _numbers(self, person: int, values: Values) -> np.ndarray:
+        columns = [values[name] for name in self.description.targets]
+        y = np.concatenate([column.reshape(len(column), -1) for column in columns], axis=1)
+        if not np.isfinite(y).all():
+            raise DataError(f"{self._of(person)} has a target that is no finite number")
+        return np.asarray(y)
+
+    def _check_finite(self, person: int, used: Input, values: Values) -> None:
+        numbers = values[used.feature.name]
+        bad = np.isinf(numbers) if self.description.missing == "mean" else ~np.isfinite(numbers)
+        if bad.any():
+            raise DataError(f"{self._of(person)} has a {used.feature.name!r} that is no finite number")
+
+    def _of(self, person: int) -> str:
+        return f"{self.description.file}: client {self._loaded.people.names[person]!r}"
+
+    def _check_trained(self) -> None:
+        """Look for a training row of every class that the data have.
+
+        Raises:
+            DataError: There is none of some class, so that nothing could be learned of it.
+        """
+        import polars as pl
+
+        table, _, who, classes = self._loaded
+        column = pl.col(self.description.targets[0]).cast(pl.String)
+        numbers = dict(zip(self._numbering.people.tolist(), self._numbering.numbers, strict=True))
+        seen = set(self.seen)
+        persons: dict[str, int] = {}
+        for number in sorted(set(range(len(classes))) - self._fitted.labels):
+            persons = persons or {name: person for person, name in enumerate(who.names)}
+            rows = who.frame.filter(column == classes[number]).select(pl.col(who.client).cast(pl.String))
+            with readable(table.path):
+                found = rows.collect().to_series()
+            owners = found.drop_nulls().unique().sort().to_list()
+            clients = [numbers[persons[name]] for name in owners if name in persons]
+            if len(found) and not any(number in self.training(client)[1] for client in clients if client in seen):
+                raise DataError(
+                    f"{table.path}: no row with the label {classes[number]!r} is trained on: all {len(found):,} are"
+                    f" evaluation rows, or of unseen or skipped clients ({_listed(owners)}); leave these rows out, or"
+                    " give them a label that more rows have"
+                )
+
+    @cached_property
+    def _place(self) -> dict[str, int]:
+        return {label: number for number, label in enumerate(self._loaded.classes)}
+
+    @cached_property
+    def _loaded(self) -> Loaded:
+        said = self.description
+        seed = None if said.partition is None else self.origin.seed
+        return load(said, self.kind, self.shots, seed, changed(said.file))
+
+    @cached_property
+    def _numbering(self) -> Numbering:
+        return numbering(self.origin, len(self._loaded.people.names))
+
+    def _person(self, client: int) -> int:
+        person = self._numbering.person(client)
+        if person is None:
+            raise DataError(f"{self.description.file}: nobody in it is the family's client number {client}")
+        return person
+
+    @property
+    def _surplus(self) -> tuple[str, ...]:
+        if self.share is None:
+            return ()
+        asked, there = len(self._numbering.numbers), len(self._loaded.people.names)
+        who = "all" if asked == there else f"{asked:,} of {there:,}, as the seed draws them,"
+        return (f"the people of node {self.share.node} of {self.share.nodes} only: {who} are its clients",)
+
+    @property
+    def _fits(self) -> bool:
+        return any(stated(feature) is None or pattern(feature.name) for feature in self.description.inputs)
+
+    @cached_property
+    def encoders(self) -> tuple[Column, ...]:
+        """What makes features of the columns: stated by the description, or fitted."""
+        if self._fits:
+            return self._fitted.columns
+        return tuple(column for feature in self.description.inputs if (column := stated(feature)) is not None)
+
+    @cached_property
+    def target(self) -> Number | None:
+        """The scale of a regression's target: stated by the description, or fitted; None for classes."""
+        if self.kind != "regression":
+            return None
+        if self.description.scale is None:
+            return self._fitted.target
+        means, units = zip(*self.description.scale, strict=True)
+        return Number("target", means, units)
+
+    @property
+    def labels(self) -> tuple[str | int | float | bool, ...]:
+        """The classes as the description would list them: what the table holds, not all as texts."""
+        if self.description.classes is not None:
+            return tuple(self.description.classes)
+        content = self._loaded.table.columns[self.description.targets[0]].content
+        of: dict[str, Callable[[str], str | int | float | bool]] = {
+            "integer": int, "number": float, "bool": lambda text: text == "true",
+        }  # fmt: skip
+        return tuple(of.get(content, str)(label) for label in self._loaded.classes)
+
+    @cached_property
+    def _fitted(self) -> Fitted:
+        return fit(type(self), self.origin, changed(self.description.file))
+
+
+def changed(path: Path) -> tuple[int, int, int] | None:
+    """Return times of change and size of a file, None if there is none: they tell one content from another."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    # the change time, too: who copies a file over another may keep its date
+    return stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size
+
+
+@lru_cache(maxsize=8)
+def load(said: Description, kind: Kind, shots: Shots, seed: int | None, change: tuple[int, int, int] | None) -> Loaded:
+    """Open a table; kept, since several sources of a process are made of one description.
+
+    Args:
+        said: The description.
+        kind: Classification or regression.
+        shots: Sizes of episodes.
+        seed: The experiment's, where the description has a partition.
+        change: Of the file, so that no older content is returned.
+
+    Raises:
+        DataError: The file is missing or damaged, or does not fit the description.
+    """
+    table = opened(said)
+    found = roles(said, table, kind)
+    classes = classes_of(said, table) if kind == "classification" else ()
+    who = people(said, table, found, shots, seed or 0)
+    # from here on the rows are read from where they are sorted
+    return Loaded(replace(table, frame=who.frame), found, who, classes)
+
+
+@lru_cache(maxsize=8)
+def fit(kind: type[Own], origin: Origin, change: tuple[int, int, int] | None) -> Fitted:
+    """Fit means, units and values of categories on training rows of seen clients: all, or ``FITTED`` drawn once.
+
+    Raises:
+        DataError: There is no seen client, or a row of theirs cannot be used.
+    """
+    made = kind(origin)
+    if not made.seen:
+        raise DataError(f"{made.files[1]}: no client is seen in training; choose more --clients or a smaller --unseen")
+    clients = np.asarray(made.seen)
+    if len(clients) > FITTED:
+        clients = np.sort(stream(origin.seed, "own/fitted").choice(len(clients), FITTED, replace=False))
+    inputs = made.inputs
+    wanted = [used.feature.name for used in inputs if stated(used.feature) is None]
+    return fitted(inputs, [made.training(int(client), wanted) for client in clients], kind.kind)
+
+
+def _take(values: Any, rows: np.ndarray) -> Any:
+    return values[rows] if isinstance(values, np.ndarray) else [values[row] for row in rows]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED:,} more" if len(names) > NAMED else "")

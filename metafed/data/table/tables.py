@@ -1,0 +1,252 @@
+"""Tables of a user's own: CSV, Parquet or NumPy arrays, of which the rows of one client are read at a time.
+
+A table of moderate size is read once and kept. Of a large Parquet file only the rows that are asked for are
+read: polars skips the row groups and pages that hold none of them.
+"""
+
+import json
+from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+
+from metafed.core.source import DataError
+from metafed.data.files.bounds import REMEDY, UNREADABLE, check_archive, check_array, check_plain, check_rows
+from metafed.data.files.probe import check_parquet
+from metafed.data.table.description import Description, missing, near, pattern
+
+if TYPE_CHECKING:
+    import polars as pl
+
+LARGE = 10**7
+"""Cells (rows times columns that are used) of a Parquet file from which on it is not kept in memory."""
+LARGE_CSV = 10**8
+"""Bytes of a CSV file from which on a Parquet copy is made of it."""
+
+SEPARATORS = ",;\t|"
+NOTHING = ["NA", "N/A", "NaN", "nan"]
+"""What an empty cell of a CSV file may be written as."""
+
+Content = Literal["number", "integer", "bool", "text", "time", "other"]
+Values = Mapping[str, Any]
+"""By column: numbers ``(n,)`` or ``(n, width)`` as float64 with NaN for nothing, else a list of texts or None."""
+
+
+class Kept(NamedTuple):
+    """What a column holds.
+
+    Attributes:
+        content: Numbers, texts and so on.
+        width: Numbers a row.
+        nested: Whether a row has an array or a list of numbers.
+        signal: Whether these are one signal, such as an image.
+    """
+
+    content: Content
+    width: int = 1
+    nested: bool = False
+    signal: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A file's columns.
+
+    Attributes:
+        path: The file.
+        frame: Its rows, not read yet where it is large.
+        columns: What each column holds.
+        rows: How many rows there are.
+    """
+
+    path: Path
+    frame: "pl.LazyFrame"
+    columns: Mapping[str, Kept]
+    rows: int
+
+    def read(self, frame: "pl.LazyFrame", names: Sequence[str], as_text: Container[str] = ()) -> Values:
+        """Collect columns of ``frame``, which has rows of this table; some of them as text, whatever they hold.
+
+        Raises:
+            DataError: The file is damaged.
+        """
+        import polars as pl
+
+        with readable(self.path):
+            found = frame.select(pl.col(list(names))).collect()
+            return {name: self._values(found[name], name in as_text) for name in names}
+
+    def _values(self, column: "pl.Series", as_text: bool) -> Any:
+        import polars as pl
+
+        content, width, nested, _ = self.columns[column.name]
+        if as_text or content == "text":
+            return column.cast(pl.String).to_list()
+        if content == "time":
+            return column.to_physical().cast(pl.Float64).to_numpy()
+        if not nested:
+            return column.cast(pl.Float64).to_numpy()
+        return column.cast(pl.Array(pl.Float64, width)).to_numpy().reshape(len(column), width)
+
+    def has(self, description: Description, role: str, name: str) -> Kept:
+        """Return what column ``name`` holds.
+
+        Raises:
+            DataError: There is none; the message suggests a near miss.
+        """
+        if name not in self.columns:
+            some = [*self.columns][:20]
+            rest = f" and {len(self.columns) - 20} more" if len(self.columns) > 20 else ""
+            raise DataError(
+                f"{self.path} has no column {name!r}, the {role} in {description.path}{near(name, self.columns)}"
+                f" (it has {', '.join(some)}{rest})"
+            )
+        return self.columns[name]
+
+    def matching(self, description: Description, name: str) -> list[str]:
+        """Return the columns that a feature's name or pattern means; a pattern leaves the other roles out.
+
+        Raises:
+            DataError: There is none.
+        """
+        if name in self.columns or not pattern(name):
+            self.has(description, "feature", name)
+            return [name]
+        named = description.named
+        found = [column for column in self.columns if fnmatchcase(column, name) and column not in named]
+        if not found:
+            raise DataError(f"{self.path} has no column like {name!r}, the features in {description.path}")
+        return found
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turn what polars says of a damaged file into one line that names it."""
+    import polars as pl
+
+    try:
+        yield
+    # a panic of its own code is told by polars as an exception that is none of Python's usual ones
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        told = str(error).strip() or type(error).__name__
+        raise DataError(f"{path} is damaged: {told.splitlines()[0]}") from error
+
+
+def opened(description: Description) -> Table:
+    """Open the data file of a description; a CSV file's and an archive's columns are read.
+
+    Raises:
+        DataError: It is missing, damaged, too large or of no kind that is known.
+    """
+    import polars as pl
+
+    path = description.file
+    if not path.is_file():
+        raise DataError(f"{missing(path)} (data = {description.data!r} in {description.path})")
+    signals, others = set[str](), set[str]()
+    if path.suffix == ".npz":
+        frame, signals, others = _arrays(description)
+    elif path.suffix == ".parquet":
+        check_parquet(path)
+        frame = pl.scan_parquet(path)
+    elif path.suffix in (".csv", ".tsv"):
+        frame = _csv(description)
+    else:
+        raise DataError(f"{description.path}: data = {description.data!r} is no .csv, .tsv, .parquet or .npz file")
+    if description.separator is not None and path.suffix not in (".csv", ".tsv"):
+        raise DataError(f"{description.path}: separator is for CSV files, not for {path.name}")
+    with readable(path):
+        schema = frame.collect_schema()
+        rows = int(frame.select(pl.len()).collect().item())
+        check_rows(path, rows)
+        columns = {name: _kept(frame, name, dtype, name in signals) for name, dtype in schema.items()}
+        columns |= dict.fromkeys(others, Kept("other"))
+    if not rows:
+        raise DataError(f"{path} has no rows")
+    return Table(path, frame, columns, rows)
+
+
+def _csv(description: Description) -> "pl.LazyFrame":
+    import polars as pl
+
+    path = description.file
+    separator = description.separator or ("\t" if path.suffix == ".tsv" else ",")
+    with readable(path):
+        check_plain(path)
+    with readable(path), path.open(encoding="utf-8", errors="replace") as file:
+        header = file.readline()
+    if separator not in header and (others := [sign for sign in SEPARATORS if sign in header]):
+        raise DataError(
+            f"{path}: its columns are separated by {others[0]!r}, not by {separator!r}: say separator ="
+            f" {json.dumps(others[0])} in {description.path}"
+        )
+    # a client's name stays as it is written, and so does a category's value: 007 is not 7
+    names: dict[str, type[pl.DataType]] = dict.fromkeys(description.as_text, pl.String)
+    names |= dict.fromkeys(description.as_number, pl.Float64)
+    with readable(path):
+        frame = pl.scan_csv(
+            path,
+            separator=separator,
+            infer_schema_length=None,
+            try_parse_dates=True,
+            schema_overrides=names,
+            null_values=NOTHING,
+        )
+        # all columns of it, since polars overlooks lines that are too long where it need not read to their ends
+        return frame.collect().lazy() if path.stat().st_size <= LARGE_CSV else frame
+
+
+def _kept(frame: "pl.LazyFrame", name: str, dtype: "pl.DataType", signal: bool) -> Kept:
+    import polars as pl
+
+    if isinstance(dtype, pl.Array | pl.List):
+        inner = dtype.inner
+        if not isinstance(inner, pl.DataType) or not inner.is_numeric():
+            return Kept("other")
+        if isinstance(dtype, pl.Array):
+            return Kept("number", int(np.prod(dtype.shape)), True, signal)
+        first = frame.select(pl.col(name).drop_nulls().first().list.len()).collect().item()
+        return Kept("number", int(first or 1), True)
+    if dtype.is_integer():
+        return Kept("integer")
+    if dtype.is_numeric():
+        return Kept("number")
+    if dtype == pl.Boolean:
+        return Kept("bool")
+    if dtype.is_temporal():
+        return Kept("time")
+    return Kept("text" if dtype in (pl.String, pl.Categorical, pl.Enum) else "other")
+
+
+def _arrays(description: Description) -> tuple["pl.LazyFrame", set[str], set[str]]:
+    """Read an archive's arrays as columns, with the names of those that are signals, and of arrays without a use."""
+    import polars as pl
+
+    path = description.file
+    columns, signals, others = {}, set(), set()
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            used = {name for name in archive.files if description.means(name)}
+            check_archive(path, archive.zip, used, REMEDY)
+            for name in archive.files:
+                array = archive[name] if name in used else np.array(0)
+                check_array(path, name, array)
+                if array.ndim == 0:
+                    others.add(name)
+                    continue
+                if array.ndim > 2:
+                    signals.add(name)
+                flat = array if array.ndim == 1 else np.ascontiguousarray(array.reshape(len(array), -1))
+                columns[name] = pl.Series(name, flat)
+    except DataError:
+        raise
+    except UNREADABLE as error:
+        raise DataError(f"{path} is damaged: {error}") from error
+    lengths = {name: len(column) for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        raise DataError(f"{path}: arrays differ in length: {', '.join(f'{n} {k}' for n, k in lengths.items())}")
+    return pl.DataFrame(list(columns.values())).lazy(), signals, others

@@ -1,0 +1,1 @@
+"""What is computed, as plain settings, and the rules between them."""

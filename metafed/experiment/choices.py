@@ -1,0 +1,108 @@
+"""``--tasks`` and ``--mix``: which families a run has, where their clients come from, and how many of each."""
+
+from math import gcd
+from pathlib import Path
+from typing import NamedTuple
+
+from metafed.core.source import GENERATED, DataError, Family
+from metafed.data.table.description import near
+from metafed.data.table.family import SUFFIX, own_family
+from metafed.experiment.lookup import known
+from metafed.families import FAMILIES
+from metafed.tasks.task import Kind
+
+TABLES = (".csv", ".tsv", ".parquet", ".npz")
+OWN_DATA = "own-data"
+"""Entry of a node's config: the folder of its descriptions, whose tables hold its own people only."""
+LARGEST_SHARE = 1000
+"""The largest number in ``--mix``."""
+
+
+class TaskChoice(NamedTuple):
+    """One entry of ``--tasks``: a family and where its clients come from."""
+
+    family: Family
+    source: str
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of its tasks: the source's own, else the family's."""
+        return self.family.sources[self.source].kind or self.family.kind
+
+    @property
+    def anonymous(self) -> bool:
+        """Whether its classes are slots of the client's own: as the source says, else the family."""
+        own = self.family.sources[self.source].anonymous
+        return self.family.anonymous if own is None else own
+
+
+def parse_tasks(text: str) -> tuple[TaskChoice, ...]:
+    """Parse ``FAMILY[:DATASET],…``; a data set may be a user's own, ``NAME:FILE.toml``, or ``FILE.toml`` alone.
+
+    Raises:
+        ValueError: A family or a data set is unknown, or none is named; or a user's own cannot be used (DataError).
+    """
+    choices = []
+    for name, source in _entries(text):
+        if source.endswith(SUFFIX):
+            choices.append(TaskChoice(own_family(name, source, FAMILIES.get(name), tuple(FAMILIES)), source))
+            continue
+        if Path(source or name).suffix in TABLES:
+            raise ValueError(f"{source or name!r} is a table: describe it in a TOML file, see docs/your-own-data.md")
+        family = known("family", name, FAMILIES)
+        source = source or GENERATED
+        known(f"data set of family {name!r}:", source, family.sources)
+        choices.append(TaskChoice(family, source))
+    if not choices:
+        raise ValueError(f"no family is named (known: {', '.join(FAMILIES)})")
+    return tuple(choices)
+
+
+def moved(text: str, folder: str) -> str:
+    """Return ``--tasks`` with every description taken from ``folder``, whatever folder it names.
+
+    Raises:
+        DataError: Two descriptions have one file name.
+    """
+    found: list[tuple[str, str]] = []
+    for name, source in _entries(text):
+        if source.endswith(SUFFIX):
+            source = str(Path(folder) / Path(source).name)
+            if source in [there for _, there in found]:
+                raise DataError(f"--tasks {text}: two descriptions are called {Path(source).name!r}; rename one")
+        found.append((name, source))
+    return ",".join(f"{name}:{source}" if source else name for name, source in found)
+
+
+def _entries(text: str) -> list[tuple[str, str]]:
+    """Return name and source of each entry; without a source it is empty, and a description alone names the family."""
+    found = []
+    for entry in filter(None, (item.strip() for item in text.split(","))):
+        name, _, source = entry.partition(":")
+        alone = not source and entry.endswith(SUFFIX)
+        found.append((Path(entry).stem, entry) if alone else (name, source))
+    return found
+
+
+def parse_mix(text: str | None, families: tuple[str, ...]) -> tuple[int, ...]:
+    """Parse ``FAMILY=NUMBER,…`` to the smallest whole numbers of these proportions, in the order of ``families``.
+
+    Raises:
+        ValueError: A family is not of the run or is named twice, or a number is not whole, below 1, or too large.
+    """
+    said: dict[str, int] = {}
+    for entry in filter(None, (item.strip() for item in (text or "").split(","))):
+        name, _, number = entry.partition("=")
+        if name not in families:
+            hint = near(name, families)
+            raise ValueError(f"--mix {entry}: no such family in --tasks{hint} (it has {', '.join(families)})")
+        if name in said:
+            raise ValueError(f"--mix {text}: family {name!r} is named twice")
+        if not (number.isascii() and number.isdigit() and 1 <= int(number) <= LARGEST_SHARE):
+            raise ValueError(
+                f"--mix {entry}: a proportion is a whole number from 1 to {LARGEST_SHARE}, such as {name}=3; a family"
+                " without clients is left out of --tasks"
+            )
+        said[name] = int(number)
+    shares = [said.get(name, 1) for name in families]
+    return tuple(share // gcd(*shares) for share in shares)

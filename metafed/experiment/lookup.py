@@ -1,0 +1,149 @@
+"""Things by name: near misses are suggested, and what an experiment chooses may live outside the tree."""
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, final
+
+from pydantic import BaseModel
+
+from metafed.aggregators import AGGREGATORS, Aggregator
+from metafed.algorithms import ALGORITHMS, Algorithm
+from metafed.data.table.description import near
+from metafed.objectives import OBJECTIVES, Objective
+from metafed.sampling import SAMPLERS, Sampler
+
+T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
+
+
+def known(what: str, name: str, table: Mapping[str, T]) -> T:
+    """Look ``name`` up in ``table``.
+
+    Raises:
+        ValueError: There is none; the message lists what there is and suggests a near miss.
+    """
+    if name in table:
+        return table[name]
+    raise ValueError(f"unknown {what} {name!r}{near(name, table)} (known: {', '.join(table)})")
+
+
+@final
+@dataclass(frozen=True)
+class Kinds(Generic[M]):
+    """The classes that one setting of an experiment chooses from, by name.
+
+    Attributes:
+        what: The setting.
+        table: Our own classes.
+        base: What all are subclasses of.
+        default: The name where none is given.
+    """
+
+    what: str
+    table: Mapping[str, type[M]]
+    base: type[M]
+    default: str
+
+    def find(self, name: str) -> type[M]:
+        """Return the class called ``name``: one of ours, or ``module:Class`` of anybody's.
+
+        The second form imports, and so executes, the module: as with any code, name only what you trust.
+
+        Raises:
+            ValueError: There is none, or it is no subclass of ``base``.
+        """
+        module, colon, attribute = name.partition(":")
+        if not colon:
+            return known(self.what, name, self.table)
+        if not all(part.isidentifier() for part in (*module.split("."), attribute)):
+            raise ValueError(f"{self.what} {name!r}: write MODULE:CLASS, with the module's full name")
+        try:
+            found = getattr(importlib.import_module(module), attribute)
+        except (ImportError, AttributeError) as error:
+            raise ValueError(f"{self.what} {name!r} cannot be imported: {error}") from None
+        base = self.base
+        if not (isinstance(found, type) and issubclass(found, base)):
+            raise ValueError(f"{name!r} is no subclass of {base.__module__.rpartition('.')[0]}.{base.__name__}")
+        return found
+
+    def name(self, model: M) -> str:
+        """Return the name under which ``find`` finds the class of ``model``."""
+        kind = type(model)
+        for name, ours in self.table.items():
+            if ours is kind:
+                return name
+        return f"{kind.__module__}:{kind.__qualname__}"
+
+    def make(self, settings: Mapping[str, Any]) -> M:
+        """Make one from its settings, ``name`` among them.
+
+        Raises:
+            ValueError: The name is not known.
+            pydantic.ValidationError: A setting is unknown or out of range.
+        """
+        kind = self.find(str(settings.get("name", self.default)))
+        own = {key: value for key, value in settings.items() if key != "name" or "name" in kind.model_fields}
+        if "name" in own and own["name"] != self.name(kind.model_construct()):
+            own.pop("name")
+        return kind.model_validate(own)
+
+
+_ALGORITHM = Kinds("algorithm", ALGORITHMS, Algorithm, "maml")  # type: ignore[type-abstract]
+_OBJECTIVE = Kinds("objective", OBJECTIVES, Objective, "mean")  # type: ignore[type-abstract]
+_SAMPLING = Kinds("sampling", SAMPLERS, Sampler, "uniform")  # type: ignore[type-abstract]
+_AGGREGATOR = Kinds("aggregator", AGGREGATORS, Aggregator, "mean")  # type: ignore[type-abstract]
+algorithm_class, algorithm_name = _ALGORITHM.find, _ALGORITHM.name
+objective_class, objective_name = _OBJECTIVE.find, _OBJECTIVE.name
+sampler_class, sampler_name = _SAMPLING.find, _SAMPLING.name
+aggregator_class, aggregator_name = _AGGREGATOR.find, _AGGREGATOR.name
+KINDS: dict[str, Kinds[Any]] = {
+    "algorithm": _ALGORITHM,
+    "objective": _OBJECTIVE,
+    "sampling": _SAMPLING,
+    "aggregator": _AGGREGATOR,
+}
+"""By the name of the setting."""
+
+
+def check_aggregator(aggregator: Aggregator, objective: Objective, algorithm: Algorithm) -> None:
+    """Refuse an aggregator of votes where clients have none: an objective or algorithm by which others change them.
+
+    Raises:
+        ValueError: They have none; the message says why.
+    """
+    if aggregator.sums:
+        return
+    name, reason = objective_name(objective), None
+    if algorithm.weighs == "none":
+        name, reason = f"the algorithm {algorithm_name(algorithm)}", "whose clients send nothing"
+    elif objective.apart == "sums":
+        name, reason = f"--objective {name}", "which weighs clients by what each tells of itself: a liar tells anything"
+    elif objective.apart == "no":
+        name, reason = f"--objective {name}", "by which one client's loss changes how much the others count"
+    if reason is not None:
+        allowed = ", ".join(n for n, kind in OBJECTIVES.items() if kind.apart == "votes")
+        raise ValueError(
+            f"--aggregator {aggregator_name(aggregator)} cannot be had with {name}, {reason}; choose --aggregator mean,"
+            f" or an objective of {allowed} (docs/robustness.md)"
+        )
+
+
+def check_objective(objective: Objective, algorithm: Algorithm) -> None:
+    """Refuse an objective that means nothing for what the algorithm's clients say.
+
+    Raises:
+        ValueError: It does not; the message says why.
+    """
+    name, reason = algorithm_name(algorithm), None
+    if objective.uses != "nothing" and algorithm.weighs == "none":
+        reason = "whose clients send nothing"
+    elif objective.uses == "losses" and not algorithm.judged:
+        reason = "whose clients train on their query rows and are judged before they adapt: no loss to weigh them by"
+    elif objective.uses == "weights" and algorithm.weighs == "rows":
+        reason = "which weighs clients by their rows already"
+    if reason is not None:
+        raise ValueError(
+            f"--objective {objective_name(objective)} cannot be had with the algorithm {name}, {reason}; choose"
+            " --objective mean or another --algorithm (docs/objectives.md)"
+        )

@@ -1,0 +1,1 @@
+"""Which settings can be combined."""

@@ -1,0 +1,311 @@
+"""The one schema of *what* is computed. It travels as Flower's run config, so every process agrees."""
+
+import tomllib
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    FieldSerializationInfo,
+    ValidationInfo,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
+
+from metafed.aggregators import Aggregator
+from metafed.aggregators import Mean as Summing
+from metafed.aggregators.updates import check_enough
+from metafed.algorithms import Algorithm, Maml
+from metafed.algorithms.base import Outer
+from metafed.core.parameters import TRUNK
+from metafed.core.source import Family
+from metafed.devices.settings import DeviceSettings, check_devices
+from metafed.experiment.choices import TaskChoice as TaskChoice
+from metafed.experiment.choices import parse_mix as parse_mix
+from metafed.experiment.choices import parse_tasks as parse_tasks
+from metafed.experiment.lookup import KINDS, aggregator_name, check_aggregator, check_objective
+from metafed.experiment.rules.faults import check_faults
+from metafed.experiment.rules.privacy import check_privacy
+from metafed.faults.plan import read_faults
+from metafed.models import IMAGE_NETWORKS, NETWORKS, Activation, NetworkName, Norm
+from metafed.objectives import Mean, Objective
+from metafed.privacy.settings import PrivacySettings
+from metafed.sampling import Poisson, PowerOfChoice, Sampler, Uniform
+from metafed.secure.settings import SecureSettings, check_secure
+
+LARGEST_COHORT = 50
+"""Clients sampled in a round where ``--cohort`` is not set and there are more."""
+
+
+class Experiment(DeviceSettings, PrivacySettings, SecureSettings):
+    """Population, families, algorithm and seed: everything that the result depends on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    clients: int = Field(50, ge=1, description="Clients in the population.")
+    rounds: int = Field(200, ge=0, description="Rounds of meta-training.")
+    cohort: int | None = Field(
+        None, ge=1, description="Clients sampled in a round. Default: all seen clients, at most 50."
+    )
+    tasks: str = Field(
+        "personalization,assistant,avatar",
+        description="Families, each with an optional data set: FAMILY[:DATASET],… A family without one is generated."
+        " Your own data: NAME:FILE.toml, see docs/your-own-data.md.",
+    )
+    mix: str | None = Field(
+        None,
+        description="Clients of each family in proportion: FAMILY=NUMBER,… with 1 for families that are not named."
+        " Default: equally many of each.",
+    )
+    algorithm: Algorithm = Field(Maml(), description="The algorithm.")
+    objective: Objective = Field(Mean(), description="The objective.")
+    sampling: Sampler = Field(Uniform(), description="The sampling.")
+    aggregator: Aggregator = Field(Summing(), description="The aggregator.")
+    outer_optimizer: Literal["sgd", "momentum", "adam", "adagrad", "yogi"] | None = Field(
+        None,
+        description="What the server does with the averaged outer update. Default: the algorithm's own.",
+    )
+    outer_lr: float | None = Field(
+        None, gt=0, allow_inf_nan=False, description="Outer learning rate β. Default: the algorithm's own."
+    )
+    unseen: float = Field(
+        0.2, ge=0, lt=1, description="Share of the clients held out of meta-training entirely (cold start)."
+    )
+    eval_every: int = Field(
+        50,
+        ge=0,
+        description="Evaluate after every so many rounds, and after the last; 0: after the last only.",
+    )
+    eval_steps: int | None = Field(None, ge=0, description="Inner steps in evaluation. Default: as in meta-training.")
+    eval_clients: int = Field(
+        1000, ge=1, description="Evaluate at most so many seen and so many unseen clients, drawn once."
+    )
+    chunk: Literal["auto"] | int = Field(
+        "auto",
+        description="Clients of one family that are trained as one batch, at most; part of the result's last bits."
+        " auto: as many as suit the networks, whatever the machine.",
+    )
+    seed: int = Field(0, ge=0, description="Seed of every random stream.")
+    width: int = Field(64, ge=1, description="Units in each hidden layer.")
+    depth: int = Field(1, ge=0, description="Hidden layers in the trunk that all families share.")
+    activation: Activation = Field("relu", description="Nonlinearity.")
+    network: Literal["auto", NetworkName] = Field(
+        "auto", description="Network of all families. auto: each family's own."
+    )
+    norm: Norm = Field(
+        "batch",
+        description="Norm of convolutional networks. batch: by the statistics of the rows that are predicted"
+        " together, which is transductive; group: each row by itself.",
+    )
+    filters: int | None = Field(
+        None, ge=1, description="Filters of each convolution. Default: the family's own, 64; miniimagenet has 32."
+    )
+    precision: Literal["float32", "float64"] = Field("float32", description="Floating-point precision.")
+    kernels: Literal["auto", "torch", "native"] = Field(
+        "auto",
+        description="What computes on a CPU. native: our C++ kernels, compiled here when first used; torch: PyTorch's"
+        " own; auto: native where there is a C++ compiler. They agree up to rounding.",
+    )
+    faults: str | None = Field(
+        None,
+        description="For studies: TOML file of clients that crash, hang, send what cannot be used, or lie"
+        " (docs/faults.md); or what such a file says as JSON.",
+    )
+    data_dir: str = Field(
+        "data",
+        description="Folder of the data sets (several: separated as in PATH); ./data is searched last.",
+    )
+
+    @field_validator("chunk", mode="before")
+    @classmethod
+    def _chunk_is_a_size(cls, value: Any) -> Any:
+        if value != "auto" and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+            raise ValueError("choose auto, or a number of clients from 1")
+        return value
+
+    @field_validator("algorithm", "objective", "sampling", "aggregator", mode="before")
+    @classmethod
+    def _chosen_by_name(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, str):
+            value = {"name": value}
+        return KINDS[str(info.field_name)].make(value) if isinstance(value, Mapping) else value
+
+    @field_serializer("algorithm", "objective", "sampling", "aggregator")
+    def _chosen_with_name(self, value: BaseModel, info: FieldSerializationInfo) -> dict[str, Any]:
+        return {"name": KINDS[info.field_name].name(value), **value.model_dump(exclude={"name"}, exclude_none=True)}
+
+    @field_validator("tasks")
+    @classmethod
+    def _tasks_exist(cls, value: str) -> str:
+        chosen = [choice.family.name for choice in parse_tasks(value)]
+        twice = {name for name in chosen if chosen.count(name) > 1}
+        if twice:
+            raise ValueError(f"family {min(twice)!r} is named twice; name each family once")
+        return value
+
+    @field_validator("faults")
+    @classmethod
+    def _faults_by_file(cls, value: str | None) -> str | None:
+        return read_faults(value) if value is not None else None
+
+    @model_validator(mode="after")
+    def _mix_fits(self) -> Self:
+        _ = self.proportions
+        return self
+
+    @model_validator(mode="after")
+    def _cohort_fits(self) -> Self:
+        if self.cohort is not None and self.cohort > self.clients:
+            raise ValueError(f"--cohort {self.cohort} exceeds --clients {self.clients}; choose at most {self.clients}")
+        seen = self.clients - self.unseen_clients
+        if self.cohort is not None and self.cohort > seen:
+            raise ValueError(
+                f"--cohort {self.cohort} exceeds the {seen} clients that --unseen {self.unseen} leaves for"
+                f" meta-training; choose at most {seen}"
+            )
+        if isinstance(self.sampling, PowerOfChoice):
+            self.sampling.check(self.cohort or min(seen, LARGEST_COHORT), seen)
+        own = self.algorithm.outer
+        if self.outer_optimizer not in (None, own.optimizer) and self.outer_lr is None:
+            raise ValueError(
+                f"--outer-optimizer {self.outer_optimizer} needs --outer-lr: the default rate {own.rate:g}"
+                f" is meant for {own.optimizer}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _algorithm_fits(self) -> Self:
+        for choice in self.choices:
+            self.algorithm.check(choice.family.name, choice.kind)
+        check_objective(self.objective, self.algorithm)
+        check_devices(self)
+        check_aggregator(self.aggregator, self.objective, self.algorithm)
+        check_enough(self.aggregator, aggregator_name(self.aggregator), self.cohort_size, self.holders)
+        check_privacy(self)
+        check_secure(self)
+        check_faults(self)
+        return self
+
+    @model_validator(mode="after")
+    def _networks_fit(self) -> Self:
+        families = [choice.family for choice in self.choices]
+        for family in families:
+            if self.network in IMAGE_NETWORKS and family.image is None:
+                raise ValueError(
+                    f"--network {self.network} is for images, but family {family.name!r} has none;"
+                    " leave the family out or choose --network auto"
+                )
+        used = {name for family in families for name in NETWORKS[self.network_of(family)].settings}
+        for name in sorted({name for each in NETWORKS.values() for name in each.settings} - used):
+            if getattr(self, name) != type(self).model_fields[name].default:
+                chosen = " and ".join(sorted({self.network_of(family) for family in families}))
+                raise ValueError(f"--{name} {getattr(self, name)} does nothing: the network of this run is {chosen}")
+        return self
+
+    def network_of(self, family: Family) -> NetworkName:
+        """Return the kind of network that a family's clients have."""
+        return family.network if self.network == "auto" else self.network
+
+    @property
+    def unseen_clients(self) -> int:
+        """How many clients are held out; one client at least is left to train on."""
+        return min(round(self.clients * self.unseen), self.clients - 1)
+
+    @property
+    def seen_clients(self) -> int:
+        """How many clients can be sampled for meta-training."""
+        return self.clients - self.unseen_clients
+
+    @property
+    def cohort_size(self) -> int:
+        """Clients sampled in a round, or expected, where the sampler leaves their number to chance."""
+        return self.cohort or min(self.seen_clients, LARGEST_COHORT)
+
+    @property
+    def cohort_most(self) -> int:
+        """Clients sampled in a round at most."""
+        return self.seen_clients if isinstance(self.sampling, Poisson) else self.cohort_size
+
+    @property
+    def holders(self) -> dict[str, float]:
+        """The share of clients that hold each part of θ."""
+        shares = self.proportions
+        families = [choice.family for choice in self.choices]
+        own = {family.name: share / sum(shares) for family, share in zip(families, shares, strict=True)}
+        trunk = sum(own[family.name] for family in families if NETWORKS[self.network_of(family)].on_trunk)
+        return {TRUNK: trunk, **own} if trunk else own
+
+    @property
+    def evaluation_steps(self) -> int:
+        """Inner steps taken in evaluation."""
+        return self.algorithm.evaluation_steps if self.eval_steps is None else self.eval_steps
+
+    @property
+    def outer(self) -> Outer:
+        """The outer optimizer and its rate: as asked for, else the algorithm's own.
+
+        A rate means something for one optimizer only: with another optimizer than the algorithm's own
+        the rate must be given, too.
+        """
+        own = self.algorithm.outer
+        return Outer(self.outer_optimizer or own.optimizer, self.outer_lr or own.rate)
+
+    @property
+    def choices(self) -> tuple[TaskChoice, ...]:
+        """``tasks``, parsed."""
+        return parse_tasks(self.tasks)
+
+    @property
+    def proportions(self) -> tuple[int, ...]:
+        """``mix``, parsed: how many clients of each of the families there are in every block of the roster."""
+        return parse_mix(self.mix, tuple(choice.family.name for choice in self.choices))
+
+    def to_run_config(self) -> dict[str, bool | int | float | str]:
+        """Return the experiment as Flower's flat run config, with dotted kebab-case keys; None is left out."""
+        return flatten_config(self.model_dump(exclude_none=True))
+
+    @classmethod
+    def from_run_config(cls, config: Mapping[str, bool | int | float | str]) -> Self:
+        """Read what ``to_run_config`` wrote. An empty text stands for "not set".
+
+        Raises:
+            pydantic.ValidationError: A key is unknown or a value out of range.
+        """
+        nested: dict[str, Any] = {}
+        for key, value in config.items():
+            if value == "":
+                continue
+            *path, last = key.replace("-", "_").split(".")
+            inside = nested
+            for step in path:
+                inside = inside.setdefault(step, {})
+                if not isinstance(inside, dict):
+                    raise ValueError(f"{key}: {step!r} is a setting and has none of its own")
+            inside[last] = value
+        for chosen in (nested.get(what) for what in KINDS):
+            if isinstance(chosen, dict) and "settings" in chosen:
+                # one key for the settings that only some of them have: "tau = 3, delta = 0.001"
+                extra = tomllib.loads(f"settings = {{ {chosen.pop('settings')} }}")["settings"]
+                chosen |= {name.replace("-", "_"): value for name, value in extra.items()}
+        return cls.model_validate(nested)
+
+
+def flatten_config(values: Mapping[str, Any], prefix: str = "") -> dict[str, bool | int | float | str]:
+    """Flatten nested settings: ``{"algorithm": {"inner_lr": 0.1}}`` → ``{"algorithm.inner-lr": 0.1}``."""
+    flat: dict[str, bool | int | float | str] = {}
+    for name, value in values.items():
+        key = prefix + name.replace("_", "-")
+        if isinstance(value, Mapping):
+            flat |= flatten_config(value, key + ".")
+        else:
+            flat[key] = value
+    return flat
+
+
+def kebab(settings: dict[str, Any]) -> dict[str, Any]:
+    """Turn the keys of nested settings from names of fields to kebab-case; scalars before tables."""
+    pairs = sorted(settings.items(), key=lambda item: isinstance(item[1], dict))
+    return {k.replace("_", "-"): kebab(v) if isinstance(v, dict) else v for k, v in pairs}

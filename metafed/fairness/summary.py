@@ -1,0 +1,209 @@
+"""``summary.json``: how well and how evenly clients are served, from the rows of ``clients.parquet``.
+
+A *block* describes a set of clients: all of them (the top level), seen, unseen, and the same by family.
+Every number of a block is over clients, each counted once; intervals are over clients too.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metafed.core.streams import stream
+from metafed.fairness import metrics as fairness
+from metafed.fairness.groups import SMALL, chance_gap, group_gap, group_means, two_way
+from metafed.fairness.harmed import gain, harmed, tolerance
+from metafed.fairness.intervals import (
+    CONFIDENCE,
+    FEWEST_IN_TAIL,
+    bootstrap_interval,
+    mean_interval,
+    share_interval,
+    without_interval,
+)
+from metafed.fairness.panel import Column, Panel, last_evaluation
+from metafed.fairness.steps import adaptation, targets_of
+from metafed.fairness.variance import Between, between_variance
+from metafed.tasks.task import Kind
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from metafed.experiment.settings import Experiment
+
+Block = dict[str, Any]
+
+
+def summarize(
+    clients: "pl.DataFrame",
+    seed: int,
+    kinds: Mapping[str, Kind] | None = None,
+    experiment: "Experiment | None" = None,
+) -> Block:
+    """Summarise the last evaluated round.
+
+    Args:
+        clients: The rows of ``clients.parquet``.
+        seed: The run's seed; resamples are drawn from streams of their own.
+        kinds: Each family's kind, which sets the tolerance for harm. Default: those of the families
+            that metafed knows; a family that neither knows is treated as regression.
+        experiment: What was computed, from which ``influence`` is derived; null without it.
+
+    Returns:
+        The content of ``summary.json``: no NaN, no infinity; null where a number has no meaning. A run
+        that was never evaluated has ``round`` null and blocks of no clients.
+
+    Raises:
+        ValueError: A client has two evaluation rows for one step, or an accuracy outside 0…1.
+    """
+    if kinds is None:
+        from metafed.families import FAMILIES
+
+        kinds = {name: family.kind for name, family in FAMILIES.items()}
+    number, everyone = last_evaluation(clients)
+    targets = targets_of(everyone)
+    parts = {"seen": everyone.seen, "unseen": ~everyone.seen, "all": np.ones(len(everyone), bool)}
+
+    def blocks(mask: Column, address: str) -> dict[str, Block | None]:
+        return {
+            part: block(people, kinds, targets, seed, f"{address}/{part}") if len(people) else None
+            for part, people in ((part, everyone.where(mask & own)) for part, own in parts.items())
+        }
+
+    overall = blocks(parts["all"], "")
+    top = overall["all"] or block(everyone, kinds, targets, seed, "/all")
+    if experiment is not None:
+        from metafed.fairness.influence import influence
+
+        moved = influence(clients, experiment, everyone)
+    return {
+        "round": number,
+        "inner_steps": everyone.scores.shape[1] - 1 if number is not None else None,
+        "confidence": CONFIDENCE,
+        **top,
+        "score": top["after"],
+        "seen": overall["seen"],
+        "unseen": overall["unseen"],
+        "influence": moved if experiment is not None else None,
+        "by_family": {
+            str(name): blocks(everyone.family == name, str(name)) for name in np.unique(everyone.family.astype(str))
+        },
+    }
+
+
+def block(people: Panel, kinds: Mapping[str, Kind], targets: Mapping[str, float], seed: int, address: str) -> Block:
+    """Describe the clients ``people``.
+
+    Args:
+        people: The clients, those included that diverged.
+        kinds: Each family's kind.
+        targets: Each family's target, for the steps to it.
+        seed: The run's seed.
+        address: Names the block's random streams, so that no block depends on another.
+    """
+    usable = people.usable
+    before, after = usable.scores[:, 0], usable.scores[:, -1]
+    of_scores = partial(mean_interval, least=lowest_score(usable, kinds), most=1.0)
+    known = len(usable) > 0 and bool(np.isfinite(usable.ceiling).all())
+    return {
+        "clients": len(people),
+        "diverged": int(people.diverged.sum()),
+        "incomplete": int(people.incomplete.sum()),
+        "before": of_scores(before)._asdict(),
+        "after": of_scores(after)._asdict(),
+        "gain": mean_interval(gain(before, after))._asdict(),
+        # over some of the clients only, it would not compare with their mean score
+        "ceiling": fairness.mean(usable.ceiling) if known else None,
+        "curve": [
+            {"step": step, **of_scores(usable.scores[:, step])._asdict()} for step in range(usable.scores.shape[1])
+        ],
+        "fairness": evenness(usable, kinds, seed, address),
+        "adaptation": adaptation(usable, targets),
+    }
+
+
+def evenness(usable: Panel, kinds: Mapping[str, Kind], seed: int, address: str) -> Block:
+    """Return the fairness metrics of scores after adaptation, and of the gains whom it harmed."""
+    before, after = usable.scores[:, 0], usable.scores[:, -1]
+    gains, allowed = gain(before, after), tolerances(usable, kinds)
+    hurt = harmed(gains, allowed)
+    tail = fairness.tail_size(len(usable))
+    result: Block = {}
+    for name in ("worst10", "best10", "cvar10", "std", "cov", "gini", "entropy"):
+        metric: fairness.Metric = getattr(fairness, name)
+        if name.endswith("10") and 0 < tail < FEWEST_IN_TAIL:
+            reason = f"fewer than {FEWEST_IN_TAIL} clients in the tail"
+            estimate = without_interval(metric(after), len(usable), reason)
+        else:
+            estimate = bootstrap_interval(metric, after, stream(seed, f"summary/{address}/{name}"))
+        result[name] = estimate._asdict()
+    result["harmed"] = share_interval(int(hurt.sum()), len(usable))._asdict()
+    deep = mean_interval(-gains[hurt]) if hurt.any() else without_interval(None, 0, "nobody is harmed")
+    result["harm_depth"] = deep._asdict()
+    result["between"] = between(usable, kinds)
+    result["two_way"] = cells(usable)
+    result["gap"] = {by: gap(usable, getattr(usable, by), kinds, seed, f"{address}/{by}") for by in ("group", "device")}
+    return result
+
+
+def between(usable: Panel, kinds: Mapping[str, Kind]) -> Block:
+    """Return the variance between clients without what small query sets add to it, of clients of one kind."""
+    found = {kinds.get(str(name), "regression") for name in usable.family}
+    if len(found) > 1:
+        return Between(None, None, None, len(usable), "families of different kinds")._asdict()
+    return between_variance(usable.scores[:, -1], usable.query, found.pop() if found else "regression")._asdict()
+
+
+def cells(usable: Panel) -> list[Block]:
+    """Return score after adaptation by group and device, the worst cell first; empty where all have one device."""
+    if len(set(usable.device.tolist())) < 2:
+        return []
+    table = two_way(usable.scores[:, -1], usable.group.tolist(), usable.device.tolist())
+    found = [
+        {"group": group, "device": device, "after": value, "clients": clients, "small": clients < SMALL}
+        for group, row in table.items()
+        for device, (value, clients) in row.items()
+    ]
+    return sorted(found, key=lambda cell: float(cell["after"]))
+
+
+def lowest_score(usable: Panel, kinds: Mapping[str, Kind]) -> float:
+    """Return the lowest score that these clients can have: 0 if all of them classify, since skill has no bound."""
+    return 0.0 if all(kinds.get(str(name)) == "classification" for name in usable.family) else -np.inf
+
+
+def tolerances(usable: Panel, kinds: Mapping[str, Kind]) -> fairness.Values:
+    """Return how far each client's score may fall before it counts as harm, by its family's kind ``(C,)``."""
+    allowed = np.zeros(len(usable))
+    for name in np.unique(usable.family.astype(str)):
+        own = usable.where(usable.family == name)
+        kind = kinds.get(str(name), "regression")
+        allowed[usable.family == name] = tolerance(own.scores[:, 0], own.scores[:, -1], own.query, kind)
+    return allowed
+
+
+def gap(usable: Panel, labels: Column, kinds: Mapping[str, Kind], seed: int, address: str) -> Block:
+    """Compare the groups that ``labels (C,)`` name.
+
+    Returns:
+        ``value``, the gap of mean scores; ``chance``, the gap that random labels stay below 19 times in
+        20; ``groups``, worst first, each with its clients, score, gain, and whether it is small. The gap
+        has no interval: a difference of extremes of noisy means is biased upwards.
+    """
+    before, after = usable.scores[:, 0], usable.scores[:, -1]
+    rng = stream(seed, f"summary/{address}")
+    members: dict[str, Any] = {}
+    for name in group_means(after, labels.tolist()):
+        own = labels == name
+        members[name] = {
+            "clients": int(own.sum()),
+            "small": bool(own.sum() < SMALL),
+            "after": mean_interval(after[own], lowest_score(usable.where(own), kinds), 1.0)._asdict(),
+            "gain": mean_interval(gain(before[own], after[own]))._asdict(),
+        }
+    return {
+        "value": group_gap(after, labels.tolist()),
+        "chance": chance_gap(after, labels.tolist(), usable.family.tolist(), rng),
+        "groups": members,
+    }

@@ -1,0 +1,1 @@
+"""What follows from an experiment: who is in it, with which data, in which chunks."""

@@ -1,0 +1,1 @@
+"""What travels between server and hosts, packed and checked."""

@@ -1,0 +1,302 @@
+"""What a run leaves behind: ``runs/<name>/``, written as it goes, by a thread of its own.
+
+A run that is interrupted or fails loses no finished round; one that is killed loses those since its last checkpoint,
+which are computed again, to the same bits, when it is resumed.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from metafed.core.parameters import Vectors
+from metafed.experiment.settings import Experiment, kebab
+from metafed.federation.roster import Roster
+from metafed.messages.packing import Rows
+from server.checkpoint import Checkpoint, Position, sync, write
+from server.record.participation import keep_ledger
+from server.record.provenance import git_state, without_secrets
+from server.record.resume import Found, encoded, read_manifest, rewind, rows_of
+from server.record.rounds import Round, line
+from server.record.writer import UNWRITTEN, Writer, WritingFailed
+
+PACKAGES = ("metafed", "flwr", "ray", "torch", "numpy", "polars", "pydantic")
+
+
+class Record:
+    """The folder of one run.
+
+    Args:
+        folder: Must not exist yet; it is made, with its parents. With ``again`` it is the record of a run that goes on.
+        experiment: What is computed.
+        how: How it is run, for the manifest: engine, workers, files read, and so on.
+        settings: Settings of the engine that ``config.toml`` holds beside the experiment.
+        keep: Checkpoints that are kept.
+        again: Open a record that is there; nothing is changed before ``go_on`` is called.
+
+    Raises:
+        FileExistsError: The folder exists. Nothing was touched.
+        BlockingIOError: Another process writes this record.
+        OSError: It cannot be made.
+        NotResumable: With ``again``, there is no record.
+
+    All methods that write, but for the construction, raise ``WritingFailed`` where something could not be written
+    now or before.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        experiment: Experiment,
+        how: Mapping[str, Any],
+        settings: Mapping[str, Any],
+        keep: int = 3,
+        again: bool = False,
+    ) -> None:
+        self.folder = folder
+        self.roster = Roster(experiment)
+        self._whole = {**experiment.model_dump(mode="json", exclude_none=True), **settings}
+        self._keep, self._again = keep, again
+        self._parents = [parent for parent in folder.parents if not parent.exists()]
+        self._unsynced: list[Path] = []
+        self._positions: dict[int, Position] = {}
+        self.before = before = read_manifest(folder) if again else {}
+        if not again:
+            folder.mkdir(parents=True)
+            (folder / "parts").mkdir()
+            (folder / "checkpoints").mkdir()
+            self._write_config()
+        self._rounds = (folder / "rounds.jsonl").open("ab")
+        try:
+            # one process writes a record; the lock goes with the process, however it ends
+            fcntl.flock(self._rounds, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._rounds.close()
+            raise
+        self.manifest: dict[str, Any] = {
+            "argv": without_secrets(sys.argv),
+            "experiment": experiment.model_dump(mode="json"),
+            "seed": experiment.seed,
+            **how,
+            "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+            "git": git_state(),
+            "machine": {
+                "system": platform.platform(),
+                "processor": platform.machine(),
+                "cpus": os.cpu_count(),
+            },
+            "start": now(),
+            "end": None,
+            "exit_reason": None,
+            "theta_sha256": None,
+        }
+        if again:
+            now_computed = {key: self.manifest[key] for key in ("experiment", "seed")}
+            entry = {"time": self.manifest["start"], **{key: self.manifest[key] for key in ("argv", "versions", "git")}}
+            self.manifest = {**before, **now_computed, "end": None, "exit_reason": None}
+            self.manifest["resumed"] = [*before.get("resumed", ()), entry]
+        else:
+            self._write_manifest()
+        self._later = Writer()
+
+    def go_on(self, found: Found) -> None:
+        """Take back what the record says beyond a checkpoint, and note that the run goes on from there.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        rewind(self.folder, self._rounds, found, self.roster.experiment)
+        start = found.checkpoint
+        self._write_config()
+        self.manifest["resumed"][-1]["from_round"] = start.round if start else None
+        self.manifest["theta_sha256"] = theta_sha256(start.theta) if start else None
+        self._write_manifest()
+
+    def about(self, **entries: Any) -> None:
+        """Add to the manifest what is known only once the data are read and the engine runs."""
+        self._later.flush()
+        self.manifest |= entries
+        self._write_manifest()
+
+    def round(self, finished: Round, trained: Round | None = None) -> dict[str, Any]:
+        """Have a finished round appended: its line, and a row a client and step. Returns the line at once.
+
+        Args:
+            finished: The round.
+            trained: The round without its evaluation, where that is made only since the round is the last: a run that
+                is resumed with more rounds takes it back.
+        """
+        entry = line(finished, self.roster)
+        bare = line(trained, self.roster) if trained else None
+        self._later(lambda: self._append(finished, entry, bare))
+        return entry
+
+    def checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Have a checkpoint of a finished round written, and θ's hash noted; its arrays must not change then."""
+        self._later(lambda: self._checkpoint(checkpoint))
+
+    def finish(self, reason: str) -> None:
+        """Write what waits, join the clients' rows, summarize them, and close the manifest with the reason for ending.
+
+        Where something cannot be written the rest is, as far as possible, and the manifest says so.
+        """
+        failed: Exception | None = None
+        self.manifest |= {"end": now(), "exit_reason": reason}
+        for step in (self._later.close, self._rounds.close, self._join, self._summarize, self._write_manifest):
+            try:
+                step()
+            except Exception as error:
+                failed = failed or error
+                self.manifest["exit_reason"] = f"failed: {failed}"
+        if failed is not None:
+            raise failed if isinstance(failed, WritingFailed) else WritingFailed(UNWRITTEN.format(failed)) from failed
+
+    def discard(self) -> None:
+        """Remove the folder, and the folders around it that were made for it and hold nothing else.
+
+        A record that was there before is left as it was.
+        """
+        self._later.close()
+        self._rounds.close()
+        if self._again:
+            return
+        shutil.rmtree(self.folder)
+        for parent in self._parents:
+            try:
+                parent.rmdir()
+            except OSError:
+                return
+
+    def _append(self, finished: Round, entry: Mapping[str, Any], bare: Mapping[str, Any] | None) -> None:
+        frames = [
+            table(phase, finished.number, rows, self.roster)
+            for phase, tables in (("train", finished.training), ("evaluate", finished.evaluation))
+            for rows in tables
+        ]
+        if frames:
+            import polars as pl
+
+            path = self.folder / "parts" / f"{finished.number:08d}.parquet"
+            pl.concat(frames).write_parquet(path)
+            self._unsynced.append(path)
+        start = self._rounds.tell()
+        self._rounds.write(encoded(entry))
+        self._rounds.flush()
+        evaluated, trained = bool(finished.evaluation), None if bare is None else dict(bare)
+        where = Position(start=start, end=self._rounds.tell(), evaluated=evaluated, trained=trained)
+        # an interrupt may ask for the checkpoint of the round before
+        self._positions = {n: p for n, p in self._positions.items() if n == finished.number - 1}
+        self._positions[finished.number] = where
+
+    def _checkpoint(self, checkpoint: Checkpoint) -> None:
+        for path in self._unsynced:
+            with path.open("rb") as part:
+                os.fsync(part.fileno())
+        os.fsync(self._rounds.fileno())
+        sync(self.folder / "parts")
+        self._unsynced.clear()
+        write(self.folder / "checkpoints", checkpoint, self._positions[checkpoint.round], self._keep)
+        self.manifest["theta_sha256"] = theta_sha256(checkpoint.theta)
+
+    def _write_config(self) -> None:
+        """Write ``config.toml``, atomically."""
+        import tomli_w
+
+        draft = self.folder / "config.toml.draft"
+        draft.write_text(tomli_w.dumps(kebab(self._whole)), encoding="utf-8")
+        draft.replace(self.folder / "config.toml")
+
+    def _write_manifest(self) -> None:
+        """Write ``manifest.json``, atomically."""
+        draft = self.folder / "manifest.json.draft"
+        draft.write_text(json.dumps(self.manifest, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        draft.replace(self.folder / "manifest.json")
+
+    def _summarize(self) -> None:
+        """Write ``summary.json`` from the rows on disk, where there are any."""
+        import polars as pl
+
+        from metafed.fairness.summary import summarize
+
+        path = self.folder / "clients.parquet"
+        if path.exists():
+            experiment = self.roster.experiment
+            kinds = {choice.family.name: choice.kind for choice in experiment.choices}
+            rows = pl.read_parquet(path)
+            summary = summarize(rows, experiment.seed, kinds, experiment)
+            summary |= keep_ledger(self.folder, rows, self.roster)
+            text = json.dumps(summary, indent=2, allow_nan=False) + "\n"
+            (self.folder / "summary.json").write_text(text, encoding="utf-8")
+
+    def _join(self) -> None:
+        import polars as pl
+
+        parts = rows_of(self.folder)
+        if parts:
+            draft = self.folder / "clients.parquet.draft"
+            # streamed: a long run's rows need not fit in memory
+            pl.scan_parquet(parts).sink_parquet(draft, maintain_order=True)
+            draft.replace(self.folder / "clients.parquet")
+        for path in parts:
+            path.unlink()
+        (self.folder / "parts").rmdir()
+
+
+def table(phase: str, server_round: int, rows: Rows, roster: Roster) -> "pl.DataFrame":  # type: ignore[name-defined] # noqa: F821
+    """Return a tidy frame with a row a client and step; the client is the slow axis."""
+    import polars as pl
+
+    count, steps = rows.loss.shape
+
+    def repeat(values: Sequence[Any] | np.ndarray) -> np.ndarray:
+        return np.repeat(np.asarray(values), steps)
+
+    columns: dict[str, tuple[Any, Any]] = {
+        "phase": ([phase] * (count * steps), pl.String),
+        "round": (np.full(count * steps, server_round), pl.Int32),
+        "client": (repeat(rows.client), pl.Int64),
+        "family": ([roster.family(int(rows.client[0]))] * (count * steps), pl.String),
+        "group": (repeat(list(rows.group)).tolist(), pl.String),
+        "device": (repeat([roster.device(int(c), g) for c, g in zip(rows.client, rows.group, strict=True)]), pl.String),
+        "seen": (repeat(rows.client < roster.seen), pl.Boolean),
+        "step": (np.tile(rows.steps, count), pl.Int16),
+        "loss": (rows.loss.ravel(), pl.Float64),
+        "score": (rows.score.ravel(), pl.Float64),
+        "ceiling": (repeat(rows.ceiling), pl.Float64),
+        "n": (repeat(rows.sizes[:, 0]), pl.Int32),
+        "support": (repeat(rows.sizes[:, 1]), pl.Int32),
+        "query": (repeat(rows.sizes[:, 2]), pl.Int32),
+    }
+    frame = pl.DataFrame({name: pl.Series(values, dtype=dtype) for name, (values, dtype) in columns.items()})
+    return frame.with_columns(pl.col("ceiling").fill_nan(None))
+
+
+def theta_sha256(theta: Vectors) -> str:
+    """Hash θ: part names, types, shapes and bits, in the order of the names."""
+    digest = hashlib.sha256()
+    for part in sorted(theta):
+        vector = np.ascontiguousarray(theta[part])
+        digest.update(f"{part}:{vector.dtype.str}:{vector.shape};".encode())
+        digest.update(vector.tobytes())
+    return digest.hexdigest()
+
+
+def now() -> str:
+    """Return the time as ISO 8601 in UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def file_sha256(path: Path) -> str:
+    """Hash a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

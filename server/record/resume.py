@@ -1,0 +1,149 @@
+"""Going on with a record: which of its checkpoints, and taking back what was written after it."""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+from metafed.experiment.settings import Experiment
+from server.checkpoint import Checkpoint, Damaged, Position, paths, read, remove, there, tidy
+
+
+class NotResumable(ValueError):
+    """A folder holds no run that can go on; the message says why."""
+
+
+class Found(NamedTuple):
+    """Where a run goes on.
+
+    Attributes:
+        checkpoint: After which round; None: from the start.
+        position: Where the record stood then.
+        passed_over: Why newer checkpoints are not used.
+    """
+
+    checkpoint: Checkpoint | None
+    position: Position
+    passed_over: tuple[str, ...]
+
+
+def due(experiment: Experiment, server_round: int) -> bool:
+    """Say whether clients are evaluated after a round."""
+    every = experiment.eval_every
+    return server_round in (0, experiment.rounds) or (every > 0 and server_round % every == 0)
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Return a record's manifest.
+
+    Raises:
+        NotResumable: There is none.
+    """
+    try:
+        return dict(json.loads((folder / "manifest.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        raise NotResumable(
+            f"{folder}: holds no record of a run (no manifest.json that can be read); start it anew"
+        ) from None
+
+
+def find(folder: Path, experiment: Experiment) -> Found:
+    """Return the newest checkpoint from which ``experiment`` is computed as if it had never stopped.
+
+    One that is damaged is passed over, as is one of a round that this experiment does not reach, or ends with and was
+    not evaluated after: the rounds since an older one are computed again, to the same bits.
+    """
+    passed_over = []
+    size = (folder / "rounds.jsonl").stat().st_size if (folder / "rounds.jsonl").exists() else 0
+    for server_round in there(folder / "checkpoints"):
+        if server_round > experiment.rounds:
+            passed_over.append(f"the checkpoint of round {server_round} is beyond --rounds {experiment.rounds}")
+            continue
+        try:
+            checkpoint, position = read(folder / "checkpoints", server_round)
+        except Damaged as error:
+            passed_over.append(f"damaged: {error}")
+            continue
+        if position.end > size:
+            passed_over.append(f"rounds.jsonl is shorter than at the checkpoint of round {server_round}")
+        elif server_round == experiment.rounds and not position.evaluated:
+            passed_over.append(f"the checkpoint of round {server_round}, now the last, was not evaluated after")
+        else:
+            return Found(checkpoint, position, tuple(passed_over))
+    return Found(None, Position(start=0, end=0, evaluated=False), tuple(passed_over))
+
+
+def rewind(folder: Path, rounds: BinaryIO, found: Found, experiment: Experiment) -> None:
+    """Take back what the record says beyond ``found``. May be killed at any instant and done again.
+
+    Args:
+        folder: The record.
+        rounds: Its ``rounds.jsonl``, open for appending.
+        found: Where the run goes on.
+        experiment: What is computed from now on; an evaluation after a last round that is the last no more is taken
+            back, too.
+    """
+    checkpoints, last = folder / "checkpoints", found.checkpoint.round if found.checkpoint else -1
+    for later in there(checkpoints):
+        if later > last:
+            remove(checkpoints, later)
+    tidy(checkpoints, there(checkpoints))
+    for name in ("summary.json", "report.html", "participation.parquet"):
+        (folder / name).unlink(missing_ok=True)
+    bare = found.checkpoint is not None and found.position.evaluated and not due(experiment, last)
+    _rewind_rows(folder, last, bare)
+    if not bare:
+        rounds.truncate(found.position.end)
+    else:
+        rounds.truncate(found.position.start)
+        rounds.seek(0, os.SEEK_END)
+        rounds.write(encoded(found.position.trained or {}))
+        rounds.flush()
+    rounds.seek(0, os.SEEK_END)
+
+
+def encoded(line: Mapping[str, Any]) -> bytes:
+    """Return a line of ``rounds.jsonl``."""
+    return (json.dumps(line, allow_nan=False) + "\n").encode()
+
+
+def rows_of(folder: Path) -> list[Path]:
+    """Return the parts of the clients' rows, in the order of rounds."""
+    return sorted((folder / "parts").glob("*.parquet"))
+
+
+def _rewind_rows(folder: Path, last: int, bare: bool) -> None:
+    """Leave one part that has the rows of the rounds up to ``last``; its evaluation is dropped where ``bare``.
+
+    Where ``clients.parquet`` is there it counts, and the parts do not: it is written whole from all parts, and is gone
+    before a round is added.
+    """
+    import polars as pl
+
+    whole, parts = folder / "clients.parquet", folder / "parts"
+    kept = [whole] if whole.exists() else [path for path in rows_of(folder) if int(path.stem) <= last]
+    if last < 0 or not kept:
+        shutil.rmtree(parts, ignore_errors=True)
+        parts.mkdir()
+        whole.unlink(missing_ok=True)
+        return
+    wanted = pl.col("round") <= last
+    if bare:
+        wanted &= (pl.col("round") < last) | (pl.col("phase") == "train")
+    draft = folder / "clients.parquet.draft"
+    pl.scan_parquet(kept).filter(wanted).sink_parquet(draft, maintain_order=True)
+    draft.replace(whole)
+    shutil.rmtree(parts, ignore_errors=True)
+    parts.mkdir()
+    moved = folder / "rows.draft"
+    shutil.copyfile(whole, moved)
+    moved.replace(parts / f"{last:08d}.parquet")
+    whole.unlink()
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """Return the JSON of a record's newest checkpoint."""
+    newest = there(folder / "checkpoints")[:1]
+    return paths(folder / "checkpoints", newest[0])[0] if newest else None

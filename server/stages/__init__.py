@@ -1,0 +1,1 @@
+"""What happens to a round between sampling and the outer step."""

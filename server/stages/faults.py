@@ -1,0 +1,117 @@
+"""Faults on purpose, on the server: the old θ that some clients work with, and lies made of what all others say."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, final
+
+import numpy as np
+from flwr.app import Array, ArrayRecord
+
+from metafed.aggregators.updates import Ballot
+from metafed.core.parameters import Vector
+from metafed.experiment.settings import Experiment
+from metafed.faults import faults_of
+from metafed.faults.lies import alie, inner_product
+from metafed.faults.plan import OMNISCIENT
+from metafed.federation.roster import Roster
+from metafed.messages.packing import Answer
+from metafed.objectives import NOTHING, Contribution
+
+
+@final
+class Faulty:
+    """Does what the experiment's faults say of the server's side; with none, nothing."""
+
+    def __init__(self, experiment: Experiment) -> None:
+        self._faults, self._roster = faults_of(experiment), Roster(experiment)
+        self._sums = experiment.aggregator.sums
+        self._past: dict[int, ArrayRecord] = {}
+
+    def entering(self, server_round: int, theta: ArrayRecord) -> None:
+        """Keep the θ that a round starts from, for as long as somebody may work with it."""
+        if self._faults and self._faults.longest_delay:
+            oldest = server_round - self._faults.longest_delay
+            self._past = {number: past for number, past in self._past.items() if number >= oldest}
+            self._past[server_round] = theta
+
+    def apart(self, chunk: Sequence[int], server_round: int) -> list[list[int]]:
+        """Cut a chunk into those of its clients that work with the same θ, those with the round's own first."""
+        grouped: dict[int, list[int]] = {}
+        for client in chunk:
+            grouped.setdefault(self._delay(client, server_round), []).append(client)
+        return [grouped[delay] for delay in sorted(grouped)]
+
+    def theta(self, chunk: Sequence[int], server_round: int, theta: ArrayRecord) -> ArrayRecord:
+        """Return the θ that the clients of a chunk work with; before there was one so old, the oldest."""
+        delay = self._delay(chunk[0], server_round)
+        return theta if not delay else self._past[max(min(self._past), server_round - delay)]
+
+    def forged(self, answers: Sequence[Answer], server_round: int) -> list[Answer]:
+        """Return what the omniscient liars send, as answers of their own; they are told every honest client's vote.
+
+        Where sums are taken each liar's update has the mean weight of the honest ones.
+        """
+        heard = [int(client) for answer in answers for rows in answer.rows for client in rows.client]
+        liars = self._faults.among(heard, server_round, OMNISCIENT) if self._faults else {}
+        if not liars:
+            return []
+        votes = _votes(answers)
+        total: Contribution = sum((answer.contribution for answer in answers), NOTHING)
+        found = []
+        for kind, strength in sorted({(fault.kind, fault.strong) for fault in liars.values()}):
+            alike = [c for c, fault in liars.items() if (fault.kind, fault.strong) == (kind, strength)]
+            for family, members in self._roster.by_family(alike):
+                lies: dict[str, Vector] = {}
+                for part in self._roster.parts(family):
+                    if part in votes:
+                        holders = [c for c in liars if part in self._roster.parts(self._roster.family(c))]
+                        honest = votes[part]
+                        lies[part] = alie(honest, len(holders)) if kind == "alie" else inner_product(honest, strength)
+                found.append(self._told(members, lies, votes, total))
+        return found
+
+    def notes(self, clients: Sequence[int], server_round: int) -> dict[str, Any]:
+        """Return what the round's line says: who was at fault on purpose, and how."""
+        if self._faults is None:
+            return {}
+        found = self._faults.among(clients, server_round)
+        return {"faults": [{"client": client, "kind": fault.kind} for client, fault in found.items()]}
+
+    def state(self) -> Mapping[str, Any]:
+        """Return the θs of the rounds before, by round and part."""
+        return {f"{n}/{part}": array.numpy() for n, past in self._past.items() for part, array in past.items()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take up what ``state`` returned."""
+        past: dict[int, dict[str, Array]] = {}
+        for key, vector in state.items():
+            number, _, part = key.partition("/")
+            past.setdefault(int(number), {})[part] = Array(np.asarray(vector))
+        self._past = {number: ArrayRecord(past[number]) for number in sorted(past)}
+
+    def _delay(self, client: int, server_round: int) -> int:
+        fault = self._faults.on(client, server_round) if self._faults else None
+        return int(fault.strong) if fault is not None and fault.kind == "stale" else 0
+
+    def _told(
+        self, members: Sequence[int], lies: Mapping[str, Vector], votes: Mapping[str, Vector], total: Contribution
+    ) -> Answer:
+        if not self._sums:
+            ballot = Ballot(members, {part: np.stack([lie] * len(members)) for part, lie in lies.items()})
+            return Answer(NOTHING, [], [], ballots=[ballot])
+        weights = {part: len(members) * total.weights[part] / len(votes[part]) for part in lies}
+        directions = {part: weights[part] * lie for part, lie in lies.items()}
+        scales = {part: total.scales[part] for part in lies if part in total.scales}
+        return Answer(Contribution(directions, weights, scales), [], [])
+
+
+def _votes(answers: Sequence[Answer]) -> dict[str, Vector]:
+    """Return the honest clients' votes ``(n, size)`` on each part, in the order of their ids."""
+    found: dict[str, list[tuple[int, Vector]]] = {}
+    for ballot in (ballot for answer in answers for ballot in answer.ballots):
+        for part, rows in ballot.votes.items():
+            found.setdefault(part, []).extend(zip(ballot.clients, rows, strict=True))
+    return {
+        part: np.array([vote for _, vote in sorted(own, key=lambda pair: pair[0])])
+        for part, own in found.items()
+        if own
+    }

@@ -1,0 +1,177 @@
+"""Whom the server asks in a round, and what becomes of them on the virtual clock."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from itertools import islice
+from typing import Any, NamedTuple, final
+
+from flwr.app import ConfigRecord, Message, MessageType, RecordDict
+from flwr.serverapp import Grid
+
+from metafed.core.parameters import Layout
+from metafed.devices.plan import Plan, Planner
+from metafed.experiment.lookup import sampler_name
+from metafed.experiment.settings import Experiment
+from metafed.federation.census import Person, unpack_people
+from metafed.federation.roster import Roster
+from metafed.messages.packing import BadAnswer, Failure
+from server.hosts import Hosts
+
+AT_ONCE = 10_000
+"""Clients up to which all are asked about together, the first time that anything must be known of one."""
+PIECE = 250
+"""Clients that one message asks about where there is a pool of workers."""
+PATIENCE = 3600.0
+"""Seconds to wait for what hosts say of their clients."""
+NOBODY = "--sampling {} must know how many rows every client has, but of client {} it is not known: {}"
+UNKNOWN = "what its device has to do is not known: {}"
+
+
+class Asked(NamedTuple):
+    """Who trains in a round, and the inner steps of those who take fewer than others."""
+
+    clients: Sequence[int]
+    steps: Mapping[int, int]
+
+
+class CensusFailed(RuntimeError):
+    """What must be known of clients before they can be sampled is not to be had."""
+
+
+@final
+class Asking:
+    """Samples cohorts and plans rounds.
+
+    Everything follows from seed, round, what clients are, and ``state``.
+
+    Args:
+        experiment: What is computed.
+        layout: Where θ's parameters lie.
+
+    Raises:
+        DataError: The description of devices cannot be used.
+    """
+
+    def __init__(self, experiment: Experiment, layout: Layout) -> None:
+        self.experiment, self.roster = experiment, Roster(experiment)
+        self._layout = layout
+        self._people: dict[int, Person] = {}
+        self._now = 0.0
+        self._losses: dict[int, float] = {}
+        self._cohort: Sequence[int] = ()
+        self._plan: Plan | None = None
+        self._reasons: dict[int, str] = {}
+        self.unknown: list[Failure] = []
+        """Clients of the round that cannot take part, since nobody says what its devices must do."""
+        # a description that cannot be used is said at once
+        _ = self.roster.fleet
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint must hold, as plain JSON: the virtual time, and the losses that clients reported last."""
+        return {"virtual_time": self._now, "losses": {str(client): loss for client, loss in self._losses.items()}}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what ``state`` returned."""
+        self._now = float(state["virtual_time"])
+        self._losses = {int(client): float(loss) for client, loss in state["losses"].items()}
+
+    def __call__(self, server_round: int, grid: Grid, hosts: Hosts) -> Asked:
+        """Sample the round's clients and say which of them train.
+
+        Raises:
+            CensusFailed: The sampler needs to know of clients what no host says.
+        """
+        self._cohort = self._sampled(server_round, grid, hosts)
+        self.unknown = []
+        if self._planner is None:
+            return Asked(self._cohort, {})
+        self._ask_about(self._cohort, grid, hosts)
+        self._plan = self._planner(server_round, self._now, self._people, self._cohort)
+        for client in self._cohort:
+            if client not in self._people:
+                self.unknown.append(
+                    Failure(client, UNKNOWN.format(self._reasons.get(client, "its rows cannot be read")))
+                )
+        return Asked(self._plan.taking_part, self._plan.steps)
+
+    def heard(self, losses: Mapping[int, float]) -> dict[str, Any]:
+        """Take note of the round's losses, let time go on, and return what the round's line says of who was asked."""
+        if self.experiment.sampling.uses == "losses":
+            self._losses |= losses
+        plan, self._plan = self._plan, None
+        notes: dict[str, Any] = {"cohort": list(self._cohort)}
+        if plan is None:
+            return notes
+        self._now = plan.next
+        return {**notes, **entries(plan)}
+
+    def _sampled(self, server_round: int, grid: Grid, hosts: Hosts) -> list[int]:
+        sampling, seen = self.experiment.sampling, self.roster.seen
+        if sampling.uses == "rows":
+            self._ask_about(range(seen), grid, hosts)
+            unknown = next((client for client in range(seen) if client not in self._people), None)
+            if unknown is not None:
+                name = sampler_name(sampling)
+                raise CensusFailed(NOBODY.format(name, unknown, self._reasons.get(unknown, "its rows cannot be read")))
+            return self.roster.cohort(server_round, rows=[self._people[client].rows for client in range(seen)])
+        if sampling.uses == "losses":
+            return self.roster.cohort(server_round, losses=self._losses)
+        if sampling.uses == "online":
+            fleet = self.roster.fleet
+            assert fleet is not None, "the experiment has refused this sampling without devices"
+            if fleet.needs_groups:
+                self._ask_about(range(seen), grid, hosts)
+            groups = {client: person.group for client, person in self._people.items()}
+            return self.roster.cohort(
+                server_round, online=lambda client: fleet.online(client, groups.get(client, ""), self._now)
+            )
+        return self.roster.cohort(server_round)
+
+    @cached_property
+    def _planner(self) -> Planner | None:
+        fleet = self.roster.fleet
+        return None if fleet is None else Planner(self.experiment, fleet, self._layout)
+
+    def _ask_about(self, clients: Iterable[int], grid: Grid, hosts: Hosts) -> None:
+        """Have hosts say what ``_people`` lacks of the clients; of whom nobody says anything it will lack it still."""
+        if all(client in self._people for client in clients):
+            return
+        wanted = range(self.roster.seen) if self.roster.seen <= AT_ONCE else clients
+        unknown = [client for client in wanted if client not in self._people]
+        asked = []
+        for node in hosts.nodes:
+            own = iter([client for client in unknown if hosts.node(client) == node])
+            while piece := list(islice(own, PIECE if hosts.pooled else len(unknown))):
+                ask = ConfigRecord({"clients": piece})
+                asked.append(Message(RecordDict({"ask": ask}), node, f"{MessageType.QUERY}.census", group_id="census"))
+        for reply in grid.send_and_receive(asked, timeout=PATIENCE):
+            node = reply.metadata.src_node_id
+            try:
+                if reply.has_error():
+                    raise BadAnswer(str(reply.error.reason))
+                self._people |= unpack_people(reply.content.config_records["census"], unknown)
+            except (BadAnswer, KeyError) as error:
+                own = (client for client in unknown if hosts.node(client) == node)
+                self._reasons |= dict.fromkeys(own, str(error).strip()[-200:])
+
+
+def entries(plan: Plan) -> dict[str, Any]:
+    """Return what a round's line says of the virtual clock; ``attendance`` has the cohort's order."""
+    named = {
+        outcome: [each.client for each in plan.attendance if each.outcome == outcome]
+        for outcome in ("shortened", "late", "dropped out", "offline")
+    }
+    return {
+        "virtual_start": plan.start,
+        "virtual_seconds": plan.seconds,
+        "joules": sum(each.joules for each in plan.attendance),
+        **{outcome.replace(" ", "_"): clients for outcome, clients in named.items()},
+        "excluded": [
+            {"client": each.client, "reason": each.reason} for each in plan.attendance if each.outcome == "excluded"
+        ],
+        "attendance": {
+            "steps": [each.steps for each in plan.attendance],
+            "seconds": [each.seconds for each in plan.attendance],
+            "joules": [each.joules for each in plan.attendance],
+        },
+    }

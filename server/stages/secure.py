@@ -1,0 +1,136 @@
+"""The server's side of secure aggregation in a round: keys, shares, masked input, unmasking."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, final
+
+from flwr.app import ConfigRecord, Message, MessageType, RecordDict
+from flwr.serverapp import Grid
+
+from metafed.core.parameters import Layout
+from metafed.federation.roster import Roster
+from metafed.messages.packing import Answer
+from metafed.objectives import NOTHING, Contribution
+from metafed.secure.input import contribution_of
+from metafed.secure.keys import Forged
+from metafed.secure.party import SHARE, Keys, keys_record, read_keys, threshold_of
+from metafed.secure.total import TooFew, unmasked
+from server.hosts import Hosts
+
+PATIENCE = 600.0
+"""Seconds to wait for the answers of one phase."""
+
+
+@final
+class Secured:
+    """Asks hosts phase by phase; who does not answer in one is left out of the next.
+
+    Args:
+        roster: Who is in the federation.
+        layout: Where θ's parameters lie.
+    """
+
+    def __init__(self, roster: Roster, layout: Layout) -> None:
+        self._share = roster.experiment.secure_threshold
+        self._roster, self._layout = roster, layout
+        self._grid: Grid | None = None
+        self._hosts: Hosts | None = None
+        self._round, self._asked = 0, 0
+        self._everybody: dict[int, Keys] = {}
+        self._sealed: dict[int, dict[int, bytes]] = {}
+        self._lost = ""
+
+    @property
+    def threshold(self) -> int:
+        """How many clients must be left to the end."""
+        return threshold_of(len(self._everybody), self._share)
+
+    def before(self, clients: Sequence[int], server_round: int, grid: Grid, hosts: Hosts) -> list[int]:
+        """Run phases 1 and 2, and return who is there to be trained; nobody where two do not come together."""
+        self._grid, self._hosts, self._round, self._asked = grid, hosts, server_round, len(clients)
+        self._everybody, self._sealed, self._lost = {}, {}, ""
+        for values in self._answers("keys", clients, {}):
+            try:
+                found = read_keys(values)
+            except (KeyError, TypeError, ValueError):
+                continue
+            self._everybody |= {client: keys for client, keys in found.items() if client in set(clients)}
+        self._everybody = dict(sorted(self._everybody.items()))
+        if len(self._everybody) < 2:
+            self._lost = f"{len(self._everybody)} clients told their keys"
+            return []
+        common = {**keys_record(self._everybody), "threshold": self.threshold}
+        for values in self._answers("shares", list(self._everybody), common):
+            for client in self._everybody:
+                others = [other for other in self._everybody if other != client]
+                said = values.get(f"from{client}")
+                if isinstance(said, list) and len(said) == len(others) and all(isinstance(s, bytes) for s in said):
+                    self._sealed[client] = dict(zip(others, said, strict=True))
+        return sorted(self._sealed)
+
+    def record(self) -> ConfigRecord:
+        """Return what a message of phase 3 says: all keys, and who has shared."""
+        return ConfigRecord(
+            {**keys_record(self._everybody), "threshold": self.threshold, "sharing": sorted(self._sealed)}
+        )
+
+    def total(self, answers: Iterable[Answer]) -> tuple[Contribution, dict[str, Any]]:
+        """Run phase 4 and return the sum of what clients say, and what the round's record says of it."""
+        masked = [answer.masked for answer in answers if answer.masked is not None]
+        left = sorted(client for each in masked for client in each.clients if client in self._sealed)
+        told: dict[int, dict[int, int]] = {}
+        found: Contribution = NOTHING
+        try:
+            if self._lost:
+                raise TooFew(self._lost)
+            if len(left) != sum(len(each.clients) for each in masked) or len(left) < self.threshold:
+                raise TooFew(f"{len(left)} clients sent a masked input, {self.threshold} are needed")
+            told = self._unmasking(left)
+            total = unmasked(
+                [each.vector for each in masked], self._everybody, self.threshold, self._sealed, left, told
+            )
+            found = contribution_of(total, self._layout)
+        except (TooFew, Forged) as error:
+            self._lost = str(error)
+        counts = {"asked": self._asked, "keys": len(self._everybody), "shares": len(self._sealed)}
+        return found, {"secure": {**counts, "masked": len(left), "unmasked": len(told), "lost": self._lost or None}}
+
+    def _unmasking(self, left: Sequence[int]) -> dict[int, dict[int, int]]:
+        sharing = sorted(self._sealed)
+        common = {**keys_record(self._everybody), "threshold": self.threshold, "sharing": sharing, "left": list(left)}
+        own = {
+            client: {f"for{client}": [self._sealed[other][client] for other in sharing if other != client]}
+            for client in left
+        }
+        told: dict[int, dict[int, int]] = {}
+        for values in self._answers("unmask", left, common, own):
+            for client in left:
+                said = values.get(f"from{client}")
+                if isinstance(said, list) and len(said) == len(sharing) and all(len(s) == SHARE for s in said):
+                    told[client] = {o: int.from_bytes(s, "big") for o, s in zip(sharing, said, strict=True)}
+        return told
+
+    def _answers(
+        self,
+        phase: str,
+        clients: Sequence[int],
+        common: Mapping[str, Any],
+        own: Mapping[int, Mapping[str, Any]] | None = None,
+    ) -> list[Mapping[str, Any]]:
+        """Ask the clients' hosts, and return what those say that answer."""
+        assert self._grid is not None, "a round begins with phase 1"
+        assert self._hosts is not None, "a round begins with phase 1"
+        messages = []
+        for piece in self._pieces(clients):
+            said = {**common, **{k: v for client in piece for k, v in (own or {}).get(client, {}).items()}}
+            ask = ConfigRecord({"clients": list(piece), "round": self._round})
+            content = RecordDict({"ask": ask, "secure": ConfigRecord(said)})
+            messages.append(Message(content, self._hosts.node(piece[0]), f"{MessageType.QUERY}.{phase}"))
+        replies = self._grid.send_and_receive(messages, timeout=PATIENCE) if messages else ()
+        return [reply.content.config_records.get("secure", {}) for reply in replies if reply.has_content()]
+
+    def _pieces(self, clients: Sequence[int]) -> list[list[int]]:
+        assert self._hosts is not None, "a round begins with phase 1"
+        if self._hosts.pooled:
+            return [chunk for _, chunk in self._roster.chunks(clients)]
+        pieces = [[c for c in clients if self._hosts.node(c) == node] for node in self._hosts.nodes]
+        return [piece for piece in pieces if piece]

@@ -1,0 +1,1 @@
+"""Measures of runs and the differences between them."""

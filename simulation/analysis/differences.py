@@ -1,0 +1,182 @@
+"""A comparison as plain data: each method's measures with intervals, and which differences between methods hold."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from metafed.core.streams import stream
+from metafed.fairness.intervals import Estimate, without_interval
+from metafed.fairness.metrics import Values
+from metafed.fairness.panel import Panel
+from metafed.fairness.replicates import FEWEST_SEEDS, nested_interval, points
+from metafed.fairness.significance import LEVEL, holm, seeds_needed, sign_flip, smallest_p
+from simulation.analysis.measures import MEASURES, Kinds, Measure, Served, paired
+from simulation.records.methods import Method, Replicate, kinds_of
+
+RESAMPLES = 999
+PARTS = ("unseen", "seen", "all")
+
+
+def comparison(
+    methods: Sequence[Method],
+    pairs: Sequence[tuple[int, int]],
+    part: str,
+    family: str | None = None,
+    measures: Sequence[str] = tuple(MEASURES),
+) -> dict[str, Any]:
+    """Compare methods on the clients that all of them served, seed by seed.
+
+    Args:
+        methods: With at least one seed in common.
+        pairs: Which differences to take: the first minus the second, by position in ``methods``.
+        part: ``unseen``, ``seen`` or ``all`` clients.
+        family: Of one family only; None for all.
+        measures: Names of ``MEASURES``; those that need the reference ``local`` are left out where a method lacks it.
+
+    Returns:
+        ``seeds``; ``clients`` by seed; ``left_out``; ``methods``: by name, each measure's estimate and its ``points``
+        by seed; ``differences``: a list, with p-values and the verdict.
+
+    Raises:
+        ValueError: The methods have no seed or no client in common, or a client differs between them.
+    """
+    seeds = sorted(set.intersection(*(set(method.seeds) for method in methods)))
+    if not seeds:
+        raise ValueError("they have no seed in common")
+    kinds: Kinds = kinds_of(methods[0])
+    rows: dict[int, list[Served]] = {}
+    left_out = 0
+    for seed in seeds:
+        served, lost = paired(with_alone(methods, seed), lambda people: chosen(people, part, family))
+        rows[seed], left_out = served, left_out + lost
+    alone = all(served.alone is not None for served in rows[seeds[0]])
+    used = [MEASURES[name] for name in measures if alone or not MEASURES[name].alone]
+    found: dict[str, Any] = {
+        "part": part,
+        "family": family,
+        "seeds": seeds,
+        "clients": {str(seed): len(rows[seed][0].people) for seed in seeds},
+        "left_out": left_out,
+        "methods": {},
+    }
+    if not all(found["clients"].values()):
+        return {**found, "differences": [], "why": "no client of this kind was usable in every run"}
+    for index, method in enumerate(methods):
+        own = [rows[seed][index] for seed in seeds]
+        found["methods"][method.name] = {
+            measure.name: of_one(measure, own, kinds, seeds, f"{part}/{family}/{measure.name}/{index}")
+            for measure in used
+        }
+    differences = []
+    for one, other in pairs:
+        for measure in used:
+            couples = [(rows[seed][one], rows[seed][other]) for seed in seeds]
+            entry = of_two(measure, couples, kinds, f"{part}/{family}/{measure.name}/{one}-{other}")
+            names = {"one": methods[one].name, "minus": methods[other].name, "measure": measure.name}
+            differences.append({**names, **entry})
+    for entry, adjusted in zip(differences, holm([entry["p"] for entry in differences]), strict=True):
+        entry["p_holm"] = adjusted
+        entry["verdict"] = verdict(entry)
+    return {**found, "differences": differences}
+
+
+def with_alone(methods: Sequence[Method], seed: int) -> list[Replicate]:
+    """Return the methods' replicates of one seed; what clients reach alone, where one study has it, holds for all."""
+    replicates = [method.seeds[seed] for method in methods]
+    known = next((replicate.alone for replicate in replicates if replicate.alone is not None), None)
+    return [replace(replicate, alone=replicate.alone or known) for replicate in replicates]
+
+
+def chosen(people: Panel, part: str, family: str | None) -> Values:
+    """Mark the clients of a part and a family ``(C,)``."""
+    mask = np.ones(len(people), bool) if part == "all" else people.seen == (part == "seen")
+    return np.asarray(mask & (people.family.astype(str) == family) if family is not None else mask)
+
+
+def of_one(
+    measure: Measure, served: Sequence[Served], kinds: Kinds, seeds: Sequence[int], address: str
+) -> dict[str, Any]:
+    """Estimate one measure of one method over seeds."""
+    columns = [measure.values(each, kinds)[None] for each in served]
+    reason = undefined(measure, columns)
+    if reason is not None:
+        return {**without_interval(None, len(columns), reason)._asdict(), "points": dict.fromkeys(map(str, seeds))}
+
+    def statistic(values: Values) -> Values:
+        return np.asarray(measure.metric.rows(values[0]))
+
+    estimate = nested_interval(columns, statistic, stream(0, f"compare/{address}"), RESAMPLES)
+    if estimate.low is not None and estimate.high is not None:
+        low, high = max(measure.least, estimate.low), min(measure.most, estimate.high)
+        estimate = estimate._replace(low=low, high=high)
+    each = points(columns, statistic)
+    return {
+        **estimate._asdict(),
+        "points": {str(seed): float(value) for seed, value in zip(seeds, each, strict=True)},
+    }
+
+
+def of_two(measure: Measure, couples: Sequence[tuple[Served, Served]], kinds: Kinds, address: str) -> dict[str, Any]:
+    """Estimate the difference of one measure between two methods, over seeds, and test it."""
+    columns = [np.stack([measure.values(one, kinds), measure.values(other, kinds)]) for one, other in couples]
+    reason = undefined(measure, columns)
+    if reason is not None:
+        return {**without_interval(None, len(columns), reason)._asdict(), "p": None}
+
+    def statistic(values: Values) -> Values:
+        return np.asarray(measure.metric.rows(values[0]) - measure.metric.rows(values[1]))
+
+    rng = stream(0, f"compare/{address}")
+    estimate: Estimate = nested_interval(columns, statistic, rng, RESAMPLES)
+    each = points(columns, statistic)
+    tested = len(each) >= FEWEST_SEEDS
+    return {**estimate._asdict(), "p": sign_flip(each, rng) if tested else None}
+
+
+def undefined(measure: Measure, columns: Sequence[Values]) -> str | None:
+    """Return why a measure is undefined for some seed; None if it is not."""
+    for values in columns:
+        for row in values:
+            reason = measure.metric.undefined(row)
+            if reason is not None:
+                return reason
+    return None
+
+
+def verdict(entry: Mapping[str, Any]) -> str:
+    """Say what is known of a difference.
+
+    Returns:
+        ``holds``: the exact test finds it, corrected for the number of comparisons. ``suggested``: its own interval
+        excludes 0, which says nothing of the others that were looked at. ``open``: neither. ``points``: too few seeds.
+    """
+    if entry["value"] is None or entry["p"] is None:
+        return "points"
+    if entry["p_holm"] <= LEVEL:
+        return "holds"
+    if entry["low"] is not None and (entry["low"] > 0 or entry["high"] < 0):
+        return "suggested"
+    return "open"
+
+
+def remarks(found: Mapping[str, Any]) -> list[str]:
+    """Say what the table's intervals and verdicts rest on, and what they cannot say."""
+    count, several = len(found["seeds"]), len(found["differences"])
+    if count < FEWEST_SEEDS:
+        what = "Which differences hold is not known" if several else "There are no intervals"
+        said = [f"{count} seed{'s' * (count != 1)}: points only. {what} below {FEWEST_SEEDS} seeds (--seeds 5)."]
+    else:
+        said = [f"95 % intervals over {count} seeds and the clients within them, paired where they are of differences."]
+        least = min(1.0, smallest_p(count) * several)
+        if several and least > LEVEL:
+            said.append(
+                f"An exact test of {several} differences by {count} seeds cannot reach p ≤ {LEVEL:g} after Holm's"
+                f" correction; {seeds_needed(several)} seeds can, or fewer --metrics."
+            )
+    if found["left_out"]:
+        said.append(f"{found['left_out']} clients diverged or lack steps in some run and are left out of all.")
+    if found.get("why"):
+        said.append(f"Nothing can be compared: {found['why']}.")
+    return said

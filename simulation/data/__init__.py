@@ -1,0 +1,1 @@
+"""``python -m simulation.data``: data sets, listed, fetched, checked and described."""

@@ -1,0 +1,37 @@
+"""What the guard says of a data set before there is a run of it."""
+
+import os
+from pathlib import Path
+
+from simulation.cli.errors import BadInput
+from simulation.data.sources import People
+
+UNSEEN = 0.2
+"""Share of the clients that are taken for unseen, as a run does that says nothing else."""
+
+
+def findings(who: People, task: str, data_dirs: tuple[Path, ...]) -> list[str]:
+    """Have the guard look at the clients as it would before a run, and return what to print; nothing of generators.
+
+    Args:
+        who: The clients.
+        task: What ``--tasks`` calls them.
+        data_dirs: The folders that they are read from.
+
+    Raises:
+        BadInput: A run would be stopped.
+        DataError: A client's data cannot be used.
+    """
+    from metafed.experiment.settings import Experiment
+    from metafed.federation.guard.inspect import inspect
+    from metafed.federation.population import Population
+
+    if not who.source.files:
+        return []
+    folders = os.pathsep.join(str(folder) for folder in data_dirs)
+    experiment = Experiment(tasks=task, clients=len(who.parts[0][1]), unseen=UNSEEN, data_dir=folders)
+    found = inspect(Population(experiment))
+    fatal = [finding.text for finding in found if finding.fatal]
+    if fatal:
+        raise BadInput("; ".join(fatal))
+    return [f"  guard {finding.text}" for finding in found] or ["  guard found nothing"]

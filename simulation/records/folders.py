@@ -1,0 +1,54 @@
+"""Reads the folders of ``simulation.compare``: runs that differ in their seed only are one method."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from simulation.cli.errors import BadInput
+from simulation.records.methods import Method, read_method
+
+
+def read_methods(folders: Sequence[Path]) -> list[Method]:
+    """Read runs and studies, join those of the same settings, and give each a name of its own.
+
+    Raises:
+        BadInput: None is named, a folder is no run's, a file is damaged, or one is named twice.
+    """
+    if not folders:
+        raise BadInput("name the folders of the runs to compare")
+    resolved = [folder.resolve() for folder in folders]
+    twice = next((folder for folder, real in zip(folders, resolved, strict=True) if resolved.count(real) > 1), None)
+    if twice is not None:
+        raise BadInput(f"{twice}: named twice")
+    joined: dict[str, Method] = {}
+    for folder in folders:
+        method = read_method(folder, str(folder))
+        key = settings(method)
+        joined[key] = join(joined[key], method) if key in joined else method
+    return list(joined.values())
+
+
+def settings(method: Method) -> str:
+    """Return all that was computed but for the seed, as a text to compare."""
+    experiment: dict[str, Any] = dict(method.first.manifest.get("experiment") or {})
+    return json.dumps({key: value for key, value in experiment.items() if key != "seed"}, sort_keys=True)
+
+
+def join(one: Method, other: Method) -> Method:
+    """Return both methods' seeds as one method.
+
+    Raises:
+        BadInput: A seed is in both.
+    """
+    both = sorted(set(one.seeds) & set(other.seeds))
+    if both:
+        raise BadInput(
+            f"{one.name} and {other.name} are runs of the same settings with the same seed {both[0]}: there is nothing"
+            " to compare"
+        )
+    name = one.name if one.name.endswith(" …") else f"{one.name} …"
+    references = {**other.references, **one.references}
+    seeds = dict(sorted({**one.seeds, **other.seeds}.items()))
+    return replace(one, name=name, seeds=seeds, references=references, notes=[*one.notes, *other.notes])

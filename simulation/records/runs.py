@@ -1,0 +1,189 @@
+"""Reads the record of one run, finished or not; what is missing is said, what is damaged is refused."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_args
+
+import polars as pl
+
+from metafed.tasks.task import Kind
+from simulation.cli.errors import BadInput
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run left behind.
+
+    Attributes:
+        folder: Where it lies.
+        manifest: ``manifest.json``.
+        rounds: The lines of ``rounds.jsonl``.
+        clients: The rows of ``clients.parquet``, or of the parts of a run that did not end; None if
+            there is neither.
+        summary: ``summary.json``, or made from ``clients``; None if there are no clients.
+        config: The text of ``config.toml``, empty if there is none.
+        gaps: What is missing, a sentence each, for the reader of a report.
+    """
+
+    folder: Path
+    manifest: dict[str, Any]
+    rounds: list[dict[str, Any]]
+    clients: pl.DataFrame | None
+    summary: dict[str, Any] | None
+    config: str
+    gaps: list[str] = field(default_factory=list)
+
+
+def read_run(folder: Path) -> Run:
+    """Read the run in ``folder``.
+
+    Raises:
+        BadInput: It is no run's folder, or a file in it is damaged.
+    """
+    if not folder.is_dir():
+        raise BadInput(f"{folder}: no such folder")
+    if not (folder / "manifest.json").is_file():
+        raise BadInput(f"{folder}: not the folder of a run (it has no manifest.json)")
+    gaps: list[str] = []
+    manifest = read_object(folder / "manifest.json")
+    if manifest.get("kind") == "study":
+        inside = sorted(path.parent.name for path in folder.glob("seed-*/manifest.json"))
+        raise BadInput(
+            f"{folder}: a study of several runs; name one of them ({', '.join(inside) or 'none has begun'}), or see"
+            " python -m simulation.compare"
+        )
+    reason = manifest.get("exit_reason")
+    if reason is None:
+        gaps.append("The run has not ended, or was killed: its manifest has no end.")
+    elif reason != "done":
+        gaps.append(f"The run did not finish: {reason}.")
+    rounds = read_rounds(folder / "rounds.jsonl", gaps)
+    clients = read_clients(folder, gaps)
+    summary = None
+    if (folder / "summary.json").is_file():
+        summary = read_object(folder / "summary.json")
+        if not {"round", "inner_steps", "by_family", "seen", "unseen"} <= set(summary):
+            raise BadInput(f"{folder / 'summary.json'}: not a run's summary; remove it to have it made anew")
+    elif clients is not None:
+        from metafed.fairness.summary import summarize
+
+        gaps.append("summary.json is missing; its numbers were computed from the clients' rows.")
+        try:
+            summary = summarize(clients, int(manifest.get("seed", 0)), kinds(manifest))
+        except ValueError as error:
+            raise BadInput(f"{folder}: the clients' rows contradict each other: {error}") from None
+    if summary is not None and summary.get("round") is None:
+        gaps.append("No round was evaluated, so nothing is known of personalization yet.")
+    config = folder / "config.toml"
+    text = config.read_text(encoding="utf-8", errors="replace") if config.is_file() else ""
+    return Run(folder, manifest, rounds, clients, summary, text, gaps)
+
+
+def kinds(manifest: Mapping[str, Any]) -> dict[str, Kind]:
+    """Return the kind of each family that metafed knows, as the run's data sets have it."""
+    from metafed.experiment.settings import parse_tasks
+    from metafed.families import FAMILIES
+
+    known = {name: family.kind for name, family in FAMILIES.items()}
+    experiment = manifest.get("experiment")
+    tasks = experiment.get("tasks") if isinstance(experiment, Mapping) else None
+    for entry in filter(str.strip, tasks.split(",") if isinstance(tasks, str) else ()):
+        try:
+            known |= {choice.family.name: choice.kind for choice in parse_tasks(entry)}
+        except ValueError:  # of another version, or a user's file that is gone: it has no kind that we know
+            known.pop(entry.partition(":")[0].strip(), None)
+    data = manifest.get("data")
+    for task, about in data.items() if isinstance(data, Mapping) else ():
+        # what the run itself has written down holds, whatever became of a user's file
+        if isinstance(about, Mapping) and about.get("kind") in get_args(Kind):
+            known[task.partition(":")[0]] = about["kind"]
+    return known
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Read a file that holds one JSON object.
+
+    Raises:
+        BadInput: It does not.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise BadInput(f"{path}: not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise BadInput(f"{path}: expected a JSON object, got {type(value).__name__}")
+    return value
+
+
+def read_rounds(path: Path, gaps: list[str]) -> list[dict[str, Any]]:
+    """Read ``rounds.jsonl``; a last line that was cut short is left out, and ``gaps`` says so.
+
+    Raises:
+        BadInput: Another line is damaged.
+    """
+    if not path.is_file():
+        gaps.append("rounds.jsonl is missing: there is no learning curve.")
+        return []
+    lines = path.read_bytes().splitlines()
+    rounds = []
+    for number, text in enumerate(lines, start=1):
+        try:
+            line = json.loads(text)
+        except (UnicodeDecodeError, json.JSONDecodeError) as error:
+            if number < len(lines):
+                raise BadInput(f"{path}, line {number}: not JSON: {error}") from None
+            gaps.append(f"The last line of rounds.jsonl (line {number}) was cut short and is left out.")
+            continue
+        missing = sorted(IN_A_ROUND - set(line)) if isinstance(line, dict) else ["object"]
+        if missing:
+            raise BadInput(f"{path}, line {number}: lacks {', '.join(missing)}")
+        rounds.append(line)
+    return rounds
+
+
+def read_clients(folder: Path, gaps: list[str]) -> pl.DataFrame | None:
+    """Read the clients' rows.
+
+    Raises:
+        BadInput: ``clients.parquet`` is damaged or lacks columns.
+    """
+    path = folder / "clients.parquet"
+    if path.is_file():
+        return read_parquet(path)
+    frames = []
+    for part in sorted((folder / "parts").glob("*.parquet")):
+        try:
+            frames.append(read_parquet(part))
+        except BadInput:
+            gaps.append(f"parts/{part.name} was cut short and is left out.")
+    if frames:
+        gaps.append("clients.parquet is missing; the rounds written so far were read instead.")
+        return pl.concat(frames)
+    gaps.append("clients.parquet is missing: nothing can be said about single clients.")
+    return None
+
+
+IN_A_ROUND = {"round", "failed", "families", "bytes_up", "bytes_down"}
+"""What a report uses of a round's line."""
+
+NAMES = {"phase", "family", "group", "device"}
+NUMBERS = {"round", "client", "seen", "step", "loss", "score", "ceiling", "n", "query"}
+"""With ``NAMES``, the columns that a report uses."""
+
+
+def read_parquet(path: Path) -> pl.DataFrame:
+    """Read one Parquet file of clients' rows.
+
+    Raises:
+        BadInput: It is damaged or lacks columns.
+    """
+    try:
+        frame = pl.read_parquet(path)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise BadInput(f"{path}: not readable as Parquet: {str(error).splitlines()[0]}") from None
+    missing = sorted((NAMES | NUMBERS) - set(frame.columns))
+    if missing:
+        raise BadInput(f"{path}: lacks the columns {', '.join(missing)}")
+    return frame

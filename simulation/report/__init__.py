@@ -1,0 +1,1 @@
+"""``python -m simulation.report``: one HTML file of one run or several."""

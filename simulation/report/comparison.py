@@ -1,0 +1,208 @@
+"""Several runs as one page: the frontier, differences in pairs, and each run's own numbers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from metafed.fairness.replicates import FEWEST_SEEDS
+from simulation.analysis.comparable import check_comparable
+from simulation.analysis.measures import MEASURES
+from simulation.cli.errors import BadInput
+from simulation.records.folders import read_methods
+from simulation.records.methods import Method
+from simulation.report.drawing.plot import Figure
+from simulation.report.facts import moment, objective
+from simulation.report.figures.beside import Beside, beside
+from simulation.report.figures.differences import differences
+from simulation.report.figures.frontier import Place, frontier
+from simulation.report.figures.noise import privacy
+from simulation.report.files import shown
+from simulation.report.findings import command
+from simulation.report.words import count, listed, short
+
+UNKNOWN = f"Which differences hold is not known below {FEWEST_SEEDS} seeds (--seeds {FEWEST_SEEDS})."
+
+
+def several(folders: Sequence[Path]) -> dict[str, Any]:
+    """Return the template's variables for the runs in ``folders``.
+
+    Raises:
+        BadInput: One is no run's folder or damaged, or they cannot be compared.
+    """
+    methods, notes = read(folders)
+    part, tables = compared(methods)
+    drawn = drawings(methods, part, tables)
+    names = [method.name for method in methods]
+    return {
+        "name": folders[0].resolve().name if len(folders) == 1 else f"{count(len(methods), 'run')} compared",
+        "part": part,
+        "first": names[0],
+        "seeds": tables[0].seeds,
+        "clients": tables[0].clients,
+        "notes": notes,
+        "remarks": [intervals(1), UNKNOWN] if tables[0].seeds == 1 else tables[0].remarks,
+        "sentences": sentences(tables[0], part),
+        "tables": tables,
+        "words": {name: measure.words for name, measure in MEASURES.items()},
+        "better": {name: measure.better for name, measure in MEASURES.items()},
+        "figures": {key: shown(figure) for key, figure in drawn.items()},
+        "runs": [about(method) for method in methods],
+    }
+
+
+def figures_of_several(folders: Sequence[Path]) -> dict[str, Figure]:
+    """Return the figures of the runs in ``folders``, by key.
+
+    Raises:
+        BadInput: As ``several``.
+    """
+    methods, _ = read(folders)
+    return drawings(methods, *compared(methods))
+
+
+def read(folders: Sequence[Path]) -> tuple[list[Method], list[str]]:
+    """Read the runs, give each a name that a reader knows it by, and collect what must be said of them.
+
+    Raises:
+        BadInput: As ``several``.
+    """
+    methods = read_methods(folders)
+    if len(methods) == 1:
+        own = methods[0]
+        methods += list(own.references.values())
+        methods = [
+            replace(own, name=label(own)),
+            *(replace(one, name=name) for name, one in zip(own.references, methods[1:], strict=True)),
+        ]
+    else:
+        labels = [label(method) for method in methods]
+        if len({words.split()[0] for words in labels}) == 1:  # what all have in common tells none from another
+            labels = [words.partition(" ")[2] or "plain mean" for words in labels]
+        methods = [
+            replace(method, name=words if labels.count(words) == 1 else f"{words}, {Path(method.name).name}")
+            for words, method in zip(labels, methods, strict=True)
+        ]
+    if len({method.name for method in methods}) < len(methods):
+        methods = [replace(method, name=f"{number}: {method.name}") for number, method in enumerate(methods, start=1)]
+    notes = [note for method in methods for note in method.notes]
+    return methods, notes + (check_comparable(methods) if len(methods) > 1 else [])
+
+
+def label(method: Method) -> str:
+    """Return the algorithm's name, and objective with its settings, aggregator and privacy where there is any."""
+    experiment = method.first.manifest.get("experiment") or {}
+    algorithm = (experiment.get("algorithm") or {}).get("name", "?")
+    return " ".join(filter(None, [str(algorithm), objective(method.first.manifest), *protection(experiment)]))
+
+
+def protection(experiment: Mapping[str, Any]) -> list[str]:
+    """Return what stands between a client's update and θ: another aggregator than the mean, and what privacy costs."""
+    words = []
+    aggregator = (experiment.get("aggregator") or {}).get("name", "mean")
+    if aggregator != "mean":
+        words.append(str(aggregator))
+    if experiment.get("dp_epsilon") is not None:
+        words.append(f"ε {experiment['dp_epsilon']:g}")
+    elif experiment.get("dp_noise") is not None:
+        words.append(f"noise {experiment['dp_noise']:g}")
+    if experiment.get("dp_model") == "local":
+        words.append("of each client")
+    return words
+
+
+def compared(methods: Sequence[Method]) -> tuple[str, list[Beside]]:
+    """Return which clients are compared, and the numbers of all of them and of each family.
+
+    Raises:
+        BadInput: They cannot be compared.
+    """
+    panels = [replicate.people for method in methods for replicate in method.seeds.values()]
+    part = "unseen" if any((~people.seen).any() for people in panels) else "seen"
+    families = sorted({str(name) for people in panels for name in people.family})
+    wanted: list[str | None] = [None, *(families if len(families) > 1 else ())]
+    try:
+        return part, [beside(methods, part, family) for family in wanted]
+    except ValueError as error:
+        raise BadInput(f"these runs cannot be compared: {error}") from None
+
+
+def drawings(methods: Sequence[Method], part: str, tables: Sequence[Beside]) -> dict[str, Figure]:
+    """Return the figures, by key."""
+    names = [method.name for method in methods]
+    why = intervals(tables[0].seeds)
+    places = {
+        table.family or "all families": [place for name in names for place in places_of(table, name)]
+        for table in tables
+    }
+    dots = f"Small dots are the {tables[0].seeds} seeds. " if tables[0].seeds > 1 else ""
+    drawn = [
+        frontier(places, part, dots + why),
+        privacy(methods, tables, part, why),
+        differences(tables, names[0], names[1:], why),
+    ]
+    return {figure.key: figure for figure in drawn if figure is not None}
+
+
+def places_of(table: Beside, name: str) -> list[Place]:
+    """Return where a method lies, and each of its seeds if there are several."""
+    measures = table.methods.get(name)
+    if not measures:
+        return []
+    mean, worst = measures["after"], measures["worst10"]
+    points = [
+        Place(f"{name}, seed {seed}", single(mean["points"][seed]), single(worst["points"][seed]), seed=True)
+        for seed in (mean["points"] if table.seeds > 1 else ())
+    ]
+    return [*points, Place(name, mean, worst)]
+
+
+def single(value: float | None) -> dict[str, float | None]:
+    """Return a value without an interval."""
+    return {"value": value, "low": None, "high": None}
+
+
+def intervals(seeds: int) -> str:
+    """Say what intervals are over."""
+    if seeds == 1:
+        return "Intervals: 95 %, over the clients of one seed; they say nothing of other seeds."
+    if seeds < FEWEST_SEEDS:
+        return f"With fewer than {FEWEST_SEEDS} seeds there are no intervals."
+    return "Intervals: 95 %, over seeds and the clients within them."
+
+
+def sentences(table: Beside, part: str) -> list[str]:
+    """Say who is best for whom."""
+    best = {}
+    for measure in ("after", "worst10"):
+        known = {name: values[measure]["value"] for name, values in table.methods.items()}
+        values = {name: value for name, value in known.items() if value is not None}
+        if values:
+            best[measure] = (max(values, key=lambda name: values[name]), values)
+    if len(best) < 2:
+        return [f"No {part} client has a finite score in every run."]
+    (top, means), (kindest, tails) = best["after"], best["worst10"]
+    if len(means) == 1:
+        alone = f"{part.capitalize()} clients score {short(means[top])} after adaptation"
+        return [f"{alone}; their worst tenth reach {short(tails[top])}."]
+    said = f"{part.capitalize()} clients score highest with {top}: {short(means[top])} on average"
+    if top == kindest:
+        return [f"{said}; their worst tenth fares best with it too: {short(tails[top])}."]
+    return [
+        f"{said}, and {short(tails[top])} in the worst tenth.",
+        f"The worst tenth fares best with {kindest}: {short(tails[kindest])}, at a mean of {short(means[kindest])}.",
+    ]
+
+
+def about(method: Method) -> dict[str, Any]:
+    """Return what is said of a method's runs at the end of the page."""
+    run = method.first
+    return {
+        "name": method.name,
+        "command": command(run.manifest.get("argv", [])),
+        "seeds": listed([str(seed) for seed in method.seeds]),
+        "started": moment(run.manifest.get("start")),
+        "folders": [str(replicate.run.folder) for replicate in method.seeds.values()],
+        "round": listed(sorted({str(replicate.round) for replicate in method.seeds.values()})),
+        "theta": run.manifest.get("theta_sha256"),
+    }

@@ -1,0 +1,1 @@
+"""The figures of a report: each is made once, as numbers."""

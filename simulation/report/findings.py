@@ -1,0 +1,123 @@
+"""What a report says of a run: sentences and lists made from its record; the template only sets them."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from metafed.fairness.alarms import sentence
+from metafed.fairness.panel import Panel, last_evaluation, panel
+from simulation.cli.tables import number
+from simulation.records.runs import Run
+
+FAILURES_SHOWN = 20
+
+
+def findings(run: Run) -> dict[str, Any]:
+    """Return the template's variables, the figures excepted."""
+    evaluated = run.summary is not None and run.summary["round"] is not None
+    return {
+        "name": run.folder.resolve().name,
+        "run": run,
+        "summary": run.summary if evaluated else None,
+        "verdict": verdict(run.summary) if evaluated and run.summary is not None else [],
+        "command": command(run.manifest.get("argv", [])),
+        "failures": failures(run.rounds),
+        "failures_shown": FAILURES_SHOWN,
+        "diverged": diverged(run),
+        "finished": max((line["round"] for line in run.rounds), default=0),
+        "bytes": {way: sum(line[way] for line in run.rounds) for way in ("bytes_up", "bytes_down")},
+    }
+
+
+def verdict(summary: Mapping[str, Any]) -> list[str]:
+    """Say in a few sentences whom personalization serves, and whom it does not."""
+    part = "unseen" if summary["unseen"] is not None else "seen"
+    block, steps = summary[part], summary["inner_steps"]
+    if block["after"]["value"] is None:
+        return [f"No {part} client has a finite score."]
+    before, after, gain = (text(block[what], "+" * (what == "gain")) for what in ("before", "after", "gain"))
+    reached = text(block["fairness"]["worst10"])
+    best = f"; the best possible mean is {number(block['ceiling'])}" if block["ceiling"] is not None else ""
+    hurt = block["fairness"]["harmed"]
+    fewest, most = (f"{100 * hurt[end]:.0f}" for end in ("low", "high"))
+    count = round(hurt["value"] * hurt["n"])
+    said = [
+        (
+            f"{part.capitalize()} clients score {before} before adaptation and {after} after {steps} inner"
+            f" step{'s' * (steps != 1)}: a gain of {gain}. The worst tenth of them reach {reached}{best}."
+        ),
+        f"Adaptation harms {count} of {hurt['n']} {part} clients (95 % interval: {fewest} to {most} %).",
+    ]
+    # names of groups keep their hyphens
+    return [*(numbers.replace("-", "−") for numbers in said), *alarms_said(summary)]
+
+
+def alarms_said(summary: Mapping[str, Any]) -> list[str]:
+    """Name the groups and devices that are worse off than chance explains; a run that did not end has no such list."""
+    found = summary.get("alarms")
+    if found is None:
+        return []
+    return [sentence(alarm) for alarm in found] or [
+        "No group and no kind of device is worse off than chance explains (an alarm at 1 %, all comparisons together)."
+    ]
+
+
+def text(estimate: Mapping[str, Any], sign: str = "") -> str:
+    """Format an estimate with its interval."""
+    value, low, high = (number(estimate[end], sign) for end in ("value", "low", "high"))
+    return value if estimate["low"] is None else f"{value} [{low}, {high}]"
+
+
+def command(argv: Sequence[str]) -> str:
+    """Return the command line that a person would type for ``sys.argv``."""
+    if argv and argv[0].endswith("run.py"):
+        return shlex.join(["python", "-m", "simulation.run", *argv[1:]])
+    return shlex.join(argv)
+
+
+def failures(rounds: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Gather failed clients by reason, the most frequent first."""
+    gathered: dict[str, dict[str, Any]] = {}
+    for line in rounds:
+        for failed in line["failed"]:
+            reason = str(failed["reason"])
+            entry = gathered.setdefault(
+                reason, {"reason": reason, "times": 0, "clients": set(), "first": line["round"], "last": 0}
+            )
+            entry["times"] += 1
+            entry["clients"].add(failed["client"])
+            entry["last"] = line["round"]
+    return sorted(gathered.values(), key=lambda entry: -int(entry["times"]))
+
+
+def diverged(run: Run) -> list[dict[str, Any]]:
+    """Name the clients of the last evaluation that no mean contains."""
+    if run.clients is None:
+        return []
+    _, people = last_evaluation(run.clients)
+    lost = people.where(people.diverged | people.incomplete)
+    return [
+        {"client": int(c), "family": str(f), "group": str(g), "why": "diverged" if d else "incomplete"}
+        for c, f, g, d in zip(lost.client, lost.family, lost.group, lost.diverged, strict=True)
+    ]
+
+
+def judged(run: Run, part: str = "unseen") -> tuple[str, dict[int, Panel]]:
+    """Return the usable clients of each evaluated round: the unseen, or the seen where nobody is held out.
+
+    Args:
+        run: The run.
+        part: ``unseen``, or ``all`` for everyone.
+    """
+    if run.clients is None:
+        return part, {}
+    rows = run.clients.filter(run.clients["phase"] == "evaluate")
+    panels = {
+        int(number): panel(rows.filter(rows["round"] == number)).usable
+        for number in sorted(rows["round"].unique().to_list())
+    }
+    if part == "all":
+        return part, panels
+    held_out = any((~people.seen).any() for people in panels.values())
+    who = "unseen" if held_out else "seen"
+    return who, {number: people.where(people.seen != held_out) for number, people in panels.items()}

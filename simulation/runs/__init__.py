@@ -1,0 +1,1 @@
+"""What runs: one experiment, a study, a sweep."""

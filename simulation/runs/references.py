@@ -1,0 +1,55 @@
+"""``--references``: the algorithms that a run is held against, with the same clients and seeds."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from metafed.algorithms import ALGORITHMS
+from metafed.experiment.lookup import known
+from metafed.experiment.settings import Experiment
+
+ALONE = "local"
+"""The reference that ``worse off than alone`` is about."""
+ALIASES = {"global": "fedavg"}
+"""Names of references that are not those of algorithms: one model for all, not adapted."""
+
+
+def parse_references(text: str | None) -> dict[str, dict[str, str]]:
+    """Parse ``NAME[:SETTING=VALUE]…,…``: an algorithm's name, or ``global``, and settings of its own.
+
+    Returns:
+        Each reference's settings by its name, ``name`` of the algorithm among them.
+
+    Raises:
+        ValueError: A name is unknown or named twice, or a setting has no value.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for entry in filter(None, (item.strip() for item in (text or "").split(","))):
+        name, *pairs = entry.split(":")
+        known("reference", name, {**ALIASES, **ALGORITHMS})
+        if name in found:
+            raise ValueError(f"reference {name!r} is named twice")
+        settings = {"name": ALIASES.get(name, name)}
+        for pair in pairs:
+            setting, equals, value = pair.partition("=")
+            if not (setting and equals and value):
+                raise ValueError(f"{entry!r}: settings are written NAME:SETTING=VALUE, such as local:inner-steps=10")
+            settings[setting.replace("-", "_")] = value
+        found[name] = settings
+    return found
+
+
+def reference(experiment: Experiment, settings: Mapping[str, Any]) -> Experiment:
+    """Return the same clients, seed, rounds and networks with the algorithm of ``settings``.
+
+    Rates, inner steps in training and the outer optimizer are the reference's own; the objective is ``mean``. A
+    reference that adapts is evaluated after as many steps as ``experiment``; one that does not, after none.
+
+    Raises:
+        pydantic.ValidationError: The algorithm does not fit the experiment, or a setting is not allowed.
+    """
+    values = experiment.model_dump()
+    values |= {"algorithm": dict(settings), "objective": "mean", "outer_optimizer": None, "outer_lr": None}
+    plain = Experiment.model_validate({**values, "eval_steps": None})
+    if plain.algorithm.evaluation_steps == 0:
+        return plain
+    return Experiment.model_validate({**values, "eval_steps": experiment.evaluation_steps})

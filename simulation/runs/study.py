@@ -1,0 +1,231 @@
+"""``--seeds`` and ``--references``: several runs that belong together, in one folder, by one engine."""
+
+import json
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pydantic import ValidationError
+
+from metafed.experiment.lookup import algorithm_name
+from metafed.experiment.settings import kebab
+from simulation.cli.config import Config, take_option
+from simulation.cli.errors import BadInput, RunDiverged, explain
+from simulation.runs.references import parse_references, reference
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from simulation.runs.pool import Pool
+
+KIND = "study"
+"""What the manifest of a folder of runs calls itself."""
+
+
+class Member(NamedTuple):
+    """One run of a study.
+
+    Attributes:
+        name: Its folder within the study's.
+        reference: The reference that it belongs to; None for the study's own algorithm.
+        config: What it runs; a record of it alone has the same θ.
+    """
+
+    name: str
+    reference: str | None
+    config: Config
+
+
+def members(config: Config, folder: Path) -> list[Member]:
+    """Return the runs that ``config`` asks for: its own seeds first, then each reference's.
+
+    Raises:
+        BadInput: A reference does not fit the experiment.
+    """
+    seeds = range(config.experiment.seed, config.experiment.seed + (config.seeds or 1))
+    found = []
+    methods: list[tuple[str | None, dict[str, str]]] = [(None, {}), *parse_references(config.references).items()]
+    for name, settings in methods:
+        for seed in seeds:
+            experiment = config.experiment.model_copy(update={"seed": seed})
+            try:
+                experiment = reference(experiment, settings) if settings else experiment
+            except ValidationError as error:
+                raise BadInput(f"--references {name}: {explain(error)}") from None
+            path = f"seed-{seed}" if name is None else f"{name}/seed-{seed}"
+            whole = {"seeds": None, "references": None, "resume": None}
+            alone = {**whole, "experiment": experiment, "out": folder / path}
+            found.append(Member(path, name, config.model_copy(update=alone)))
+    return found
+
+
+def run_study(
+    config: Config, console: "Console", folder: Path, again: bool = False, pool: "Pool | None" = None
+) -> Path:
+    """Run all members by one engine, then write ``summary.json`` across them.
+
+    Args:
+        config: What to run.
+        console: Where to show it.
+        folder: The study's; it must not exist, unless ``again``.
+        again: Keep what a study of the same settings has finished there, and run the rest.
+        pool: An engine that several studies share; it is left running.
+
+    Raises:
+        BadInput: As for one run; nothing is left behind.
+        RunFailed: A run failed, and none was tried after it; or some diverged, and all others were run.
+        KeyboardInterrupt: The runs before are whole, and so is the record of the one that was interrupted.
+    """
+    from simulation.cli.console import Screen
+    from simulation.run import make_grid, simulate
+    from simulation.runs.kernels import decided
+    from simulation.runs.pool import Pool
+
+    config = decided(config)
+    planned = members(config, folder)
+    parents = start(config, folder, planned, again)
+    reason, diverged = "failed", []
+    try:
+        with nullcontext(pool) if pool else Pool(make_grid) as shared:
+            for index, member in enumerate(planned):
+                if finished(member, folder):
+                    continue
+                shutil.rmtree(folder / member.name, ignore_errors=True)
+                what = member.reference or algorithm_name(config.experiment.algorithm)
+                heading = f"run {index + 1} of {len(planned)}: {what}, seed {member.config.experiment.seed}"
+                known = any(other.reference == member.reference for other in planned[:index])
+                try:
+                    simulate(member.config, Screen(member.config, console, heading, known), shared)
+                except RunDiverged as error:
+                    diverged.append(f"{member.name}: {error}")
+        reason = "done" if not diverged else f"diverged: {'; '.join(diverged)}"
+    except KeyboardInterrupt as stop:
+        reason = "interrupted"
+        if not begun(folder, planned):
+            raise
+        said = f"interrupted; what is finished is kept; go on with: python -m simulation.run --resume {folder}"
+        raise KeyboardInterrupt(said) from stop
+    except BadInput:
+        reason = "bad input"
+        raise
+    finally:
+        if begun(folder, planned):
+            close(folder, planned, reason)
+        else:
+            discard(folder, parents)
+    if diverged:
+        raise RunDiverged(f"{len(diverged)} of {len(planned)} runs diverged; {diverged[0]}")
+    return folder
+
+
+def is_study(folder: Path) -> bool:
+    """Say whether a folder is a study's and not a single run's."""
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(manifest, dict) and manifest.get("kind") == KIND
+
+
+def resumed(argv: Sequence[str]) -> Config | None:
+    """Return the settings of the study that ``--resume`` names in a command line; None where it names none.
+
+    Raises:
+        BadInput: Other flags are given, or the study's ``config.toml`` cannot be read.
+    """
+    rest, named = take_option(list(argv), "--resume")
+    if named is None or not is_study(Path(named)):
+        return None
+    others = [word for word in rest if word != "--quiet"]
+    if others:
+        raise BadInput(f"--resume {named}: a study goes on with the settings that it has; leave {others[0]} out")
+    config = Config.from_file(Path(named) / "config.toml")
+    return config.model_copy(update={"resume": Path(named), "quiet": len(rest) > 0})
+
+
+def start(config: Config, folder: Path, planned: list[Member], again: bool) -> list[Path]:
+    """Make the study's folder with its manifest and ``config.toml``; return the parents that were made for it.
+
+    Raises:
+        BadInput: It exists, or cannot be made, or holds another study.
+    """
+    import tomli_w
+
+    from server.record.record import now
+    from simulation.run import engine_settings
+
+    whole = {**config.experiment.model_dump(mode="json", exclude_none=True), **engine_settings(config)}
+    text = tomli_w.dumps(kebab(whole))
+    before = folder / "config.toml"
+    if again and before.is_file() and before.read_text(encoding="utf-8") != text:
+        raise BadInput(f"{folder}: holds runs of other settings (its config.toml); choose another folder")
+    made = [parent for parent in folder.parents if not parent.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=again)
+        (folder / "config.toml").write_text(text, encoding="utf-8")
+        write(
+            folder / "manifest.json",
+            {
+                "kind": KIND,
+                "argv": sys.argv,
+                "experiment": config.experiment.model_dump(mode="json"),
+                "seeds": sorted({member.config.experiment.seed for member in planned}),
+                "references": list(parse_references(config.references)),
+                "members": [member.name for member in planned],
+                "start": now(),
+                "end": None,
+                "exit_reason": None,
+            },
+        )
+    except FileExistsError:
+        raise BadInput(f"--out {folder}: exists already; choose another folder or move it away") from None
+    except OSError as error:
+        raise BadInput(f"--out {folder}: {error.strerror}") from None
+    return made
+
+
+def begun(folder: Path, planned: list[Member]) -> bool:
+    """Say whether any member has a record."""
+    return any((folder / member.name / "manifest.json").is_file() for member in planned)
+
+
+def finished(member: Member, folder: Path) -> bool:
+    """Say whether the member's record is there, whole, and of the same experiment."""
+    try:
+        manifest = json.loads((folder / member.name / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    same = bool(manifest.get("experiment") == member.config.experiment.model_dump(mode="json"))
+    return same and manifest.get("exit_reason") == "done"
+
+
+def close(folder: Path, planned: list[Member], reason: str) -> None:
+    """Close the manifest, and summarize what is there."""
+    from server.record.record import now
+    from simulation.runs.summary import write_summary
+
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    done = [member.name for member in planned if finished(member, folder)]
+    write(folder / "manifest.json", {**manifest, "end": now(), "exit_reason": reason, "finished": done})
+    write_summary(folder)
+
+
+def discard(folder: Path, parents: list[Path]) -> None:
+    """Remove the folder of a study without a single run, and the parents that were made for it."""
+    shutil.rmtree(folder)
+    remove: Callable[[Path], Any] = Path.rmdir
+    for parent in parents:
+        try:
+            remove(parent)
+        except OSError:
+            return
+
+
+def write(path: Path, value: dict[str, Any]) -> None:
+    """Write JSON, atomically."""
+    draft = path.with_suffix(".draft")
+    draft.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    draft.replace(path)

@@ -1,0 +1,74 @@
+"""``summary.json`` of a study: its method and its references across seeds."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from simulation.analysis.differences import comparison, remarks
+from simulation.analysis.measures import USUAL
+from simulation.cli.errors import BadInput
+from simulation.records.methods import Method, read_method
+
+
+def write_summary(folder: Path) -> Path | None:
+    """Write the summary of the study in ``folder``; None where no run of it was evaluated yet."""
+    from simulation.runs.study import write
+
+    try:
+        own = read_method(folder)
+    except BadInput:
+        return None
+    write(folder / "summary.json", study_summary(own))
+    return folder / "summary.json"
+
+
+def study_summary(own: Method) -> dict[str, Any]:
+    """Summarize a study: for unseen and seen clients, all of them and by family.
+
+    Returns:
+        ``kind``, ``name``, ``seeds``, ``notes``, ``remarks``, and by part: ``all`` clients and ``by_family``, each a
+        comparison of the method with its references (``compare_differences.comparison``); null where there are no
+        such clients.
+    """
+    beside = [replace(method, name=name) for name, method in own.references.items()]
+    methods = [replace(own, name=algorithm_of(own)), *beside]
+    methods = [method for method in methods if set(method.seeds) & set(own.seeds)]
+    people = [replicate.people for replicate in own.seeds.values()]
+    parts: dict[str, Any] = {}
+    for part, is_seen in (("unseen", False), ("seen", True)):
+        there = [panel.where(panel.seen == is_seen) for panel in people]
+        if not any(len(panel) for panel in there):
+            parts[part] = None
+            continue
+        families = sorted({str(name) for panel in there for name in np.unique(panel.family.astype(str))})
+        parts[part] = {
+            "all": against(methods, part, None),
+            "by_family": {name: against(methods, part, name) for name in families} if len(families) > 1 else {},
+        }
+    first = parts["unseen"] or parts["seen"]
+    return {
+        "kind": "study",
+        "seeds": sorted(own.seeds),
+        "references": list(own.references),
+        "notes": list(own.notes) + [note for method in own.references.values() for note in method.notes],
+        "remarks": remarks(first["all"]) if first else [],
+        **parts,
+    }
+
+
+def algorithm_of(method: Method) -> str:
+    """Return the algorithm's and, where it is another than the mean, the objective's name."""
+    experiment = method.first.manifest.get("experiment", {})
+    algorithm, objective = (experiment.get(what, {}).get("name", "?") for what in ("algorithm", "objective"))
+    return str(algorithm) if objective == "mean" else f"{algorithm}, {objective}"
+
+
+def against(methods: list[Method], part: str, family: str | None) -> dict[str, Any]:
+    """Compare the first method with each of the others."""
+    pairs = [(0, index) for index in range(1, len(methods))]
+    found = comparison(methods, [], part, family)
+    # tested are the usual measures only: every further one would make each of them harder to tell from chance
+    tested = comparison(methods, pairs, part, family, USUAL)
+    return {**found, "differences": tested["differences"]}

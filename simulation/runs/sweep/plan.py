@@ -1,0 +1,114 @@
+"""What a sweep runs: flags with several values, and every combination of them."""
+
+import itertools
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from simulation.cli.config import Config, parse
+from simulation.cli.errors import BadInput
+
+LISTS = ("--tasks", "--mix", "--references", "--data-dir", "--out", "--config", "--ray-address")
+"""Flags whose values may hold commas of their own: they are never axes."""
+RANGE = re.compile(r"([^,]+?)\.\.([^,]+?)(:log)?")
+"""``LOW..HIGH`` or ``LOW..HIGH:log``, for --trials."""
+
+
+class Axis(NamedTuple):
+    """A flag with the values to try: ``values`` as they are written, or a range ``low`` … ``high``."""
+
+    flag: str
+    values: tuple[str, ...] = ()
+    low: float = 0.0
+    high: float = 0.0
+    log: bool = False
+    whole: bool = False
+
+
+class Cell(NamedTuple):
+    """One combination: its name, which is its folder, what was chosen, and the configuration."""
+
+    name: str
+    chosen: Mapping[str, str]
+    config: Config
+
+
+def axes_of(words: Sequence[str], ranges: bool) -> tuple[list[str], list[Axis]]:
+    """Take the flags with several values out of a command line of ``simulation.run``.
+
+    Args:
+        words: The command line.
+        ranges: Whether LOW..HIGH may be written.
+
+    Raises:
+        BadInput: A range is written where none may be, or is none; a flag is given twice.
+    """
+    rest: list[str] = []
+    found: dict[str, Axis] = {}
+    index = 0
+    while index < len(words):
+        flag, equals, value = words[index].partition("=")
+        takes = not equals and index + 1 < len(words) and not words[index + 1].startswith("--")
+        text = value if equals else words[index + 1] if takes else ""
+        written = words[index : index + 1 + takes]
+        index += len(written)
+        if not flag.startswith("--") or flag in LISTS:
+            rest += written
+            continue
+        span = RANGE.fullmatch(text)
+        if span is not None and not ranges:
+            raise BadInput(f"{flag} {text}: a range needs --trials N; a grid takes values, {flag} VALUE,VALUE,…")
+        if span is None and "," not in text:
+            rest += written
+            continue
+        if flag in found:
+            raise BadInput(f"{flag} is given twice")
+        found[flag] = spanned(flag, text, span) if span else Axis(flag, tuple(filter(None, text.split(","))))
+        if not span and len(set(found[flag].values)) < len(found[flag].values):
+            raise BadInput(f"{flag} {text}: a value is written twice")
+    return rest, list(found.values())
+
+
+def spanned(flag: str, text: str, span: re.Match[str]) -> Axis:
+    """Return the axis of a range.
+
+    Raises:
+        BadInput: Its ends are no numbers, or not in order, or not above 0 on a logarithmic scale.
+    """
+    try:
+        low, high = float(span[1]), float(span[2])
+    except ValueError:
+        raise BadInput(f"{flag} {text}: a range is written LOW..HIGH, by numbers") from None
+    log = span[3] is not None
+    if not (low < high and (low > 0 or not log)):
+        raise BadInput(f"{flag} {text}: LOW must be below HIGH{', and above 0 for :log' if log else ''}")
+    whole = all(part.lstrip("-").isdigit() for part in (span[1], span[2]))
+    return Axis(flag, (), low, high, log, whole)
+
+
+def grid(rest: Sequence[str], axes: Sequence[Axis]) -> list[Cell]:
+    """Return every combination of the axes' values, the last axis the fastest.
+
+    Raises:
+        BadInput: One of them is not allowed; nothing has run yet.
+    """
+    return [
+        cell(rest, {axis.flag: value for axis, value in zip(axes, values, strict=True)})
+        for values in itertools.product(*(axis.values for axis in axes))
+    ]
+
+
+def cell(rest: Sequence[str], chosen: Mapping[str, str]) -> Cell:
+    """Return the cell of the ``chosen`` values by flag.
+
+    Raises:
+        BadInput: A value is not allowed.
+    """
+    words = [*rest, *(word for flag, value in chosen.items() for word in (flag, value))]
+    try:
+        config = parse(words)
+    except BadInput as error:
+        said = " ".join(f"{flag} {value}" for flag, value in chosen.items())
+        raise BadInput(f"{error} (in the cell {said})" if said else str(error)) from None
+    name = "_".join(f"{flag.lstrip('-')}={value}" for flag, value in chosen.items()) or "all"
+    return Cell(re.sub(r"[^\w.=+-]", "~", name), chosen, config)

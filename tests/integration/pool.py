@@ -1,0 +1,37 @@
+"""Run the two apps over one of our grids, as the command does."""
+
+import numpy as np
+
+from metafed.federation.population import layout_of, shared_theta
+from server.strategy import MetaStrategy, record
+from simulation.engines.local import LocalGrid
+
+
+def initial(experiment):
+    layout = layout_of(experiment)
+    return {p: f.numpy() for p, f in layout.flatten(shared_theta(experiment), layout.parts).items()}
+
+
+def strategy_of(experiment, observe=lambda finished: None):
+    return MetaStrategy(experiment, layout_of(experiment), initial(experiment), observe)
+
+
+def run(experiment, grid=None, observe=lambda finished: None, rounds=None):
+    """Return θ, one flat vector a part, after ``rounds`` rounds."""
+    grid = grid or LocalGrid(experiment.to_run_config())
+    strategy = strategy_of(experiment, observe)
+    strategy.evaluate_first(grid, record(initial(experiment)), 600)
+    strategy.start(grid, record(initial(experiment)), num_rounds=rounds or experiment.rounds, timeout=600)
+    return strategy.outer.theta
+
+
+def assert_workers_give_the_bits_of_one_process(experiment):
+    from simulation.engines.ray import RayGrid
+
+    grid = RayGrid(experiment.to_run_config(), workers=2, worker_cpus=0.5)
+    try:
+        theirs = run(experiment, grid)
+    finally:
+        grid.close()
+    for part, vector in run(experiment).items():
+        np.testing.assert_array_equal(vector, theirs[part])

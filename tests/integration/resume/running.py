@@ -1,0 +1,60 @@
+"""Runs that stop early, and what must agree once they were resumed."""
+
+from pathlib import Path
+
+from metafed.experiment.settings import Experiment
+from server.app import serve
+from server.record.record import Record
+from server.record.resume import find
+from simulation.engines.local import LocalGrid
+from tests.simulation.command.running import manifest, rounds
+
+
+class Stopped(Exception):
+    """The process is gone."""
+
+
+def bits(folder: Path):
+    """Return what a resumed run must have in common with one that was not interrupted, bit by bit."""
+    return manifest(folder)["theta_sha256"], rounds(folder), (folder / "clients.parquet").read_bytes()
+
+
+def start(experiment: Experiment, folder: Path, watch=lambda line: None, every: int = 2, keep: int = 3):
+    """Run in this process; where ``watch`` raises ``Stopped`` the run ends as by a kill: nothing more is written."""
+    _serve(Record(folder, experiment, {}, {}, keep), experiment, watch, None, every)
+
+
+def resume(experiment: Experiment, folder: Path, watch=lambda line: None, every: int = 2, keep: int = 3):
+    """Go on with a record in this process; returns after which round."""
+    record = Record(folder, experiment, {}, {}, keep, again=True)
+    found = find(folder, experiment)
+    record.go_on(found)
+    _serve(record, experiment, watch, found.checkpoint, every)
+    return found.checkpoint.round if found.checkpoint else None
+
+
+def _serve(record, experiment, watch, checkpoint, every):
+    def watched(line):
+        try:
+            watch(line)
+        except Stopped:
+            # what is on its way to the disk arrives; the checkpoint that an interrupted run writes does not
+            record._later.flush()
+            record.checkpoint = lambda checkpoint: None
+            raise
+
+    try:
+        serve(LocalGrid(experiment.to_run_config()), experiment, record, watched, 600, checkpoint, every)
+    except Stopped:
+        record._later.close()
+        record._rounds.close()
+    else:
+        record.finish("done")
+
+
+def stops_after(server_round: int):
+    def watch(line):
+        if line["round"] == server_round:
+            raise Stopped
+
+    return watch

@@ -1,0 +1,140 @@
+"""Law 3: a run that was killed and resumed equals the run that was not, wherever it was killed."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from metafed.experiment.settings import Experiment
+from server.checkpoint import there
+from server.record.record import Record
+from server.record.resume import NotResumable, find
+from tests.integration.resume.running import bits, resume, start, stops_after
+from tests.simulation.command.running import clients, manifest, rounds
+
+KINDS = {
+    "ditto": {"algorithm": "ditto", "outer_optimizer": "adam", "outer_lr": 0.02},
+    "fedper": {"algorithm": "fedper", "outer_optimizer": "momentum", "outer_lr": 0.5},
+    "fedrep": {"algorithm": "fedrep", "outer_optimizer": "yogi", "outer_lr": 0.05},
+    "pfedme": {"algorithm": "pfedme", "outer_optimizer": "adagrad", "outer_lr": 0.05},
+    "AFL over clients": {"objective": "minimax"},
+    "CVaR": {"objective": "cvar"},
+    "centered clipping": {"aggregator": "centered-clipping"},
+    "power of choice": {"sampling": "power-of-choice"},
+    "devices": {"devices": "default", "sampling": "availability", "deadline": 60.0},
+}
+
+
+def of(tiny, **changes):
+    return Experiment.model_validate({**tiny.model_dump(), **changes})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_run_killed_after_any_round_ends_with_the_bits_of_one_that_was_not(tiny, tmp_path, kind):
+    experiment = of(tiny, **KINDS[kind])
+    start(experiment, tmp_path / "whole")
+    expected = bits(tmp_path / "whole")
+    for last, goes_on_after in ((5, 4), (1, None), (6, 6)):
+        folder = tmp_path / f"killed-{last}"
+        start(experiment, folder, stops_after(last))
+        assert not (folder / "clients.parquet").exists()
+        assert resume(experiment, folder) == goes_on_after
+        assert bits(folder) == expected
+
+
+def test_a_run_killed_again_and_again_ends_with_the_same_bits(tiny, tmp_path):
+    experiment = of(tiny, **KINDS["ditto"])
+    start(experiment, tmp_path / "whole")
+    folder = tmp_path / "killed"
+    start(experiment, folder, stops_after(3))
+    assert resume(experiment, folder, stops_after(5)) == 2
+    assert resume(experiment, folder, stops_after(5)) == 4
+    assert resume(experiment, folder) == 4
+    assert bits(folder) == bits(tmp_path / "whole")
+    assert [entry["from_round"] for entry in manifest(folder)["resumed"]] == [2, 4, 4]
+
+
+@pytest.mark.parametrize("first", [3, 4, 5])
+def test_more_rounds_give_the_bits_of_a_run_of_so_many_and_its_evaluations(tiny, tmp_path, first):
+    experiment = of(tiny, **KINDS["fedrep"])
+    start(experiment, tmp_path / "whole")
+    start(of(experiment, rounds=first), tmp_path / "part")
+    assert "evaluation" in rounds(tmp_path / "part")[-1]
+    assert resume(experiment, tmp_path / "part") == first
+    assert bits(tmp_path / "part") == bits(tmp_path / "whole")
+
+
+def test_what_a_kill_leaves_half_written_is_taken_back(tiny, tmp_path):
+    experiment = of(tiny, **KINDS["ditto"])
+    start(experiment, tmp_path / "whole")
+    folder = tmp_path / "killed"
+    start(experiment, folder, stops_after(5))
+    with (folder / "rounds.jsonl").open("a") as file:
+        file.write('{"round": 6, "seco')
+    (folder / "parts" / "00000006.parquet").write_bytes(b"PAR1 half of a part")
+    (folder / "clients.parquet.draft").write_bytes(b"PAR1")
+    (folder / "checkpoints" / "round-00000006.safetensors").write_bytes(b"half of theta")
+    (folder / "checkpoints" / "state" / "round-00000006.draft").write_bytes(b"half")
+    assert resume(experiment, folder) == 4
+    assert bits(folder) == bits(tmp_path / "whole")
+    left = {path.name for path in (folder / "checkpoints").rglob("*") if path.is_file()}
+    assert left == {f"round-{n:08d}.{kind}" for n in (4, 6, 7) for kind in ("json", "safetensors")}
+
+
+def test_a_kill_while_the_record_is_closed_loses_nothing(tiny, tmp_path):
+    experiment = of(tiny)
+    start(experiment, tmp_path / "whole")
+    folder = tmp_path / "closed"
+    start(experiment, folder, stops_after(7))
+    # clients.parquet is there, and some of its parts are gone already
+    shutil.copy(tmp_path / "whole" / "clients.parquet", folder)
+    for part in sorted((folder / "parts").glob("*"))[:3]:
+        part.unlink()
+    resume(experiment, folder)
+    assert bits(folder) == bits(tmp_path / "whole")
+
+
+def test_a_damaged_checkpoint_is_passed_over_and_the_rounds_since_the_one_before_are_computed_again(tiny, tmp_path):
+    experiment = of(tiny, **KINDS["ditto"])
+    start(experiment, tmp_path / "whole")
+    folder = tmp_path / "damaged"
+    start(experiment, folder, stops_after(5))
+    state = folder / "checkpoints" / "state" / "round-00000004.safetensors"
+    content = bytearray(state.read_bytes())
+    content[-1] ^= 1
+    state.write_bytes(content)
+    found = find(folder, experiment)
+    assert found.checkpoint.round == 2
+    assert "other bits" in found.passed_over[0]
+    assert resume(experiment, folder) == 2
+    assert bits(folder) == bits(tmp_path / "whole")
+
+
+def test_so_many_checkpoints_are_kept_as_asked_for(tiny, tmp_path):
+    start(of(tiny), tmp_path / "run", every=1, keep=2)
+    assert there(tmp_path / "run" / "checkpoints") == [7, 6]
+    assert len(list((tmp_path / "run" / "checkpoints").rglob("*.safetensors"))) == 4
+
+
+def test_a_checkpoint_holds_the_states_of_all_clients_that_have_one(tiny, tmp_path):
+    experiment = of(tiny, algorithm="ditto")
+    start(experiment, tmp_path / "run")
+    found = find(tmp_path / "run", experiment).checkpoint
+    assert set(found.clients) == set(clients(tmp_path / "run").filter(phase="train")["client"])
+    assert all(np.isfinite(state).all() for state in found.clients.values())
+    text = json.loads((tmp_path / "run" / "checkpoints" / "round-00000007.json").read_text())
+    assert text["round"] == 7
+
+
+def test_one_process_writes_a_record(tiny, tmp_path):
+    going = Record(tmp_path / "run", tiny, {}, {})
+    with pytest.raises(BlockingIOError):
+        Record(tmp_path / "run", tiny, {}, {}, again=True)
+    going.discard()
+
+
+def test_a_folder_without_a_record_cannot_be_resumed(tiny, tmp_path):
+    (tmp_path / "run").mkdir()
+    with pytest.raises(NotResumable, match="holds no record"):
+        Record(tmp_path / "run", tiny, {}, {}, again=True)

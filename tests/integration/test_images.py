@@ -1,0 +1,57 @@
+"""Images through the host: clients in a chunk do not touch one another, whatever their sizes."""
+
+import numpy as np
+import pytest
+
+from client.host import Host
+from metafed.experiment.settings import Experiment
+from metafed.federation.population import layout_of, shared_theta
+from metafed.federation.roster import Roster
+
+
+def experiment(folder, **settings):
+    base = {
+        "clients": 20,
+        "unseen": 0.5,
+        "tasks": "omniglot:5w1s",
+        "data_dir": str(folder),
+        "filters": 4,
+        "precision": "float64",
+        "algorithm": {"name": "maml", "inner_steps": 1, "inner_lr": 0.4},
+    }
+    return Experiment(**{**base, **settings})
+
+
+def theta_of(experiment):
+    theta, layout = shared_theta(experiment), layout_of(experiment)
+    return {part: flat.numpy() for part, flat in layout.flatten(theta, layout.parts).items()}
+
+
+@pytest.mark.parametrize("name", ["maml", "protonet", "reptile"])
+@pytest.mark.parametrize("norm", ["batch", "group"])
+def test_chunks_of_any_size_agree(name, norm, shared_data):
+    answers = []
+    for chunk in (1, 4):
+        chosen = experiment(shared_data, norm=norm, chunk=chunk, algorithm={"name": name})
+        host, theta = Host(chosen), theta_of(chosen)
+        # seen and unseen clients have query sets of 15 and 75 rows: one chunk has both, padded
+        clients = [8, 9, 10, 11]
+        assert [client < Roster(chosen).seen for client in clients] == [True, True, False, False]
+        trained, judged = host.train(theta, clients[:3], 1, {}), host.evaluate(theta, clients, {})
+        assert not trained.failures + judged.failures
+        rows = [np.concatenate([getattr(rows, key) for rows in judged.rows]) for key in ("loss", "score", "sizes")]
+        answers.append((trained.contribution.directions["omniglot"], *rows))
+    for alone, together in zip(*answers, strict=True):
+        np.testing.assert_allclose(alone, together, rtol=1e-10, atol=1e-12)
+    assert answers[0][3][:, 2].tolist() == [15, 15, 75, 75]
+
+
+def test_a_client_with_images_holds_its_own_part_and_no_trunk(shared_data):
+    assert set(theta_of(experiment(shared_data))) == {"omniglot"}
+    mixed = experiment(shared_data, tasks="omniglot:5w1s,sinusoid")
+    assert set(theta_of(mixed)) == {"trunk", "omniglot", "sinusoid"}
+    host = Host(mixed)
+    answer = host.train(theta_of(mixed), [0, 1, 2, 3], 1, {})
+    assert not answer.failures
+    assert dict(answer.contribution.weights) == {"trunk": 2.0, "sinusoid": 2.0, "omniglot": 2.0}
+    assert {len(rows.client) for rows in answer.rows} == {2}

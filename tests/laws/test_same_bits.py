@@ -1,0 +1,93 @@
+"""Law 2: same seed, same bits, whatever the number of Ray workers; the engines agree."""
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from tests.simulation.command.running import clients, command, manifest, rounds, run, sha
+
+SMALL = ("--clients", 14, "--cohort", 8, "--rounds", 4, "--chunk", 2, "--eval-every", 2, "--width", 16)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """The same experiment by one, two and three Ray workers, and twice in process."""
+    base = tmp_path_factory.mktemp("runs")
+    found = {
+        f"ray{n}": run(base / f"ray{n}", *SMALL, "--engine", "ray", "--workers", n, "--worker-cpus", 0.5)
+        for n in (1, 2, 3)
+    }
+    return found | {name: run(base / name, *SMALL, "--engine", "local") for name in ("local", "again")}
+
+
+def theta(folder):
+    (file,) = (folder / "checkpoints").glob("*.safetensors")
+    return load_file(file)
+
+
+def test_any_number_of_workers_gives_the_same_bits(runs):
+    first = runs["ray1"]
+    for other in (runs["ray2"], runs["ray3"]):
+        assert sha(other) == sha(first)
+        assert rounds(other) == rounds(first)
+        assert (other / "clients.parquet").read_bytes() == (first / "clients.parquet").read_bytes()
+
+
+def test_two_runs_with_one_seed_are_identical(runs):
+    assert sha(runs["local"]) == sha(runs["again"])
+    assert (runs["local"] / "clients.parquet").read_bytes() == (runs["again"] / "clients.parquet").read_bytes()
+
+
+def test_engines_agree(runs):
+    left, right = theta(runs["local"]), theta(runs["ray2"])
+    assert set(left) == {"trunk", "personalization", "assistant", "avatar"}
+    for part, vector in left.items():
+        np.testing.assert_allclose(vector, right[part], rtol=0, atol=1e-5)
+    assert clients(runs["local"]).drop("loss", "score").equals(clients(runs["ray2"]).drop("loss", "score"))
+
+
+def test_another_seed_gives_another_result(runs, tmp_path):
+    other = run(tmp_path / "other", *SMALL, "--engine", "local", "--seed", 1)
+    assert sha(other) != sha(runs["local"])
+
+
+def test_the_config_of_a_record_runs_again(runs, tmp_path):
+    first = runs["local"]
+    again = run(tmp_path / "again", "--config", first / "config.toml")
+    assert sha(again) == sha(first)
+    assert rounds(again) == rounds(first)
+    changed = run(tmp_path / "changed", "--config", first / "config.toml", "--rounds", 1)
+    assert manifest(changed)["experiment"]["rounds"] == 1
+    assert manifest(changed)["experiment"]["clients"] == 14
+
+
+def test_a_record_is_complete_and_tidy(runs):
+    folder = runs["ray2"]
+    names = {path.name for path in folder.iterdir()}
+    assert names == {
+        *("manifest.json", "config.toml", "rounds.jsonl", "clients.parquet", "summary.json"),
+        *("participation.parquet", "checkpoints", "report.html", "run.log"),
+    }
+    about = manifest(folder)
+    assert about["exit_reason"] == "done"
+    assert about["engine"]["workers"] == 2
+    assert about["versions"]["flwr"].startswith("1.41.")
+    assert about["end"] >= about["start"]
+    frame = clients(folder)
+    evaluated = frame.filter(phase="evaluate", round=4)
+    assert sorted(evaluated["client"].unique()) == list(range(14))
+    assert sorted(evaluated["step"].unique()) == [0, 1, 2, 3, 4, 5]
+    assert len(evaluated) == 14 * 6
+    unseen = set(frame.filter(seen=False)["client"])
+    assert unseen == {11, 12, 13}
+    assert not unseen & set(frame.filter(phase="train")["client"])
+    for line in rounds(folder)[1:]:
+        trained = frame.filter(phase="train", round=line["round"])
+        assert len(trained) == line["clients"] == 8
+        assert trained["score"].mean() == pytest.approx(line["score"])
+        assert trained["loss"].mean() == pytest.approx(line["loss"])
+
+
+def test_quiet_prints_nothing(tmp_path):
+    done = command("--out", tmp_path / "quiet", *SMALL, "--engine", "local", "--quiet", "--rounds", 1)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

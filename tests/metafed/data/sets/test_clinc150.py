@@ -1,0 +1,139 @@
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import polars as pl
+import pytest
+
+from metafed.core.source import DataError, Origin
+from metafed.data.sets.clinc150.reader import Clinc150, Clinc150Encoder
+from tests.metafed.data.damage import truncated
+
+
+@pytest.fixture(scope="module")
+def made(shared_data):
+    return Clinc150(Origin(0, (shared_data,)))
+
+
+def at(folder):
+    return Clinc150(Origin(0, (folder,)))
+
+
+def test_the_known_counts(made):
+    corpus = made.corpus
+    assert made.clients is None
+    assert len(corpus.domains) == 10
+    assert np.bincount(corpus.domain_of).tolist() == [15] * 10
+    assert sum(map(len, corpus.training)) + corpus.dropped == 15_000
+    assert sum(map(len, corpus.evaluation)) == 7_500
+    assert corpus.dropped == 5
+
+
+def test_no_text_is_in_one_clients_training_and_anothers_evaluation(made, monkeypatch):
+    asked = []
+    monkeypatch.setattr(Clinc150, "_embed", lambda self, texts: asked.append(texts) or np.zeros((len(texts), 1)))
+    training, evaluation = set(), set()
+    for client in range(150):
+        own = made.examples(client)
+        texts = np.array(asked[-1])
+        assert len(set(texts)) == len(texts)
+        training |= set(texts[~own.evaluation])
+        evaluation |= set(texts[own.evaluation])
+    assert len(training) > 3000
+    assert len(evaluation) > 1500
+    assert not training & evaluation
+
+
+def test_a_client_has_five_intents_of_unequal_size_mostly_of_its_favourite_domains(made, monkeypatch):
+    monkeypatch.setattr(Clinc150, "_embed", lambda self, texts: np.array(texts)[:, None])
+    table = pl.read_parquet(made.path).select(pl.col("text", "intent", "domain").cast(pl.String))
+    intents = {}  # a few texts have two
+    for text, intent in zip(table["text"], table["intent"], strict=True):
+        intents.setdefault(text, set()).add(intent)
+    domain = dict(zip(table["intent"], table["domain"], strict=True))
+    favourite = []
+    for client in range(40):
+        own = made.examples(client)
+        slots = [set.intersection(*(intents[text] for text in own.x[own.y == slot, 0])) for slot in range(5)]
+        assert all(len(slot) == 1 for slot in slots)
+        names = [next(iter(slot)) for slot in slots]
+        assert len(set(names)) == 5
+        assert "oos" not in names
+        favourite += [domain[name] == own.group for name in names]
+        for told in (False, True):
+            counts = np.bincount(own.y[own.evaluation == told], minlength=5)
+            assert counts.min() >= 3
+            assert len(set(counts)) > 1
+    assert np.mean(favourite) > 0.4
+
+
+def test_equal_texts_have_equal_features_of_one_length(made):
+    x = made._embed(["what is my balance", "What is my BALANCE?", "play some jazz"])
+    np.testing.assert_array_equal(x[0], x[1])
+    assert abs(x[0] @ x[2]) < 0.5 * x[0] @ x[0]
+    np.testing.assert_allclose(np.linalg.norm(x, axis=1), 22, rtol=1e-5)
+
+
+def test_notes_say_that_the_partition_is_artificial(made):
+    text = " ".join(made.notes)
+    for part in ("artificial", "Dirichlet", "no speakers", "oos", "5 training texts", "CC BY 3.0"):
+        assert part in text
+
+
+def rewritten(made, folder, change):
+    table = pl.read_parquet(made.path).select(pl.all().cast(pl.String))
+    change(table).write_parquet(folder / "clinc150.parquet")
+    return at(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda t: t.drop("split"), r"columns \['split'\] are missing"),
+        (lambda t: t.filter(pl.col("split") == "train"), "texts, too few"),
+        (lambda t: t.filter(pl.col("intent") == "oos"), "rows without a value"),
+        (lambda t: t.filter(pl.col("intent").is_in(["oos", "bill_due", "repeat"])), "2 intents"),
+        (lambda t: t.with_columns(text=pl.lit(None, pl.String)), "rows without a value"),
+    ],
+)
+def test_a_damaged_file_is_named_with_its_problem(made, tmp_path, change, problem):
+    damaged = rewritten(made, tmp_path, change)
+    with pytest.raises(DataError, match=problem) as caught:
+        _ = damaged.clients
+    assert str(tmp_path / "clinc150.parquet") in str(caught.value)
+
+
+def test_a_file_cut_short_is_named(made, tmp_path):
+    truncated(made.path, tmp_path / "clinc150.parquet")
+    with pytest.raises(DataError, match=r"clinc150\.parquet is damaged"):
+        at(tmp_path).examples(0)
+
+
+class TestEncoder:
+    def encoder(self, shared_data):
+        return Clinc150Encoder(Origin(0, (shared_data,)))
+
+    def test_without_the_package_the_extra_is_named(self, shared_data, monkeypatch):
+        monkeypatch.setitem(sys.modules, "sentence_transformers", None)
+        with pytest.raises(DataError, match=r"pip install 'metafed\[encoder\]'"):
+            _ = self.encoder(shared_data).clients
+
+    def test_without_the_model_the_way_to_fetch_it_is_named(self, shared_data, monkeypatch):
+        def absent(name, device, local_files_only):
+            assert local_files_only  # a run never downloads
+            raise OSError("not in the cache")
+
+        monkeypatch.setitem(sys.modules, "sentence_transformers", SimpleNamespace(SentenceTransformer=absent))
+        with pytest.raises(DataError, match="hf download"):
+            self.encoder(shared_data).examples(0)
+
+    def test_its_vectors_become_features_of_the_same_texts(self, shared_data, made, monkeypatch):
+        def encode(texts, normalize_embeddings, show_progress_bar):
+            return np.tile(np.array([len(text) for text in texts])[:, None], 384) / 384
+
+        loaded = SimpleNamespace(encode=encode)
+        fake = SimpleNamespace(SentenceTransformer=lambda *args, **how: loaded)
+        monkeypatch.setitem(sys.modules, "sentence_transformers", fake)
+        own = self.encoder(shared_data).examples(3)
+        assert own.x.shape == (len(own.y), Clinc150Encoder.features)
+        np.testing.assert_array_equal(own.y, made.examples(3).y)

@@ -1,0 +1,270 @@
+"""Fairness metrics: hand-computed values, identities, invariances, and the corners where they are undefined."""
+
+import math
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from metafed.fairness import metrics as fairness
+from metafed.fairness.groups import chance_gap, group_gap, group_means
+from metafed.fairness.harmed import gain, harm_depth, harmed, harmed_fraction, tolerance
+from metafed.fairness.intervals import bootstrap_interval, mean_interval, rank_correlation, share_interval
+
+ALL = [
+    fairness.mean, fairness.std, fairness.cov, fairness.jain, fairness.gini, fairness.entropy,
+    fairness.worst10, fairness.best10,
+]  # fmt: skip
+RATIOS = [fairness.cov, fairness.jain, fairness.gini, fairness.entropy]
+
+positive = st.lists(st.floats(1e-3, 1e3), min_size=2, max_size=40).map(np.array)
+any_values = st.lists(st.floats(-1e300, 1e300), min_size=0, max_size=40).map(lambda v: np.array(v, float))
+
+
+def test_hand_computed():
+    x = np.array([1.0, 2.0, 3.0, 4.0])
+    assert fairness.mean(x) == 2.5
+    assert fairness.std(x) == pytest.approx(math.sqrt(1.25))  # ddof 0
+    assert fairness.cov(x) == pytest.approx(math.sqrt(1.25) / 2.5)
+    assert fairness.jain(x) == pytest.approx(100 / (4 * 30))
+    # |differences|: 1 three times, 2 twice, 3 once; both orders: 2 (3 + 4 + 3) = 20; 20 / (2 · 16 · 2.5)
+    assert fairness.gini(x) == pytest.approx(0.25)
+    shares = [0.1, 0.2, 0.3, 0.4]
+    assert fairness.entropy(x) == pytest.approx(-sum(p * math.log(p) for p in shares) / math.log(4))
+
+
+def test_tails_take_the_ceiling():
+    x = np.arange(25.0)[::-1]
+    assert fairness.worst10(x) == 1.0  # ⌈2.5⌉ = 3 clients: 0, 1, 2
+    assert fairness.best10(x) == 23.0
+    assert [fairness.tail_size(n) for n in (1, 9, 10, 11, 30, 70, 1000)] == [1, 1, 1, 2, 3, 7, 100]
+
+
+def test_fewer_than_ten_clients_have_their_extremes_as_tails():
+    x = np.array([0.5, 0.2, 0.9])
+    assert (fairness.worst10(x), fairness.best10(x)) == (0.2, 0.9)
+
+
+def test_cvar_is_continuous_at_the_border():
+    x = np.array([4.0, 1.0, 2.0, 3.0])
+    assert fairness.cvar(x, 0.25) == 1.0
+    assert fairness.cvar(x, 0.375) == pytest.approx((1 + 0.5 * 2) / 1.5)
+    assert fairness.cvar(x, 1.0) == 2.5
+    assert fairness.cvar(x, 0.01) == 1.0
+    assert fairness.cvar(np.array([]), 0.1) is None
+    with pytest.raises(ValueError, match="alpha"):
+        fairness.cvar(x, 0.0)
+
+
+@pytest.mark.parametrize("n", [2, 7, 50])
+def test_one_client_has_all(n):
+    x = np.zeros(n)
+    x[n // 2] = 3.0
+    assert fairness.gini(x) == pytest.approx((n - 1) / n)
+    assert fairness.jain(x) == pytest.approx(1 / n)
+    assert fairness.entropy(x) == 0.0
+
+
+@pytest.mark.parametrize("value", [0.1, 0.7, 1e-300, 1e300])
+def test_all_equal(value):
+    x = np.full(7, value)
+    assert fairness.std(x) == fairness.cov(x) == fairness.gini(x) == 0.0
+    assert fairness.jain(x) == pytest.approx(1.0)
+    assert fairness.entropy(x) == pytest.approx(1.0)
+    assert fairness.worst10(x) == fairness.best10(x) == pytest.approx(value)
+
+
+@pytest.mark.parametrize("metric", RATIOS)
+def test_ratio_metrics_say_why_they_are_undefined(metric):
+    for x, reason in (([0.0, 0.0], "zero"), ([0.5, -0.1], "negative"), ([], "no clients")):
+        assert metric(np.array(x)) is None
+        assert reason in metric.undefined(np.array(x))
+
+
+def test_one_client():
+    x = np.array([0.4])
+    assert [m(x) for m in (fairness.mean, fairness.worst10, fairness.best10)] == [0.4] * 3
+    assert fairness.std(x) == fairness.cov(x) == fairness.gini(x) == 0.0
+    assert fairness.jain(x) == 1.0
+    assert fairness.entropy(x) is None
+    assert fairness.entropy.undefined(x) == "one client"
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_values_that_are_not_finite_are_refused(bad):
+    with pytest.raises(ValueError, match="diverged"):
+        fairness.mean(np.array([0.5, bad]))
+
+
+@pytest.mark.parametrize("metric", ALL, ids=lambda m: m.__name__)
+@given(x=any_values)
+def test_never_nan_never_a_warning(metric, x):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        value = metric(x)
+    assert (value is None) == (metric.undefined(x) is not None)
+    assert value is None or math.isfinite(value)
+
+
+@given(positive)
+def test_jain_is_squared_cosine_is_cov(x):
+    cosine = x.mean() / math.sqrt((x**2).mean())
+    assert fairness.jain(x) == pytest.approx(cosine**2)
+    assert fairness.jain(x) == pytest.approx(1 / (1 + fairness.cov(x) ** 2))
+
+
+@given(positive, st.floats(0.01, 100))
+def test_ratios_are_free_of_scale_and_std_is_not(x, scale):
+    for metric in RATIOS:
+        assert metric(scale * x) == pytest.approx(metric(x), abs=1e-9)
+    for metric in (fairness.mean, fairness.std, fairness.worst10, fairness.best10):
+        assert metric(scale * x) == pytest.approx(scale * metric(x), rel=1e-9, abs=1e-9)
+
+
+@given(positive, st.floats(-10, 10))
+def test_translation(x, shift):
+    assert fairness.std(x + shift) == pytest.approx(fairness.std(x), abs=1e-7)
+    assert fairness.worst10(x + shift) == pytest.approx(fairness.worst10(x) + shift, abs=1e-7)
+
+
+@given(positive)
+def test_order_of_clients_does_not_matter_and_bounds_hold(x):
+    for metric in ALL:
+        assert metric(x[::-1]) == pytest.approx(metric(x), abs=1e-12, rel=1e-9)
+    n = len(x)
+    assert 0 <= fairness.gini(x) <= (n - 1) / n + 1e-12
+    assert 1 / n - 1e-12 <= fairness.jain(x) <= 1 + 1e-12
+    assert 0 <= fairness.entropy(x) <= 1 + 1e-12
+    assert fairness.worst10(x) <= fairness.mean(x) + 1e-9
+    # the fractional border client is better than the tail before it, so the ceiling's mean is no smaller
+    assert fairness.cvar(x, 0.1) <= fairness.worst10(x) + 1e-9
+
+
+@given(positive)
+def test_gini_equals_its_double_sum(x):
+    double = np.abs(x[:, None] - x).sum() / (2 * len(x) ** 2 * x.mean())
+    assert fairness.gini(x) == pytest.approx(double, abs=1e-9)
+
+
+def test_groups_worst_first_and_gap():
+    x, groups = np.array([0.9, 0.1, 0.7, 0.3]), ["b", "a", "b", "c"]
+    assert list(group_means(x, groups).items()) == [("a", 0.1), ("c", 0.3), ("b", pytest.approx(0.8))]
+    assert group_gap(x, groups) == pytest.approx(0.7)
+    assert group_gap(x, ["a"] * 4) is None
+    with pytest.raises(ValueError, match="one group each"):
+        group_gap(x, ["a"])
+
+
+def test_chance_gap_blames_families_not_groups():
+    rng = np.random.default_rng(0)
+    family = np.array(["easy", "hard"] * 60)
+    scores = np.where(family == "easy", 0.9, 0.1) + 0.01 * rng.standard_normal(120)
+    by_family = ["x" if name == "easy" else "y" for name in family]
+    # groups that only mirror families: the gap is large, and within families chance explains all of it
+    gap = group_gap(scores, by_family)
+    assert gap > 0.7
+    assert chance_gap(scores, by_family, family.tolist(), rng) == pytest.approx(gap)
+    # the same labels without strata are far beyond chance
+    assert chance_gap(scores, by_family, ["all"] * 120, rng) < 0.3
+    assert chance_gap(scores, ["x"] * 120, family.tolist(), rng) is None
+
+
+def test_harm_needs_more_than_what_few_rows_can_fake():
+    before, after = np.array([0.8, 0.8, 1.0, 0.5]), np.array([0.7, 0.2, 0.9, 0.5])
+    rows = np.array([10, 10, 10, 10])
+    tol = tolerance(before, after, rows, "classification")
+    assert tol[0] == pytest.approx(1.96 * math.sqrt(0.75 * 0.25 / 10), abs=1e-4)
+    gains = gain(before, after)
+    assert harmed(gains, tol).tolist() == [False, True, False, False]
+    assert harmed_fraction(gains, tol) == 0.25
+    assert harm_depth(gains, tol) == pytest.approx(0.6)
+    # with many rows the same falls are real
+    many = tolerance(before, after, 100 * rows, "classification")
+    assert harmed(gains, many).tolist() == [True, True, True, False]
+
+
+def test_harm_of_regression_has_no_tolerance_and_zero_gain_is_no_harm():
+    before, after = np.array([-3.0, 0.5]), np.array([-3.0, 0.4999])
+    tol = tolerance(before, after, np.array([5, 5]), "regression")
+    assert tol.tolist() == [0.0, 0.0]
+    assert harmed(gain(before, after), tol).tolist() == [False, True]
+    assert harmed_fraction(np.zeros(4), np.zeros(4)) == 0.0
+    assert harm_depth(np.zeros(4), np.zeros(4)) is None
+    assert harmed_fraction(np.array([]), np.array([])) is None
+
+
+def test_tolerance_refuses_what_is_no_accuracy():
+    one = np.array([0.5])
+    with pytest.raises(ValueError, match=r"0…1"):
+        tolerance(one, np.array([-0.1]), np.array([10]), "classification")
+    with pytest.raises(ValueError, match="empty"):
+        tolerance(one, one, np.array([0]), "classification")
+
+
+def test_mean_interval_is_students_t():
+    estimate = mean_interval(np.array([1.0, 2.0, 3.0, 4.0, 5.0]))
+    half = 2.776445 * math.sqrt(2.5 / 5)  # t_4, 97.5 %
+    assert estimate.value == 3.0
+    assert (estimate.low, estimate.high) == pytest.approx((3 - half, 3 + half), abs=1e-5)
+    assert (estimate.n, estimate.method) == (5, "Student t")
+    assert mean_interval(np.array([0.2, 1.0]), 0.0, 1.0)[1:3] == (0.0, 1.0)
+
+
+@pytest.mark.parametrize(("x", "why"), [([], "no clients"), ([0.3], "one client"), ([0.3] * 9, "equal")])
+def test_mean_without_interval_says_why(x, why):
+    estimate = mean_interval(np.array(x))
+    assert estimate.low is None
+    assert estimate.high is None
+    assert why in estimate.method
+
+
+def test_share_interval_is_wilsons():
+    # Wilson 1927 at 0 of 10: upper end z² / (n + z²)
+    none = share_interval(0, 10)
+    assert (none.value, none.low) == (0.0, 0.0)
+    assert none.high == pytest.approx(3.841459 / 13.841459)
+    assert share_interval(10, 10).high == 1.0
+    half = share_interval(5, 10)
+    assert (half.low, half.high) == pytest.approx((0.236593, 0.763407), abs=1e-5)
+    assert share_interval(0, 0).value is None
+
+
+def test_bootstrap_interval_is_repeatable_and_around_the_value():
+    x = np.random.default_rng(1).beta(6, 2, 100)
+    first, second = (bootstrap_interval(fairness.gini, x, np.random.default_rng(7)) for _ in range(2))
+    assert first == second
+    assert first.method == "bootstrap BCa"
+    assert first.low < first.value < first.high
+    assert first.high - first.low < 0.1
+
+
+def test_bootstrap_says_when_bca_is_degenerate():
+    x = np.array([0.0] * 29 + [1.0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        estimate = bootstrap_interval(fairness.worst10, x, np.random.default_rng(0))
+    assert estimate.value == 0.0
+    assert "percentile" in estimate.method
+    assert (estimate.low, estimate.high) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("x", "why"), [([0.1, 0.2], "fewer than 20"), ([0.5] * 30, "equal"), ([-1.0, 1.0] * 20, "negative")]
+)
+def test_bootstrap_without_interval_says_why(x, why):
+    estimate = bootstrap_interval(fairness.gini, np.array(x), np.random.default_rng(0))
+    assert estimate.low is None
+    assert why in estimate.method
+
+
+def test_rank_correlation_of_gain_with_data():
+    n = np.arange(20.0)
+    noisy = n + np.random.default_rng(0).normal(0, 4, 20)
+    estimate = rank_correlation(n, noisy)
+    ranks = noisy.argsort().argsort()
+    assert estimate.value == pytest.approx(1 - 6 * ((n - ranks) ** 2).sum() / (20 * 399))
+    assert estimate.low < estimate.value < estimate.high < 1
+    assert rank_correlation(n, n**3)[:3] == (pytest.approx(1.0), None, None)
+    assert rank_correlation(n, np.ones(20)).value is None

@@ -1,0 +1,178 @@
+"""The summary of a hand-made evaluation, whose numbers are known."""
+
+import json
+import math
+
+import numpy as np
+import polars as pl
+import pytest
+from rich.console import Console
+
+from metafed.fairness.panel import last_evaluation
+from metafed.fairness.summary import summarize
+from simulation.cli.tables import closing_table
+from tests.metafed.fairness.frames import SCHEMA, client, frame
+
+KINDS = {"assistant": "classification", "avatar": "regression"}
+
+
+@pytest.fixture(scope="module")
+def rows() -> pl.DataFrame:
+    return frame(
+        # an older evaluation and training rows must not count
+        client(0, [0.0, 0.0, 0.0], round=2),
+        [{**client(0, [0.5])[0], "phase": "train", "round": 5, "step": 2}],
+        client(0, [0.25, 0.5, 0.75]),
+        client(1, [0.25, 0.25, 0.25], group="b"),
+        client(2, [0.5, 0.5, 0.65], seen=False),
+        client(3, [0.9, 0.5, 0.1], seen=False, group="b", query=400),
+        client(4, [-2.0, 0.0, 0.5], family="avatar", ceiling=None),
+        client(5, [0.4, 0.4, 0.39], family="avatar", ceiling=None),
+        client(6, [0.4, math.nan, 0.9], family="avatar"),
+        client(7, [0.4, 0.5, 0.6], family="avatar", loss=math.inf),
+        client(8, [0.4, 0.5], family="avatar", seen=False),
+    )
+
+
+@pytest.fixture(scope="module")
+def summary(rows):
+    return summarize(rows, seed=0, kinds=KINDS)
+
+
+def test_is_of_the_last_evaluated_round(summary):
+    assert (summary["round"], summary["inner_steps"]) == (4, 2)
+
+
+def test_contains_no_nan(summary):
+    json.dumps(summary, allow_nan=False)
+
+
+def test_before_after_and_gain_are_means_over_clients(summary):
+    block = summary["by_family"]["assistant"]["seen"]
+    assert (block["clients"], block["diverged"]) == (2, 0)
+    assert (block["before"]["value"], block["after"]["value"], block["gain"]["value"]) == (0.25, 0.5, 0.25)
+    assert [point["value"] for point in block["curve"]] == [0.25, 0.375, 0.5]
+    assert block["gain"]["method"] == "Student t"
+    assert (block["after"]["low"], block["after"]["high"]) == (0.0, 1.0)  # accuracy ends there
+    everyone = np.array([0.75, 0.25, 0.65, 0.1, 0.5, 0.39])
+    assert summary["score"]["value"] == pytest.approx(everyone.mean())
+    assert summary["score"] == summary["after"]
+    assert summary["fairness"]["std"]["value"] == pytest.approx(everyone.std())
+    assert summary["fairness"]["worst10"]["value"] == 0.1
+    assert summary["fairness"]["best10"]["value"] == 0.75
+
+
+def test_diverged_and_incomplete_clients_are_counted_and_in_no_mean(summary):
+    assert (summary["clients"], summary["diverged"], summary["incomplete"]) == (9, 2, 1)
+    avatar = summary["by_family"]["avatar"]
+    assert avatar["seen"]["after"]["n"] == 2
+    assert avatar["seen"]["after"]["value"] == pytest.approx(0.445)
+    assert (avatar["unseen"]["clients"], avatar["unseen"]["incomplete"]) == (1, 1)
+    assert avatar["unseen"]["after"]["value"] is None
+
+
+def test_harm_is_judged_by_kind_and_query_size(summary):
+    # client 3 fell by 0.8 on 400 rows; client 5's skill fell by 0.01, and skill has no tolerance
+    harmed = summary["fairness"]["harmed"]
+    assert (harmed["value"], harmed["n"], harmed["method"]) == (pytest.approx(2 / 6), 6, "Wilson")
+    assert summary["fairness"]["harm_depth"]["value"] == pytest.approx((0.8 + 0.01) / 2)
+    assert summary["by_family"]["assistant"]["seen"]["fairness"]["harmed"]["value"] == 0.0
+
+
+def test_an_accuracy_that_falls_within_its_error_is_not_harmed():
+    few, many = (frame(client(0, [0.8, 0.7], query=query)) for query in (20, 400))
+    assert [summarize(f, 0, KINDS)["fairness"]["harmed"]["value"] for f in (few, many)] == [0.0, 1.0]
+
+
+def test_the_ceiling_is_a_mean_over_all_clients_or_nothing(summary):
+    assert summary["by_family"]["assistant"]["all"]["ceiling"] == 1.0
+    assert summary["by_family"]["avatar"]["seen"]["ceiling"] is None
+    assert summary["ceiling"] is None
+
+
+def test_groups_are_listed_worst_first_and_small_ones_flagged(summary):
+    gap = summary["by_family"]["assistant"]["all"]["fairness"]["gap"]["group"]
+    assert list(gap["groups"]) == ["b", "a"]
+    assert gap["groups"]["b"]["after"]["value"] == pytest.approx(0.175)
+    assert gap["value"] == pytest.approx(0.7 - 0.175)
+    assert all(group["small"] for group in gap["groups"].values())
+    assert summary["fairness"]["gap"]["device"]["value"] is None  # one device only
+
+
+def test_gini_of_negative_skill_is_undefined_and_says_so():
+    block = summarize(frame(client(0, [-1.0, -0.5]), client(1, [0.0, 0.5])), 0, {})
+    assert block["fairness"]["gini"]["value"] is None
+    assert "negative" in block["fairness"]["gini"]["method"]
+    assert block["fairness"]["std"]["value"] == 0.5
+
+
+def test_intervals_of_tails_need_five_clients_in_the_tail():
+    def tail(count):
+        people = [client(i, [0.1, 0.2 + 0.01 * (i % 37)]) for i in range(count)]
+        return summarize(frame(*people), 0, KINDS)["fairness"]["worst10"]
+
+    assert tail(40)["low"] is None
+    assert "tail" in tail(40)["method"]
+    assert tail(41)["low"] <= tail(41)["value"] <= tail(41)["high"]
+
+
+def test_is_the_same_whatever_the_order_of_rows_and_depends_on_the_seed():
+    rng = np.random.default_rng(3)
+    people = frame(*(client(i, list(rng.random(3)), group="ab"[i % 2], seen=i % 3 > 0) for i in range(60)))
+    once = summarize(people, 1, KINDS)
+    assert once == summarize(people.sample(fraction=1, shuffle=True, seed=5), 1, KINDS)
+    assert once["fairness"]["gini"]["low"] != summarize(people, 2, KINDS)["fairness"]["gini"]["low"]
+
+
+def test_families_of_different_lengths_keep_their_last_score():
+    both = summarize(frame(client(0, [0.0, 0.5]), client(1, [0.0, 0.2, 0.7], family="avatar")), 0, KINDS)
+    assert (both["inner_steps"], both["incomplete"]) == (2, 0)
+    assert [point["value"] for point in both["curve"]] == [0.0, pytest.approx(0.35), pytest.approx(0.6)]
+
+
+def test_two_rows_for_one_step_are_refused():
+    with pytest.raises(ValueError, match="client 3 has 2 evaluation rows for step 0"):
+        summarize(frame(client(3, [0.1]), client(3, [0.2])), 0, KINDS)
+
+
+def test_nothing_evaluated_gives_a_summary_of_nobody():
+    empty = summarize(pl.DataFrame(schema=SCHEMA), 0, KINDS)
+    json.dumps(empty, allow_nan=False)
+    assert (empty["round"], empty["clients"], empty["seen"]) == (None, 0, None)
+    assert "No round was evaluated" in shown(empty, 80)
+
+
+def test_an_evaluation_that_all_diverged_is_a_summary_without_numbers():
+    lost = summarize(frame(client(0, [math.nan, math.nan])), 0, KINDS)
+    json.dumps(lost, allow_nan=False)
+    assert (lost["clients"], lost["diverged"], lost["score"]["value"]) == (1, 1, None)
+    assert "1 of 1 clients diverged" in shown(lost, 80)
+
+
+def test_known_families_bring_their_kinds():
+    fall = frame(client(0, [0.8, 0.7], query=20, family="personalization"))
+    assert last_evaluation(fall)[0] == 4
+    assert summarize(fall, 0)["fairness"]["harmed"]["value"] == 0.0
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_closing_table_fits(summary, width):
+    text = shown(summary, width)
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= width
+    lines = text.splitlines()
+    assistant = next(i for i, line in enumerate(lines) if line.startswith("assistant"))
+    assert "0.250 → 0.500" in lines[assistant + 1]
+    assert "0.700 → 0.375" in lines[assistant + 2]
+    assert "-0.325" in lines[assistant + 2]
+    assert "Student's t" in text
+    assert "n = 6" in text
+    assert "2 of 9 clients diverged" in text
+    assert "1 of 9 clients incomplete" in text
+
+
+def shown(summary, width: int) -> str:
+    console = Console(width=width, no_color=True)
+    with console.capture() as capture:
+        console.print(closing_table(summary))
+    return capture.get()

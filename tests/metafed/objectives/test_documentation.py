@@ -1,0 +1,42 @@
+"""The table names every objective, with every setting and its default; run config and help know them all."""
+
+import re
+import tomllib
+from pathlib import Path
+
+from metafed.objectives import OBJECTIVES
+
+ROOT = Path(__file__).parents[3]
+ROWS = re.findall(
+    r"^\| `([^`]+)` \|(.*)\|$", (ROOT / "docs" / "objectives.md").read_text(encoding="utf-8"), re.MULTILINE
+)
+
+
+def settings(kind):
+    return {name: field for name, field in kind.model_fields.items() if name != "name"}
+
+
+def test_the_table_names_every_objective_once():
+    assert [name for name, _ in ROWS] == list(OBJECTIVES)
+
+
+def test_the_table_has_every_setting_with_its_default():
+    for name, row in ROWS:
+        written = dict(re.findall(r"`([a-z]+)` = ([^,;|]+?)(?=[,;|]| \|)", re.split(r"(?<!\\)\|", row)[1] + "|"))
+        own = settings(OBJECTIVES[name])
+        assert list(written) == list(own), name
+        for setting, field in own.items():
+            default = (
+                "none"
+                if field.default is None
+                else f"{field.default:g}"
+                if isinstance(field.default, float)
+                else field.default
+            )
+            assert written[setting].split(" (")[0] == default, (name, setting)
+
+
+def test_the_run_config_can_override_every_setting():
+    config = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["flwr"]["app"]["config"]["objective"]
+    every = {setting for kind in OBJECTIVES.values() for setting in settings(kind)}
+    assert set(config) == {"name", "settings", *every}

@@ -1,0 +1,91 @@
+"""The outer optimizer is torch's to the last bit, kept over rounds."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from metafed.core.streams import stream
+from server.outer import OPTIMIZERS, Outer
+from server.yogi import FIRST, FLOOR, SECOND
+
+TORCH = {
+    "sgd": lambda p: torch.optim.SGD(p, lr=0.1),
+    "momentum": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9),
+    "adam": lambda p: torch.optim.Adam(p, lr=0.1),
+    "adagrad": lambda p: torch.optim.Adagrad(p, lr=0.1),
+}
+
+
+def directions(count=5, seed=0):
+    rng = stream(seed, "directions")
+    return [{"trunk": rng.standard_normal(4), "avatar": rng.standard_normal(3)} for _ in range(count)]
+
+
+def theta():
+    return {"trunk": np.arange(4.0), "avatar": np.ones(3)}
+
+
+@pytest.mark.parametrize("name", TORCH)
+def test_moments_are_kept_from_round_to_round(name):
+    for dtype in (np.float32, np.float64):
+        same_as_torch(name, {part: vector.astype(dtype) for part, vector in theta().items()})
+
+
+def same_as_torch(name, start):
+    outer = Outer(start, name, 0.1)
+    reference = {part: torch.nn.Parameter(torch.from_numpy(vector.copy())) for part, vector in start.items()}
+    optimizer = TORCH[name](list(reference.values()))
+    for direction in directions(20):
+        outer.step(direction)
+        for part, parameter in reference.items():
+            parameter.grad = torch.from_numpy(direction[part]).to(parameter.dtype)
+        optimizer.step()
+        for part, parameter in reference.items():
+            np.testing.assert_array_equal(outer.theta[part], parameter.detach().numpy())
+
+
+def test_no_step_imports_pytorchs_compiler():
+    code = (
+        "import sys, numpy as np\nfrom server.outer import OPTIMIZERS, Outer\n"
+        "for name in OPTIMIZERS: Outer({'trunk': np.ones(2)}, name, 0.1).step({'trunk': np.ones(2)})\n"
+        "print('torch._dynamo' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "False\n"
+
+
+def test_yogi_is_fedyogi():
+    outer = Outer(theta(), "yogi", 0.1)
+    expected, m, v = theta(), {}, {}
+    for direction in directions():
+        outer.step(direction)
+        for part, g in direction.items():
+            m[part] = FIRST * m.get(part, 0 * g) + (1 - FIRST) * g
+            before = v.get(part, 0 * g + FLOOR**2)
+            v[part] = before - (1 - SECOND) * g**2 * np.sign(before - g**2)
+            expected[part] = expected[part] - 0.1 * m[part] / (np.sqrt(v[part]) + FLOOR)
+    for part, vector in expected.items():
+        np.testing.assert_allclose(outer.theta[part], vector, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_part_that_nobody_holds_this_round_keeps_its_values_and_its_moments(name):
+    rounds = directions()
+    straight, paused = Outer(theta(), name, 0.1), Outer(theta(), name, 0.1)
+    for index, direction in enumerate(rounds):
+        straight.step({"avatar": direction["avatar"]})
+        paused.step({"avatar": direction["avatar"]})
+        if index % 2:
+            before = paused.theta["avatar"]
+            paused.step({"trunk": direction["trunk"]})
+            np.testing.assert_array_equal(paused.theta["avatar"], before)
+    np.testing.assert_array_equal(straight.theta["avatar"], paused.theta["avatar"])
+
+
+def test_the_theta_it_hands_out_is_a_copy():
+    outer = Outer(theta(), "sgd", 0.1)
+    outer.theta["trunk"][:] = 7
+    np.testing.assert_array_equal(outer.theta["trunk"], np.arange(4.0))

@@ -1,0 +1,77 @@
+"""The guide to one's own data tells the truth: its files and commands, run as they stand there, do what it says."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from metafed.data.table.description import Description
+from tests.metafed.data.table.own import source
+from tests.simulation.command.running import command
+
+ROOT = Path(__file__).resolve().parents[3]
+GUIDE = (ROOT / "docs" / "your-own-data.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
+
+
+def blocks(language):
+    return [text for name, text in BLOCKS if name == language]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with the guide's files, in which its first command has made the table."""
+    made = tmp_path_factory.mktemp("guide")
+    (made / "make_ratings.py").write_text(blocks("python")[0], encoding="utf-8")
+    (made / "ratings.toml").write_text(blocks("toml")[0], encoding="utf-8")
+    subprocess.run([sys.executable, "make_ratings.py"], cwd=made, check=True)
+    return made
+
+
+def test_its_commands_lead_to_a_report(folder):
+    check, run = (shlex.split(line) for line in blocks("")[0].splitlines())
+    checked = command(*check[3:], module=check[2], cwd=folder)
+    assert checked.returncode == 0, checked.stderr
+    assert "ratings:ratings.toml: sound" in checked.stdout
+    done = command(*run[3:], module=run[2], cwd=folder)
+    assert done.returncode == 0, done.stderr
+    (told,) = blocks("text")
+    record = folder / "runs" / "ratings"
+    manifest = json.loads((record / "manifest.json").read_text())
+    assert manifest["data"]["ratings:ratings.toml"]["notes"] == told.splitlines()
+    assert set(manifest["data"]["ratings:ratings.toml"]["files"]) == {"ratings.toml", "ratings.csv"}
+    said = " ".join(done.stdout.replace("│", " ").split())
+    assert all(note in said for note in told.splitlines())
+    report = (record / "report.html").read_text()
+    assert "tethered" in report
+    unseen = json.loads((record / "summary.json").read_text())["unseen"]
+    assert unseen["clients"] == 12
+    assert unseen["gain"]["low"] > 0
+
+
+def test_a_description_of_hers_is_under_ten_lines():
+    assert len(blocks("toml")[0].splitlines()) < 10
+
+
+def test_its_table_names_every_key_and_no_other(folder):
+    rows = re.findall(r"^\| `\[?([\w-]+)\]?` \|", GUIDE, re.MULTILINE)
+    others = {"separator", "alpha", "clients", "shards"}
+    assert set(rows) | others == set(Description.model_fields)
+    assert all(f"{key} = " in GUIDE for key in others)
+
+
+def test_its_other_descriptions_are_understood(folder):
+    stated = blocks("toml")[1].replace("shop", "minutes")
+    head = "\n".join(line for line in blocks("toml")[0].splitlines() if not line.startswith("features"))
+    (folder / "stated.toml").write_text(f"{head}\n{stated}")
+    widths = dict(source(folder / "stated.toml").columns)
+    assert (widths["age"], widths["genre"], widths["minutes"] > 1) == (1, 3, True)
+    dealt = blocks("toml")[2].replace("photos.parquet", "ratings.csv").replace('"label"', '"stars"')
+    (folder / "dealt.toml").write_text(dealt.replace('"pixel_*"', '"age"'))
+    made = source(folder / "dealt.toml")
+    assert made.clients == 100
+    assert any("Hsu et al. 2019), alpha 0.3" in note for note in made.notes)
