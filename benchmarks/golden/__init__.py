@@ -1,0 +1,1 @@
+"""``python -m benchmarks.golden --base REV``: small experiments in two trees, and whether every result is equal."""

@@ -1,0 +1,14 @@
+"""What has another name than in the tree that is compared with: new name → old name.
+
+The experiments are written in the present tree's words. The other tree gets its own words for them, and its records
+are read in the present tree's words.
+"""
+
+FLAGS: dict[str, str] = {}
+"""Flags, without their dashes."""
+KEYS: dict[str, str] = {}
+"""Keys of JSON, wherever they stand."""
+COLUMNS: dict[str, str] = {}
+"""Columns of Parquet files."""
+VALUES: dict[str, str] = {}
+"""Texts that stand as a value."""
