@@ -20,7 +20,7 @@ from metafed.core.parameters import Params, spread
 from metafed.experiment.settings import Experiment
 from metafed.fairness.intervals import mean_interval
 from metafed.families.assets import ASSETS, COST, Acting, acting
-from metafed.federation.population import Population, tasks
+from metafed.federation.federation import Federation
 from simulation.cli.config import Config
 from simulation.cli.errors import BadInput
 
@@ -29,7 +29,7 @@ NAME = ASSETS.name
 
 def values(experiment: Experiment, theta: Params, clients: Sequence[int]) -> list[tuple[Acting, Acting]]:
     """Return what acting was worth before and after adaptation, for each of the ``clients``, which are assets."""
-    population, task = Population(experiment), tasks(experiment)[NAME]
+    population, task = Federation(experiment).population, Federation(experiment).tasks[NAME]
     held = {name: value for name, value in theta.items() if name.split(".")[0] in population.roster.parts(NAME)}
     found = []
     for client in clients:
@@ -55,7 +55,7 @@ def worth(run: Path, experiment: Experiment, markdown: bool) -> None:
     Raises:
         ValueError: There is no checkpoint, or it is damaged or does not have all parameters.
     """
-    population = Population(experiment)
+    population = Federation(experiment).population
     theta = trained(run, experiment)
     if experiment.algorithm.personal(theta):
         name = type(experiment.algorithm).__name__

@@ -22,7 +22,7 @@ from metafed.algorithms import ALGORITHMS
 from metafed.experiment.lookup import algorithm_class
 from metafed.experiment.settings import Experiment
 from metafed.families import FAMILIES
-from metafed.federation.roster import Roster
+from metafed.federation.federation import Federation
 from simulation.cli.config import Config
 from simulation.run import RunFailed, simulate
 
@@ -67,7 +67,7 @@ def measure(budget: Budget, name: str, folder: Path) -> tuple[str, ...]:
     # a run of fewer families has its share of the budget
     share = budget.evaluations * experiment.clients / base.clients
     rounds = max(1, round(share / cost))
-    cohort = Roster(experiment).cohort_size
+    cohort = Federation(experiment).roster.cohort_size
     experiment = Experiment(**{**experiment.model_dump(), "rounds": rounds, "algorithm": experiment.algorithm})
     began = time.perf_counter()
     try:

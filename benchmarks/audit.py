@@ -14,7 +14,7 @@ from scipy.stats import beta
 
 from metafed.core.parameters import Layout
 from metafed.experiment.settings import Experiment
-from metafed.federation.roster import Roster
+from metafed.federation.federation import Federation
 from metafed.objectives import NOTHING, Contribution
 from metafed.privacy.accounting import epsilon
 from metafed.privacy.clipping import cut
@@ -34,7 +34,7 @@ class Audit(NamedTuple):
 def observed(experiment: Experiment, layout: Layout, present: bool, seed: int) -> float:
     """Return what a tiny run releases along the client's vector, summed over its rounds."""
     settings = experiment.model_copy(update={"seed": seed})
-    keeper, roster = Privacy(settings, layout), Roster(settings)
+    keeper, roster = Privacy(settings, layout), Federation(settings).roster
     (part,) = layout.parts
     vector = np.zeros(layout.size(part))
     vector[0] = 1e6  # it is cut to C

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.memory import peak_bytes
+from metafed.federation.federation import federation_of
 from simulation.cli.errors import BadInput, explain
 
 CHUNKS = {"default": 16, "mlp": 50, "null": 50, "conv4": 5}
@@ -150,12 +151,15 @@ class Bench:
     """One experiment with its engine: rounds as ``server.app.serve`` runs them, record included."""
 
     def __init__(self, setting: Setting, folder: Path) -> None:
-        from metafed.federation.population import Population, layout_of, shared_theta
+        from metafed.federation.population import Population
+        from metafed.federation.preflight import preflight
+        from server.asking import record
         from server.record.record import Record
-        from server.strategy import MetaStrategy, record
+        from server.strategy import MetaStrategy
 
         self.setting, self.experiment = setting, experiment_of(setting)
-        Population(self.experiment).check()
+        federation = federation_of(self.experiment)
+        preflight(federation)
         self.drawing = Stopwatch() if setting.engine == "local" else None
         if self.drawing is not None:
             Population.training = self.drawing.around(Population.training)
@@ -169,13 +173,10 @@ class Bench:
 
             self.grid = LocalGrid(settings)
         self.start = peak_bytes()
-        layout = layout_of(self.experiment)
-        flat = layout.flatten(shared_theta(self.experiment), layout.parts)
-        theta = {part: vector.numpy() for part, vector in flat.items()}
-        self.keep = Record(folder / "run", self.experiment, {}, {})
+        self.keep = Record(folder / "run", federation, {}, {})
         self.failures: list[Any] = []
-        self.strategy = MetaStrategy(self.experiment, layout, theta, self.observe)
-        self.arrays = record(theta)
+        self.strategy = MetaStrategy(federation, self.observe)
+        self.arrays = record(federation.vectors)
         self.strategy.evaluate_first(self.grid, self.arrays, 600)
 
     def observe(self, finished: Any) -> None:

@@ -9,7 +9,7 @@ from torch import nn
 from metafed.core.episodes import Batch
 from metafed.core.parameters import part_of
 from metafed.experiment.settings import Experiment
-from metafed.federation.population import Population, layout_of, tasks
+from metafed.federation.federation import Federation
 from metafed.models import initialize
 from metafed.tasks.task import Task
 
@@ -23,8 +23,8 @@ class Central:
         # the others compute with PyTorch alone
         experiment = experiment.model_copy(update={"kernels": "torch"})
         self.experiment = experiment
-        self.population = Population(experiment)
-        self.tasks = tasks(experiment)
+        self.population = Federation(experiment).population
+        self.tasks = Federation(experiment).tasks
 
     def family(self, client: int) -> str:
         return self.population.roster.family(client)
@@ -106,4 +106,4 @@ def central_round(central: Central, gradient, theta: Theta, clients: Sequence[in
 
 def start(experiment: Experiment) -> Theta:
     """Return the initial θ by name."""
-    return initialize(layout_of(experiment), experiment.seed, torch.float32)
+    return initialize(Federation(experiment).layout, experiment.seed, torch.float32)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks.tables import show
 from metafed.experiment.settings import Experiment
-from metafed.federation.population import shared_theta
+from metafed.federation.federation import Federation
 from simulation.deployment.closing import finished_rounds
 from simulation.deployment.control import COMPLETED, Control
 from simulation.deployment.local import LocalFederation
@@ -116,7 +116,7 @@ def rounds_of(
             wait_for_nodes(control, nodes, 300, lambda: None)
             if alone:
                 took = folder / "took.json"
-                numbers = sum(tensor.numel() for tensor in shared_theta(experiment).values())
+                numbers = sum(tensor.numel() for tensor in Federation(experiment).theta.values())
                 settings = {"rounds": experiment.rounds, "numbers": numbers, "nodes": nodes, "out": str(took)}
                 follow(control, control.submit(echo(folder / "app"), settings), folder / "none", folder / "echo.log")
                 found.append([float(seconds) for seconds in json.loads(took.read_text())])

@@ -1,7 +1,7 @@
 """``python -m benchmarks.dropped experiments/studies/deadlines.toml``: who is dropped, and is it who is worse off?
 
-Of the same kind of file as ``benchmarks.studies``, with ``--devices`` and ``--plant``: each method's invitations by
-group, the scores of the planted group beside those of all others, and the gap between them. A gap is the mean over
+Of the same kind of file as ``benchmarks.studies``, with ``--devices.tiers`` and ``--inject-bias``: each method's
+invitations by group, the scores of the planted group beside those of all others, and the gap between them. A gap is the mean over
 families of the difference of group means, in each seed; what a deadline does to it is its difference from the first
 method's, seed by seed. ρ is Spearman's, of the share of its invitations that a seen client finished and its score,
 within families. With the scores of the first method's runs in place of its own it says whether those who are dropped
@@ -23,7 +23,7 @@ from benchmarks.tables import show
 from metafed.fairness.intervals import Estimate, mean_interval, without_interval
 from metafed.fairness.panel import Panel
 from metafed.fairness.replicates import FEWEST_SEEDS
-from metafed.federation.injected_bias import REST
+from metafed.faults.injected_bias import REST
 from simulation.cli.errors import BadInput
 
 MEASURES = (
@@ -131,8 +131,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         check_target(asked.json)
         study = read_study(asked.file, more)
         for name, config in study.methods.items():
-            if config.experiment.plant is None or config.experiment.devices == "none":
-                raise BadInput(f"{asked.file}: {name}: needs --plant and --devices")
+            if config.experiment.inject_bias is None or config.experiment.devices.tiers == "none":
+                raise BadInput(f"{asked.file}: {name}: needs --inject-bias and --devices.tiers")
         diverged = run(study, folder)
         found = measured(study, folder)
     except BadInput as error:

@@ -26,7 +26,7 @@ from metafed.experiment.settings import Experiment
 from metafed.fairness.intervals import Estimate, mean_interval, without_interval
 from metafed.fairness.metrics import Values
 from metafed.fairness.replicates import FEWEST_SEEDS
-from metafed.federation.population import Population, layout_of, tasks
+from metafed.federation.federation import Federation
 from simulation.cli.config import parse
 from simulation.cli.errors import BadInput, RunDiverged
 
@@ -57,7 +57,7 @@ def cosines(experiment: Experiment, theta: Params, clients: Sequence[int]) -> di
         raise TypeError(f"an algorithm with inner steps is needed, got {own}")
     settings = {"inner_steps": own.inner_steps, "inner_lr": own.inner_lr}
     exact, first = Maml(**settings), Fomaml(**settings)
-    population, task_of = Population(experiment), tasks(experiment)
+    population, task_of = Federation(experiment).population, Federation(experiment).tasks
     found = {}
     for family, chunk in population.roster.chunks(clients, evaluation=True):
         task, episode = task_of[family], population.evaluation(chunk).episode
@@ -83,7 +83,9 @@ def trained(folder: Path, experiment: Experiment) -> Params:
     if newest is None:
         raise BadInput(f"{folder}: has no checkpoint, and so no θ")
     theta = read(place, newest)[0].theta
-    return layout_of(experiment).unflatten({part: torch.from_numpy(vector.copy()) for part, vector in theta.items()})
+    return Federation(experiment).layout.unflatten(
+        {part: torch.from_numpy(vector.copy()) for part, vector in theta.items()}
+    )
 
 
 def of_a_seed(maml: Path, fomaml: Path, experiment: Experiment) -> dict[str, dict[str, float]]:

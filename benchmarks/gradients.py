@@ -16,8 +16,7 @@ from metafed.algorithms.local_training import all_rows
 from metafed.core.episodes import Episode
 from metafed.core.parameters import Params, spread
 from metafed.experiment.settings import Experiment
-from metafed.federation.population import Population, initial_theta, layout_of, shared_theta, tasks
-from metafed.federation.roster import Roster
+from metafed.federation.federation import Federation
 from metafed.tasks.task import Task
 
 
@@ -42,12 +41,16 @@ def evaluations_of_a_round(experiment: Experiment) -> float:
 
     # PyTorch counts what its own kernels do; ours do the same work
     experiment = experiment.model_copy(update={"kernels": "torch"})
-    roster, population, task_of = Roster(experiment), Population(experiment), tasks(experiment)
-    host, theta, layout = Host(experiment), shared_theta(experiment), layout_of(experiment)
+    roster, population, task_of = (
+        Federation(experiment).roster,
+        Federation(experiment).population,
+        Federation(experiment).tasks,
+    )
+    host, theta, layout = Host(Federation(experiment)), Federation(experiment).theta, Federation(experiment).layout
     vectors = {part: flat.numpy() for part, flat in layout.flatten(theta, layout.parts).items()}
     cohort = roster.cohort(1)
     whole = counted(lambda: host.train(vectors, cohort, 1, {}))
-    network, total = initial_theta(experiment), 0.0
+    network, total = Federation(experiment).initial, 0.0
     for family, members in roster.chunks(cohort):
         task, episode = task_of[family], population.training(members, 1).episode
         own = {name: value for name, value in network.items() if name in task.model.shapes}

@@ -20,13 +20,13 @@ from benchmarks.tables import show
 from metafed.experiment.settings import Experiment
 from metafed.fairness.harmed import gain, harmed, tolerance
 from metafed.fairness.metrics import worst10
-from metafed.federation.roster import Roster
+from metafed.federation.federation import Federation
 from metafed.privacy.mechanism import noise_of
 
 
 def served(experiment: Experiment, trained: bool = True) -> tuple[float, float, float]:
     """Return mean score, worst tenth, and the share of clients that adaptation harms, after training or before."""
-    roster = Roster(experiment)
+    roster = Federation(experiment).roster
     kinds = {choice.family.name: choice.kind for choice in experiment.choices}
     scores: list[float] = []
     hurt: list[bool] = []
@@ -64,9 +64,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     for model, target in cases:
         own: dict[str, object] = {}
         if target is not None:
-            own = {"dp_epsilon": target, "dp_model": model}
-            own |= {"dp_quantile": 0.5} if model == "central" else {"dp_clip": options.clip}
-        settings = {**base, "sampling": "poisson", "eval_every": 0, **own}
+            own = {"epsilon": target, "model": model}
+            own |= {"quantile": 0.5} if model == "central" else {"clip": options.clip}
+        settings = {**base, "sampling": "poisson", "eval_every": 0, "privacy": own}
         experiments = [Experiment.model_validate({**settings, "seed": seed}) for seed in range(options.seeds)]
         noise = f"{noise_of(experiments[0]):.3f}" if target is not None else "–"
         trained = model != "untrained"

@@ -15,7 +15,7 @@ from metafed.environments.cartpole import CartPole
 from metafed.environments.navigation import Navigation
 from metafed.experiment.settings import Experiment
 from metafed.fairness.intervals import Estimate, mean_interval
-from metafed.federation.population import tasks
+from metafed.federation.federation import Federation
 from metafed.tasks.task import Control
 
 PUBLISHED = {
@@ -29,7 +29,7 @@ PUBLISHED = {
 
 def worlds(experiment: Experiment) -> dict[str, Environment]:
     """Return the worlds of the experiment's families in which a policy acts; most have none."""
-    return {name: task.environment for name, task in tasks(experiment).items() if isinstance(task, Control)}
+    return {name: task.environment for name, task in Federation(experiment).tasks.items() if isinstance(task, Control)}
 
 
 def returned(world: Environment, loss: np.ndarray) -> np.ndarray:

@@ -26,11 +26,11 @@ from benchmarks.tables import show
 from metafed.aggregators import AGGREGATORS
 from metafed.experiment.settings import Experiment
 from metafed.fairness.metrics import worst10
-from metafed.federation.population import layout_of, shared_theta
-from metafed.federation.roster import Roster
+from metafed.federation.federation import Federation
 from metafed.messages.packing import Rows
+from server.asking import record
 from server.record.rounds import Round
-from server.strategy import Diverged, MetaStrategy, record
+from server.strategy import Diverged, MetaStrategy
 from simulation.cli.errors import BadInput
 from simulation.engines.local import LocalGrid
 
@@ -67,7 +67,7 @@ def fault(attack: str) -> dict[str, object]:
 
 def liars(experiment: Experiment) -> list[int]:
     """Return every fifth seen client of each family."""
-    roster = Roster(experiment)
+    roster = Federation(experiment).roster
     return sorted(c for _, own in roster.by_family(range(roster.seen)) for c in own[::5])
 
 
@@ -78,9 +78,9 @@ def evaluated(experiment: Experiment, trained: bool = True) -> list[Rows]:
         Diverged: Training left the finite numbers.
     """
     rounds: list[Round] = []
-    layout = layout_of(experiment)
-    theta = {p: flat.numpy() for p, flat in layout.flatten(shared_theta(experiment), layout.parts).items()}
-    strategy = MetaStrategy(experiment, layout, theta, rounds.append)
+    layout = Federation(experiment).layout
+    theta = {p: flat.numpy() for p, flat in layout.flatten(Federation(experiment).theta, layout.parts).items()}
+    strategy = MetaStrategy(Federation(experiment), rounds.append)
     grid = LocalGrid(experiment.to_run_config())
     if trained:
         strategy.start(grid, record(theta), num_rounds=experiment.rounds, timeout=3600)
@@ -95,7 +95,7 @@ def honest_scores(experiment: Experiment, lying: Sequence[int]) -> np.ndarray:
     Raises:
         Diverged: Training left the finite numbers.
     """
-    seen, others = Roster(experiment).seen, set(lying)
+    seen, others = Federation(experiment).roster.seen, set(lying)
     found = {
         int(client): float(score)
         for rows in evaluated(experiment)

@@ -15,6 +15,7 @@ import tyro
 
 from benchmarks.results import check_target, complain, processors, write
 from benchmarks.tables import show
+from metafed.federation.federation import Federation
 from simulation.cli.errors import BadInput
 
 Workload = Literal["mlp", "conv4", "default"]
@@ -90,15 +91,18 @@ def prepare(options: Options, workload: Workload) -> Bench:
     from benchmarks.workloads import experiment
     from client.host import Host
     from metafed.experiment.settings import Experiment
-    from metafed.federation.population import Population, initial_theta, layout_of, shared_theta, tasks
-    from metafed.federation.roster import Roster
 
     def on(kernels: str) -> Experiment:
         base = experiment(workload, options.clients, options.chunk)
         return Experiment(**{**base.model_dump(), "algorithm": base.algorithm, "kernels": kernels})
 
     plain = on("torch")
-    roster, population, task_of, network = Roster(plain), Population(plain), tasks(plain), initial_theta(plain)
+    roster, population, task_of, network = (
+        Federation(plain).roster,
+        Federation(plain).population,
+        Federation(plain).tasks,
+        Federation(plain).initial,
+    )
     totals, sample, first = {"counted": 0, "by_hand": 0.0, "real": 0.0}, 0.0, {}
     for family, members in roster.chunks(roster.cohort(1)):
         task, episode = task_of[family], population.training(members, 1).episode
@@ -111,9 +115,9 @@ def prepare(options: Options, workload: Workload) -> Bench:
         if family not in first:
             first[family], sample = members, sample + useful
     chosen = on(options.kernels)
-    layout = layout_of(chosen)
-    theta = {part: flat.numpy() for part, flat in layout.flatten(shared_theta(chosen), layout.parts).items()}
-    return Bench(workload, Host(chosen), theta, list(first.values()), sample=sample, **totals)
+    layout = Federation(chosen).layout
+    theta = {part: flat.numpy() for part, flat in layout.flatten(Federation(chosen).theta, layout.parts).items()}
+    return Bench(workload, Host(Federation(chosen)), theta, list(first.values()), sample=sample, **totals)
 
 
 def best(first: dict[str, float], second: dict[str, float]) -> dict[str, float]:

@@ -22,8 +22,9 @@ from benchmarks.results import check_target, complain, write
 from benchmarks.stock import StockRound, under_flower
 from benchmarks.workloads import EPISODES, experiment
 from metafed.experiment.settings import Experiment
-from metafed.federation.population import layout_of
-from server.strategy import MetaStrategy, record
+from metafed.federation.federation import Federation
+from server.asking import record
+from server.strategy import MetaStrategy
 from simulation.cli.errors import BadInput
 
 Theta = dict[str, torch.Tensor]
@@ -56,7 +57,7 @@ class Ours:
 
     def __init__(self, options: Options, tried: Experiment) -> None:
         self.experiment = tried
-        self.layout = layout_of(self.experiment)
+        self.layout = Federation(self.experiment).layout
         settings = self.experiment.to_run_config()
         if options.engine == "ray":
             from simulation.engines.ray import RayGrid
@@ -68,7 +69,7 @@ class Ours:
 
             self.grid = LocalGrid(settings)
         flat = {p: f.numpy() for p, f in self.layout.flatten(start(self.experiment), self.layout.parts).items()}
-        self.strategy = MetaStrategy(self.experiment, self.layout, flat, lambda finished: None)
+        self.strategy = MetaStrategy(Federation(self.experiment), lambda finished: None)
         self.arrays = record(flat)
 
     def __call__(self, theta: Theta, server_round: int) -> Theta:

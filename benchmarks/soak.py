@@ -17,6 +17,7 @@ import psutil
 import tyro
 
 from metafed.experiment.settings import Experiment
+from metafed.federation.federation import Federation
 
 
 @dataclass(frozen=True)
@@ -71,12 +72,12 @@ def soak(options: Options, folder: Path) -> list[Sample]:
             keep.about()  # what waits is written first
             sample(line["round"])
 
-    keep = Record(folder, experiment, {}, {})
+    keep = Record(folder, Federation(experiment), {}, {})
     config = experiment.to_run_config()
     with into(folder / "run.log"):
         grid = LocalGrid(config) if options.engine == "local" else RayGrid(config, workers=1, worker_cpus=0.5)
         try:
-            serve(grid, experiment, keep, watch, 3600)
+            serve(grid, Federation(experiment), keep, watch, 3600)
         finally:
             grid.close()
     keep.finish("done")

@@ -26,7 +26,9 @@ from metafed.core.source import DataError
 from metafed.data.table.stated import described
 from metafed.experiment.choices import OWN_DATA, moved
 from metafed.experiment.settings import Experiment
-from metafed.federation.census import pack_people
+from metafed.faults import read_faults
+from metafed.federation.federation import federation_of
+from metafed.messages.census import pack_people
 from metafed.messages.packing import ASKED, DESCRIPTIONS, OWN_PEOPLE, Answer, pack
 from metafed.objectives import Plain
 
@@ -51,7 +53,7 @@ def hosting(message: Message, context: Context) -> Message:
             told |= unusable(error, openly)
         else:
             told |= guarded(host, (number, count), openly)
-            told[DESCRIPTIONS] = described(host.experiment.choices)
+            told[DESCRIPTIONS] = described(host.federation.choices)
     return Message(RecordDict({"hosting": ConfigRecord(dict(told))}), reply_to=message)
 
 
@@ -70,7 +72,7 @@ def train(message: Message, context: Context) -> Message:
     host, theta, clients, server_round, most = _read(message, context)
     states, ask = ContextStates(context.state), objective_ask(message)
     answer = host.train(theta, clients, server_round, states, most, ask, inner_steps(message))
-    if host.experiment.secure_aggregation:
+    if host.experiment.secure.aggregation:
         answer = speaker(message, context).masked(answer, host.experiment.cohort_most)
     return _reply(answered(answer, clients, host.roster, context), message)
 
@@ -121,14 +123,16 @@ def _host(settings: Settings, device: str, cache: str, own_people: tuple[int, in
     # one intra-op thread a process: the same bits everywhere, and workers do not fight over cores
     torch.set_num_threads(1)
     keep_freed_memory()
-    host = Host(Experiment.from_run_config(dict(settings)), device, own_people)
+    host = Host(federation_of(Experiment.from_run_config(dict(settings)), own_people), device)
     if cache:
-        host.population.keep(Path(cache))
+        host.population.keep(Path(cache), host.federation.origins)
     return host
 
 
 def _hosted(context: Context) -> Host:
     settings, node = experiment_settings(context.run_config), context.node_config
+    if faults := str(settings.get("faults", "")):
+        settings["faults"] = read_faults(faults)
     own_data = str(node.get(OWN_DATA, ""))
     if own_data and "tasks" in settings:
         settings["tasks"] = moved(str(settings["tasks"]), own_data)

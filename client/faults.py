@@ -7,12 +7,11 @@ from typing import NamedTuple, final
 import numpy as np
 import torch
 
-from metafed.core.parameters import Layout
 from metafed.core.streams import stream
-from metafed.experiment.settings import Experiment
-from metafed.faults import Fault, faults_of
+from metafed.faults import Fault
 from metafed.faults.lies import flipped, sent
 from metafed.faults.plan import OMNISCIENT
+from metafed.federation.federation import Federation
 from metafed.federation.population import Draw
 from metafed.messages.packing import BadAnswer, Failure, check_vectors
 from metafed.tasks.task import Task
@@ -39,16 +38,15 @@ class Sent(NamedTuple):
 
 
 @final
-class Afflicted:
+class Faults:
     """Does to chunks what the experiment's faults say; with none, nothing.
 
     Args:
-        experiment: What is computed.
-        layout: Where θ's parameters lie.
+        federation: Whose clients they are.
     """
 
-    def __init__(self, experiment: Experiment, layout: Layout) -> None:
-        self._faults, self._layout, self._seed = faults_of(experiment), layout, experiment.seed
+    def __init__(self, federation: Federation) -> None:
+        self._faults, self._layout, self._seed = federation.faults, federation.layout, federation.experiment.seed
 
     def before(self, clients: Sequence[int], server_round: int) -> None:
         """Hang for as long as the faults say by ``seconds``; one that hangs without costs no time."""

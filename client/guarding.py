@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from client.host import Host
 from metafed.core.source import DataError
 from metafed.federation.guard.inspect import inspect
+from metafed.federation.preflight import check_size
 
 MOST = 50
 """Findings that are told."""
@@ -27,7 +28,7 @@ def guarded(host: Host, share: tuple[int, int], openly: bool) -> dict[str, list[
         ``guard-fatal``, what must stop the run, and ``guard``, remarks.
     """
     try:
-        host.population.check_size()
+        check_size(host.federation)
         found = inspect(host.population, share)
     except DataError as error:
         return unusable(error, openly)

@@ -7,19 +7,18 @@ from functools import partial
 import numpy as np
 import torch
 
+from client.contributions import Contributed, contributed
 from client.device import prepare, resolve
-from client.faults import Afflicted
+from client.faults import Faults
 from client.isolation import Isolation
 from client.states import States
 from metafed.aggregators.updates import Ballot
 from metafed.core.episodes import Batch
 from metafed.core.parameters import Params, Vector, Vectors, part_of, spread
-from metafed.experiment.settings import Experiment
-from metafed.federation.census import Person
-from metafed.federation.population import Draw, Population, initial_theta, layout_of, tasks
-from metafed.federation.roster import Roster
+from metafed.federation.federation import Federation
+from metafed.federation.population import Draw
+from metafed.messages.census import Person
 from metafed.messages.packing import Answer, Failure, Halved, Rows
-from metafed.messages.updates import Told, told
 from metafed.objectives import NOTHING, Contribution, Plain, Rates, Updates
 from metafed.tasks.task import Kind, constant_error
 
@@ -30,27 +29,21 @@ class Host:
     """Runs clients of one experiment. Everything it answers follows from θ, the round and the clients.
 
     Args:
-        experiment: What is computed.
+        federation: Whose clients it hosts.
         device: Where: cpu, cuda, cuda:N or auto.
-        own_people: Number and count of a node whose own tables hold its own people only; see ``Population``.
 
     Raises:
         NoDevice: The device is not here.
         DataError: A description leaves something to be fitted, and the node has its own people only.
     """
 
-    def __init__(self, experiment: Experiment, device: str = "cpu", own_people: tuple[int, int] | None = None) -> None:
-        self.experiment = experiment
-        self.roster = Roster(experiment)
-        self.population = Population(experiment, own_people)
-        self.tasks = tasks(experiment)
-        self.algorithm = experiment.algorithm
-        self.layout = layout_of(experiment)
-        self.initial = initial_theta(experiment)
-        self.objective = experiment.objective
-        self.rates = Rates(experiment.outer.rate, self.algorithm.local_rate)
+    def __init__(self, federation: Federation, device: str = "cpu") -> None:
+        self.federation, self.experiment, self.roster = federation, federation.experiment, federation.roster
+        self.population, self.tasks, self.layout = federation.population, federation.tasks, federation.layout
+        self.initial, self.algorithm = federation.initial, self.experiment.algorithm
+        self.rates = Rates(self.experiment.outer.rate, self.algorithm.local_rate)
         self.device = prepare(resolve(device))
-        self.afflicted = Afflicted(experiment, self.layout)
+        self._faults = Faults(federation)
         self._isolated = Isolation()
 
     def train(
@@ -75,7 +68,7 @@ class Host:
             steps: Inner steps of those clients that take fewer than the algorithm's; they form chunks of their own.
         """
         fewer = steps or {}
-        self.afflicted.before(clients, server_round)
+        self._faults.before(clients, server_round)
         return self._run(
             "train",
             clients,
@@ -121,7 +114,7 @@ class Host:
         halved: list[Halved] = []
         ballots: list[Ballot] = []
         own: dict[int, Vector] = {}
-        whole = self.roster.chunks(clients, evaluation=phase == "evaluate")
+        whole = self.federation.chunks(clients, evaluation=phase == "evaluate")
         for family, chunk in ((family, piece) for family, one in whole for piece in alike(one, fewer or {})):
             for answer in self._isolated(f"{phase} {family}", family, chunk, partial(work, family), most):
                 total += answer.contribution
@@ -145,7 +138,7 @@ class Host:
         # of a chunk all take as many steps as its first
         algorithm = self.algorithm if chunk[0] not in fewer else self.algorithm.shortened(fewer[chunk[0]])
         task, draw = self.tasks[family], self._on_device(self.population.training(chunk, server_round))
-        draw = self.afflicted.mislabeled(draw, task, chunk, server_round)
+        draw = self._faults.mislabeled(draw, task, chunk, server_round)
         theta = self._theta(vectors, family)
         state = self._state(theta, family, chunk, states)
         update = algorithm.update(task, theta, state, draw.episode, server_round)
@@ -153,7 +146,7 @@ class Host:
         whole = {
             n: update.directions.get(n, torch.zeros_like(t).expand(len(chunk), *t.shape)) for n, t in theta.items()
         }
-        flat, faulty, absent = self.afflicted.sent(self.layout.flatten(whole, self._parts(family)), chunk, server_round)
+        flat, faulty, absent = self._faults.sent(self.layout.flatten(whole, self._parts(family)), chunk, server_round)
         fresh = flatten_state(update.state) if update.state else None
         finite = torch.isfinite(update.losses)
         for rows in (*flat.values(), *([] if fresh is None else [fresh])):
@@ -182,7 +175,7 @@ class Host:
             rates=self.rates,
         )
         contribution, ballots, hidden = (
-            told(self.experiment, said, ask, self.layout, server_round) if chosen else Told(NOTHING)
+            contributed(self.federation, said, ask, server_round) if chosen else Contributed(NOTHING)
         )
         score = task.score(update.output, draw.episode.query)
         table = rows_of(chunk, task.kind, draw, [update.step], update.losses.unsqueeze(1), score.unsqueeze(1))

@@ -67,7 +67,7 @@ class Speaker:
         """
         everybody, threshold = self._everybody()
         sharing, left = cast(list[int], self._said["sharing"]), cast(list[int], self._said["left"])
-        if (part := exposed(left, roster)) is not None:
+        if (part := exposed(left, lambda client: roster.parts(roster.family(client)))) is not None:
             raise Refused(f"of the clients that are left one alone holds the part {part!r}")
         self._once(left)
         found: dict[str, list[bytes]] = {}
@@ -85,9 +85,9 @@ class Speaker:
             Refused: The server says another number than the experiment.
         """
         everybody, told = read_keys(self._said), int(self._said["threshold"])
-        wanted = threshold_of(len(everybody), self.experiment.secure_threshold)
+        wanted = threshold_of(len(everybody), self.experiment.secure.threshold)
         if told != wanted:
-            raise Refused(f"a threshold of {told} of {len(everybody)} clients; by --secure-threshold it is {wanted}")
+            raise Refused(f"a threshold of {told} of {len(everybody)} clients; by --secure.threshold it is {wanted}")
         return everybody, told
 
     def _secret(self) -> bytes:

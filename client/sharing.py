@@ -1,7 +1,7 @@
 """Whether a node tells of single clients, and what it answers if it does not."""
 
 import logging
-import sys
+import os
 from collections.abc import Sequence
 
 from flwr.app import Context
@@ -12,6 +12,8 @@ from metafed.messages.withheld import withheld
 
 SHARE = "share-client-rows"
 """Entry of a node's config: whether a row a client leaves the node."""
+SHARE_VARIABLE = "METAFED_SHARE_CLIENT_ROWS"
+"""Variable of the environment that says the same where a node has no config."""
 
 
 class NotShared(RuntimeError):
@@ -19,16 +21,13 @@ class NotShared(RuntimeError):
 
 
 def shares_rows(context: Context) -> bool:
-    """Say whether rows of single clients leave this node.
+    """Say whether rows of single clients leave this node: only where whoever runs the process says so.
 
-    A node of a deployment says so in its config, and keeps them if it does not. Where nobody else's machine is asked
-    there is nothing to keep: in our engines, which host everybody in one pool, and in Flower's simulation.
+    A node's config says it, as our engines do, which host everybody in one pool of their own; or the environment of
+    the process, for runtimes that give no config, such as Flower's simulation. Where nobody says so, rows stay.
     """
-    said = context.node_config.get(SHARE)
-    if said is not None:
-        return said is True or str(said).lower() == "true"
-    ray = sys.modules.get("ray")
-    return "partition-id" not in context.node_config or (ray is not None and ray.is_initialized())
+    said = context.node_config.get(SHARE, os.environ.get(SHARE_VARIABLE, False))
+    return said is True or str(said).lower() == "true"
 
 
 def refuse_to_share(what: str, context: Context) -> None:
@@ -53,5 +52,5 @@ def answered(answer: Answer, asked: Sequence[int], roster: Roster, context: Cont
         refuse_to_share("their updates, which this aggregator needs", context)
     for failure in answer.failures:  # the reason stays here
         logging.getLogger("flwr").warning("client %d: %s", failure.client, failure.reason)
-    kept = withheld(asked, answer.rows, len(answer.failures), roster)
+    kept = withheld(asked, answer.rows, len(answer.failures), roster.family, roster.seen)
     return answer._replace(rows=[], failures=[], withheld=kept)

@@ -16,6 +16,8 @@ from metafed.core.parameters import Layout
 from metafed.core.source import DataError
 from metafed.experiment.settings import Experiment, parse_mix, parse_tasks
 from metafed.faults.plan import read_faults
+from metafed.federation.federation import Federation
+from metafed.federation.preflight import preflight
 from metafed.messages.packing import BadAnswer, unpack
 from metafed.secure.keys import Forged
 from metafed.secure.party import Party, Refused, read_keys
@@ -173,8 +175,6 @@ def checkpoint(data: bytes) -> None:
 
 def own_data(data: bytes) -> None:
     """A user's own data: the description and the table that it names."""
-    from metafed.federation.population import Population
-
     source = Bytes(data)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -188,7 +188,7 @@ def own_data(data: bytes) -> None:
         try:
             parse_tasks(f"mine:{folder / 'd.toml'}")
             experiment = Experiment(tasks=f"mine:{folder / 'd.toml'}", clients=3, cohort=2)
-            Population(experiment).check()
+            preflight(Federation(experiment))
         except (DataError, ValueError, ValidationError):
             return
 

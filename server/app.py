@@ -17,7 +17,9 @@ from flwr.supercore import log
 
 from metafed.core.parameters import Vectors
 from metafed.experiment.settings import Experiment
-from metafed.federation.population import layout_of, shared_theta
+from metafed.faults import read_faults
+from metafed.federation.federation import Federation, federation_of
+from server.asking import record
 from server.checkpoint import Checkpoint, PersonalStates
 from server.hosts import Hosts
 from server.nodes import about_nodes, guarded, seconds
@@ -25,7 +27,7 @@ from server.record.participation import keep_devices
 from server.record.record import Record
 from server.record.resume import find
 from server.record.rounds import Round
-from server.strategy import MetaStrategy, record
+from server.strategy import MetaStrategy
 
 app = ServerApp()
 
@@ -38,7 +40,7 @@ Progress = Callable[[dict[str, Any]], None]
 
 def serve(
     grid: Grid,
-    experiment: Experiment,
+    federation: Federation,
     keep: Record,
     progress: Progress,
     timeout: float,
@@ -50,7 +52,7 @@ def serve(
 
     Args:
         grid: The federation, whoever runs it.
-        experiment: What is computed.
+        federation: Whose clients are trained.
         keep: Where the record goes; it is not finished here.
         progress: Called with the line of every round, which is then on its way to the disk.
         timeout: Seconds to wait for the answers of one round.
@@ -61,8 +63,7 @@ def serve(
     Raises:
         Diverged: Training left the finite numbers; the record holds the rounds before.
     """
-    layout = layout_of(experiment)
-    theta = {p: flat.numpy() for p, flat in layout.flatten(shared_theta(experiment), layout.parts).items()}
+    experiment = federation.experiment
     found = getattr(grid, "states", None)
     states = found if isinstance(found, PersonalStates) else None
     reached, saved = start, start.round if start else None
@@ -91,7 +92,7 @@ def serve(
             save()
         progress(line)
 
-    strategy = MetaStrategy(experiment, layout, theta, observe, hosts=hosts)
+    strategy = MetaStrategy(federation, observe, hosts=hosts)
     if start is not None:
         strategy.restore(start)
         if states:
@@ -122,8 +123,11 @@ def main(grid: Grid, context: Context) -> None:
     stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H%M%S")
     out = Path(str(settings.pop("out", "")) or f"runs/{stamp}-flower-{context.run_id}")
     timeout, again = seconds(settings.pop("round-timeout", ROUND_TIMEOUT)), bool(settings.pop("resume", False))
+    if faults := str(settings.get("faults", "")):
+        settings["faults"] = read_faults(faults)
     experiment = Experiment.from_run_config(settings)
-    keep = Record(out, experiment, {"engine": {"engine": "flower", "run_id": str(context.run_id)}}, {}, again=again)
+    federation = federation_of(experiment)
+    keep = Record(out, federation, {"engine": {"engine": "flower", "run_id": str(context.run_id)}}, {}, again=again)
     log(INFO, "The record is written to %s", out.resolve())
     start, reason = None, "failed"
     try:
@@ -134,10 +138,10 @@ def main(grid: Grid, context: Context) -> None:
             for note in found.passed_over:
                 log(WARNING, "%s", note)
             log(INFO, "resumed from %s", f"round {start.round}" if start else "the start: no checkpoint can be used")
-        hosts = guarded(grid, experiment, timeout)
+        hosts = guarded(grid, federation, timeout)
         keep.about(**about_nodes(hosts))
         # a round costs seconds of Flower's own: a checkpoint of each is cheap, and its ServerApp may die at any time
-        serve(grid, experiment, keep, lambda line: log(INFO, "%s", line), timeout, start, 1, hosts)
+        serve(grid, federation, keep, lambda line: log(INFO, "%s", line), timeout, start, 1, hosts)
         reason = "done"
     finally:
         keep.finish(reason)

@@ -11,13 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import file_digest
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from metafed.core.parameters import Vectors
-from metafed.objectives import State
 
 MOMENTS, CLIENTS, EXTRA = "moments/", "clients/", "extra/"
 LARGEST_JSON = 2**30
@@ -36,7 +35,6 @@ class Checkpoint:
         round: The round; all of its lines and rows are in the record.
         theta: θ, ``(size,)`` a part.
         moments: The outer optimizer's, by part and name.
-        objective: The objective's state, plain JSON.
         clients: Personal states ``(S,)`` by client, of those that have one where a pool of workers keeps them. The
             nodes of a deployment keep their own.
         extra: State of others, by owner and name: arrays, or plain JSON.
@@ -45,7 +43,6 @@ class Checkpoint:
     round: int
     theta: Vectors
     moments: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
-    objective: State = field(default_factory=dict)
     clients: Mapping[int, np.ndarray] = field(default_factory=dict)
     extra: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -73,12 +70,11 @@ class _Page(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    version: int = Field(1, ge=1, le=1)
+    version: Literal[2]
     round: int = Field(ge=0)
     theta_sha256: str
     state_sha256: str
     position: Position
-    objective: dict[str, Any]
     extra: dict[str, dict[str, Any]]
 
 
@@ -94,17 +90,6 @@ class PersonalStates(Protocol):
 
     def restore(self, states: Mapping[int, np.ndarray]) -> None:
         """Replace all states."""
-
-
-@runtime_checkable
-class Stateful(Protocol):
-    """What keeps something from round to round that a resumed run needs."""
-
-    def state(self) -> Mapping[str, Any]:
-        """Return it by name: arrays, or plain JSON."""
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from what ``state`` returned."""
 
 
 def paths(folder: Path, server_round: int) -> tuple[Path, Path, Path]:
@@ -129,11 +114,11 @@ def write(folder: Path, checkpoint: Checkpoint, position: Position, keep: int) -
         **{f"{EXTRA}{owner}/{n}": v for owner, own in checkpoint.extra.items() for n, v in own.items() if _array(v)},
     }
     written = _Page(
+        version=2,
         round=checkpoint.round,
         theta_sha256=_save(checkpoint.theta, theta, checkpoint.round),
         state_sha256=_save(arrays, state, checkpoint.round),
         position=position,
-        objective=dict(checkpoint.objective),
         extra={o: {n: v for n, v in own.items() if not _array(v)} for o, own in checkpoint.extra.items()},
     )
     draft = page.with_suffix(".draft")
@@ -187,7 +172,7 @@ def read(folder: Path, server_round: int) -> tuple[Checkpoint, Position]:
         else:
             owner, _, name = rest.partition("/")
             (moments if kind + "/" == MOMENTS else extra).setdefault(owner, {})[name] = array
-    return Checkpoint(page.round, theta, moments, page.objective, clients, extra), page.position
+    return Checkpoint(page.round, theta, moments, clients, extra), page.position
 
 
 def there(folder: Path) -> list[int]:

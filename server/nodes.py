@@ -8,11 +8,11 @@ from typing import Any
 from flwr.serverapp import Grid
 from flwr.supercore import log
 
+from metafed.core.traits import conflicts
 from metafed.data.table.stated import described, differing
-from metafed.experiment.lookup import aggregator_name, objective_name, sampler_name
+from metafed.experiment.rules.declared import WITHHOLDING, declared
 from metafed.experiment.settings import Experiment
-from metafed.faults import faults_of
-from metafed.faults.plan import OMNISCIENT
+from metafed.federation.federation import Federation
 from metafed.messages.packing import DESCRIPTIONS, OWN_PEOPLE
 from server.hosts import PATIENCE, Hosts, discover
 
@@ -40,12 +40,12 @@ def seconds(value: object) -> float:
     return found
 
 
-def guarded(grid: Grid, experiment: Experiment, timeout: float) -> Hosts:
+def guarded(grid: Grid, federation: Federation, timeout: float) -> Hosts:
     """Find the nodes, and have each look at its own clients by its guard.
 
     Args:
         grid: The federation.
-        experiment: What is computed.
+        federation: Whose clients they host.
         timeout: Seconds that a node has to read its data and look at them.
 
     Raises:
@@ -58,7 +58,7 @@ def guarded(grid: Grid, experiment: Experiment, timeout: float) -> Hosts:
     fatal = [text for _, text in found(hosts, "guard-fatal")]
     if fatal:
         raise GuardStops("; ".join(fatal))
-    ours = described(experiment.choices)
+    ours = described(federation.choices)
     for number, told in enumerate(hosts.told):
         for family, keys in differing(ours, told.get(DESCRIPTIONS, ours)).items():
             raise GuardStops(
@@ -68,7 +68,7 @@ def guarded(grid: Grid, experiment: Experiment, timeout: float) -> Hosts:
     for node, text in found(hosts, "guard"):
         log(WARNING, "guard of node %d: %s", node, text)
     keeping = keepers(hosts)
-    if keeping and (needed := needing_rows(experiment)):
+    if keeping and (needed := needing_rows(federation.experiment)):
         raise RowsNeeded(
             f"{', '.join(needed)}: needs to know single clients, and the nodes {keeping} keep their rows"
             " (share-client-rows is not true in their config)"
@@ -92,17 +92,10 @@ def keepers(hosts: Hosts) -> list[int]:
 
 def needing_rows(experiment: Experiment) -> list[str]:
     """Return the settings by which the server must know single clients."""
-    # by lookup: somebody's own class may have no name
-    objective, aggregator = objective_name(experiment.objective), aggregator_name(experiment.aggregator)
-    over, faults = getattr(experiment.objective, "over", None), faults_of(experiment)
-    needed = {
-        f"--objective {objective}": objective == "cvar" or (objective == "minimax" and over == "clients"),
-        f"--sampling {sampler_name(experiment.sampling)}": experiment.sampling.uses in ("rows", "losses"),
-        f"--aggregator {aggregator}": aggregator != "mean",
-        f"--devices {experiment.devices}": experiment.devices != "none",
-        f"--faults of kind {' or '.join(OMNISCIENT)}": faults is not None and faults.omniscient,
-    }
-    return [setting for setting, needs in needed.items() if needs]
+    chosen = declared(experiment)
+    return list(
+        dict.fromkeys(each.needing.setting for each in conflicts([*chosen, WITHHOLDING]) if each.hiding is WITHHOLDING)
+    )
 
 
 def about_nodes(hosts: Hosts) -> dict[str, Any]:

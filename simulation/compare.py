@@ -67,7 +67,7 @@ def checked_metrics(text: str) -> tuple[str, ...]:
     Raises:
         BadInput: One is unknown, or none is named.
     """
-    from metafed.experiment.lookup import known
+    from metafed.core.names import known
     from simulation.analysis.measures import MEASURES
 
     names = tuple(dict.fromkeys(filter(None, (name.strip() for name in text.split(",")))))

@@ -27,11 +27,15 @@ from simulation.cli.errors import BadInput, RunDiverged, RunFailed  # noqa: E402
 from simulation.cli.interrupts import held_back  # noqa: E402
 
 if TYPE_CHECKING:
-    from metafed.federation.population import Population
+    from metafed.experiment.settings import Experiment
+    from metafed.federation.federation import Federation
     from server.record.record import Record
     from simulation.cli.console import Screen
     from simulation.engines.grid import PoolGrid
     from simulation.runs.pool import Pool
+
+Show = Callable[["Federation", Sequence[str]], None]
+"""Is told of a run's federation, and what there is to remark, before its first round."""
 
 DONE, FAILED, BAD_INPUT, DIVERGED, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -57,7 +61,8 @@ def simulate(config: Config, screen: "Screen | None" = None, pool: "Pool | None"
     config = decided(config)
     check_tracker(config.track)
     folder = config.resume or config.out or default_folder(config)
-    keep = open_record(config, folder, engine_settings(config))
+    federation = federated(config.experiment)
+    keep = open_record(config, federation, folder, engine_settings(config))
     tracker = None
 
     def progress(line: dict[str, Any]) -> None:
@@ -70,9 +75,9 @@ def simulate(config: Config, screen: "Screen | None" = None, pool: "Pool | None"
     with into(folder / "run.log") as log:
         try:
             found = where(config, keep)
-            show = partial(screen.start, config, folder=folder) if screen else lambda people: None
-            grid, population = set_up(config, show, pool.grid if pool else make_grid)
-            about = how(config, population, grid)
+            show = partial(screen.start, config, folder=folder) if screen else lambda federation, remarks: None
+            grid, remarks = set_up(config, federation, show, pool.grid if pool else make_grid)
+            about = how(config, federation, remarks, grid)
             tracker = open_tracker(config, folder)
             if found is not None:
                 check_data(keep, about)
@@ -95,7 +100,7 @@ def simulate(config: Config, screen: "Screen | None" = None, pool: "Pool | None"
                     tell(note)
             keep.about(**about)
             start, every = found.checkpoint if found else None, config.checkpoint_every
-            serve(grid, config.experiment, keep, progress, config.round_timeout, start, every)
+            serve(grid, federation, keep, progress, config.round_timeout, start, every)
             reason = "done"
         except KeyboardInterrupt:
             reason = "interrupted"
@@ -122,13 +127,14 @@ def simulate(config: Config, screen: "Screen | None" = None, pool: "Pool | None"
 
 
 def set_up(
-    config: Config, show: Callable[["Population"], None], make: Callable[[Config], "PoolGrid"]
-) -> tuple["PoolGrid", "Population"]:
-    """Start the engine and find the population's data, both at once where that saves time.
+    config: Config, federation: "Federation", show: Show, make: Callable[[Config], "PoolGrid"]
+) -> tuple["PoolGrid", Sequence[str]]:
+    """Start the engine and look at the clients' data, both at once where that saves time.
 
     Args:
         config: What to run, and how.
-        show: Called with the population once its data are found.
+        federation: Whose clients are trained.
+        show: Called with it, and with what there is to remark, once its data are found.
         make: Starts the engine, or returns one that runs.
 
     Raises:
@@ -136,14 +142,14 @@ def set_up(
     """
     if config.engine == "local":
         grid = make(config)
-        return grid, read(config, show)
+        return grid, read(federation, show)
     with held_back() as came:
         import simulation.engines.ray  # noqa: F401  (before the helper starts: two threads import no faster than one)
     if came:
         raise KeyboardInterrupt
     with ThreadPoolExecutor(1) as helper:
-        reading = helper.submit(read, config, show)
-        if any(choice.source != GENERATED for choice in config.experiment.choices):
+        reading = helper.submit(read, federation, show)
+        if any(choice.source != GENERATED for choice in federation.choices):
             # a data set may be missing or damaged, which is said before an engine is started; a generator cannot be
             reading.result()
         # on this thread, the main one: Ray's processes end with the thread that started them
@@ -155,23 +161,36 @@ def set_up(
             raise
 
 
-def read(config: Config, show: Callable[["Population"], None]) -> "Population":
-    """Import what the server needs, and read what must be there of the data.
+def read(federation: "Federation", show: Show) -> Sequence[str]:
+    """Import what the server needs, read what must be there of the data, and return what there is to remark.
 
     Raises:
         BadInput: A data set is missing, damaged, or has too few clients, or the guard stops the run.
     """
     import server.app  # noqa: F401
     from metafed.core.source import DataError
-    from metafed.federation.population import Population
+    from metafed.federation.preflight import preflight
 
     try:
-        population = Population(config.experiment)
-        population.check()
+        remarks = preflight(federation)
     except DataError as error:
         raise BadInput(str(error)) from None
-    show(population)
-    return population
+    show(federation, remarks)
+    return remarks
+
+
+def federated(experiment: "Experiment") -> "Federation":
+    """Return the process's federation of an experiment.
+
+    Raises:
+        BadInput: A user's own table, or a setting that does not fit it, cannot be used.
+    """
+    from metafed.federation.federation import federation_of
+
+    try:
+        return federation_of(experiment)
+    except ValueError as error:
+        raise BadInput(str(error)) from None
 
 
 def make_grid(config: Config) -> "PoolGrid":
@@ -230,16 +249,16 @@ def engine_settings(config: Config) -> dict[str, Any]:
     return config.model_dump(mode="json", exclude=dropped, exclude_none=True)
 
 
-def how(config: Config, population: "Population", grid: "PoolGrid") -> dict[str, Any]:
+def how(config: Config, federation: "Federation", remarks: Sequence[str], grid: "PoolGrid") -> dict[str, Any]:
     """Return what the manifest says of how the experiment was run."""
     from server.record.record import file_sha256
 
-    sources = zip(config.experiment.choices, population.sources, strict=True)
+    sources = zip(federation.choices, federation.sources, strict=True)
     return {
         "trap": config.experiment.algorithm.trap(config.experiment.evaluation_steps),
         "engine": engine_settings(config),
         "device": grid.device,
-        "chunks": {family: size._asdict() for family, size in population.roster.chunk_sizes.items()},
+        "chunks": {family: size._asdict() for family, size in federation.chunk_sizes.items()},
         "data": {
             f"{choice.family.name}:{choice.source}": {
                 "kind": choice.kind,
@@ -248,7 +267,7 @@ def how(config: Config, population: "Population", grid: "PoolGrid") -> dict[str,
             }
             for choice, source in sources
         },
-        "guard": list(population.remarks),
+        "guard": list(remarks),
     }
 
 

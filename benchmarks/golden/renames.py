@@ -4,7 +4,14 @@ The experiments are written in the present tree's words. The other tree gets its
 are read in the present tree's words.
 """
 
-FLAGS: dict[str, str] = {}
+FLAGS: dict[str, str] = {
+    **{f"privacy.{name}": f"dp-{name}" for name in ("noise", "clip", "epsilon", "delta", "quantile", "model")},
+    "secure.aggregation": "secure-aggregation",
+    "devices.tiers": "devices",
+    "devices.deadline": "deadline",
+    "devices.late": "late",
+    "inject-bias": "plant",
+}
 """Flags, without their dashes."""
 KEYS: dict[str, str] = {}
 """Keys of JSON, wherever they stand."""

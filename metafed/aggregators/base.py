@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from metafed.core.traits import Trait
+
 Votes: TypeAlias = NDArray[np.float64]
 """A vector a client, ``(n, size)``, in the order of the clients' ids."""
 Direction: TypeAlias = NDArray[np.float64]
@@ -23,6 +25,8 @@ class Aggregator(BaseModel, ABC):
 
     sums: ClassVar[bool] = False
     """Whether the sum of what clients say is enough, so that hosts need not send each client's vote."""
+    needs: ClassVar[frozenset[Trait]] = frozenset({"client_updates"})
+    """What the server must get of single clients."""
     remembers: ClassVar[bool] = False
     """Whether it starts from the direction of the round before."""
 

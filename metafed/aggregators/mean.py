@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal, final
 import tyro
 
 from metafed.aggregators.base import Aggregator, Direction, Votes, plain
+from metafed.core.traits import NOTHING, Trait
 
 
 @final
@@ -13,6 +14,7 @@ class Mean(Aggregator):
 
     name: Annotated[Literal["mean"], tyro.conf.Suppress] = "mean"
     sums: ClassVar[bool] = True
+    needs: ClassVar[frozenset[Trait]] = NOTHING
 
     def combine(self, votes: Votes, before: Direction | None = None) -> Direction:
         """Return the mean of the votes."""

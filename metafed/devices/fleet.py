@@ -1,23 +1,16 @@
 """Who has which device: drawn for every client from a stream of its own."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from math import exp
-from typing import TYPE_CHECKING, NamedTuple, final
+from typing import NamedTuple, final
 
 import numpy as np
 
-from metafed.core.source import DataError
 from metafed.core.streams import stream
 from metafed.devices.tiers import HOURS, Description, Tier, describe
 
-if TYPE_CHECKING:
-    from metafed.federation.population import Population
-
 HOUR = 3600.0
-LOOKED_AT = 2000
-"""Clients whose group is looked at in a search for groups that ``by-group`` names."""
 
 
 class Device(NamedTuple):
@@ -71,32 +64,9 @@ class Fleet:
 
 
 def fleet(devices: str, seed: int) -> Fleet | None:
-    """Return the devices that ``--devices`` names; None where there are none.
+    """Return the devices that ``--devices.tiers`` names; None where there are none.
 
     Raises:
         DataError: The description cannot be used.
     """
     return None if devices == "none" else Fleet(seed, describe(devices))
-
-
-def check(population: "Population") -> None:
-    """Refuse a description that speaks of groups that nobody is of: it would do nothing.
-
-    The groups of 2000 clients at most are looked at.
-
-    Raises:
-        DataError: It does, or it cannot be used.
-    """
-    own = population.roster.fleet
-    if own is None or not own.needs_groups:
-        return
-    clients = population.experiment.clients
-    looked: Mapping[str, None] = dict.fromkeys(
-        population.split(client).own.group for client in range(min(clients, LOOKED_AT))
-    )
-    missing = [group for group in own.description.by_group if group not in looked]
-    if missing and clients <= LOOKED_AT:
-        raise DataError(
-            f"--devices {population.experiment.devices}: by-group.{missing[0]}: no client is of this group (groups:"
-            f" {', '.join(sorted(looked))})"
-        )

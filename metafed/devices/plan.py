@@ -2,19 +2,14 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal, NamedTuple, final
 
-import numpy as np
-
-from metafed.core.parameters import Layout
 from metafed.core.streams import stream
 from metafed.devices.clock import Load, Trip, trip
 from metafed.devices.fleet import Device, Fleet
+from metafed.devices.settings import Devices
 from metafed.devices.work import Work
-from metafed.experiment.settings import Experiment
-from metafed.federation.census import Person
-from metafed.federation.roster import Roster
+from metafed.messages.census import Person
 
 Outcome = Literal["finished", "shortened", "late", "dropped out", "offline", "excluded", "unknown"]
 TAKES_PART: frozenset[Outcome] = frozenset({"finished", "shortened"})
@@ -69,19 +64,25 @@ class Plan(NamedTuple):
 @final
 @dataclass(frozen=True)
 class Planner:
-    """Plans rounds: a pure function of the experiment, the round, its virtual time and the clients."""
+    """Plans rounds: a pure function of its fields, the round, its virtual time and the clients.
 
-    experiment: Experiment
+    Attributes:
+        settings: The deadline, and what becomes of who misses it.
+        fleet: The clients' devices.
+        seed: The run's.
+        most: Inner steps of an update.
+        family: Returns a client's family.
+        work: What an update takes.
+        held: Bytes of θ that a family's clients get, and send.
+    """
+
+    settings: Devices
     fleet: Fleet
-    layout: Layout
-
-    @cached_property
-    def _roster(self) -> Roster:
-        return Roster(self.experiment)
-
-    @cached_property
-    def _work(self) -> Work:
-        return Work(self.experiment)
+    seed: int
+    most: int
+    family: Callable[[int], str]
+    work: Work
+    held: Mapping[str, int]
 
     def __call__(self, server_round: int, now: float, people: Mapping[int, Person], cohort: Iterable[int]) -> Plan:
         """Plan a round.
@@ -103,16 +104,16 @@ class Planner:
 
     def attend(self, server_round: int, now: float, client: int, person: Person) -> Attendance:
         """Return what becomes of one client."""
-        device, most = self.fleet.device(client, person.group), self.experiment.algorithm.training_steps
-        needed = self._work.memory(self._roster.family(client))
+        device, most = self.fleet.device(client, person.group), self.most
+        needed = self.work.memory(self.family(client))
         if needed > device.tier.memory:
             reason = f"an episode takes {size(needed)}, its {device.name} has {size(device.tier.memory)} for it"
             return Attendance(client, "excluded", 0, 0.0, 0.0, reason)
         if not self.fleet.online(client, person.group, now):
             return Attendance(client, "offline", 0, 0.0, 0.0)
-        deadline = self.experiment.deadline
+        deadline = self.settings.deadline
         steps, way = self.fitting(client, person, device)
-        leaves, after = stream(self.experiment.seed, "dropout", server_round, client).random(2).tolist()
+        leaves, after = stream(self.seed, "dropout", server_round, client).random(2).tolist()
         moment = after * way.seconds
         if leaves < device.tier.dropout and (deadline is None or moment < deadline):
             return Attendance(client, "dropped out", steps, moment, way.joules(moment))
@@ -123,9 +124,9 @@ class Planner:
 
     def fitting(self, client: int, person: Person, device: Device) -> tuple[int, Trip]:
         """Return the most inner steps that end before the deadline, and their trip; all of them where none do."""
-        most, deadline = self.experiment.algorithm.training_steps, self.experiment.deadline
+        most, deadline = self.most, self.settings.deadline
         whole = self.trip(client, person, device, most)
-        if deadline is None or whole.seconds <= deadline or self.experiment.late != "shorten":
+        if deadline is None or whole.seconds <= deadline or self.settings.late != "shorten":
             return most, whole
         for steps in range(most - 1, 0, -1):
             way = self.trip(client, person, device, steps)
@@ -135,22 +136,10 @@ class Planner:
 
     def trip(self, client: int, person: Person, device: Device, steps: int) -> Trip:
         """Return a client's round of ``steps`` inner steps on a device."""
-        family = self._roster.family(client)
-        flops = self._work.operations(family, steps)(person.support, person.query)
-        held = self._held(family)
+        family = self.family(client)
+        flops = self.work.operations(family, steps)(person.support, person.query)
+        held = self.held[family]
         return trip(Load(flops, held, held), device)
-
-    @cached_property
-    def _held(self) -> Callable[[str], int]:
-        scalar = np.dtype(self.experiment.precision).itemsize
-        silent = self.experiment.algorithm.weighs == "none"  # such clients neither get nor send anything
-        sizes = {
-            family: 0
-            if silent
-            else scalar * sum(self.layout.size(p) for p in self._roster.parts(family) if p in self.layout.parts)
-            for family in (choice.family.name for choice in self.experiment.choices)
-        }
-        return sizes.__getitem__
 
 
 def size(count: float) -> str:

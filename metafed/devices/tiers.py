@@ -8,8 +8,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from metafed.core.names import near
 from metafed.core.source import DataError
-from metafed.data.table.description import near
 
 DEFAULT = Path(__file__).with_name("default.toml")
 HOURS = 24
@@ -81,7 +81,7 @@ class Description(BaseModel):
 
 
 def describe(devices: str) -> Description:
-    """Read what ``--devices`` names: ``default`` or a file.
+    """Read what ``--devices.tiers`` names: ``default`` or a file.
 
     Raises:
         DataError: The file cannot be read, or a key or a value is not allowed.
@@ -89,18 +89,18 @@ def describe(devices: str) -> Description:
     path = DEFAULT if devices == "default" else Path(devices)
     try:
         if path.stat().st_size > LARGEST:
-            raise DataError(f"--devices {path}: larger than {LARGEST} bytes: no description of devices")
+            raise DataError(f"--devices.tiers {path}: larger than {LARGEST} bytes: no description of devices")
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise DataError(f"--devices {path}: {error.strerror}") from None
+        raise DataError(f"--devices.tiers {path}: {error.strerror}") from None
     except UnicodeDecodeError as error:
-        raise DataError(f"--devices {path}: not TOML: {error}") from None
+        raise DataError(f"--devices.tiers {path}: not TOML: {error}") from None
     try:
         return Description.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
-        raise DataError(f"--devices {path}: not TOML: {error}") from None
+        raise DataError(f"--devices.tiers {path}: not TOML: {error}") from None
     except ValidationError as error:
-        raise DataError(f"--devices {path}: {'; '.join(map(_said, error.errors()))}") from None
+        raise DataError(f"--devices.tiers {path}: {'; '.join(map(_said, error.errors()))}") from None
 
 
 def _said(problem: Any) -> str:

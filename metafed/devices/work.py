@@ -7,6 +7,7 @@ three counts say all, for every algorithm, ours or not, and for every network. F
 one would write it, proportional to inner steps × rows × parameters.
 """
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple, final
 
@@ -14,12 +15,7 @@ import torch
 
 from metafed.algorithms.base import Algorithm
 from metafed.core.episodes import Batch, Episode
-from metafed.core.parameters import part_of
 from metafed.core.source import Source
-from metafed.experiment.settings import Experiment
-from metafed.federation.chunking import episode_bytes
-from metafed.federation.population import initial_theta, network, sources, tasks
-from metafed.federation.roster import Roster
 from metafed.tasks.task import Task
 
 
@@ -37,56 +33,54 @@ class Affine(NamedTuple):
 
 @final
 class Work:
-    """What updates of an experiment's clients take."""
+    """What updates of clients take.
 
-    def __init__(self, experiment: Experiment) -> None:
-        # our own kernels are out of sight of PyTorch's counter, and compute the same
-        self._experiment = experiment.model_copy(update={"kernels": "torch"})
-        self._roster = Roster(self._experiment)
-        families = [choice.family.name for choice in experiment.choices]
-        self._sources = dict(zip(families, sources(self._experiment), strict=True))
-        self._tasks = tasks(self._experiment)
-        # each is asked for at every client of every round
+    Args:
+        algorithm: Whose update it is.
+        tasks: Each family's network, loss and score; computed by PyTorch's kernels, which its counter sees.
+        sources: Each family's source.
+        initial: Each family's initial parameters.
+        memory: Bytes that one client's update takes, by family.
+    """
+
+    def __init__(
+        self,
+        algorithm: Algorithm,
+        tasks: Mapping[str, Task],
+        sources: Mapping[str, Source],
+        initial: "Mapping[str, Mapping[str, torch.Tensor]]",
+        memory: Mapping[str, int],
+    ) -> None:
+        self._algorithm, self._tasks, self._sources, self._initial = algorithm, tasks, sources, initial
+        self._bytes = memory
+        # it is asked for at every client of every round
         self.operations = lru_cache(maxsize=None)(self._operations)
-        self.memory = lru_cache(maxsize=None)(self._memory)
+
+    def memory(self, family: str) -> int:
+        """Return about how many bytes one client's update takes."""
+        return self._bytes[family]
 
     def _operations(self, family: str, steps: int) -> Affine:
         """Return the operations of one update of a client of ``family`` that takes ``steps`` inner steps."""
-        algorithm = self._experiment.algorithm
+        algorithm = self._algorithm
         if steps != algorithm.training_steps:
             algorithm = algorithm.shortened(steps)
         one, more, longer = (self._count(family, algorithm, s, q) for s, q in ((1, 1), (2, 1), (1, 2)))
         return Affine(3 * one - more - longer, more - one, longer - one)
 
-    def _memory(self, family: str) -> int:
-        """Return about how many bytes one client's update takes."""
-        experiment = self._experiment
-        choice = next(choice for choice in experiment.choices if choice.family.name == family)
-        source = self._sources[family]
-        shots = source.shots or choice.family.shots
-        shapes = network(experiment, choice.family, source).shapes
-        itemsize = torch.finfo(getattr(torch, experiment.precision)).bits // 8
-        strata = source.outputs if shots.per_class else 1
-        return episode_bytes(shapes, choice.family.image, shots, strata, experiment.algorithm.training_steps, itemsize)
-
     def _count(self, family: str, algorithm: Algorithm, support: int, query: int) -> int:
-        from torch.utils.flop_counter import FlopCounterMode
+        from torch.utils.flop_counter import FlopCounterMode  # PyTorch's compiler comes with it
 
-        task, source = self._tasks[family], self._sources[family]
-        own = {
-            name: tensor
-            for name, tensor in initial_theta(self._experiment).items()
-            if part_of(name) in self._roster.parts(family)
-        }
+        task, source, own = self._tasks[family], self._sources[family], self._initial[family]
         state = {name: tensor.unsqueeze(0).clone() for name, tensor in algorithm.personal(own).items()}
-        dtype = getattr(torch, self._experiment.precision)
+        dtype = next(iter(own.values())).dtype
         episode = Episode(blank(task, source, support, dtype), blank(task, source, query, dtype))
         with FlopCounterMode(display=False) as counter:
             algorithm.update(task, algorithm.shared(own), state, episode, 1)
         return int(counter.get_total_flops())
 
 
-def blank(task: Task, source: Source, rows: int, dtype: torch.dtype) -> Batch:
+def blank(task: Task, source: Source, rows: int, dtype: "torch.dtype") -> Batch:
     """Return ``rows`` rows of zeros for one client; of a world, trajectories to be of its first client."""
     mask = torch.ones(1, rows, dtype=dtype)
     if task.kind == "control":

@@ -4,10 +4,9 @@ from math import gcd
 from pathlib import Path
 from typing import NamedTuple
 
+from metafed.core.names import known, near
 from metafed.core.source import GENERATED, DataError, Family
-from metafed.data.table.description import near
 from metafed.data.table.family import SUFFIX, own_family
-from metafed.experiment.lookup import known
 from metafed.families import FAMILIES
 from metafed.tasks.task import Kind
 
@@ -36,26 +35,46 @@ class TaskChoice(NamedTuple):
         return self.family.anonymous if own is None else own
 
 
+def names(text: str) -> tuple[str, ...]:
+    """Return the names of the families in ``FAMILY[:DATASET],…``; nothing is read."""
+    return tuple(name for name, _ in _entries(text))
+
+
+def builtin(text: str) -> tuple[TaskChoice, ...]:
+    """Return the entries that are no table of a user's own; nothing is read.
+
+    Raises:
+        ValueError: A family or a data set is unknown, or none is named.
+    """
+    entries = _entries(text)
+    if not entries:
+        raise ValueError(f"no family is named (known: {', '.join(FAMILIES)})")
+    return tuple(_known(name, source) for name, source in entries if not source.endswith(SUFFIX))
+
+
+def _known(name: str, source: str) -> TaskChoice:
+    if Path(source or name).suffix in TABLES:
+        raise ValueError(f"{source or name!r} is a table: describe it in a TOML file, see docs/your-own-data.md")
+    family = known("family", name, FAMILIES)
+    source = source or GENERATED
+    known(f"data set of family {name!r}:", source, family.sources)
+    return TaskChoice(family, source)
+
+
 def parse_tasks(text: str) -> tuple[TaskChoice, ...]:
     """Parse ``FAMILY[:DATASET],…``; a data set may be a user's own, ``NAME:FILE.toml``, or ``FILE.toml`` alone.
 
     Raises:
         ValueError: A family or a data set is unknown, or none is named; or a user's own cannot be used (DataError).
     """
-    choices = []
-    for name, source in _entries(text):
-        if source.endswith(SUFFIX):
-            choices.append(TaskChoice(own_family(name, source, FAMILIES.get(name), tuple(FAMILIES)), source))
-            continue
-        if Path(source or name).suffix in TABLES:
-            raise ValueError(f"{source or name!r} is a table: describe it in a TOML file, see docs/your-own-data.md")
-        family = known("family", name, FAMILIES)
-        source = source or GENERATED
-        known(f"data set of family {name!r}:", source, family.sources)
-        choices.append(TaskChoice(family, source))
-    if not choices:
+    if not _entries(text):
         raise ValueError(f"no family is named (known: {', '.join(FAMILIES)})")
-    return tuple(choices)
+    return tuple(
+        TaskChoice(own_family(name, source, FAMILIES.get(name), tuple(FAMILIES)), source)
+        if source.endswith(SUFFIX)
+        else _known(name, source)
+        for name, source in _entries(text)
+    )
 
 
 def moved(text: str, folder: str) -> str:

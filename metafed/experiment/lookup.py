@@ -9,23 +9,11 @@ from pydantic import BaseModel
 
 from metafed.aggregators import AGGREGATORS, Aggregator
 from metafed.algorithms import ALGORITHMS, Algorithm
-from metafed.data.table.description import near
+from metafed.core.names import known
 from metafed.objectives import OBJECTIVES, Objective
 from metafed.sampling import SAMPLERS, Sampler
 
-T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
-
-
-def known(what: str, name: str, table: Mapping[str, T]) -> T:
-    """Look ``name`` up in ``table``.
-
-    Raises:
-        ValueError: There is none; the message lists what there is and suggests a near miss.
-    """
-    if name in table:
-        return table[name]
-    raise ValueError(f"unknown {what} {name!r}{near(name, table)} (known: {', '.join(table)})")
 
 
 @final
@@ -104,46 +92,3 @@ KINDS: dict[str, Kinds[Any]] = {
     "aggregator": _AGGREGATOR,
 }
 """By the name of the setting."""
-
-
-def check_aggregator(aggregator: Aggregator, objective: Objective, algorithm: Algorithm) -> None:
-    """Refuse an aggregator of votes where clients have none: an objective or algorithm by which others change them.
-
-    Raises:
-        ValueError: They have none; the message says why.
-    """
-    if aggregator.sums:
-        return
-    name, reason = objective_name(objective), None
-    if algorithm.weighs == "none":
-        name, reason = f"the algorithm {algorithm_name(algorithm)}", "whose clients send nothing"
-    elif objective.apart == "sums":
-        name, reason = f"--objective {name}", "which weighs clients by what each tells of itself: a liar tells anything"
-    elif objective.apart == "no":
-        name, reason = f"--objective {name}", "by which one client's loss changes how much the others count"
-    if reason is not None:
-        allowed = ", ".join(n for n, kind in OBJECTIVES.items() if kind.apart == "votes")
-        raise ValueError(
-            f"--aggregator {aggregator_name(aggregator)} cannot be had with {name}, {reason}; choose --aggregator mean,"
-            f" or an objective of {allowed} (docs/robustness.md)"
-        )
-
-
-def check_objective(objective: Objective, algorithm: Algorithm) -> None:
-    """Refuse an objective that means nothing for what the algorithm's clients say.
-
-    Raises:
-        ValueError: It does not; the message says why.
-    """
-    name, reason = algorithm_name(algorithm), None
-    if objective.uses != "nothing" and algorithm.weighs == "none":
-        reason = "whose clients send nothing"
-    elif objective.uses == "losses" and not algorithm.judged:
-        reason = "whose clients train on their query rows and are judged before they adapt: no loss to weigh them by"
-    elif objective.uses == "weights" and algorithm.weighs == "rows":
-        reason = "which weighs clients by their rows already"
-    if reason is not None:
-        raise ValueError(
-            f"--objective {objective_name(objective)} cannot be had with the algorithm {name}, {reason}; choose"
-            " --objective mean or another --algorithm (docs/objectives.md)"
-        )

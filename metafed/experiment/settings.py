@@ -17,31 +17,32 @@ from pydantic import (
 
 from metafed.aggregators import Aggregator
 from metafed.aggregators import Mean as Summing
-from metafed.aggregators.updates import check_enough
 from metafed.algorithms import Algorithm, Maml
 from metafed.algorithms.base import Outer
-from metafed.core.parameters import TRUNK
 from metafed.core.source import Family
-from metafed.devices.settings import DeviceSettings, check_devices
-from metafed.experiment.choices import TaskChoice as TaskChoice
-from metafed.experiment.choices import parse_mix as parse_mix
-from metafed.experiment.choices import parse_tasks as parse_tasks
-from metafed.experiment.lookup import KINDS, aggregator_name, check_aggregator, check_objective
-from metafed.experiment.rules.faults import check_faults
-from metafed.experiment.rules.privacy import check_privacy
-from metafed.faults.plan import read_faults
-from metafed.models import IMAGE_NETWORKS, NETWORKS, Activation, NetworkName, Norm
+from metafed.devices.settings import Devices
+from metafed.experiment.choices import builtin, names, parse_mix
+from metafed.experiment.lookup import KINDS
+from metafed.experiment.renames import renewed
+from metafed.experiment.rules.families import check_families
+from metafed.experiment.rules.settings import check_settings
+from metafed.faults.injected_bias import parse_plant
+from metafed.faults.plan import checked
+from metafed.models import Activation, NetworkName, Norm
 from metafed.objectives import Mean, Objective
-from metafed.privacy.settings import PrivacySettings
-from metafed.sampling import Poisson, PowerOfChoice, Sampler, Uniform
-from metafed.secure.settings import SecureSettings, check_secure
+from metafed.privacy.settings import Privacy
+from metafed.sampling import Sampler, Uniform
+from metafed.secure.settings import Secure
 
 LARGEST_COHORT = 50
 """Clients sampled in a round where ``--cohort`` is not set and there are more."""
 
 
-class Experiment(DeviceSettings, PrivacySettings, SecureSettings):
-    """Population, families, algorithm and seed: everything that the result depends on."""
+class Experiment(BaseModel):
+    """Population, families, algorithm and seed: everything that the result depends on.
+
+    Plain settings: making one reads no file. What only a user's own table can tell is judged by ``Federation``.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -64,6 +65,9 @@ class Experiment(DeviceSettings, PrivacySettings, SecureSettings):
     objective: Objective = Field(Mean(), description="The objective.")
     sampling: Sampler = Field(Uniform(), description="The sampling.")
     aggregator: Aggregator = Field(Summing(), description="The aggregator.")
+    privacy: Privacy = Field(Privacy(), description="Differential privacy.")
+    secure: Secure = Field(Secure(), description="Secure aggregation.")
+    devices: Devices = Field(Devices(), description="Devices and the virtual clock.")
     outer_optimizer: Literal["sgd", "momentum", "adam", "adagrad", "yogi"] | None = Field(
         None,
         description="What the server does with the averaged outer update. Default: the algorithm's own.",
@@ -109,6 +113,11 @@ class Experiment(DeviceSettings, PrivacySettings, SecureSettings):
         description="What computes on a CPU. native: our C++ kernels, compiled here when first used; torch: PyTorch's"
         " own; auto: native where there is a C++ compiler. They agree up to rounding.",
     )
+    inject_bias: str | None = Field(
+        None,
+        description="For studies: groups drawn at random, with unfairness that is known:"
+        " NAME:SHARE[:rows=PART][:labels=PART],… Default: the families' own groups.",
+    )
     faults: str | None = Field(
         None,
         description="For studies: TOML file of clients that crash, hang, send what cannot be used, or lie"
@@ -137,19 +146,32 @@ class Experiment(DeviceSettings, PrivacySettings, SecureSettings):
     def _chosen_with_name(self, value: BaseModel, info: FieldSerializationInfo) -> dict[str, Any]:
         return {"name": KINDS[info.field_name].name(value), **value.model_dump(exclude={"name"}, exclude_none=True)}
 
+    @model_validator(mode="before")
+    @classmethod
+    def _old_names(cls, values: Any) -> Any:
+        return renewed(values) if isinstance(values, Mapping) else values
+
     @field_validator("tasks")
     @classmethod
     def _tasks_exist(cls, value: str) -> str:
-        chosen = [choice.family.name for choice in parse_tasks(value)]
+        builtin(value)
+        chosen = names(value)
         twice = {name for name in chosen if chosen.count(name) > 1}
         if twice:
             raise ValueError(f"family {min(twice)!r} is named twice; name each family once")
         return value
 
+    @field_validator("inject_bias")
+    @classmethod
+    def _bias_is_sound(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_plant(value)
+        return value
+
     @field_validator("faults")
     @classmethod
-    def _faults_by_file(cls, value: str | None) -> str | None:
-        return read_faults(value) if value is not None else None
+    def _faults_are_sound(cls, value: str | None) -> str | None:
+        return None if value is None else checked(value)
 
     @model_validator(mode="after")
     def _mix_fits(self) -> Self:
@@ -160,14 +182,13 @@ class Experiment(DeviceSettings, PrivacySettings, SecureSettings):
     def _cohort_fits(self) -> Self:
         if self.cohort is not None and self.cohort > self.clients:
             raise ValueError(f"--cohort {self.cohort} exceeds --clients {self.clients}; choose at most {self.clients}")
-        seen = self.clients - self.unseen_clients
+        seen = self.seen_clients
         if self.cohort is not None and self.cohort > seen:
             raise ValueError(
                 f"--cohort {self.cohort} exceeds the {seen} clients that --unseen {self.unseen} leaves for"
                 f" meta-training; choose at most {seen}"
             )
-        if isinstance(self.sampling, PowerOfChoice):
-            self.sampling.check(self.cohort or min(seen, LARGEST_COHORT), seen)
+        self.sampling.check(self.cohort_size, seen)
         own = self.algorithm.outer
         if self.outer_optimizer not in (None, own.optimizer) and self.outer_lr is None:
             raise ValueError(
@@ -177,32 +198,12 @@ class Experiment(DeviceSettings, PrivacySettings, SecureSettings):
         return self
 
     @model_validator(mode="after")
-    def _algorithm_fits(self) -> Self:
-        for choice in self.choices:
-            self.algorithm.check(choice.family.name, choice.kind)
-        check_objective(self.objective, self.algorithm)
-        check_devices(self)
-        check_aggregator(self.aggregator, self.objective, self.algorithm)
-        check_enough(self.aggregator, aggregator_name(self.aggregator), self.cohort_size, self.holders)
-        check_privacy(self)
-        check_secure(self)
-        check_faults(self)
-        return self
-
-    @model_validator(mode="after")
-    def _networks_fit(self) -> Self:
-        families = [choice.family for choice in self.choices]
-        for family in families:
-            if self.network in IMAGE_NETWORKS and family.image is None:
-                raise ValueError(
-                    f"--network {self.network} is for images, but family {family.name!r} has none;"
-                    " leave the family out or choose --network auto"
-                )
-        used = {name for family in families for name in NETWORKS[self.network_of(family)].settings}
-        for name in sorted({name for each in NETWORKS.values() for name in each.settings} - used):
-            if getattr(self, name) != type(self).model_fields[name].default:
-                chosen = " and ".join(sorted({self.network_of(family) for family in families}))
-                raise ValueError(f"--{name} {getattr(self, name)} does nothing: the network of this run is {chosen}")
+    def _settings_fit(self) -> Self:
+        check_settings(self)
+        choices = builtin(self.tasks)
+        if len(choices) == len(names(self.tasks)):
+            # else a table of the user's own is among them, which only a federation reads
+            check_families(self, choices)
         return self
 
     def network_of(self, family: Family) -> NetworkName:
@@ -227,16 +228,12 @@ class Experiment(DeviceSettings, PrivacySettings, SecureSettings):
     @property
     def cohort_most(self) -> int:
         """Clients sampled in a round at most."""
-        return self.seen_clients if isinstance(self.sampling, Poisson) else self.cohort_size
+        return self.seen_clients if self.sampling.scheme == "poisson" else self.cohort_size
 
     @property
-    def holders(self) -> dict[str, float]:
-        """The share of clients that hold each part of θ."""
-        shares = self.proportions
-        families = [choice.family for choice in self.choices]
-        own = {family.name: share / sum(shares) for family, share in zip(families, shares, strict=True)}
-        trunk = sum(own[family.name] for family in families if NETWORKS[self.network_of(family)].on_trunk)
-        return {TRUNK: trunk, **own} if trunk else own
+    def private(self) -> bool:
+        """Whether training is differentially private."""
+        return self.privacy.on
 
     @property
     def evaluation_steps(self) -> int:
@@ -254,14 +251,9 @@ class Experiment(DeviceSettings, PrivacySettings, SecureSettings):
         return Outer(self.outer_optimizer or own.optimizer, self.outer_lr or own.rate)
 
     @property
-    def choices(self) -> tuple[TaskChoice, ...]:
-        """``tasks``, parsed."""
-        return parse_tasks(self.tasks)
-
-    @property
     def proportions(self) -> tuple[int, ...]:
         """``mix``, parsed: how many clients of each of the families there are in every block of the roster."""
-        return parse_mix(self.mix, tuple(choice.family.name for choice in self.choices))
+        return parse_mix(self.mix, names(self.tasks))
 
     def to_run_config(self) -> dict[str, bool | int | float | str]:
         """Return the experiment as Flower's flat run config, with dotted kebab-case keys; None is left out."""

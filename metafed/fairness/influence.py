@@ -22,7 +22,6 @@ from metafed.fairness import metrics as fairness
 from metafed.fairness.intervals import rank_correlation, without_interval
 from metafed.fairness.metrics import Values
 from metafed.fairness.panel import Column, Panel
-from metafed.federation.roster import Roster
 from metafed.objectives import NOTHING, Contribution, Rates, Updates
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ def ledger(clients: "pl.DataFrame", experiment: Experiment) -> Iterator[Shares]:
     column = {name: rows[name].to_numpy() for name in ("round", "client", "family", "group", "loss", "n")}
     trained = rows["support"].to_numpy().astype(np.float64) + rows["query"].to_numpy()
     weights = trained if experiment.algorithm.weighs == "rows" else np.ones(len(rows))
-    objective, state = experiment.objective, experiment.objective.start(Roster(experiment).seen)
+    objective, state = experiment.objective, experiment.objective.start(experiment.seen_clients)
     rates = Rates(experiment.outer.rate, experiment.algorithm.local_rate)
     for number in np.unique(column["round"]):
         first, last = np.searchsorted(column["round"], [number, number + 1])
@@ -104,7 +103,7 @@ def influence(clients: "pl.DataFrame", experiment: Experiment, people: Panel) ->
         group's shares of clients and of influence, the least influential for its size first; ``with_score``: rank
         correlation of influence with score after adaptation. ``reason`` instead of all that where there is no ledger.
     """
-    seen = Roster(experiment).seen
+    seen = experiment.seen_clients
     times, shares, rounds = np.zeros(seen), np.zeros(seen), 0
     try:
         for entry in ledger(clients, experiment):

@@ -12,7 +12,7 @@ import numpy as np
 
 from metafed.fairness.groups import SMALL
 from metafed.fairness.intervals import mean_interval
-from metafed.federation.roster import Roster
+from metafed.federation.federation import Federation
 
 if TYPE_CHECKING:
     import polars as pl
@@ -25,13 +25,13 @@ KINDS = (ALWAYS, OFTEN, SELDOM, NEVER, UNASKED) = ("always", "half or more", "le
 """Kinds of clients by how often they finished when asked."""
 
 
-def ledger(lines: Iterable[Mapping[str, Any]], clients: "pl.DataFrame", roster: Roster) -> "pl.DataFrame":
+def ledger(lines: Iterable[Mapping[str, Any]], clients: "pl.DataFrame", federation: Federation) -> "pl.DataFrame":
     """Return a row for every client that was asked or evaluated.
 
     Args:
         lines: The lines of ``rounds.jsonl``.
         clients: The rows of ``clients.parquet``.
-        roster: Who is there.
+        federation: Whose clients they are.
 
     Returns:
         client, family, group, device, seen; how often it was asked and what came of it; virtual seconds and joules of
@@ -59,16 +59,16 @@ def ledger(lines: Iterable[Mapping[str, Any]], clients: "pl.DataFrame", roster: 
         .with_columns(
             *(pl.col(name).fill_null(0) for name in (*COUNTS, *SPENT)),
             gain=pl.col("after") - pl.col("before"),
-            seen=pl.col("client") < roster.seen,
+            seen=pl.col("client") < federation.roster.seen,
         )
         .sort("client")
     )
-    by_group = roster.fleet is not None and roster.fleet.needs_groups
+    by_group = federation.fleet is not None and federation.fleet.needs_groups
     devices = [
-        None if group is None and by_group else roster.device(client, group or "")
+        None if group is None and by_group else federation.device(client, group or "")
         for client, group in zip(joined["client"], joined["group"], strict=True)
     ]
-    families = [roster.family(client) for client in joined["client"]]
+    families = [federation.roster.family(client) for client in joined["client"]]
     return joined.with_columns(
         device=pl.Series(devices, dtype=pl.String), family=pl.Series(families, dtype=pl.String)
     ).select("client", "family", "group", "device", "seen", "n", *COUNTS, *SPENT, "before", "after", "gain")

@@ -4,18 +4,14 @@ import difflib
 import json
 import tomllib
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self, TypeAlias, final, get_args
+from typing import Literal, Self, TypeAlias, final, get_args
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from metafed.core.source import DataError
 from metafed.core.streams import stream
-
-if TYPE_CHECKING:
-    from metafed.experiment.settings import Experiment
 
 Kind: TypeAlias = Literal[
     "crash",
@@ -111,20 +107,32 @@ def read_faults(text: str) -> str:
         DataError: It cannot be read or used.
     """
     if text.lstrip().startswith("{"):
-        where, source = "--faults", text
-    else:
-        where = f"--faults {text}"
-        try:
-            source = json.dumps(tomllib.loads(Path(text).read_text(encoding="utf-8")))
-        except OSError as error:
-            raise DataError(f"{where}: {error.strerror}") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError) as error:
-            raise DataError(f"{where}: not TOML: {error}") from None
+        return checked(text)
+    where = f"--faults {text}"
     try:
-        described = Described.model_validate_json(source)
+        source = json.dumps(tomllib.loads(Path(text).read_text(encoding="utf-8")))
+    except OSError as error:
+        raise DataError(f"{where}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError) as error:
+        raise DataError(f"{where}: not TOML: {error}") from None
+    return checked(source, where)
+
+
+def checked(text: str, where: str = "--faults") -> str:
+    """Return a description of faults, which is JSON, without what it need not say.
+
+    Raises:
+        DataError: It cannot be used.
+    """
+    try:
+        return Described.model_validate_json(text).model_dump_json(exclude_defaults=True)
     except ValidationError as error:
         raise DataError(f"{where}: {_explained(error)}") from None
-    return described.model_dump_json(exclude_defaults=True)
+
+
+def described(text: str | None) -> tuple[Fault, ...]:
+    """Return what a description of faults says; None says that there are none."""
+    return () if text is None else Described.model_validate_json(text).fault
 
 
 def _explained(error: ValidationError) -> str:
@@ -147,7 +155,7 @@ class Faults:
     for each of them whether it happens. A client has one fault at most.
 
     Args:
-        described: What ``read_faults`` returned.
+        text: What ``read_faults`` returned.
         seed: The run's seed.
         seen: How many clients take part in meta-training.
 
@@ -155,8 +163,8 @@ class Faults:
         DataError: A client is named that does not train, or twice; or the shares exceed the clients.
     """
 
-    def __init__(self, described: str, seed: int, seen: int) -> None:
-        self.faults: Sequence[Fault] = Described.model_validate_json(described).fault
+    def __init__(self, text: str, seed: int, seen: int) -> None:
+        self.faults: Sequence[Fault] = described(text)
         self._seed = seed
         self._which: dict[int, int] = {}
         for index, fault in enumerate(self.faults):
@@ -208,15 +216,3 @@ class Faults:
     def longest_delay(self) -> int:
         """How many rounds old the oldest θ is that a client works with."""
         return max((int(fault.strong) for fault in self.faults if fault.kind == "stale"), default=0)
-
-
-def faults_of(experiment: "Experiment") -> Faults | None:
-    """Return the experiment's faults; None where it has none."""
-    if experiment.faults is None:
-        return None
-    return _made(experiment.faults, experiment.seed, experiment.clients - experiment.unseen_clients)
-
-
-@lru_cache(maxsize=4)
-def _made(described: str, seed: int, seen: int) -> Faults:
-    return Faults(described, seed, seen)

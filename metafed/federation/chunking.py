@@ -10,7 +10,7 @@ filters with chunks of 1, 2, 4, 8: 184, 166, 157, 162. Peak memory a client was 
 0.5 and 85.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import ceil, prod
 from typing import NamedTuple
@@ -18,8 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from metafed.core.episodes import Shots
-from metafed.experiment.settings import Experiment
-from metafed.federation.population import network, sources
+from metafed.core.source import Source
 from metafed.federation.roster import Roster
 
 BUDGET = 2**28
@@ -43,24 +42,31 @@ class Sizes(NamedTuple):
     evaluation: int
 
 
-def sizes(experiment: Experiment) -> dict[str, Sizes]:
-    """Return the sizes of chunks that suit the experiment, by family; no client's data are read."""
-    roster, shares = Roster(experiment), experiment.proportions
-    judged = len(roster.evaluated())
+def sizes(
+    roster: Roster, sources: Sequence[Source], shapes: Sequence[Mapping[str, tuple[int, ...]]]
+) -> dict[str, Sizes]:
+    """Return the sizes of chunks that suit an experiment, by family; no client's data are read.
+
+    Args:
+        roster: Who is in the federation.
+        sources: The source of each task.
+        shapes: The parameters of each task's network, without the client axis.
+    """
+    experiment, shares = roster.experiment, roster.experiment.proportions
+    evaluated = len(roster.evaluated())
     itemsize = np.dtype(experiment.precision).itemsize
     found = {}
-    for choice, source, share in zip(experiment.choices, sources(experiment), shares, strict=True):
-        shapes = network(experiment, choice.family, source).shapes
+    for choice, source, own, share in zip(roster.choices, sources, shapes, shares, strict=True):
         shots = source.shots or choice.family.shots
         strata = source.outputs if shots.per_class else 1
         image = choice.family.image
         part = share / sum(shares)
-        training = episode_bytes(shapes, image, shots, strata, experiment.algorithm.training_steps, itemsize)
+        training = episode_bytes(own, image, shots, strata, experiment.algorithm.training_steps, itemsize)
         # evaluation keeps no graph from step to step
-        evaluation = episode_bytes(shapes, image, replace(shots, query=shots.judge), strata, 1, itemsize)
+        evaluation = episode_bytes(own, image, replace(shots, query=shots.judge), strata, 1, itemsize)
         found[choice.family.name] = Sizes(
             suited(roster.cohort_size, part, training),
-            suited(judged, part, evaluation),
+            suited(evaluated, part, evaluation),
         )
     return found
 

@@ -1,11 +1,9 @@
 """What a host says of clients whose rows it keeps to itself: sums over several of them, by family, seen or not."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-
-from metafed.federation.roster import Roster
 
 FEWEST = 2
 """Clients below which nothing but their number is told: a sum over one client is its row."""
@@ -51,19 +49,22 @@ class Withheld(NamedTuple):
     sums: Sequence[Sums]
 
 
-def withheld(asked: Sequence[int], rows: Sequence[Any], failed: int, roster: Roster) -> Withheld:
+def withheld(
+    asked: Sequence[int], rows: Sequence[Any], failed: int, family: Callable[[int], str], seen: int
+) -> Withheld:
     """Sum the rows of the clients of one message.
 
     Args:
         asked: The clients that the message named.
         rows: ``metafed.messages.packing.Rows``, of one family each.
         failed: How many clients contributed nothing.
-        roster: Who is of what family, and who is seen.
+        family: Returns a client's family.
+        seen: Clients below this number are seen.
     """
     found: dict[tuple[str, bool], list[tuple[np.ndarray, np.ndarray]]] = {}
     for table in rows:
         for client, loss, score in zip(table.client.tolist(), table.loss, table.score, strict=True):
-            found.setdefault((roster.family(client), client < roster.seen), []).append((loss, score))
+            found.setdefault((family(client), client < seen), []).append((loss, score))
     return Withheld(asked[0], failed, [_sums(*key, found[key]) for key in sorted(found)])
 
 

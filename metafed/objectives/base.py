@@ -11,11 +11,16 @@ import torch
 from pydantic import BaseModel, ConfigDict
 
 from metafed.core.parameters import Vector
+from metafed.core.traits import NOTHING as NO_TRAITS
+from metafed.core.traits import Trait
 
 Plain: TypeAlias = bool | int | float | str | list[int] | list[float]
 """What a message can carry beside arrays."""
 State: TypeAlias = Mapping[str, Any]
 """What the server keeps for an objective from round to round: plain JSON."""
+
+
+LOSSES: frozenset[Trait] = frozenset({"client_losses"})
 
 
 @dataclass(frozen=True)
@@ -120,6 +125,18 @@ class Objective(BaseModel, ABC):
     """What a client determines alone, whatever others say. votes: the direction is the mean of a vector a client, which
     it determines alone, its share divided by its own mass. sums: so are a_k g_k and b_k, but not their quotient. no:
     others' losses, or sums by group, change how much a client counts."""
+
+    scaled: ClassVar[bool] = False
+    """Whether what it sums are multiples of a power that only who sees a sum knows (``Contribution.scales``)."""
+
+    @property
+    def needs(self) -> frozenset[Trait]:
+        """What the server must get of single clients.
+
+        An objective with a ``step`` of its own is taken to look at ``losses`` there, unless it says here that it does
+        not: what is not said cannot be missed silently.
+        """
+        return LOSSES if type(self).step is not Objective.step else NO_TRAITS
 
     @abstractmethod
     def share(self, said: Updates, ask: Mapping[str, Plain]) -> Contribution:

@@ -20,6 +20,8 @@ import tyro
 from pydantic import Field
 
 from metafed.core.parameters import Vector
+from metafed.core.traits import NOTHING as NO_TRAITS
+from metafed.core.traits import Trait
 from metafed.objectives.base import Contribution, Objective, Plain, State, Updates
 from metafed.objectives.groups import Group, Over, by_group, combined, groups_of
 
@@ -36,6 +38,11 @@ class Gap(Objective):
         description="Strength λ of the penalty; from 1 on it serves the best group worse.",
     )
     over: Over = Field("groups", description="groups: those of each family apart; families: the families themselves.")
+
+    @property
+    def needs(self) -> frozenset[Trait]:
+        """What the server must get of single clients."""
+        return NO_TRAITS  # the sums by group say all
 
     def share(self, said: Updates, ask: Mapping[str, Plain]) -> Contribution:
         """Sum by group: directions, weights, losses."""

@@ -22,7 +22,9 @@ import tyro
 from pydantic import Field
 
 from metafed.core.parameters import Vector
-from metafed.objectives.base import Contribution, Objective, Plain, State, Updates, quotients, summed
+from metafed.core.traits import NOTHING as NO_TRAITS
+from metafed.core.traits import Trait
+from metafed.objectives.base import LOSSES, Contribution, Objective, Plain, State, Updates, quotients, summed
 from metafed.objectives.groups import by_group, combined, groups_of
 from metafed.objectives.simplex import project
 
@@ -38,6 +40,11 @@ class Minimax(Objective):
     rate: float = Field(
         0.1, ge=0, allow_inf_nan=False, description="Rate of λ, times the number of clients or groups; 0: uniform."
     )
+
+    @property
+    def needs(self) -> frozenset[Trait]:
+        """What the server must get of single clients."""
+        return LOSSES if self.over == "clients" else NO_TRAITS
 
     def start(self, seen: int) -> State:
         """λ uniform: ``rest`` for all of the ``seen`` that have no ``own``; groups are not known yet."""

@@ -38,6 +38,7 @@ class Qffl(Objective):
     )
 
     apart: ClassVar[Literal["votes", "sums", "no"]] = "sums"
+    scaled: ClassVar[bool] = True
 
     def share(self, said: Updates, ask: Mapping[str, Plain]) -> Contribution:
         """Sum Δ_k and h_k / L."""

@@ -24,6 +24,7 @@ class Tilted(Objective):
     )
 
     apart: ClassVar[Literal["votes", "sums", "no"]] = "sums"
+    scaled: ClassVar[bool] = True
 
     def share(self, said: Updates, ask: Mapping[str, Plain]) -> Contribution:
         """Sum the directions by the tilted weights, and these weights."""

@@ -99,7 +99,7 @@ def noise_for(mechanism: Mechanism, target: float, delta: float, rounds: int) ->
     while epsilon(mechanism, top * STEP, delta, rounds) > target:
         low, top = top, top * 2
         if top > high:
-            raise ValueError(f"--dp-epsilon {target:g}: no noise up to {LARGEST:g} is enough for {rounds} rounds")
+            raise ValueError(f"--privacy.epsilon {target:g}: no noise up to {LARGEST:g} is enough for {rounds} rounds")
     while top - low > 1:
         middle = (low + top) // 2
         low, top = (low, middle) if epsilon(mechanism, middle * STEP, delta, rounds) <= target else (middle, top)

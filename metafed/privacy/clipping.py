@@ -2,15 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from math import exp, log
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from metafed.objectives import NOTHING, Contribution, Plain, Updates
+from metafed.objectives import NOTHING, Contribution, Objective, Plain, Updates
 from metafed.objectives.single import alone
-
-if TYPE_CHECKING:
-    from metafed.experiment.settings import Experiment
+from metafed.privacy.settings import PrivateExperiment
 
 CLIP = "dp.clip"
 """The name under which the server tells C."""
@@ -20,16 +17,18 @@ CLIENTS = "dp.clients"
 """The name of the sum that counts clients; with ½ of it taken away each counts ½ or −½ in ``BELOW``."""
 
 
-def clipped(experiment: "Experiment", said: Updates, ask: Mapping[str, Plain], server_round: int = 0) -> Contribution:
+def clipped(
+    experiment: PrivateExperiment, objective: Objective, said: Updates, ask: Mapping[str, Plain], server_round: int = 0
+) -> Contribution:
     """Return the sum of a_k g_k, each cut to the length C over all parts, and how many were not longer.
 
     The objective's masses b_k are not summed, since they depend on data. Arguments are those of ``shares``.
     """
-    return sum(shares(experiment, said, ask, server_round), NOTHING)
+    return sum(shares(experiment, objective, said, ask, server_round), NOTHING)
 
 
 def shares(
-    experiment: "Experiment", said: Updates, ask: Mapping[str, Plain], server_round: int
+    experiment: PrivateExperiment, objective: Objective, said: Updates, ask: Mapping[str, Plain], server_round: int
 ) -> Iterator[Contribution]:
     """Yield what each client adds to the sum: its share, cut; in the local model with its own noise.
 
@@ -37,15 +36,16 @@ def shares(
 
     Args:
         experiment: It is private.
+        objective: Its objective.
         said: The clients' updates.
         ask: Among others C, under ``CLIP``, in the central model.
         server_round: The round.
     """
     from metafed.privacy.local import noised
 
-    local = experiment.dp_model == "local"
-    clip = float(str(experiment.dp_clip if local else ask[CLIP]))
-    for client, one in zip(said.clients, alone(experiment.objective, said, ask), strict=True):
+    local = experiment.privacy.model == "local"
+    clip = float(str(experiment.privacy.clip if local else ask[CLIP]))
+    for client, one in zip(said.clients, alone(objective, said, ask), strict=True):
         yield noised(experiment, cut(one, clip), client, server_round) if local else cut(one, clip)
 
 

@@ -10,12 +10,12 @@ from dataclasses import replace
 import numpy as np
 
 from metafed.core.streams import stream
-from metafed.experiment.settings import Experiment
 from metafed.objectives import Contribution
 from metafed.privacy.mechanism import noise_of
+from metafed.privacy.settings import PrivateExperiment
 
 
-def noised(experiment: Experiment, one: Contribution, client: int, server_round: int) -> Contribution:
+def noised(experiment: PrivateExperiment, one: Contribution, client: int, server_round: int) -> Contribution:
     """Return a client's cut contribution under its noise, and without its count, which would tell whether it was cut.
 
     Args:
@@ -24,7 +24,7 @@ def noised(experiment: Experiment, one: Contribution, client: int, server_round:
         client: Its id.
         server_round: The round.
     """
-    deviation = noise_of(experiment) * float(str(experiment.dp_clip))
+    deviation = noise_of(experiment) * float(str(experiment.privacy.clip))
     rng = _generator(experiment, client, server_round)
     vectors = {
         part: vector + rng.standard_normal(len(vector)) * deviation for part, vector in sorted(one.directions.items())
@@ -32,7 +32,7 @@ def noised(experiment: Experiment, one: Contribution, client: int, server_round:
     return replace(one, directions=vectors, sums={})
 
 
-def _generator(experiment: Experiment, client: int, server_round: int) -> np.random.Generator:
-    if experiment.dp_random == "seed":
+def _generator(experiment: PrivateExperiment, client: int, server_round: int) -> np.random.Generator:
+    if experiment.privacy.random == "seed":
         return stream(experiment.seed, "dp/client", server_round, client)
     return np.random.Generator(np.random.PCG64(secrets.randbits(256)))

@@ -13,20 +13,17 @@ sums as there (theorem 1): z_Δ = (z^−2 − (2 σ_b)^−2)^(−1/2) with σ_b 
 import secrets
 from collections.abc import Mapping
 from math import exp, inf
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple, TypedDict, final
 
 import numpy as np
 
 from metafed.core.parameters import Layout, Vector
 from metafed.core.source import DataError
 from metafed.core.streams import stream
-from metafed.experiment.settings import Experiment
-from metafed.federation.roster import Roster
 from metafed.objectives import Contribution, Plain
 from metafed.privacy.accounting import Mechanism, epsilon, noise_for, rounds_for
 from metafed.privacy.clipping import BELOW, CLIENTS, CLIP
-from metafed.privacy.settings import FIRST_CLIP
-from metafed.sampling import Poisson
+from metafed.privacy.settings import FIRST_CLIP, PrivateExperiment
 
 COUNTED = 20
 """σ_b is the expected cohort over this, as in Andrew et al."""
@@ -42,7 +39,7 @@ NEIGHBOURS = {
 
 
 class BudgetSpent(DataError):
-    """The rounds would cost more than ``--dp-epsilon``."""
+    """The rounds would cost more than ``--privacy.epsilon``."""
 
 
 class Spent(TypedDict):
@@ -59,25 +56,29 @@ class Noise(NamedTuple):
     tally: float
 
 
-class Privacy:
+@final
+class NoisySum:
     """The differential privacy of one run.
 
     Args:
         experiment: It is private.
         layout: Where θ's parameters lie.
+        expected: How many sampled clients hold each part, on average.
 
     Raises:
-        BudgetSpent: The rounds that are asked for cost more than ``--dp-epsilon``.
+        BudgetSpent: The rounds that are asked for cost more than ``--privacy.epsilon``.
         ValueError: No noise is enough, or too much noise for the count of an adaptive clip.
     """
 
-    def __init__(self, experiment: Experiment, layout: Layout) -> None:
+    def __init__(self, experiment: PrivateExperiment, layout: Layout, expected: Mapping[str, float]) -> None:
         self.experiment, self.layout = experiment, layout
         self.mechanism, self.delta = mechanism_of(experiment), delta_of(experiment)
         self.noise = noise_of(experiment)
-        self.split = split(self.noise, experiment.cohort_size) if experiment.dp_quantile else Noise(self.noise, 0.0)
-        self.expected = expected_holders(experiment)
-        self.state: Spent = {"rounds": 0, "clip": experiment.dp_clip or FIRST_CLIP}
+        self.split = (
+            split(self.noise, experiment.cohort_size) if experiment.privacy.quantile else Noise(self.noise, 0.0)
+        )
+        self.expected = expected
+        self.state: Spent = {"rounds": 0, "clip": experiment.privacy.clip or FIRST_CLIP}
 
     def ask(self) -> dict[str, Plain]:
         """What hosts must know: C.
@@ -85,11 +86,11 @@ class Privacy:
         Raises:
             BudgetSpent: One more round would cost too much; nothing was asked.
         """
-        budget = self.experiment.dp_epsilon
+        budget = self.experiment.privacy.epsilon
         if budget is not None and self._epsilon(self.state["rounds"] + 1) > budget:
             raise BudgetSpent(
                 f"round {self.state['rounds'] + 1} would make ε {self._epsilon(self.state['rounds'] + 1):.4g}, more"
-                f" than --dp-epsilon {budget:g}"
+                f" than --privacy.epsilon {budget:g}"
             )
         return {CLIP: self.state["clip"]}
 
@@ -98,7 +99,7 @@ class Privacy:
         clip = self.state["clip"]
         rng = self._generator(server_round)
         found: dict[str, Vector] = {}
-        local = self.experiment.dp_model == "local"
+        local = self.experiment.privacy.model == "local"
         for part in self.layout.parts:
             if local:  # it is in the sum already
                 found[part] = total.directions.get(part, np.zeros(self.layout.size(part))) / self.expected[part]
@@ -129,7 +130,7 @@ class Privacy:
         return epsilon(self.mechanism, self.noise, self.delta, rounds)
 
     def _next_clip(self, total: Contribution, clip: float, rng: np.random.Generator) -> float:
-        quantile, expected = self.experiment.dp_quantile, self.experiment.cohort_size
+        quantile, expected = self.experiment.privacy.quantile, self.experiment.cohort_size
         if quantile is None:
             return clip
         # Σ (b_k − ½) has sensitivity ½, whoever is there: each counted client adds −½ or ½
@@ -137,39 +138,39 @@ class Privacy:
             total.sums.get(BELOW, 0.0) - total.sums.get(CLIENTS, 0.0) / 2 + rng.standard_normal() * self.split.tally
         )
         share = centred / expected + 0.5
-        return float(clip * exp(-self.experiment.dp_clip_rate * (share - quantile)))
+        return float(clip * exp(-self.experiment.privacy.clip_rate * (share - quantile)))
 
     def _generator(self, server_round: int) -> np.random.Generator:
-        if self.experiment.dp_random == "seed":
+        if self.experiment.privacy.random == "seed":
             return stream(self.experiment.seed, "dp/noise", server_round)
         return np.random.Generator(np.random.PCG64(secrets.randbits(256)))
 
 
-def mechanism_of(experiment: Experiment) -> Mechanism:
+def mechanism_of(experiment: PrivateExperiment) -> Mechanism:
     """Return how a round samples and is accounted for."""
     size, seen = experiment.cohort_size, experiment.seen_clients
-    if experiment.dp_model == "local":
-        return Mechanism("local", size, seen, experiment.dp_accountant)
+    if experiment.privacy.model == "local":
+        return Mechanism("local", size, seen, experiment.privacy.accountant)
     if size == seen:
-        return Mechanism("everybody", size, seen, experiment.dp_accountant)
-    poisson = isinstance(experiment.sampling, Poisson)
-    return Mechanism("poisson" if poisson else "without replacement", size, seen, experiment.dp_accountant)
+        return Mechanism("everybody", size, seen, experiment.privacy.accountant)
+    assert experiment.sampling.scheme is not None, "the experiment has refused other samplings"
+    return Mechanism(experiment.sampling.scheme, size, seen, experiment.privacy.accountant)
 
 
-def delta_of(experiment: Experiment) -> float:
+def delta_of(experiment: PrivateExperiment) -> float:
     """Return δ: as asked for, else 1 / n^1.1 for n seen clients."""
-    return experiment.dp_delta or min(experiment.seen_clients**-1.1, 0.5)
+    return experiment.privacy.delta or min(experiment.seen_clients**-1.1, 0.5)
 
 
-def noise_of(experiment: Experiment) -> float:
-    """Return the noise multiplier z: as asked for, else the least for ``--dp-epsilon``.
+def noise_of(experiment: PrivateExperiment) -> float:
+    """Return the noise multiplier z: as asked for, else the least for ``--privacy.epsilon``.
 
     Raises:
-        BudgetSpent: The rounds cost more than ``--dp-epsilon``.
+        BudgetSpent: The rounds cost more than ``--privacy.epsilon``.
         ValueError: No noise is enough.
     """
     mechanism, delta = mechanism_of(experiment), delta_of(experiment)
-    noise, target, rounds = experiment.dp_noise, experiment.dp_epsilon, experiment.rounds
+    noise, target, rounds = experiment.privacy.noise, experiment.privacy.epsilon, experiment.rounds
     if noise is not None and target is None:
         return noise
     if noise is None:
@@ -178,8 +179,8 @@ def noise_of(experiment: Experiment) -> float:
     if target is not None and (cost := epsilon(mechanism, noise, delta, rounds)) > target:
         most = rounds_for(mechanism, noise, delta, target, rounds)
         raise BudgetSpent(
-            f"--rounds {rounds} with --dp-noise {noise:g} cost ε {cost:.4g} at δ {delta:.3g}, more than --dp-epsilon"
-            f" {target:g}; choose at most --rounds {most}, or leave --dp-noise out to have it computed"
+            f"--rounds {rounds} with --privacy.noise {noise:g} cost ε {cost:.4g} at δ {delta:.3g}, more than"
+            f" --privacy.epsilon {target:g}; choose at most --rounds {most}, or leave --privacy.noise out to have it computed"
         )
     return noise
 
@@ -194,31 +195,19 @@ def split(noise: float, cohort: int) -> Noise:
     left = noise**-2 - (2 * count) ** -2
     if left <= 0:
         raise DataError(
-            f"--dp-quantile with a cohort of {cohort}: a noise multiplier of {noise:g} leaves nothing for the count,"
-            f" whose noise is {count:g}; choose a --cohort above {COUNTED / 2 * noise:.0f}, or a fixed --dp-clip"
+            f"--privacy.quantile with a cohort of {cohort}: a noise multiplier of {noise:g} leaves nothing for the"
+            f" count, whose noise is {count:g}; choose a --cohort above {COUNTED / 2 * noise:.0f}, or a fixed --privacy.clip"
         )
     return Noise(left**-0.5, count)
 
 
-def expected_holders(experiment: Experiment) -> Mapping[str, float]:
-    """Return how many sampled clients hold each part, on average: from who is in the federation, no data."""
-    roster = Roster(experiment)
-    rate = experiment.cohort_size / experiment.seen_clients
-    found: dict[str, float] = {}
-    counts = roster.members(experiment.seen_clients)
-    for choice, count in zip(experiment.choices, counts, strict=True):
-        for part in roster.parts(choice.family.name):
-            found[part] = found.get(part, 0.0) + rate * count
-    return {part: max(number, rate) for part, number in found.items()}
-
-
-def check_budget(experiment: Experiment) -> None:
+def check_budget(experiment: PrivateExperiment) -> None:
     """Refuse a private experiment whose rounds cost too much, before anything runs.
 
     Raises:
         DataError: They do, or the noise leaves nothing for the count of an adaptive clip.
     """
-    if experiment.private:
+    if experiment.privacy.on:
         noise = noise_of(experiment)
-        if experiment.dp_quantile:
+        if experiment.privacy.quantile:
             split(noise, experiment.cohort_size)

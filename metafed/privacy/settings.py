@@ -1,60 +1,90 @@
 """The settings of differential privacy."""
 
-from typing import Literal
+from typing import Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from metafed.sampling import Sampler
 
 FIRST_CLIP = 0.1
 """Where an adaptive clip starts unless it is told: as in Andrew et al. 2021."""
 
 
-class PrivacySettings(BaseModel):
-    """``--dp-…``: differential privacy of a client's whole take part in training; off unless noise or ε is given."""
+class Privacy(BaseModel):
+    """Differential privacy of all that a client contributes to training; off unless noise or ε is given."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    dp_noise: float | None = Field(
+    noise: float | None = Field(
         None,
         gt=0,
         allow_inf_nan=False,
         description="Client-level differential privacy: noise multiplier z, the noise's standard deviation in units of"
-        " --dp-clip. Default: what --dp-epsilon needs, or no noise and no privacy.",
+        " --privacy.clip. Default: what --privacy.epsilon needs, or no noise and no privacy.",
     )
-    dp_clip: float | None = Field(
+    clip: float | None = Field(
         None,
         gt=0,
         allow_inf_nan=False,
         description="Length C that what a client adds to the sum is cut to, over all of its parts together. With"
-        " --dp-quantile the first C, 0.1 by default.",
+        " --privacy.quantile the first C, 0.1 by default.",
     )
-    dp_delta: float | None = Field(
+    delta: float | None = Field(
         None, gt=0, lt=1, description="δ of the guarantee. Default: 1 / n^1.1 for n seen clients."
     )
-    dp_epsilon: float | None = Field(
+    epsilon: float | None = Field(
         None, gt=0, allow_inf_nan=False, description="ε that all rounds together may cost at most."
     )
-    dp_quantile: float | None = Field(
+    quantile: float | None = Field(
         None, gt=0, lt=1, description="Adapt C, privately, to this quantile of the lengths. Default: C stays."
     )
-    dp_clip_rate: float = Field(0.2, gt=0, le=1, description="How fast C adapts, with --dp-quantile.")
-    dp_accountant: Literal["rdp", "pld"] = Field(
+    clip_rate: float = Field(0.2, gt=0, le=1, description="How fast C adapts, with --privacy.quantile.")
+    accountant: Literal["rdp", "pld"] = Field(
         "rdp",
         description="How ε is computed. rdp: by Rényi divergences, fast; pld: by privacy loss distributions, tighter,"
         " about a second a round. Both are of dp-accounting.",
     )
-    dp_random: Literal["seed", "system"] = Field(
+    random: Literal["seed", "system"] = Field(
         "seed",
         description="Where noise comes from. seed: the run's seed, so that it repeats bit by bit, and whoever knows the"
         " seed can subtract the noise: for studies. system: the operating system; no run repeats.",
     )
 
-    dp_model: Literal["central", "local"] = Field(
+    model: Literal["central", "local"] = Field(
         "central",
         description="Who adds noise. central: the server, to the sum; it is trusted. local: each client, to what it"
         " sends, so that nobody is; the sum has √n times the noise (docs/privacy.md).",
     )
 
     @property
-    def private(self) -> bool:
+    def on(self) -> bool:
         """Whether training is differentially private."""
-        return self.dp_noise is not None or self.dp_epsilon is not None
+        return self.noise is not None or self.epsilon is not None
+
+
+class PrivateExperiment(Protocol):
+    """What a guarantee depends on of an experiment."""
+
+    @property
+    def privacy(self) -> Privacy:
+        """Its settings of privacy."""
+
+    @property
+    def sampling(self) -> Sampler:
+        """Who is asked in a round."""
+
+    @property
+    def rounds(self) -> int:
+        """How many rounds it has."""
+
+    @property
+    def seed(self) -> int:
+        """Its seed."""
+
+    @property
+    def cohort_size(self) -> int:
+        """Clients sampled in a round, or expected."""
+
+    @property
+    def seen_clients(self) -> int:
+        """Clients that can be sampled."""

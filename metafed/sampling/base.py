@@ -7,6 +7,8 @@ from typing import ClassVar, Literal, NamedTuple
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from metafed.core.traits import NOTHING, Trait
+
 
 class Scene(NamedTuple):
     """What a sampler may know of a round. What it does not say that it ``uses`` is empty.
@@ -33,6 +35,18 @@ class Sampler(BaseModel, ABC):
 
     uses: ClassVar[Literal["nothing", "rows", "losses", "online"]] = "nothing"
     """What it must know of the clients beside their number."""
+
+    needs: ClassVar[frozenset[Trait]] = NOTHING
+    """What the server must get of single clients."""
+    scheme: ClassVar[Literal["poisson", "without replacement"] | None] = None
+    """What accountants of differential privacy call this sampling; None: they have no bound for it."""
+
+    def check(self, size: int, seen: int) -> None:
+        """Refuse settings that do not suit a cohort of ``size`` of ``seen`` clients.
+
+        Raises:
+            ValueError: They do not.
+        """
 
     @abstractmethod
     def cohort(self, scene: Scene, rng: np.random.Generator) -> list[int]:

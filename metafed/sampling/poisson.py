@@ -4,7 +4,7 @@ It is what accountants of differential privacy take for granted (Abadi et al. 20
 2018, arXiv 1710.06963). The number of clients varies from round to round; a round may have none, and θ then stays.
 """
 
-from typing import Annotated, Literal, final
+from typing import Annotated, ClassVar, Literal, final
 
 import numpy as np
 import tyro
@@ -17,6 +17,8 @@ class Poisson(Sampler):
     """Each client independently, with probability cohort / seen clients; a round may be empty."""
 
     name: Annotated[Literal["poisson"], tyro.conf.Suppress] = "poisson"
+
+    scheme: ClassVar[Literal["poisson", "without replacement"] | None] = "poisson"
 
     def cohort(self, scene: Scene, rng: np.random.Generator) -> list[int]:
         """Toss every client's coin."""

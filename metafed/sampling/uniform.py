@@ -1,6 +1,6 @@
 """A fixed number of clients, uniformly without replacement, as in FedAvg (McMahan et al. 2017, arXiv 1602.05629)."""
 
-from typing import Annotated, Literal, final
+from typing import Annotated, ClassVar, Literal, final
 
 import numpy as np
 import tyro
@@ -13,6 +13,8 @@ class Uniform(Sampler):
     """A fixed number of clients, all equally likely."""
 
     name: Annotated[Literal["uniform"], tyro.conf.Suppress] = "uniform"
+
+    scheme: ClassVar[Literal["poisson", "without replacement"] | None] = "without replacement"
 
     def cohort(self, scene: Scene, rng: np.random.Generator) -> list[int]:
         """Draw ``size`` clients."""

@@ -1,7 +1,7 @@
 """What a client says as one vector of numbers, and the sum of such vectors as a contribution again."""
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,9 +10,6 @@ from metafed.objectives import NOTHING, Contribution
 from metafed.privacy.clipping import BELOW, CLIENTS
 from metafed.secure.ring import Ring, decode, encode
 from metafed.secure.settings import FEWEST
-
-if TYPE_CHECKING:
-    from metafed.federation.roster import Roster
 
 SUMS = (BELOW, CLIENTS)
 """Further sums that every vector has room for."""
@@ -69,10 +66,10 @@ def contribution_of(total: Ring, layout: Layout) -> Contribution:
     return Contribution(directions, {p: weights[p] for p in directions}, sums={n: v for n, v in sums.items() if v})
 
 
-def exposed(clients: Iterable[int], roster: "Roster") -> str | None:
+def exposed(clients: Iterable[int], parts: Callable[[int], Sequence[str]]) -> str | None:
     """Return a part that fewer than ``FEWEST`` of the clients hold, but some: its sum is nearly one's; else None."""
     holders: dict[str, int] = {}
     for client in clients:
-        for part in roster.parts(roster.family(client)):
+        for part in parts(client):
             holders[part] = holders.get(part, 0) + 1
     return next((part for part, number in holders.items() if number < FEWEST), None)

@@ -20,13 +20,13 @@ from typing import Any
 import numpy as np
 
 from metafed.core.parameters import Vectors
-from metafed.experiment.settings import Experiment, kebab
-from metafed.federation.roster import Roster
+from metafed.experiment.settings import kebab
+from metafed.federation.federation import Federation
 from metafed.messages.packing import Rows
 from server.checkpoint import Checkpoint, Position, sync, write
 from server.record.participation import keep_ledger
 from server.record.provenance import git_state, without_secrets
-from server.record.resume import Found, encoded, read_manifest, rewind, rows_of
+from server.record.resume import FORMAT, Found, encoded, read_manifest, rewind, rows_of
 from server.record.rounds import Round, line
 from server.record.writer import UNWRITTEN, Writer, WritingFailed
 
@@ -38,7 +38,7 @@ class Record:
 
     Args:
         folder: Must not exist yet; it is made, with its parents. With ``again`` it is the record of a run that goes on.
-        experiment: What is computed.
+        federation: Whose run it is.
         how: How it is run, for the manifest: engine, workers, files read, and so on.
         settings: Settings of the engine that ``config.toml`` holds beside the experiment.
         keep: Checkpoints that are kept.
@@ -57,14 +57,14 @@ class Record:
     def __init__(
         self,
         folder: Path,
-        experiment: Experiment,
+        federation: Federation,
         how: Mapping[str, Any],
         settings: Mapping[str, Any],
         keep: int = 3,
         again: bool = False,
     ) -> None:
         self.folder = folder
-        self.roster = Roster(experiment)
+        self.federation, experiment = federation, federation.experiment
         self._whole = {**experiment.model_dump(mode="json", exclude_none=True), **settings}
         self._keep, self._again = keep, again
         self._parents = [parent for parent in folder.parents if not parent.exists()]
@@ -84,6 +84,7 @@ class Record:
             self._rounds.close()
             raise
         self.manifest: dict[str, Any] = {
+            "format": FORMAT,
             "argv": without_secrets(sys.argv),
             "experiment": experiment.model_dump(mode="json"),
             "seed": experiment.seed,
@@ -115,7 +116,7 @@ class Record:
         Raises:
             OSError: It cannot be written.
         """
-        rewind(self.folder, self._rounds, found, self.roster.experiment)
+        rewind(self.folder, self._rounds, found, self.federation.experiment)
         start = found.checkpoint
         self._write_config()
         self.manifest["resumed"][-1]["from_round"] = start.round if start else None
@@ -136,8 +137,8 @@ class Record:
             trained: The round without its evaluation, where that is made only since the round is the last: a run that
                 is resumed with more rounds takes it back.
         """
-        entry = line(finished, self.roster)
-        bare = line(trained, self.roster) if trained else None
+        entry = line(finished, self.federation.roster)
+        bare = line(trained, self.federation.roster) if trained else None
         self._later(lambda: self._append(finished, entry, bare))
         return entry
 
@@ -179,7 +180,7 @@ class Record:
 
     def _append(self, finished: Round, entry: Mapping[str, Any], bare: Mapping[str, Any] | None) -> None:
         frames = [
-            table(phase, finished.number, rows, self.roster)
+            table(phase, finished.number, rows, self.federation)
             for phase, tables in (("train", finished.training), ("evaluate", finished.evaluation))
             for rows in tables
         ]
@@ -230,11 +231,11 @@ class Record:
 
         path = self.folder / "clients.parquet"
         if path.exists():
-            experiment = self.roster.experiment
-            kinds = {choice.family.name: choice.kind for choice in experiment.choices}
+            experiment = self.federation.experiment
+            kinds = {choice.family.name: choice.kind for choice in self.federation.choices}
             rows = pl.read_parquet(path)
             summary = summarize(rows, experiment.seed, kinds, experiment)
-            summary |= keep_ledger(self.folder, rows, self.roster)
+            summary |= keep_ledger(self.folder, rows, self.federation)
             text = json.dumps(summary, indent=2, allow_nan=False) + "\n"
             (self.folder / "summary.json").write_text(text, encoding="utf-8")
 
@@ -252,11 +253,12 @@ class Record:
         (self.folder / "parts").rmdir()
 
 
-def table(phase: str, server_round: int, rows: Rows, roster: Roster) -> "pl.DataFrame":  # type: ignore[name-defined] # noqa: F821
+def table(phase: str, server_round: int, rows: Rows, federation: Federation) -> "pl.DataFrame":  # type: ignore[name-defined] # noqa: F821
     """Return a tidy frame with a row a client and step; the client is the slow axis."""
     import polars as pl
 
     count, steps = rows.loss.shape
+    roster = federation.roster
 
     def repeat(values: Sequence[Any] | np.ndarray) -> np.ndarray:
         return np.repeat(np.asarray(values), steps)
@@ -267,7 +269,10 @@ def table(phase: str, server_round: int, rows: Rows, roster: Roster) -> "pl.Data
         "client": (repeat(rows.client), pl.Int64),
         "family": ([roster.family(int(rows.client[0]))] * (count * steps), pl.String),
         "group": (repeat(list(rows.group)).tolist(), pl.String),
-        "device": (repeat([roster.device(int(c), g) for c, g in zip(rows.client, rows.group, strict=True)]), pl.String),
+        "device": (
+            repeat([federation.device(int(c), g) for c, g in zip(rows.client, rows.group, strict=True)]),
+            pl.String,
+        ),
         "seen": (repeat(rows.client < roster.seen), pl.Boolean),
         "step": (np.tile(rows.steps, count), pl.Int16),
         "loss": (rows.loss.ravel(), pl.Float64),

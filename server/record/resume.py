@@ -10,6 +10,9 @@ from typing import Any, BinaryIO, NamedTuple
 from metafed.experiment.settings import Experiment
 from server.checkpoint import Checkpoint, Damaged, Position, paths, read, remove, there, tidy
 
+FORMAT = 2
+"""Version of what a record says. 1: settings of privacy, devices and secure aggregation stood beside the others."""
+
 
 class NotResumable(ValueError):
     """A folder holds no run that can go on; the message says why."""
@@ -42,11 +45,17 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         NotResumable: There is none.
     """
     try:
-        return dict(json.loads((folder / "manifest.json").read_text(encoding="utf-8")))
+        found = dict(json.loads((folder / "manifest.json").read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         raise NotResumable(
             f"{folder}: holds no record of a run (no manifest.json that can be read); start it anew"
         ) from None
+    if found.get("format", 1) != FORMAT:
+        raise NotResumable(
+            f"{folder}: its record is of format {found.get('format', 1)}, this metafed goes on with format {FORMAT}; it"
+            " can be read, compared and reported, and computed again by the version in its manifest.json"
+        )
+    return found
 
 
 def find(folder: Path, experiment: Experiment) -> Found:

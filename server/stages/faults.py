@@ -1,57 +1,75 @@
-"""Faults on purpose, on the server: the old θ that some clients work with, and lies made of what all others say."""
+"""Faults on purpose, at the server: the old θ that some clients work with, and lies made of what all others say."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, final
+from typing import Any, ClassVar, Self, final
 
 import numpy as np
 from flwr.app import Array, ArrayRecord
 
 from metafed.aggregators.updates import Ballot
 from metafed.core.parameters import Vector
-from metafed.experiment.settings import Experiment
-from metafed.faults import faults_of
 from metafed.faults.lies import alie, inner_product
 from metafed.faults.plan import OMNISCIENT
-from metafed.federation.roster import Roster
+from metafed.faults.plan import Faults as Described
+from metafed.federation.federation import Federation
 from metafed.messages.packing import Answer
 from metafed.objectives import NOTHING, Contribution
+from server.stages.base import Older, Plan, Received, Stage
 
 
 @final
-class Faulty:
-    """Does what the experiment's faults say of the server's side; with none, nothing."""
+class Faults(Stage):
+    """Does what the experiment's faults say of the server's side."""
 
-    def __init__(self, experiment: Experiment) -> None:
-        self._faults, self._roster = faults_of(experiment), Roster(experiment)
-        self._sums = experiment.aggregator.sums
+    name: ClassVar[str] = "faults"
+
+    def __init__(self, federation: Federation, faults: Described) -> None:
+        self._faults, self._roster = faults, federation.roster
+        self._sums = federation.experiment.aggregator.sums
         self._past: dict[int, ArrayRecord] = {}
 
-    def entering(self, server_round: int, theta: ArrayRecord) -> None:
-        """Keep the θ that a round starts from, for as long as somebody may work with it."""
-        if self._faults and self._faults.longest_delay:
-            oldest = server_round - self._faults.longest_delay
-            self._past = {number: past for number, past in self._past.items() if number >= oldest}
-            self._past[server_round] = theta
+    @classmethod
+    def of(cls, federation: Federation) -> Self | None:
+        """None where the experiment has no faults."""
+        return None if federation.faults is None else cls(federation, federation.faults)
 
-    def apart(self, chunk: Sequence[int], server_round: int) -> list[list[int]]:
-        """Cut a chunk into those of its clients that work with the same θ, those with the round's own first."""
-        grouped: dict[int, list[int]] = {}
-        for client in chunk:
-            grouped.setdefault(self._delay(client, server_round), []).append(client)
-        return [grouped[delay] for delay in sorted(grouped)]
+    def before_round(self, plan: Plan) -> None:
+        """Give an old θ to those who work with one; before there was one so old, the oldest."""
+        if not self._faults.longest_delay:
+            return
+        oldest = plan.number - self._faults.longest_delay
+        self._past = {number: past for number, past in self._past.items() if number >= oldest}
+        self._past[plan.number] = plan.theta
+        for client in plan.clients:
+            if age := self._delay(client, plan.number):
+                plan.older[client] = Older(age, self._past[max(min(self._past), plan.number - age)])
 
-    def theta(self, chunk: Sequence[int], server_round: int, theta: ArrayRecord) -> ArrayRecord:
-        """Return the θ that the clients of a chunk work with; before there was one so old, the oldest."""
-        delay = self._delay(chunk[0], server_round)
-        return theta if not delay else self._past[max(min(self._past), server_round - delay)]
+    def on_answers(self, received: Received) -> None:
+        """Forge the updates of the omniscient, and note who was at fault, and how."""
+        received.forged = self._forged(received.answers, received.number)
+        asked = [client for chunk in received.asked for client in chunk]
+        found = self._faults.among(asked, received.number)
+        received.notes["faults"] = [{"client": client, "kind": fault.kind} for client, fault in found.items()]
 
-    def forged(self, answers: Sequence[Answer], server_round: int) -> list[Answer]:
+    def state(self) -> Mapping[str, Any]:
+        """The θs of the rounds before, by round and part."""
+        return {f"{n}/{part}": array.numpy() for n, past in self._past.items() for part, array in past.items()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take up what ``state`` returned."""
+        past: dict[int, dict[str, Array]] = {}
+        for key, vector in state.items():
+            number, _, part = key.partition("/")
+            past.setdefault(int(number), {})[part] = Array(np.asarray(vector))
+        self._past = {number: ArrayRecord(past[number]) for number in sorted(past)}
+
+    def _forged(self, answers: Sequence[Answer], server_round: int) -> list[Answer]:
         """Return what the omniscient liars send, as answers of their own; they are told every honest client's vote.
 
         Where sums are taken each liar's update has the mean weight of the honest ones.
         """
         heard = [int(client) for answer in answers for rows in answer.rows for client in rows.client]
-        liars = self._faults.among(heard, server_round, OMNISCIENT) if self._faults else {}
+        liars = self._faults.among(heard, server_round, OMNISCIENT)
         if not liars:
             return []
         votes = _votes(answers)
@@ -69,27 +87,8 @@ class Faulty:
                 found.append(self._told(members, lies, votes, total))
         return found
 
-    def notes(self, clients: Sequence[int], server_round: int) -> dict[str, Any]:
-        """Return what the round's line says: who was at fault on purpose, and how."""
-        if self._faults is None:
-            return {}
-        found = self._faults.among(clients, server_round)
-        return {"faults": [{"client": client, "kind": fault.kind} for client, fault in found.items()]}
-
-    def state(self) -> Mapping[str, Any]:
-        """Return the θs of the rounds before, by round and part."""
-        return {f"{n}/{part}": array.numpy() for n, past in self._past.items() for part, array in past.items()}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Take up what ``state`` returned."""
-        past: dict[int, dict[str, Array]] = {}
-        for key, vector in state.items():
-            number, _, part = key.partition("/")
-            past.setdefault(int(number), {})[part] = Array(np.asarray(vector))
-        self._past = {number: ArrayRecord(past[number]) for number in sorted(past)}
-
     def _delay(self, client: int, server_round: int) -> int:
-        fault = self._faults.on(client, server_round) if self._faults else None
+        fault = self._faults.on(client, server_round)
         return int(fault.strong) if fault is not None and fault.kind == "stale" else 0
 
     def _told(

@@ -1,21 +1,20 @@
 """Whom the server asks in a round, and what becomes of them on the virtual clock."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
 from itertools import islice
-from typing import Any, NamedTuple, final
+from typing import Any, ClassVar, final
 
 from flwr.app import ConfigRecord, Message, MessageType, RecordDict
 from flwr.serverapp import Grid
 
-from metafed.core.parameters import Layout
-from metafed.devices.plan import Plan, Planner
+from metafed.devices.plan import Plan as Schedule
 from metafed.experiment.lookup import sampler_name
-from metafed.experiment.settings import Experiment
-from metafed.federation.census import Person, unpack_people
-from metafed.federation.roster import Roster
+from metafed.federation.federation import Federation
+from metafed.federation.timing import planner_of
+from metafed.messages.census import Person, unpack_people
 from metafed.messages.packing import BadAnswer, Failure
 from server.hosts import Hosts
+from server.stages.base import Plan, Received, Stage
 
 AT_ONCE = 10_000
 """Clients up to which all are asked about together, the first time that anything must be known of one."""
@@ -27,44 +26,29 @@ NOBODY = "--sampling {} must know how many rows every client has, but of client 
 UNKNOWN = "what its device has to do is not known: {}"
 
 
-class Asked(NamedTuple):
-    """Who trains in a round, and the inner steps of those who take fewer than others."""
-
-    clients: Sequence[int]
-    steps: Mapping[int, int]
-
-
 class CensusFailed(RuntimeError):
     """What must be known of clients before they can be sampled is not to be had."""
 
 
 @final
-class Asking:
-    """Samples cohorts and plans rounds.
+class CohortScheduler(Stage):
+    """Samples cohorts and plans rounds on the virtual clock.
 
     Everything follows from seed, round, what clients are, and ``state``.
-
-    Args:
-        experiment: What is computed.
-        layout: Where θ's parameters lie.
-
-    Raises:
-        DataError: The description of devices cannot be used.
     """
 
-    def __init__(self, experiment: Experiment, layout: Layout) -> None:
-        self.experiment, self.roster = experiment, Roster(experiment)
-        self._layout = layout
+    name: ClassVar[str] = "scheduler"
+
+    def __init__(self, federation: Federation) -> None:
+        self.experiment, self._roster, self._fleet = federation.experiment, federation.roster, federation.fleet
+        self._planner = None if federation.fleet is None else planner_of(federation, federation.fleet)
         self._people: dict[int, Person] = {}
         self._now = 0.0
         self._losses: dict[int, float] = {}
         self._cohort: Sequence[int] = ()
-        self._plan: Plan | None = None
+        self._plan: Schedule | None = None
         self._reasons: dict[int, str] = {}
-        self.unknown: list[Failure] = []
-        """Clients of the round that cannot take part, since nobody says what its devices must do."""
-        # a description that cannot be used is said at once
-        _ = self.roster.fleet
+        self._unknown: list[Failure] = []
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint must hold, as plain JSON: the virtual time, and the losses that clients reported last."""
@@ -75,68 +59,63 @@ class Asking:
         self._now = float(state["virtual_time"])
         self._losses = {int(client): float(loss) for client, loss in state["losses"].items()}
 
-    def __call__(self, server_round: int, grid: Grid, hosts: Hosts) -> Asked:
+    def before_round(self, plan: Plan) -> None:
         """Sample the round's clients and say which of them train.
 
         Raises:
             CensusFailed: The sampler needs to know of clients what no host says.
         """
-        self._cohort = self._sampled(server_round, grid, hosts)
-        self.unknown = []
+        cohort = self._sampled(plan.number, plan.grid, plan.hosts)
+        self._cohort, self._unknown = cohort, []
         if self._planner is None:
-            return Asked(self._cohort, {})
-        self._ask_about(self._cohort, grid, hosts)
-        self._plan = self._planner(server_round, self._now, self._people, self._cohort)
-        for client in self._cohort:
+            plan.clients = cohort
+            return
+        self._ask_about(cohort, plan.grid, plan.hosts)
+        self._plan = self._planner(plan.number, self._now, self._people, cohort)
+        for client in cohort:
             if client not in self._people:
-                self.unknown.append(
-                    Failure(client, UNKNOWN.format(self._reasons.get(client, "its rows cannot be read")))
-                )
-        return Asked(self._plan.taking_part, self._plan.steps)
+                reason = self._reasons.get(client, "its rows cannot be read")
+                self._unknown.append(Failure(client, UNKNOWN.format(reason)))
+        plan.clients, plan.steps = self._plan.taking_part, self._plan.steps
 
-    def heard(self, losses: Mapping[int, float]) -> dict[str, Any]:
-        """Take note of the round's losses, let time go on, and return what the round's line says of who was asked."""
+    def on_answers(self, received: Received) -> None:
+        """Record the round's losses, let time go on, and note who was asked."""
+        received.failures += self._unknown
         if self.experiment.sampling.uses == "losses":
-            self._losses |= losses
+            self._losses |= received.losses
         plan, self._plan = self._plan, None
-        notes: dict[str, Any] = {"cohort": list(self._cohort)}
-        if plan is None:
-            return notes
-        self._now = plan.next
-        return {**notes, **entries(plan)}
+        received.notes["cohort"] = list(self._cohort)
+        if plan is not None:
+            self._now = plan.next
+            received.notes |= entries(plan)
 
     def _sampled(self, server_round: int, grid: Grid, hosts: Hosts) -> list[int]:
-        sampling, seen = self.experiment.sampling, self.roster.seen
+        sampling, seen = self.experiment.sampling, self._roster.seen
         if sampling.uses == "rows":
             self._ask_about(range(seen), grid, hosts)
             unknown = next((client for client in range(seen) if client not in self._people), None)
             if unknown is not None:
                 name = sampler_name(sampling)
                 raise CensusFailed(NOBODY.format(name, unknown, self._reasons.get(unknown, "its rows cannot be read")))
-            return self.roster.cohort(server_round, rows=[self._people[client].rows for client in range(seen)])
+            return self._roster.cohort(server_round, rows=[self._people[client].rows for client in range(seen)])
         if sampling.uses == "losses":
-            return self.roster.cohort(server_round, losses=self._losses)
+            return self._roster.cohort(server_round, losses=self._losses)
         if sampling.uses == "online":
-            fleet = self.roster.fleet
+            fleet = self._fleet
             assert fleet is not None, "the experiment has refused this sampling without devices"
             if fleet.needs_groups:
                 self._ask_about(range(seen), grid, hosts)
             groups = {client: person.group for client, person in self._people.items()}
-            return self.roster.cohort(
+            return self._roster.cohort(
                 server_round, online=lambda client: fleet.online(client, groups.get(client, ""), self._now)
             )
-        return self.roster.cohort(server_round)
-
-    @cached_property
-    def _planner(self) -> Planner | None:
-        fleet = self.roster.fleet
-        return None if fleet is None else Planner(self.experiment, fleet, self._layout)
+        return self._roster.cohort(server_round)
 
     def _ask_about(self, clients: Iterable[int], grid: Grid, hosts: Hosts) -> None:
         """Have hosts say what ``_people`` lacks of the clients; of whom nobody says anything it will lack it still."""
         if all(client in self._people for client in clients):
             return
-        wanted = range(self.roster.seen) if self.roster.seen <= AT_ONCE else clients
+        wanted = range(self._roster.seen) if self._roster.seen <= AT_ONCE else clients
         unknown = [client for client in wanted if client not in self._people]
         asked = []
         for node in hosts.nodes:
@@ -155,7 +134,7 @@ class Asking:
                 self._reasons |= dict.fromkeys(own, str(error).strip()[-200:])
 
 
-def entries(plan: Plan) -> dict[str, Any]:
+def entries(plan: Schedule) -> dict[str, Any]:
     """Return what a round's line says of the virtual clock; ``attendance`` has the cohort's order."""
     named = {
         outcome: [each.client for each in plan.attendance if each.outcome == outcome]

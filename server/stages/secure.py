@@ -1,13 +1,12 @@
 """The server's side of secure aggregation in a round: keys, shares, masked input, unmasking."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, final
+from typing import Any, ClassVar, Self, final
 
 from flwr.app import ConfigRecord, Message, MessageType, RecordDict
 from flwr.serverapp import Grid
 
-from metafed.core.parameters import Layout
-from metafed.federation.roster import Roster
+from metafed.federation.federation import Federation
 from metafed.messages.packing import Answer
 from metafed.objectives import NOTHING, Contribution
 from metafed.secure.input import contribution_of
@@ -15,23 +14,21 @@ from metafed.secure.keys import Forged
 from metafed.secure.party import SHARE, Keys, keys_record, read_keys, threshold_of
 from metafed.secure.total import TooFew, unmasked
 from server.hosts import Hosts
+from server.stages.base import Plan, Received, Stage
 
 PATIENCE = 600.0
 """Seconds to wait for the answers of one phase."""
 
 
 @final
-class Secured:
-    """Asks hosts phase by phase; who does not answer in one is left out of the next.
+class SecureAggregation(Stage):
+    """Asks hosts phase by phase; who does not answer in one is left out of the next."""
 
-    Args:
-        roster: Who is in the federation.
-        layout: Where θ's parameters lie.
-    """
+    name: ClassVar[str] = "secure"
 
-    def __init__(self, roster: Roster, layout: Layout) -> None:
-        self._share = roster.experiment.secure_threshold
-        self._roster, self._layout = roster, layout
+    def __init__(self, federation: Federation) -> None:
+        self._share = federation.experiment.secure.threshold
+        self._federation, self._layout = federation, federation.layout
         self._grid: Grid | None = None
         self._hosts: Hosts | None = None
         self._round, self._asked = 0, 0
@@ -44,8 +41,23 @@ class Secured:
         """How many clients must be left to the end."""
         return threshold_of(len(self._everybody), self._share)
 
-    def before(self, clients: Sequence[int], server_round: int, grid: Grid, hosts: Hosts) -> list[int]:
-        """Run phases 1 and 2, and return who is there to be trained; nobody where two do not come together."""
+    @classmethod
+    def of(cls, federation: Federation) -> Self | None:
+        """None where sums are not masked."""
+        return cls(federation) if federation.experiment.secure.aggregation else None
+
+    def before_round(self, plan: Plan) -> None:
+        """Run phases 1 and 2: who is there to be trained; nobody where two do not come together."""
+        plan.clients = self._shared(plan.clients, plan.number, plan.grid, plan.hosts)
+        sharing = {"threshold": self.threshold, "sharing": sorted(self._sealed)}
+        plan.records["secure"] = ConfigRecord({**keys_record(self._everybody), **sharing})
+
+    def before_step(self, received: Received) -> None:
+        """Run phase 4: the sum of what clients say."""
+        received.total, notes = self._total(received.answers)
+        received.notes |= notes
+
+    def _shared(self, clients: Sequence[int], server_round: int, grid: Grid, hosts: Hosts) -> list[int]:
         self._grid, self._hosts, self._round, self._asked = grid, hosts, server_round, len(clients)
         self._everybody, self._sealed, self._lost = {}, {}, ""
         for values in self._answers("keys", clients, {}):
@@ -67,13 +79,7 @@ class Secured:
                     self._sealed[client] = dict(zip(others, said, strict=True))
         return sorted(self._sealed)
 
-    def record(self) -> ConfigRecord:
-        """Return what a message of phase 3 says: all keys, and who has shared."""
-        return ConfigRecord(
-            {**keys_record(self._everybody), "threshold": self.threshold, "sharing": sorted(self._sealed)}
-        )
-
-    def total(self, answers: Iterable[Answer]) -> tuple[Contribution, dict[str, Any]]:
+    def _total(self, answers: Iterable[Answer]) -> tuple[Contribution, dict[str, Any]]:
         """Run phase 4 and return the sum of what clients say, and what the round's record says of it."""
         masked = [answer.masked for answer in answers if answer.masked is not None]
         left = sorted(client for each in masked for client in each.clients if client in self._sealed)
@@ -131,6 +137,6 @@ class Secured:
     def _pieces(self, clients: Sequence[int]) -> list[list[int]]:
         assert self._hosts is not None, "a round begins with phase 1"
         if self._hosts.pooled:
-            return [chunk for _, chunk in self._roster.chunks(clients)]
+            return [chunk for _, chunk in self._federation.chunks(clients)]
         pieces = [[c for c in clients if self._hosts.node(c) == node] for node in self._hosts.nodes]
         return [piece for piece in pieces if piece]

@@ -6,7 +6,7 @@ from typing import Any
 from simulation.cli.errors import BadInput
 from simulation.records.methods import Method
 
-PROTOCOL = ("tasks", "mix", "clients", "unseen", "eval_clients", "plant")
+PROTOCOL = ("tasks", "mix", "clients", "unseen", "eval_clients", "inject_bias")
 """Settings that say who is judged, and on what; they must be equal."""
 
 

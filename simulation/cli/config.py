@@ -1,6 +1,7 @@
 """The schema of *how* an experiment is run, and its way from flags and files."""
 
 import re
+import sys
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,9 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from metafed.aggregators import AGGREGATORS
 from metafed.algorithms import ALGORITHMS
+from metafed.core.source import DataError
 from metafed.experiment.lookup import aggregator_class, algorithm_class, objective_class, sampler_class
+from metafed.experiment.renames import RENAMED
 from metafed.experiment.settings import Experiment
-from metafed.faults.plan import faults_of
+from metafed.faults.plan import described, read_faults
+from metafed.federation.federation import federation_of
 from metafed.objectives import OBJECTIVES
 from metafed.sampling import SAMPLERS
 from simulation.cli.errors import BadInput, explain
@@ -95,8 +99,8 @@ class Config(BaseModel):
 
     @model_validator(mode="after")
     def _a_worker_can_be_lost(self) -> Self:
-        faults = faults_of(self.experiment)
-        if self.engine == "local" and faults and any(fault.kind == "worker" for fault in faults.faults):
+        faults = described(self.experiment.faults)
+        if self.engine == "local" and any(fault.kind == "worker" for fault in faults):
             raise ValueError("--faults: kind 'worker' needs workers that can be lost; choose --engine ray")
         return self
 
@@ -123,8 +127,13 @@ class Config(BaseModel):
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise BadInput(f"--config {path}: not TOML: {error}") from None
         own = {name: settings.pop(name) for name in list(settings) if name in cls.model_fields}
+        say_new_names([name for name in settings if name != "devices" or isinstance(settings[name], str)], str(path))
         try:
+            if isinstance(settings.get("faults"), str):
+                settings["faults"] = read_faults(settings["faults"])
             return cls(**{**own, "experiment": Experiment.model_validate(settings)})
+        except DataError as error:
+            raise BadInput(f"{path}: {error}") from None
         except ValidationError as error:
             fields = [*cls.model_fields, *Experiment.model_fields]
             raise BadInput(f"{path}: {explain(error, known=fields)}") from None
@@ -142,11 +151,12 @@ def parse(argv: Sequence[str]) -> Config:
         BadInput: A value is not allowed.
         SystemExit: tyro printed the help (0) or a misuse of flags (2).
     """
-    rest, algorithm = take_option(list(argv), "--algorithm")
+    rest, algorithm = take_option(renewed_flags(argv), "--algorithm")
     rest, objective = take_option(rest, "--objective")
     rest, sampling = take_option(rest, "--sampling")
     rest, aggregator = take_option(rest, "--aggregator")
     rest, file = take_option(rest, "--config")
+    rest, faults = take_option(rest, "--faults")
     rest, resumed = take_option(rest, "--resume")
     if resumed is not None and file is not None:
         raise BadInput("--resume reads the run's own settings; leave --config out")
@@ -163,6 +173,11 @@ def parse(argv: Sequence[str]) -> Config:
     with unused("torch"):
         parsed = tyro.cli(flags, args=rest, prog="python -m simulation.run", description=Config.__doc__)
     settings = parsed.model_dump()
+    if faults is not None:
+        try:
+            settings["experiment"]["faults"] = read_faults(faults)
+        except DataError as error:
+            raise BadInput(str(error)) from None
     for what, model in chosen.items():
         try:
             settings["experiment"][what] = type(model).model_validate(settings["experiment"][what])
@@ -173,9 +188,36 @@ def parse(argv: Sequence[str]) -> Config:
         config = Config(**{**settings, "experiment": experiment})
     except ValidationError as error:
         raise BadInput(explain(error)) from None
+    try:
+        federation_of(experiment)  # a user's own table, and what only it can tell
+    except ValueError as error:
+        raise BadInput(str(error)) from None
     if config.resume is not None:
         check_unchanged(default, config)
     return config
+
+
+def renewed_flags(argv: Sequence[str]) -> list[str]:
+    """Return the command line with the new names of flags; the old ones go on working, and it is said once."""
+    flags = {f"--{old.replace('_', '-')}": f"--{new.replace('_', '-')}" for old, new in RENAMED.items()}
+    flags["--no-secure-aggregation"] = "--secure.no-aggregation"
+    found, old = [], []
+    for word in argv:
+        flag, equals, value = word.partition("=")
+        if flag in flags:
+            old.append(flag)
+        found.append(flags.get(flag, flag) + equals + value)
+    for flag in dict.fromkeys(old):
+        print(f"metafed: {flag} is now {flags[flag]}", file=sys.stderr)
+    return found
+
+
+def say_new_names(names: Sequence[str], where: str) -> None:
+    """Say once what settings of a file are called now."""
+    for name in names:
+        if name in RENAMED:
+            new = RENAMED[name].replace("_", "-")
+            print(f"metafed: {where}: {name.replace('_', '-')} is now {new}", file=sys.stderr)
 
 
 def _chosen(what: str, named: str | None, default: BaseModel, find: Callable[[str], type[BaseModel]]) -> BaseModel:
@@ -206,6 +248,10 @@ def _flags(default: Config, chosen: Mapping[str, BaseModel]) -> type[BaseModel]:
         )
         inner = _loosen(model)
         changed[what] = (inner, Field(inner(), description=about))
+    for table in ("privacy", "secure", "devices"):
+        values = getattr(default.experiment, table)
+        inner = _loosen(values)
+        changed[table] = (inner, Field(inner(), description=(type(values).__doc__ or "").strip()))
     experiment = _loosen(default.experiment, **changed)
     return _loosen(default, experiment=(Annotated[experiment, tyro.conf.arg(name="")], experiment()))
 

@@ -1,8 +1,8 @@
 """What a person sees while a run goes on: a tree at the start, a line a round, a table at the end."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel
 from rich.console import Console
@@ -14,11 +14,8 @@ from rich.tree import Tree
 from metafed.devices.fleet import Fleet
 from metafed.experiment.lookup import algorithm_name, objective_name, sampler_name
 from metafed.experiment.settings import Experiment
-from metafed.federation.roster import Roster
+from metafed.federation.federation import Federation
 from simulation.cli.config import Config
-
-if TYPE_CHECKING:
-    from metafed.federation.population import Population
 
 LATE = {"drop": "dropped", "shorten": "shortened"}
 LONGEST_NOTE = 120
@@ -42,45 +39,45 @@ class Screen:
         self._spent = 0.0
         self._told: set[str] = set()
 
-    def start(self, config: Config, population: "Population", folder: Path) -> None:
+    def start(self, config: Config, federation: Federation, remarks: Sequence[str], folder: Path) -> None:
         """Show what will run and where its record goes."""
         if self._quiet:
             return
         if self._heading is not None:
             self._console.print(Text(self._heading, style="bold"), soft_wrap=True)
         if not self._known:
-            self._console.print(self._tree(config, population, folder))
+            self._console.print(self._tree(config, federation, remarks, folder))
         if self._console.is_terminal:
             self._live = Live("", console=self._console, refresh_per_second=8)
             self._live.start()
 
-    def _tree(self, config: Config, population: "Population", folder: Path) -> Tree:
-        experiment, roster = config.experiment, Roster(config.experiment)
+    def _tree(self, config: Config, federation: Federation, remarks: Sequence[str], folder: Path) -> Tree:
+        experiment, roster = config.experiment, federation.roster
         algorithm = experiment.algorithm
         tree = Tree(f"[bold]metafed[/] · {settled(algorithm_name(algorithm), algorithm)}")
         tree.add(f"objective {settled(objective_name(experiment.objective), experiment.objective)}")
         sampled = settled(sampler_name(experiment.sampling), experiment.sampling)
         counts = f"{roster.seen} seen, {experiment.unseen_clients} unseen; {roster.cohort_size} a round, {sampled}"
         people = tree.add(f"{experiment.clients} clients ({counts})")
-        for choice, source in zip(experiment.choices, population.sources, strict=True):
+        for choice, source in zip(federation.choices, federation.sources, strict=True):
             branch = people.add(f"{choice.family.name}: {choice.source}")
             for file in source.files:
                 branch.add(Text(f"read from {file}", style="dim"))
             for note in source.notes:
                 branch.add(Text(shorten(note), style="dim"))
-        for remark in population.remarks:
+        for remark in remarks:
             tree.add(Text(f"guard: {remark}", style="yellow"))
         tree.add(
             f"{experiment.rounds} rounds, {experiment.outer.optimizer} β={experiment.outer.rate:g},"
             f" seed {experiment.seed}"
         )
-        if roster.fleet is not None:
-            tree.add(f"devices {experiment.devices}: {virtual(experiment, roster.fleet)}")
+        if federation.fleet is not None:
+            tree.add(f"devices {experiment.devices.tiers}: {virtual(experiment, federation.fleet)}")
         trap = algorithm.trap(experiment.evaluation_steps)
         if trap:
             tree.add(Text(trap, style="yellow"))
         at = f" at {config.ray_address}" if config.ray_address else ""
-        tree.add(f"engine {config.engine}{at}, device {config.device}, {batches(roster)}")
+        tree.add(f"engine {config.engine}{at}, device {config.device}, {batches(federation)}")
         tree.add(Text(f"record {folder}"))
         return tree
 
@@ -148,9 +145,10 @@ def virtual(experiment: Experiment, fleet: Fleet) -> str:
     """Say what devices there are, and until when a round waits for them."""
     tiers = ", ".join(f"{tier.share:.0%} {name}" for name, tier in fleet.description.tiers.items())
     by_group = ", by group" if fleet.needs_groups else ""
-    if experiment.deadline is None:
+    if experiment.devices.deadline is None:
         return f"{tiers}{by_group}; no deadline"
-    return f"{tiers}{by_group}; deadline {experiment.deadline:g} virtual s, the late are {LATE[experiment.late]}"
+    late = LATE[experiment.devices.late]
+    return f"{tiers}{by_group}; deadline {experiment.devices.deadline:g} virtual s, the late are {late}"
 
 
 def missed(line: Mapping[str, Any]) -> str:
@@ -169,14 +167,14 @@ def too_large(halved: Mapping[str, Any]) -> str:
     )
 
 
-def batches(roster: Roster) -> str:
+def batches(federation: Federation) -> str:
     """Say how many clients are trained as one batch, at most."""
-    sizes = {family: size.training for family, size in roster.chunk_sizes.items()}
+    sizes = {family: size.training for family, size in federation.chunk_sizes.items()}
     if len(set(sizes.values())) == 1:
         said = f"chunks of {next(iter(sizes.values()))}"
     else:
         said = "chunks of " + ", ".join(f"{size} ({family})" for family, size in sizes.items())
-    return said + (" chosen by size of episode and round" if roster.experiment.chunk == "auto" else "")
+    return said + (" chosen by size of episode and round" if federation.experiment.chunk == "auto" else "")
 
 
 def settled(name: str, chosen: BaseModel) -> str:

@@ -23,14 +23,14 @@ def findings(who: People, task: str, data_dirs: tuple[Path, ...]) -> list[str]:
         DataError: A client's data cannot be used.
     """
     from metafed.experiment.settings import Experiment
+    from metafed.federation.federation import federation_of
     from metafed.federation.guard.inspect import inspect
-    from metafed.federation.population import Population
 
     if not who.source.files:
         return []
     folders = os.pathsep.join(str(folder) for folder in data_dirs)
     experiment = Experiment(tasks=task, clients=len(who.parts[0][1]), unseen=UNSEEN, data_dir=folders)
-    found = inspect(Population(experiment))
+    found = inspect(federation_of(experiment).population)
     fatal = [finding.text for finding in found if finding.fatal]
     if fatal:
         raise BadInput("; ".join(fatal))

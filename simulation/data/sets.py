@@ -50,7 +50,7 @@ def entry(name: str, catalogue: "Mapping[str, Entry]") -> "Entry":
     Raises:
         BadInput: There is none; a near miss is suggested.
     """
-    from metafed.experiment.lookup import known
+    from metafed.core.names import known
 
     files = {reader.kind.file: reader.task for reader in named(name)}
     if name not in catalogue and files:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from metafed.core.episodes import Examples, Shots
     from metafed.core.source import Source
     from metafed.data.sets.catalogue import Entry
-    from metafed.experiment.settings import TaskChoice
+    from metafed.experiment.choices import TaskChoice
 
 
 SUFFIX = ".toml"
@@ -64,8 +64,8 @@ def tasks(name: str, catalogue: "dict[str, Entry]", data_dir: str) -> list[tuple
     Raises:
         BadInput: It means nothing; a near miss is suggested.
     """
-    from metafed.experiment.lookup import known
-    from metafed.experiment.settings import parse_tasks
+    from metafed.core.names import known
+    from metafed.experiment.choices import parse_tasks
     from metafed.families import FAMILIES
 
     searched, path = folders(data_dir), Path(name)
@@ -100,7 +100,7 @@ def people(task: str, data_dirs: tuple[Path, ...], clients: int, seed: int = 0) 
         DataError: The data set is missing or damaged.
     """
     from metafed.core.source import Origin
-    from metafed.experiment.settings import parse_tasks
+    from metafed.experiment.choices import parse_tasks
 
     (choice,) = parse_tasks(task)
     make: Callable[[Origin], Source] = choice.family.sources[choice.source]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from metafed.experiment.settings import Experiment
+from metafed.federation.federation import Federation, federation_of
 from server.record.record import now, theta_sha256
 
 
@@ -44,7 +45,7 @@ def close(record: Path, reason: str) -> None:
         return
     if not about.get("end"):
         join(record)
-        summarize(record, Experiment.model_validate(about["experiment"]))
+        summarize(record, federation_of(Experiment.model_validate(about["experiment"])))
     checkpoints = sorted((record / "checkpoints").glob("*.safetensors"))
     digest = about.get("theta_sha256")
     if digest is None and checkpoints:
@@ -68,7 +69,7 @@ def join(record: Path) -> None:
     shutil.rmtree(parts, ignore_errors=True)
 
 
-def summarize(record: Path, experiment: Experiment) -> None:
+def summarize(record: Path, federation: Federation) -> None:
     """Write ``summary.json`` from the rows, where there are any."""
     import polars as pl
 
@@ -76,7 +77,7 @@ def summarize(record: Path, experiment: Experiment) -> None:
 
     path = record / "clients.parquet"
     if path.exists():
-        kinds = {choice.family.name: choice.kind for choice in experiment.choices}
-        summary = summary_of(pl.read_parquet(path), experiment.seed, kinds)
+        kinds = {choice.family.name: choice.kind for choice in federation.choices}
+        summary = summary_of(pl.read_parquet(path), federation.experiment.seed, kinds)
         text = json.dumps(summary, indent=2, allow_nan=False) + "\n"
         (record / "summary.json").write_text(text, encoding="utf-8")

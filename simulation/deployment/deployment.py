@@ -100,10 +100,10 @@ def check_resumable(config: "Config", record: Path) -> int:
     Raises:
         BadInput: There is nothing left to do, or clients had personal states, which were their nodes'.
     """
-    from metafed.federation.population import initial_theta
+    from metafed.federation.federation import federation_of
 
     experiment, about = config.experiment, manifest(record)
-    if experiment.algorithm.personal(initial_theta(experiment)):
+    if experiment.algorithm.personal(federation_of(experiment).initial):
         raise BadInput(
             f"--resume {record}: by --algorithm {algorithm_name(experiment.algorithm)} clients keep states of their"
             " own, which were at the nodes and went with the run; start anew"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from metafed.faults import faults_of
+from metafed.faults import described
 from simulation.cli.config import Config, take_option
 from simulation.cli.config import parse as parse_config
 from simulation.cli.errors import BadInput
@@ -74,8 +74,7 @@ def parse(argv: Sequence[str]) -> Plan:
         if getattr(config, name) != Config.model_fields[name].default:
             flag = "--" + name.replace("_", "-")
             raise BadInput(f"{flag} {getattr(config, name)} does nothing in a deployment; leave it out")
-    faults = faults_of(config.experiment)
-    if faults is not None and any(fault.kind == "worker" for fault in faults.faults):
+    if any(fault.kind == "worker" for fault in described(config.experiment.faults)):
         raise BadInput("--faults: kind 'worker' needs Ray workers, which a deployment does not have; leave it out")
     if config.experiment.kernels == "native":
         raise BadInput("--kernels native: Flower sends the nodes Python files only, no C++; choose torch or auto")

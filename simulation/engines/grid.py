@@ -30,8 +30,11 @@ def take_identity() -> None:
 
 
 def pool_context(run_config: dict[str, Any], device: str) -> Context:
-    """Return the context that the ClientApp sees in our engines: no partition, so it hosts every client."""
-    return Context(RUN, POOL, {"device": device}, RecordDict(), run_config)
+    """Return the context that the ClientApp sees in our engines.
+
+    No partition: it hosts every client. All of it is one machine's, or one cluster's: rows of single clients may leave.
+    """
+    return Context(RUN, POOL, {"device": device, "share-client-rows": True}, RecordDict(), run_config)
 
 
 def named(message: Message) -> list[int]:

@@ -225,9 +225,9 @@ def doomed(run_config: Mapping[str, Any]) -> Callable[[Message], bool] | None:
     if not run_config.get("faults"):
         return None
     from metafed.experiment.settings import Experiment
-    from metafed.faults import faults_of
+    from metafed.federation.federation import federation_of
 
-    faults = faults_of(Experiment.from_run_config(run_config))
+    faults = federation_of(Experiment.from_run_config(run_config)).faults
 
     def lost(message: Message) -> bool:
         if faults is None or message.metadata.message_type != MessageType.TRAIN:

@@ -8,7 +8,9 @@ from typing import Any, get_args
 
 import polars as pl
 
+from metafed.experiment.renames import renewed
 from metafed.tasks.task import Kind
+from server.record.resume import FORMAT
 from simulation.cli.errors import BadInput
 
 
@@ -47,7 +49,7 @@ def read_run(folder: Path) -> Run:
     if not (folder / "manifest.json").is_file():
         raise BadInput(f"{folder}: not the folder of a run (it has no manifest.json)")
     gaps: list[str] = []
-    manifest = read_object(folder / "manifest.json")
+    manifest = read_manifest(folder / "manifest.json")
     if manifest.get("kind") == "study":
         inside = sorted(path.parent.name for path in folder.glob("seed-*/manifest.json"))
         raise BadInput(
@@ -81,9 +83,24 @@ def read_run(folder: Path) -> Run:
     return Run(folder, manifest, rounds, clients, summary, text, gaps)
 
 
+def read_manifest(path: Path) -> dict[str, Any]:
+    """Read a manifest; one of an older format is given the names of today.
+
+    Raises:
+        BadInput: It is damaged, or of a later format.
+    """
+    found = read_object(path)
+    form, experiment = found.get("format", 1), found.get("experiment")
+    if not isinstance(form, int) or form > FORMAT:
+        raise BadInput(f"{path}: a record of format {form}, of a later metafed; this one reads up to format {FORMAT}")
+    if form == 1 and isinstance(experiment, dict):
+        found["experiment"] = renewed(experiment)
+    return found
+
+
 def kinds(manifest: Mapping[str, Any]) -> dict[str, Kind]:
     """Return the kind of each family that metafed knows, as the run's data sets have it."""
-    from metafed.experiment.settings import parse_tasks
+    from metafed.experiment.choices import parse_tasks
     from metafed.families import FAMILIES
 
     known = {name: family.kind for name, family in FAMILIES.items()}

@@ -102,11 +102,12 @@ def protection(experiment: Mapping[str, Any]) -> list[str]:
     aggregator = (experiment.get("aggregator") or {}).get("name", "mean")
     if aggregator != "mean":
         words.append(str(aggregator))
-    if experiment.get("dp_epsilon") is not None:
-        words.append(f"ε {experiment['dp_epsilon']:g}")
-    elif experiment.get("dp_noise") is not None:
-        words.append(f"noise {experiment['dp_noise']:g}")
-    if experiment.get("dp_model") == "local":
+    privacy = experiment.get("privacy") or {}
+    if privacy.get("epsilon") is not None:
+        words.append(f"ε {privacy['epsilon']:g}")
+    elif privacy.get("noise") is not None:
+        words.append(f"noise {privacy['noise']:g}")
+    if privacy.get("model") == "local":
         words.append("of each client")
     return words
 

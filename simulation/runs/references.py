@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from metafed.algorithms import ALGORITHMS
-from metafed.experiment.lookup import known
+from metafed.core.names import known
 from metafed.experiment.settings import Experiment
 
 ALONE = "local"

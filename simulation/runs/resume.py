@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from simulation.cli.errors import BadInput
 
 if TYPE_CHECKING:
+    from metafed.federation.federation import Federation
     from server.record.record import Record
     from server.record.resume import Found
     from simulation.cli.config import Config
@@ -73,12 +74,12 @@ def _same_chunks(name: str, before: "Config", after: "Config") -> bool:
     """Say whether ``--chunk`` was changed to what it was decided to be all the same."""
     if name != "chunk":
         return False
-    from metafed.federation.roster import Roster
+    from metafed.federation.federation import federation_of
 
-    return Roster(before.experiment).chunk_sizes == Roster(after.experiment).chunk_sizes
+    return federation_of(before.experiment).chunk_sizes == federation_of(after.experiment).chunk_sizes
 
 
-def open_record(config: "Config", folder: Path, settings: Mapping[str, Any]) -> "Record":
+def open_record(config: "Config", federation: "Federation", folder: Path, settings: Mapping[str, Any]) -> "Record":
     """Make the record's folder, or open it where the run goes on.
 
     Raises:
@@ -89,7 +90,7 @@ def open_record(config: "Config", folder: Path, settings: Mapping[str, Any]) -> 
 
     again = config.resume is not None
     try:
-        return Record(folder, config.experiment, {}, settings, config.keep, again=again)
+        return Record(folder, federation, {}, settings, config.keep, again=again)
     except FileExistsError:
         raise BadInput(f"--out {folder}: exists already; choose another folder or move it away") from None
     except NotResumable as error:

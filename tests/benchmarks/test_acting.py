@@ -8,7 +8,7 @@ from benchmarks.returns import last_losses, returned, worlds
 from metafed.environments.cartpole import CartPole
 from metafed.environments.navigation import Navigation
 from metafed.experiment.settings import Experiment
-from metafed.federation.population import Population, initial_theta
+from metafed.federation.federation import Federation
 from simulation.run import main
 
 
@@ -35,7 +35,7 @@ def test_it_prints_seen_and_unseen_assets_and_no_other_family(run, capsys):
 
 def test_forecasts_of_nothing_never_act():
     experiment = Experiment(tasks="assets", clients=3, unseen=0.0)
-    theta = {name: value * 0 for name, value in initial_theta(experiment).items()}
+    theta = {name: value * 0 for name, value in Federation(experiment).initial.items()}
     for before, _ in acting.values(experiment, theta, [0, 1, 2]):
         assert before.rule == 0.0
         assert before.hold != 0.0
@@ -43,8 +43,8 @@ def test_forecasts_of_nothing_never_act():
 
 def test_holding_is_worth_the_same_whatever_is_forecast():
     experiment = Experiment(tasks="assets", clients=3, unseen=0.0)
-    theta = initial_theta(experiment)
-    query = Population(experiment).evaluation([1]).episode.query
+    theta = Federation(experiment).initial
+    query = Federation(experiment).population.evaluation([1]).episode.query
     realised = query.y[0, :, 0].numpy().astype(float)
     ((before, after),) = acting.values(experiment, theta, [1])
     paid = realised - acting.COST * (np.arange(len(realised)) == 0)

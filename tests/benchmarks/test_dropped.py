@@ -31,8 +31,10 @@ def test_without_both_kinds_there_is_no_gap():
 
 def test_a_deadline_that_nobody_meets_drops_everybody(tmp_path, capsys):
     file = tmp_path / "small.toml"
-    run = "--clients 24 --unseen 0.5 --rounds 2 --eval-every 0 --engine local --seeds 1 --quiet --devices default"
-    file.write_text(f'run = "{run} --plant poor:0.5:rows=0.5"\n[methods]\nfree = ""\nhard = "--deadline 0.001"\n')
+    run = "--clients 24 --unseen 0.5 --rounds 2 --eval-every 0 --engine local --seeds 1 --quiet --devices.tiers default"
+    file.write_text(
+        f'run = "{run} --inject-bias poor:0.5:rows=0.5"\n[methods]\nfree = ""\nhard = "--devices.deadline 0.001"\n'
+    )
     figures = tmp_path / "figures.json"
     assert main([str(file), "--out", str(tmp_path / "runs"), "--markdown", "--json", str(figures)]) == 0
     found = json.loads(figures.read_text())["figures"]
@@ -46,6 +48,6 @@ def test_a_deadline_that_nobody_meets_drops_everybody(tmp_path, capsys):
 
 def test_it_needs_a_planted_group_and_devices(tmp_path, capsys):
     file = tmp_path / "small.toml"
-    file.write_text('[methods]\none = "--devices default"\n')
+    file.write_text('[methods]\none = "--devices.tiers default"\n')
     assert main([str(file)]) == 2
-    assert "needs --plant and --devices" in capsys.readouterr().err
+    assert "needs --inject-bias and --devices.tiers" in capsys.readouterr().err

@@ -5,8 +5,7 @@ import pytest
 
 from benchmarks.first_order import COLUMNS, cosines, main, over_seeds, rank_correlation
 from metafed.experiment.settings import Experiment
-from metafed.federation.population import initial_theta
-from metafed.federation.roster import Roster
+from metafed.federation.federation import Federation
 
 SMALL = {"clients": 9, "unseen": 0.4, "width": 6, "precision": "float64"}
 
@@ -16,7 +15,7 @@ def experiment(**algorithm):
 
 
 def of(one):
-    return cosines(one, initial_theta(one), Roster(one).evaluated())
+    return cosines(one, Federation(one).initial, Federation(one).roster.evaluated())
 
 
 def test_without_inner_steps_both_are_the_same_gradient():
@@ -38,7 +37,7 @@ def test_it_does_not_depend_on_who_computes_or_beside_whom():
     one = experiment(inner_steps=3)
     alone = {}
     for client in range(9):
-        alone |= cosines(one.model_copy(update={"kernels": "torch"}), initial_theta(one), [client])
+        alone |= cosines(one.model_copy(update={"kernels": "torch"}), Federation(one).initial, [client])
     assert alone == pytest.approx(of(one), abs=1e-9)
 
 

@@ -12,7 +12,7 @@ from flwr.app import ConfigRecord, Message, MessageType, RecordDict
 from client.app import app
 from client.daemon.socket import RESIDENT, NotAnswered, ask
 from metafed.experiment.settings import Experiment
-from server.strategy import record
+from server.asking import record
 from simulation.engines.grid import pool_context, take_identity
 from tests.deployment.waiting import until
 from tests.integration.pool import initial

@@ -16,7 +16,7 @@ def theta(record):
 
 
 def test_a_deployment_adds_masked_sums_up_as_one_process_does(tmp_path):
-    secure = ["--secure-aggregation", *SETTINGS]
+    secure = ["--secure.aggregation", *SETTINGS]
     deployed = tmp_path / "deployed"
     done = command("--nodes", 3, "--out", deployed, *secure, module="simulation.deploy", timeout=1800)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -15,9 +15,8 @@ from client.sharing import NotShared, answered, shares_rows
 from metafed.aggregators import Aggregator
 from metafed.aggregators.updates import Ballot
 from metafed.experiment.settings import Experiment
+from metafed.federation.federation import Federation
 from metafed.federation.guard.inspect import sample
-from metafed.federation.population import Population, layout_of
-from metafed.federation.roster import Roster
 from metafed.messages.packing import Answer, BadAnswer, Failure, Rows, pack, unpack
 from metafed.messages.withheld import FEWEST, from_values, to_values, withheld
 from metafed.objectives import NOTHING, Mean, Objective
@@ -77,7 +76,7 @@ def test_a_deployed_node_shares_only_if_it_says_so(node, shared):
 
 
 def test_sums_are_of_a_family_and_of_seen_or_unseen_clients():
-    roster = Roster(EXPERIMENT)
+    roster = Federation(EXPERIMENT).roster
     own = [client for client in range(12) if roster.family(client) == "personalization"]
     seen, unseen = ([c for c in own if (c < roster.seen) == which] for which in (True, False))
     scores = [[0.1, 0.5], [0.4, 0.2], [0.0, 0.75]]
@@ -95,14 +94,14 @@ def test_sums_are_of_a_family_and_of_seen_or_unseen_clients():
 
 
 def test_a_client_that_is_not_finite_spoils_no_sum():
-    roster = Roster(EXPERIMENT)
+    roster = Federation(EXPERIMENT).roster
     own = [client for client in range(6) if roster.family(client) == "personalization"][:3]
     said = withheld(own, [table(own, [[0.1, 0.5], [0.4, np.nan], [0.0, 0.7]])], 0, roster)
     assert [(sums.clients, sums.lost, sums.score[1]) for sums in said.sums] == [(2, 1, pytest.approx(1.2))]
 
 
 def test_an_answer_without_rows_holds_nothing_of_single_clients():
-    roster, layout = Roster(EXPERIMENT), layout_of(EXPERIMENT)
+    roster, layout = Federation(EXPERIMENT).roster, Federation(EXPERIMENT).layout
     own = [client for client in range(6) if roster.family(client) == "personalization"]
     failures = [Failure(own[-1], "its secret file /home/ann/x is empty")]
     whole = Answer(NOTHING, [table(own[:2], [[0.25, 0.5], [0.125, 0.75]])], failures)
@@ -119,7 +118,7 @@ def test_an_answer_without_rows_holds_nothing_of_single_clients():
 
 
 def test_votes_of_single_clients_are_refused():
-    roster = Roster(EXPERIMENT)
+    roster = Federation(EXPERIMENT).roster
     answer = Answer(NOTHING, [], [], (), [Ballot([0], {})])
     with pytest.raises(NotShared, match="their updates"):
         answered(answer, [0], roster, context(**{"share-client-rows": False}))
@@ -152,7 +151,7 @@ def test_the_interval_of_sums_is_that_of_the_numbers(numbers):
     ],
 )
 def test_sums_that_cannot_be_are_refused(change):
-    roster, layout = Roster(EXPERIMENT), layout_of(EXPERIMENT)
+    roster, layout = Federation(EXPERIMENT).roster, Federation(EXPERIMENT).layout
     own = [client for client in range(6) if roster.family(client) == "personalization"][:2]
     said = withheld(own, [table(own, [[0.1, 0.5], [0.4, 0.2]])], 0, roster)
     arrays, values = pack(Answer(NOTHING, [], [], withheld=said))
@@ -162,7 +161,7 @@ def test_sums_that_cannot_be_are_refused(change):
 
 
 def test_a_rounds_means_are_over_rows_and_sums_together():
-    roster = Roster(EXPERIMENT)
+    roster = Federation(EXPERIMENT).roster
     own = [client for client in range(6) if roster.family(client) == "personalization"]
     said = withheld(own[:2], [table(own[:2], [[0.5], [0.1]])], 0, roster)
     notes = training_notes([Answer(NOTHING, [], [], withheld=said)], [2.0], [0.9])
@@ -289,7 +288,7 @@ LEAKING = PLAIN.replace('"genre"]', '"genre", "copy"]')
 def test_an_error_that_a_nodes_guard_finds_stops_the_run(tmp_path, shared):
     path = describe(tmp_path, LEAKING, [{**row, "copy": 2 * row["stars"]} for row in rows(60)])
     experiment = Experiment(tasks=f"people:{path}", clients=60, unseen=0.25)
-    host = Host(experiment)
+    host = Host(Federation(experiment))
     left, right = (guarded(host, (number, 2), shared) for number in (0, 1))
     for found_there in (left, right):
         (fatal,) = found_there["guard-fatal"]
@@ -302,7 +301,7 @@ def test_an_error_that_a_nodes_guard_finds_stops_the_run(tmp_path, shared):
 
 def test_sound_data_pass_the_guard_of_every_node(tmp_path):
     path = describe(tmp_path, table=rows(12))
-    host = Host(Experiment(tasks=f"people:{path}", clients=12, unseen=0.25))
+    host = Host(Federation(Experiment(tasks=f"people:{path}", clients=12, unseen=0.25)))
     for number in range(3):
         assert guarded(host, (number, 3), True)["guard-fatal"] == []
     looked = guarded(host, (2, 3), True)["guard"]
@@ -310,7 +309,7 @@ def test_sound_data_pass_the_guard_of_every_node(tmp_path):
 
 
 def test_a_node_looks_at_its_own_clients_alone():
-    population = Population(Experiment(tasks="personalization,avatar", clients=50))
+    population = Federation(Experiment(tasks="personalization,avatar", clients=50)).population
     for task in (0, 1):
         everybody = sample(population, task)
         parts = [sample(population, task, (number, 4)) for number in range(4)]

@@ -2,18 +2,18 @@
 
 import numpy as np
 
-from metafed.federation.population import layout_of, shared_theta
-from server.strategy import MetaStrategy, record
+from metafed.federation.federation import Federation
+from server.asking import record
+from server.strategy import MetaStrategy
 from simulation.engines.local import LocalGrid
 
 
 def initial(experiment):
-    layout = layout_of(experiment)
-    return {p: f.numpy() for p, f in layout.flatten(shared_theta(experiment), layout.parts).items()}
+    return Federation(experiment).vectors
 
 
 def strategy_of(experiment, observe=lambda finished: None):
-    return MetaStrategy(experiment, layout_of(experiment), initial(experiment), observe)
+    return MetaStrategy(Federation(experiment), observe)
 
 
 def run(experiment, grid=None, observe=lambda finished: None, rounds=None):

@@ -5,9 +5,11 @@ import pytest
 from flwr.app import Array, ArrayRecord, ConfigRecord
 
 import client.answering as client_app
+from metafed.federation.federation import Federation
 from metafed.federation.population import Population
+from server.asking import record
 from server.hosts import HostsMissing, discover
-from server.strategy import Diverged, NothingEvaluated, record
+from server.strategy import Diverged, NothingEvaluated
 from simulation.engines.grid import PoolGrid, failed
 from simulation.engines.local import LocalGrid
 from tests.integration.pool import initial, run, strategy_of
@@ -86,7 +88,7 @@ def test_a_bad_reply_costs_only_its_own_clients(small, kind):
     theta = run(small, grid, rounds.append, rounds=1)
     lost = {failure.client: failure.reason for failure in rounds[1].failures}
     trained = {int(c) for rows in rounds[1].training for c in rows.client}
-    cohort = set(Population(small).roster.cohort(1))
+    cohort = set(Federation(small).population.roster.cohort(1))
     if reason is None:  # the second of two equal answers is thrown away, the first counts
         assert lost == {}
         assert trained == cohort
@@ -98,7 +100,7 @@ def test_a_bad_reply_costs_only_its_own_clients(small, kind):
 
 
 def test_one_client_with_nan_data_costs_itself_and_not_its_chunk(small, monkeypatch):
-    victim = Population(small).roster.cohort(1)[2]
+    victim = Federation(small).population.roster.cohort(1)[2]
     honest = Population.training
 
     def poisoned(self, clients, server_round):
@@ -115,7 +117,7 @@ def test_one_client_with_nan_data_costs_itself_and_not_its_chunk(small, monkeypa
 
 
 def test_one_client_whose_data_cannot_be_read_costs_itself_and_not_its_chunk(small, monkeypatch):
-    victim = Population(small).roster.cohort(1)[0]
+    victim = Federation(small).population.roster.cohort(1)[0]
     honest = Population._split
 
     def unreadable(self, client):

@@ -6,6 +6,7 @@ import torch
 
 from client.host import Host
 from metafed.experiment.settings import Experiment
+from metafed.federation.federation import Federation
 from simulation.engines.local import LocalGrid
 from simulation.engines.ray import RayGrid
 from tests.integration.pool import initial, run
@@ -76,8 +77,11 @@ def test_workers_that_share_a_gpu_give_the_bits_of_one(settings):
 def test_a_chunk_equals_a_loop_over_clients(settings, name):
     experiment = Experiment(clients=6, unseen=0.0, chunk=6, precision="float64", algorithm=name, **settings)
     clients, theta = list(range(6)), initial(experiment)
-    host = Host(experiment, DEVICE)
-    together, alone = host.train(theta, clients, 1, {}), Host(experiment, DEVICE).train(theta, clients, 1, {}, most=1)
+    host = Host(Federation(experiment), DEVICE)
+    together, alone = (
+        host.train(theta, clients, 1, {}),
+        Host(Federation(experiment), DEVICE).train(theta, clients, 1, {}, most=1),
+    )
     assert not together.failures + alone.failures
     for part, vector in alone.contribution.directions.items():
         np.testing.assert_allclose(together.contribution.directions[part], vector, rtol=1e-10, atol=1e-10)
@@ -89,7 +93,7 @@ def test_a_chunk_equals_a_loop_over_clients(settings, name):
 @pytest.mark.parametrize("settings", [MIXED, CONV], ids=["mixed", "conv"])
 def test_memory_returns_between_rounds(settings):
     experiment = Experiment(**settings)
-    host, theta, held = Host(experiment, DEVICE), initial(experiment), []
+    host, theta, held = Host(Federation(experiment), DEVICE), initial(experiment), []
     for server_round in range(1, 6):
         assert not host.train(theta, host.roster.cohort(server_round), server_round, {}).failures
         assert not host.evaluate(theta, host.roster.evaluated(), {}).failures
@@ -101,12 +105,12 @@ def test_memory_returns_between_rounds(settings):
 def test_a_chunk_that_does_not_fit_on_the_gpu_is_halved():
     experiment = Experiment(tasks="avatar", clients=16, unseen=0.0, width=1024, chunk=16)
     theta, clients = initial(experiment), list(range(16))
-    expected = Host(experiment, DEVICE).train(theta, clients, 1, {}, most=1)
+    expected = Host(Federation(experiment), DEVICE).train(theta, clients, 1, {}, most=1)
     torch.cuda.empty_cache()
     free = torch.cuda.memory_allocated() + 200 * 2**20
     torch.cuda.set_per_process_memory_fraction(free / torch.cuda.get_device_properties(0).total_memory)
     try:
-        tried = Host(experiment, DEVICE).train(theta, clients, 1, {})
+        tried = Host(Federation(experiment), DEVICE).train(theta, clients, 1, {})
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
     assert not tried.failures
@@ -117,7 +121,7 @@ def test_a_chunk_that_does_not_fit_on_the_gpu_is_halved():
 
 
 def test_a_host_on_a_gpu_computes_deterministically_and_without_tf32():
-    assert Host(Experiment(**MIXED), DEVICE).device.type == "cuda"
+    assert Host(Federation(Experiment(**MIXED)), DEVICE).device.type == "cuda"
     assert torch.are_deterministic_algorithms_enabled()
     assert not torch.backends.cuda.matmul.allow_tf32
     assert not torch.backends.cudnn.allow_tf32

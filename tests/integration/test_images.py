@@ -5,8 +5,7 @@ import pytest
 
 from client.host import Host
 from metafed.experiment.settings import Experiment
-from metafed.federation.population import layout_of, shared_theta
-from metafed.federation.roster import Roster
+from metafed.federation.federation import Federation
 
 
 def experiment(folder, **settings):
@@ -23,7 +22,7 @@ def experiment(folder, **settings):
 
 
 def theta_of(experiment):
-    theta, layout = shared_theta(experiment), layout_of(experiment)
+    theta, layout = Federation(experiment).theta, Federation(experiment).layout
     return {part: flat.numpy() for part, flat in layout.flatten(theta, layout.parts).items()}
 
 
@@ -33,10 +32,10 @@ def test_chunks_of_any_size_agree(name, norm, shared_data):
     answers = []
     for chunk in (1, 4):
         chosen = experiment(shared_data, norm=norm, chunk=chunk, algorithm={"name": name})
-        host, theta = Host(chosen), theta_of(chosen)
+        host, theta = Host(Federation(chosen)), theta_of(chosen)
         # seen and unseen clients have query sets of 15 and 75 rows: one chunk has both, padded
         clients = [8, 9, 10, 11]
-        assert [client < Roster(chosen).seen for client in clients] == [True, True, False, False]
+        assert [client < Federation(chosen).roster.seen for client in clients] == [True, True, False, False]
         trained, judged = host.train(theta, clients[:3], 1, {}), host.evaluate(theta, clients, {})
         assert not trained.failures + judged.failures
         rows = [np.concatenate([getattr(rows, key) for rows in judged.rows]) for key in ("loss", "score", "sizes")]
@@ -50,7 +49,7 @@ def test_a_client_with_images_holds_its_own_part_and_no_trunk(shared_data):
     assert set(theta_of(experiment(shared_data))) == {"omniglot"}
     mixed = experiment(shared_data, tasks="omniglot:5w1s,sinusoid")
     assert set(theta_of(mixed)) == {"trunk", "omniglot", "sinusoid"}
-    host = Host(mixed)
+    host = Host(Federation(mixed))
     answer = host.train(theta_of(mixed), [0, 1, 2, 3], 1, {})
     assert not answer.failures
     assert dict(answer.contribution.weights) == {"trunk": 2.0, "sinusoid": 2.0, "omniglot": 2.0}

@@ -7,6 +7,7 @@ import torch
 from client.host import Host
 from metafed.experiment.settings import Experiment
 from metafed.families import FAMILIES
+from metafed.federation.federation import Federation
 from metafed.federation.population import Population
 from tests.integration.pool import initial, strategy_of
 
@@ -14,7 +15,7 @@ GENERATED = [name for name, family in FAMILIES.items() if "generated" in family.
 
 
 def population(family, clients=6):
-    return Population(Experiment(tasks=family, clients=clients, unseen=0.0))
+    return Federation(Experiment(tasks=family, clients=clients, unseen=0.0)).population
 
 
 @pytest.mark.parametrize("family", GENERATED)
@@ -59,7 +60,7 @@ class Watched:
 
 
 def test_evaluation_adapts_on_the_support_set_alone(small):
-    host = Host(small)
+    host = Host(Federation(small))
     host.algorithm = Watched(host.algorithm)
     host.evaluate(initial(small), [0, 3, 6], {})
     for support in host.algorithm.supports:
@@ -78,7 +79,7 @@ def test_shuffled_query_labels_bring_the_score_down_to_chance(monkeypatch):
         return draw._replace(episode=draw.episode._replace(query=query._replace(y=order)))
 
     def after():
-        answer = Host(experiment).evaluate(initial(experiment), range(40), {})
+        answer = Host(Federation(experiment)).evaluate(initial(experiment), range(40), {})
         return float(np.mean([rows.score[:, -1].mean() for rows in answer.rows]))
 
     assert after() > 0.4
@@ -89,7 +90,7 @@ def test_shuffled_query_labels_bring_the_score_down_to_chance(monkeypatch):
 @pytest.mark.parametrize("name", ["maml", "ditto", "fedrep"])
 def test_evaluation_changes_neither_theta_nor_any_state(small, name):
     experiment = Experiment.model_validate({**small.model_dump(), "algorithm": name})
-    host, theta, states = Host(experiment), initial(experiment), {}
+    host, theta, states = Host(Federation(experiment)), initial(experiment), {}
     host.train(theta, range(6), 1, states)
     before = ({p: v.copy() for p, v in theta.items()}, {c: s.copy() for c, s in states.items()})
     first = host.evaluate(theta, range(6), states)

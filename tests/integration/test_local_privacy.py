@@ -8,7 +8,7 @@ from dp_accounting.rdp import RdpAccountant
 from benchmarks.audit import bound
 from client.host import Host
 from metafed.experiment.settings import Experiment
-from metafed.federation.population import layout_of
+from metafed.federation.federation import Federation
 from metafed.objectives import Contribution
 from metafed.privacy.accounting import Mechanism, epsilon
 from metafed.privacy.clipping import CLIP, cut
@@ -27,7 +27,9 @@ def local(small, **changed):
 
 def sent(experiment, ask=None, server_round=1):
     """Return what the host sends of one client."""
-    return Host(experiment).train(initial(experiment), [CLIENT], server_round, {}, ask=ask or {}).contribution
+    return (
+        Host(Federation(experiment)).train(initial(experiment), [CLIENT], server_round, {}, ask=ask or {}).contribution
+    )
 
 
 def test_what_a_client_sends_is_its_cut_share_under_noise_of_its_own(small):
@@ -56,7 +58,7 @@ def test_a_server_cannot_talk_a_client_out_of_its_cut_or_its_noise(small, said):
 
 def test_the_server_adds_nothing_and_divides_by_what_no_data_say(small):
     experiment = local(small, rounds=1)
-    keeper, total = Privacy(experiment, layout_of(experiment)), sent(experiment)
+    keeper, total = Privacy(experiment, Federation(experiment).layout), sent(experiment)
     found = keeper.release(total, 1)
     for part, vector in found.items():
         mine = total.directions.get(part, np.zeros(len(vector)))
@@ -106,8 +108,8 @@ def test_workers_give_the_bits_of_one_process(small):
 
 
 def test_what_has_no_guarantee_is_refused(small):
-    with pytest.raises(ValueError, match="--dp-quantile cannot be had with --dp-model local"):
+    with pytest.raises(ValueError, match=r"--privacy.quantile cannot be had with --privacy.model local"):
         local(small, dp_quantile=0.5)
-    with pytest.raises(ValueError, match="--dp-model local does nothing without"):
+    with pytest.raises(ValueError, match=r"--privacy.model local does nothing without"):
         local(small, dp_noise=None, dp_clip=None)
     assert local(small, dp_accountant="pld", cohort=5).private

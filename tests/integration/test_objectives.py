@@ -8,6 +8,7 @@ from flwr.app import Context, RecordDict
 
 from client.app import app
 from metafed.experiment.settings import Experiment
+from metafed.federation.federation import Federation
 from metafed.objectives import OBJECTIVES, Minimax
 from simulation.engines.grid import PoolGrid
 from simulation.engines.local import LocalGrid
@@ -77,7 +78,7 @@ def test_what_the_server_keeps_is_plain_json(small, name):
     experiment = with_objective(small, name)
     strategy, rounds = strategy_of(experiment), []
     grid = LocalGrid(experiment.to_run_config())
-    from server.strategy import record
+    from server.asking import record
 
     strategy.observe = rounds.append
     strategy.start(grid, record(initial(experiment)), num_rounds=3, timeout=600)
@@ -91,7 +92,7 @@ def test_what_the_server_keeps_is_plain_json(small, name):
 def test_the_server_learns_whom_minimax_serves_badly(small):
     experiment = with_objective(small, "minimax", objective={"name": "minimax", "rate": 2.0})
     strategy, rounds = strategy_of(experiment), []
-    from server.strategy import record
+    from server.asking import record
 
     strategy.observe = rounds.append
     grid = LocalGrid(experiment.to_run_config())
@@ -111,7 +112,7 @@ def test_a_client_of_negative_loss_costs_qffl_itself_alone(small):
     from metafed.algorithms import Maml
 
     experiment = with_objective(small, "qffl")
-    host, theta = Host(experiment), initial(experiment)
+    host, theta = Host(Federation(experiment)), initial(experiment)
     family, chunk = host.roster.chunks(range(8))[0]
 
     class Negative(Maml.__mro__[1]):

@@ -13,6 +13,7 @@ from client.isolation import Isolation, out_of_memory
 from metafed.algorithms import Maml
 from metafed.core.parameters import Layout
 from metafed.experiment.settings import Experiment
+from metafed.federation.federation import Federation
 from metafed.messages.packing import Answer, BadAnswer, Halved, pack, unpack
 from metafed.objectives import NOTHING
 from simulation.engines.local import LocalGrid
@@ -27,13 +28,12 @@ import numpy as np
 from client.host import Host
 from client.memory import return_freed_memory
 from metafed.experiment.settings import Experiment
-from metafed.federation.population import layout_of, shared_theta
 
 experiment = Experiment(tasks="avatar", clients=8, unseen=0.0, width=1024, chunk=8, kernels="torch")
-layout = layout_of(experiment)
-theta = {p: f.numpy() for p, f in layout.flatten(shared_theta(experiment), layout.parts).items()}
-host, everyone = Host(experiment), list(range(8))
-alone = Host(experiment).train(theta, everyone, 1, {}, most=1)
+layout = Federation(experiment).layout
+theta = {p: f.numpy() for p, f in layout.flatten(Federation(experiment).theta, layout.parts).items()}
+host, everyone = Host(Federation(experiment)), list(range(8))
+alone = Host(Federation(experiment)).train(theta, everyone, 1, {}, most=1)
 return_freed_memory()
 pages = int(open("/proc/self/statm").read().split()[0])
 room = pages * resource.getpagesize() + 150 * 2**20
@@ -69,7 +69,7 @@ def greedy(small):
 
 def test_a_client_that_does_not_fit_alone_is_a_failure_that_says_so(greedy):
     experiment = greedy.model_copy(update={"algorithm": Greedy(fits=0)})
-    answer = Host(experiment).train(initial(experiment), [4, 1, 2], 1, {})
+    answer = Host(Federation(experiment)).train(initial(experiment), [4, 1, 2], 1, {})
     assert [client for client, _ in answer.failures] == [4, 1, 2]
     assert all(reason.startswith("does not fit in memory even alone: RuntimeError") for _, reason in answer.failures)
     assert answer.halved == [Halved("avatar", 3, 1)]

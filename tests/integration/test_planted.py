@@ -11,8 +11,8 @@ from metafed.core.episodes import MINIMUM, Examples, Shots
 from metafed.core.streams import stream
 from metafed.experiment.settings import Experiment
 from metafed.fairness.alarms import worse_off
-from metafed.federation.injected_bias import parse_plant
-from metafed.federation.population import Population
+from metafed.faults.injected_bias import parse_plant
+from metafed.federation.federation import Federation
 from simulation.records.runs import read_run
 from simulation.report.findings import findings
 from simulation.run import main
@@ -35,8 +35,8 @@ def alarms(folder):
 
 def test_half_the_data_noisy_labels_and_a_late_tier_are_each_found_and_named(tmp_path):
     (tmp_path / "fleet.toml").write_text(SLOW)
-    plant = ["--plant", "poor:0.25:rows=0.5,noisy:0.25:labels=0.7", "--clients", "120"]
-    late = ["--devices", str(tmp_path / "fleet.toml"), "--deadline", "1"]
+    plant = ["--inject-bias", "poor:0.25:rows=0.5,noisy:0.25:labels=0.7", "--clients", "120"]
+    late = ["--devices.tiers", str(tmp_path / "fleet.toml"), "--devices.deadline", "1"]
     assert main([*SMALL, *plant, *late, "--out", str(tmp_path / "run")]) == 0
     assert alarms(tmp_path / "run") == {
         ("rows", "group", "poor"),
@@ -58,7 +58,14 @@ def test_half_the_data_noisy_labels_and_a_late_tier_are_each_found_and_named(tmp
 def null(folder, seed):
     """Run with groups and devices in which nothing is planted."""
     (folder / "fleet.toml").write_text(FAIR)
-    plant = ["--plant", "red:0.3,green:0.3,blue:0.4", "--devices", str(folder / "fleet.toml"), "--deadline", "1"]
+    plant = [
+        "--inject-bias",
+        "red:0.3,green:0.3,blue:0.4",
+        "--devices.tiers",
+        str(folder / "fleet.toml"),
+        "--devices.deadline",
+        "1",
+    ]
     assert main([*SMALL, *plant, "--clients", "60", "--seed", str(seed), "--out", str(folder / f"{seed}")]) == 0
     return folder / f"{seed}"
 
@@ -133,7 +140,7 @@ def test_labels_are_dealt_anew_among_a_part_of_the_rows():
 
 
 def test_groups_are_drawn_by_their_shares_and_nothing_else_changes():
-    plain, planted = (Population(Experiment(clients=30, plant=plant)) for plant in (None, "a:0.5,b:0.5"))
+    plain, planted = (Federation(Experiment(clients=30, plant=plant)).population for plant in (None, "a:0.5,b:0.5"))
     for client in range(30):
         left, right = plain.split(client), planted.split(client)
         assert np.array_equal(left.own.x, right.own.x)

@@ -6,6 +6,7 @@ import pytest
 from client.host import Host
 from metafed.core.parameters import Layout
 from metafed.experiment.settings import Experiment
+from metafed.federation.federation import Federation
 from metafed.privacy.clipping import CLIP
 from tests.integration.pool import assert_workers_give_the_bits_of_one_process, initial, run
 from tests.integration.test_objectives import Nodes
@@ -34,7 +35,7 @@ def test_workers_give_the_bits_of_one_process(small):
 @pytest.mark.parametrize("objective", ["mean", "tilted", "qffl", "propfair"])
 def test_a_client_more_or_less_changes_a_hosts_sum_by_at_most_the_clip(small, objective):
     experiment = private(small, objective=objective)
-    host, theta, clients = Host(experiment), initial(experiment), list(range(12))
+    host, theta, clients = Host(Federation(experiment)), initial(experiment), list(range(12))
     clip = 0.03
     whole = host.train(theta, clients, 1, {}, ask={CLIP: clip}).contribution
     for client in clients:

@@ -39,7 +39,7 @@ up = 1e6
 slow = 1.0
 """
 SMALL = ("--clients", 24, "--cohort", 10, "--rounds", 6, "--chunk", 3, "--eval-every", 3, "--width", 8)
-LATE = ("--devices", "fleet.toml", "--deadline", "0.5", "--late", "shorten", "--sampling", "data")
+LATE = ("--devices.tiers", "fleet.toml", "--devices.deadline", "0.5", "--devices.late", "shorten", "--sampling", "data")
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +132,17 @@ def test_an_empty_round_is_a_round(tmp_path):
 def test_nobody_there_leaves_theta_as_it_was(tmp_path):
     fleet = "[tiers.gone]\nshare=1\nflops=1e9\nmemory=1e9\ndown=1e6\nup=1e6\nonline=0\n"
     (tmp_path / "gone.toml").write_text(fleet)
-    words = ["--engine", "local", "--clients", "6", "--width", "8", "--quiet", "--devices", str(tmp_path / "gone.toml")]
+    words = [
+        "--engine",
+        "local",
+        "--clients",
+        "6",
+        "--width",
+        "8",
+        "--quiet",
+        "--devices.tiers",
+        str(tmp_path / "gone.toml"),
+    ]
     for name, sampling in (("uniform", "uniform"), ("there", "availability")):
         assert main([*words, "--rounds", "3", "--sampling", sampling, "--out", str(tmp_path / name)]) == 0
         assert [line["virtual_start"] for line in rounds(tmp_path / name)[1:]] == [0, 600, 1200]
@@ -142,7 +152,7 @@ def test_nobody_there_leaves_theta_as_it_was(tmp_path):
 
 def test_availability_asks_nobody_who_is_offline(tmp_path):
     (tmp_path / "fleet.toml").write_text(FLEET)
-    words = ["--engine", "local", *map(str, SMALL), "--quiet", "--devices", str(tmp_path / "fleet.toml")]
+    words = ["--engine", "local", *map(str, SMALL), "--quiet", "--devices.tiers", str(tmp_path / "fleet.toml")]
     assert main([*words, "--sampling", "availability", "--out", str(tmp_path / "run")]) == 0
     lines = rounds(tmp_path / "run")[1:]
     assert all(line["cohort"] and not line["offline"] for line in lines)
@@ -175,10 +185,13 @@ BAD = {
         ["--sampling", "power-of-choice", "--sampling.candidates", "2", "--cohort", "5"],
         ["--sampling.candidates 2", "at least the cohort of 5"],
     ),
-    "no file": (["--devices", "nowhere.toml"], ["--devices nowhere.toml", "No such file"]),
-    "no group": (["--devices", "fleet.toml", "--tasks", "avatar"], ["by-group.newcomer", "no client is of this group"]),
-    "deadline": (["--deadline", "-1"], ["--deadline", "greater than 0"]),
-    "late": (["--late", "wait"], ["--late"]),
+    "no file": (["--devices.tiers", "nowhere.toml"], ["--devices.tiers nowhere.toml", "No such file"]),
+    "no group": (
+        ["--devices.tiers", "fleet.toml", "--tasks", "avatar"],
+        ["by-group.newcomer", "no client is of this group"],
+    ),
+    "deadline": (["--devices.deadline", "-1"], ["--devices.deadline", "greater than 0"]),
+    "late": (["--devices.late", "wait"], ["--devices.late"]),
 }
 
 

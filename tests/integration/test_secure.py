@@ -10,6 +10,7 @@ from scipy.stats import chisquare
 from client.app import app
 from client.host import Host
 from metafed.experiment.settings import Experiment
+from metafed.federation.federation import Federation
 from metafed.secure.party import Refused
 from metafed.secure.ring import BITS
 from simulation.engines.local import LocalGrid
@@ -82,7 +83,7 @@ def test_a_server_that_asks_for_fewer_than_the_experiment_says_is_refused(small)
         asked = next(m for m in grid.asked if m.metadata.message_type == kind)
         said = asked.content.config_records["secure"]
         asked.content["secure"] = ConfigRecord({**said, "threshold": 7})
-        with pytest.raises(Refused, match="a threshold of 7 of 12 clients; by --secure-threshold it is 9"):
+        with pytest.raises(Refused, match=r"a threshold of 7 of 12 clients; by --secure.threshold it is 9"):
             app(asked, grid._context)
 
 
@@ -114,7 +115,7 @@ def test_no_message_holds_a_clients_update(small):
     experiment = secure(small, chunk=1, rounds=1)
     grid = Watched(experiment.to_run_config())
     run(experiment, grid)
-    host, theta = Host(plain(experiment)), initial(experiment)
+    host, theta = Host(Federation(plain(experiment))), initial(experiment)
     updates = [host.train(theta, [c], 1, {}).contribution for c in range(12)]
     seen = [
         a.numpy() for r in grid.replies for k, a in r.content.array_records.get("arrays", {}).items() if k == "masked"
@@ -154,7 +155,7 @@ def test_a_node_does_not_unmask_the_only_holder_of_a_part(small):
     run(experiment, grid)
     asked = next(m for m in grid.asked if m.metadata.message_type == "query.unmask")
     said = asked.content.config_records["secure"]
-    roster = Host(experiment).roster
+    roster = Host(Federation(experiment)).roster
     alone = [c for c in said["left"] if roster.family(c) != "avatar"] + [2]
     assert roster.family(2) == "avatar"
     asked.content["secure"] = ConfigRecord({**said, "left": sorted(alone)})
@@ -170,7 +171,7 @@ def test_a_node_does_not_unmask_the_only_holder_of_a_part(small):
         ({"aggregator": "median"}, "--aggregator median"),
         ({"cohort": 6}, "larger --cohort"),
         ({"secure_threshold": 0.4}, "greater than or equal to 0.5"),
-        ({"secure_aggregation": False, "secure_threshold": 0.5}, "--secure-threshold 0.5 does nothing"),
+        ({"secure_aggregation": False, "secure_threshold": 0.5}, "--secure.threshold 0.5 does nothing"),
     ],
     ids=str,
 )

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metafed.core.parameters import part_of, spread
-from metafed.federation.population import Population, layout_of, shared_theta, tasks
+from metafed.federation.federation import Federation
 from metafed.objectives import NOTHING, Contribution
-from server.strategy import record
+from server.asking import record
 from simulation.engines.grid import PoolGrid
 from simulation.engines.local import LocalGrid
 from tests.integration.pool import initial, run, strategy_of
@@ -18,8 +18,12 @@ from tests.integration.pool import initial, run, strategy_of
 
 def central_step(experiment):
     """θ after one round, without federation: one client at a time, plain autograd on a Python loop."""
-    theta = {name: t.clone() for name, t in shared_theta(experiment).items()}
-    layout, population, nets = layout_of(experiment), Population(experiment), tasks(experiment)
+    theta = {name: t.clone() for name, t in Federation(experiment).theta.items()}
+    layout, population, nets = (
+        Federation(experiment).layout,
+        Federation(experiment).population,
+        Federation(experiment).tasks,
+    )
     gradients = {part: [] for part in layout.parts}
     for client in population.roster.cohort(1):
         family = population.roster.family(client)
@@ -48,10 +52,14 @@ def test_a_federated_round_equals_the_centralised_step(small):
 def test_the_step_is_second_order_on_the_whole_path(small):
     # the first-order direction is what a graph cut anywhere on the path would give
     experiment = small
-    population, nets, layout = Population(experiment), tasks(experiment), layout_of(experiment)
+    population, nets, layout = (
+        Federation(experiment).population,
+        Federation(experiment).tasks,
+        Federation(experiment).layout,
+    )
     client = population.roster.cohort(1)[0]
     family = population.roster.family(client)
-    theta = {n: t for n, t in shared_theta(experiment).items() if part_of(n) in ("trunk", family)}
+    theta = {n: t for n, t in Federation(experiment).theta.items() if part_of(n) in ("trunk", family)}
     episode = population.training([client], 1).episode
     params = spread(theta, 1)
     *_, adapted = experiment.algorithm.adapt(nets[family], params, {}, episode.support, 5)
@@ -88,7 +96,7 @@ def test_replies_in_any_order_give_the_same_bits(small):
 def test_uploaded_bytes_are_the_parameters_that_clients_hold(small):
     rounds = []
     run(small, observe=rounds.append)
-    layout, roster = layout_of(small), strategy_of(small).roster
+    layout, roster = Federation(small).layout, strategy_of(small).roster
     expected = sum(8 * (layout.size("trunk") + layout.size(roster.family(c))) for c in roster.cohort(1))
     assert rounds[1].bytes_up == rounds[1].bytes_down == expected
     messages = strategy_of(small).configure_train(1, record(initial(small)), None, LocalGrid(small.to_run_config()))

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from metafed.experiment.settings import Experiment
-from metafed.federation.census import Person, pack_people, unpack_people
+from metafed.messages.census import Person, pack_people, unpack_people
 from metafed.messages.packing import BadAnswer
 from simulation.engines.local import LocalGrid
 from tests.integration.pool import strategy_of

@@ -9,7 +9,7 @@ import threading
 import polars as pl
 import pytest
 
-from metafed.federation.population import layout_of
+from metafed.federation.federation import Federation
 from server.app import serve
 from server.record.record import Record, theta_sha256
 from server.record.writer import WAITING, Writer, WritingFailed
@@ -89,12 +89,12 @@ def test_a_panic_within_a_task_keeps_nobody_waiting():
 
 
 def kept(folder, experiment):
-    return Record(folder, experiment, {}, {})
+    return Record(folder, Federation(experiment), {}, {})
 
 
 def test_a_run_that_ends_has_everything_on_disk_in_order(small, tmp_path):
     keep, seen = kept(tmp_path / "run", small), []
-    theta = serve(LocalGrid(small.to_run_config()), small, keep, seen.append, 600)
+    theta = serve(LocalGrid(small.to_run_config()), Federation(small), keep, seen.append, 600)
     keep.finish("done")
     lines = [json.loads(text) for text in (tmp_path / "run" / "rounds.jsonl").read_text().splitlines()]
     assert lines == seen
@@ -104,7 +104,7 @@ def test_a_run_that_ends_has_everything_on_disk_in_order(small, tmp_path):
     about = manifest(tmp_path / "run")
     assert about["theta_sha256"] == theta_sha256(theta)
     assert about["exit_reason"] == "done"
-    assert set(theta) == set(layout_of(small).parts)
+    assert set(theta) == set(Federation(small).layout.parts)
 
 
 def test_what_cannot_be_written_ends_the_run_and_leaves_what_was(small, tmp_path):
@@ -117,7 +117,7 @@ def test_what_cannot_be_written_ends_the_run_and_leaves_what_was(small, tmp_path
             shutil.rmtree(folder / "parts")
 
     with pytest.raises(WritingFailed, match="cannot be written"):
-        serve(LocalGrid(small.to_run_config()), keep.roster.experiment, keep, watch, 600)
+        serve(LocalGrid(small.to_run_config()), Federation(keep.roster.experiment), keep, watch, 600)
     with pytest.raises(WritingFailed, match="cannot be written"):
         keep.finish("failed")
     assert manifest(folder)["exit_reason"].startswith("failed: the record cannot be written")

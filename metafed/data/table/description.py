@@ -1,6 +1,5 @@
 """What a user says of an own data set: a TOML file of a few lines, see ``docs/your-own-data.md``."""
 
-import difflib
 import math
 import sys
 import tomllib
@@ -12,6 +11,7 @@ from typing import Any, Literal, NamedTuple, Self, get_args
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from metafed.core.episodes import Shots
+from metafed.core.names import near
 from metafed.core.source import DataError
 from metafed.tasks.task import Kind
 
@@ -255,12 +255,6 @@ def _is_scale(pair: Any) -> bool:
 def pattern(name: str) -> bool:
     """Say whether a feature's name may mean several columns."""
     return any(sign in name for sign in "*?[")
-
-
-def near(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
-    """Return the suggestion of a near miss, empty if nothing is near."""
-    found = difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)
-    return f"; did you mean {found[0]!r}?" if found else ""
 
 
 def missing(path: Path) -> str:

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from metafed.core.names import near
 from metafed.core.source import DataError
-from metafed.data.table.description import Description, near
+from metafed.data.table.description import Description
 from metafed.data.table.roles import Roles
 from metafed.data.table.tables import Kept, Table, readable
 

@@ -1,40 +1,41 @@
-"""Which experiments can be differentially private, and what they may spend."""
+"""Which experiments can be differentially private; cheap, no accountant is asked."""
 
 from typing import TYPE_CHECKING
 
-from metafed.experiment.lookup import aggregator_name, algorithm_name, objective_name, sampler_name
-from metafed.sampling import Poisson, Uniform
+from metafed.experiment.lookup import algorithm_name, objective_name, sampler_name
+from metafed.privacy.settings import Privacy
 
 if TYPE_CHECKING:
     from metafed.experiment.settings import Experiment
 
 
 def check_privacy(experiment: "Experiment") -> None:
-    """Refuse what has no guarantee, or settings without effect; cheap, no accountant is asked.
+    """Refuse what has no guarantee, or settings without effect.
 
     Raises:
         ValueError: The message says what and why.
     """
-    own = ("dp_clip", "dp_delta", "dp_quantile", "dp_clip_rate", "dp_accountant", "dp_random", "dp_model")
-    if not experiment.private:
-        for name in own:
-            if getattr(experiment, name) != type(experiment).model_fields[name].default:
+    privacy = experiment.privacy
+    if not privacy.on:
+        for name, field in Privacy.model_fields.items():
+            if getattr(privacy, name) != field.default:
                 flag = name.replace("_", "-")
                 raise ValueError(
-                    f"--{flag} {getattr(experiment, name)} does nothing without --dp-noise or --dp-epsilon"
+                    f"--privacy.{flag} {getattr(privacy, name)} does nothing without --privacy.noise or"
+                    " --privacy.epsilon"
                 )
         return
-    if experiment.dp_clip is None and experiment.dp_quantile is None:
+    if privacy.clip is None and privacy.quantile is None:
         raise ValueError(
-            "differential privacy needs --dp-clip C, the length that a client's share is cut to, or --dp-quantile 0.5"
-            " to find one"
+            "differential privacy needs --privacy.clip C, the length that a client's share is cut to, or"
+            " --privacy.quantile 0.5 to find one"
         )
-    if experiment.dp_quantile is None and experiment.dp_clip_rate != 0.2:
-        raise ValueError(f"--dp-clip-rate {experiment.dp_clip_rate:g} does nothing without --dp-quantile")
-    if experiment.dp_model == "local" and experiment.dp_quantile is not None:
+    if privacy.quantile is None and privacy.clip_rate != 0.2:
+        raise ValueError(f"--privacy.clip-rate {privacy.clip_rate:g} does nothing without --privacy.quantile")
+    if privacy.model == "local" and privacy.quantile is not None:
         raise ValueError(
-            "--dp-quantile cannot be had with --dp-model local: whether a client was cut would have to be told with"
-            " noise of its own; choose a fixed --dp-clip"
+            "--privacy.quantile cannot be had with --privacy.model local: whether a client was cut would have to be told"
+            " with noise of its own; choose a fixed --privacy.clip"
         )
     algorithm, objective, sampling = experiment.algorithm, experiment.objective, experiment.sampling
     if algorithm.weighs != "alike":
@@ -49,18 +50,14 @@ def check_privacy(experiment: "Experiment") -> None:
             + (" their rows" if objective.uses == "weights" else " what others' losses are, which no noise covers")
             + "; choose mean, propfair, qffl or tilted (docs/privacy.md)"
         )
-    if not experiment.aggregator.sums:
-        raise ValueError(
-            f"differential privacy cannot be had with --aggregator {aggregator_name(experiment.aggregator)}: how far"
-            " one client moves it is not bounded as that of a clipped sum is; choose --aggregator mean"
-        )
-    if not isinstance(sampling, Poisson | Uniform):
+    if sampling.scheme is None:
         raise ValueError(
             f"differential privacy cannot be had with --sampling {sampler_name(sampling)}: no accountant has a bound"
             " for who is asked by data, losses or time; choose --sampling poisson (or uniform)"
         )
-    without = isinstance(sampling, Uniform) and experiment.cohort_size < experiment.seen_clients
-    if without and experiment.dp_model == "central" and experiment.dp_accountant == "pld":
+    without = sampling.scheme == "without replacement" and experiment.cohort_size < experiment.seen_clients
+    if without and privacy.model == "central" and privacy.accountant == "pld":
         raise ValueError(
-            "--dp-accountant pld has no bound for --sampling uniform; choose --sampling poisson or --dp-accountant rdp"
+            "--privacy.accountant pld has no bound for --sampling uniform; choose --sampling poisson or"
+            " --privacy.accountant rdp"
         )

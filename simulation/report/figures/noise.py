@@ -30,7 +30,10 @@ def privacy(methods: Sequence[Method], tables: Sequence[Beside], who: str, why: 
     cost = {method.name: spent for method in methods if (spent := epsilon(method)) is not None}
     if len(set(cost.values())) < 2:
         return None
-    models = {method.name: str((method.first.manifest["experiment"]).get("dp_model", "central")) for method in methods}
+    models = {
+        method.name: str((method.first.manifest["experiment"].get("privacy") or {}).get("model", "central"))
+        for method in methods
+    }
     drawn = [panel(table, cost, models) for table in tables if any(name in table.methods for name in cost)]
     if not drawn:
         return None

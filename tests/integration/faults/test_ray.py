@@ -10,7 +10,7 @@ import pytest
 import ray
 
 from metafed.experiment.settings import Experiment
-from server.strategy import record
+from server.asking import record
 from simulation.engines.ray import RayGrid
 from tests.integration.faults.test_federation import having
 from tests.integration.pool import initial, run, strategy_of

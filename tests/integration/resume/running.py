@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from metafed.experiment.settings import Experiment
+from metafed.federation.federation import Federation
 from server.app import serve
 from server.record.record import Record
 from server.record.resume import find
@@ -21,12 +22,12 @@ def bits(folder: Path):
 
 def start(experiment: Experiment, folder: Path, watch=lambda line: None, every: int = 2, keep: int = 3):
     """Run in this process; where ``watch`` raises ``Stopped`` the run ends as by a kill: nothing more is written."""
-    _serve(Record(folder, experiment, {}, {}, keep), experiment, watch, None, every)
+    _serve(Record(folder, Federation(experiment), {}, {}, keep), experiment, watch, None, every)
 
 
 def resume(experiment: Experiment, folder: Path, watch=lambda line: None, every: int = 2, keep: int = 3):
     """Go on with a record in this process; returns after which round."""
-    record = Record(folder, experiment, {}, {}, keep, again=True)
+    record = Record(folder, Federation(experiment), {}, {}, keep, again=True)
     found = find(folder, experiment)
     record.go_on(found)
     _serve(record, experiment, watch, found.checkpoint, every)
@@ -44,7 +45,7 @@ def _serve(record, experiment, watch, checkpoint, every):
             raise
 
     try:
-        serve(LocalGrid(experiment.to_run_config()), experiment, record, watched, 600, checkpoint, every)
+        serve(LocalGrid(experiment.to_run_config()), Federation(experiment), record, watched, 600, checkpoint, every)
     except Stopped:
         record._later.close()
         record._rounds.close()

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from metafed.experiment.settings import Experiment
+from metafed.federation.federation import Federation
 from server.checkpoint import there
 from server.record.record import Record
 from server.record.resume import NotResumable, find
@@ -128,13 +129,13 @@ def test_a_checkpoint_holds_the_states_of_all_clients_that_have_one(tiny, tmp_pa
 
 
 def test_one_process_writes_a_record(tiny, tmp_path):
-    going = Record(tmp_path / "run", tiny, {}, {})
+    going = Record(tmp_path / "run", Federation(tiny), {}, {})
     with pytest.raises(BlockingIOError):
-        Record(tmp_path / "run", tiny, {}, {}, again=True)
+        Record(tmp_path / "run", Federation(tiny), {}, {}, again=True)
     going.discard()
 
 
 def test_a_folder_without_a_record_cannot_be_resumed(tiny, tmp_path):
     (tmp_path / "run").mkdir()
     with pytest.raises(NotResumable, match="holds no record"):
-        Record(tmp_path / "run", tiny, {}, {}, again=True)
+        Record(tmp_path / "run", Federation(tiny), {}, {}, again=True)

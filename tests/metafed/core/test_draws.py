@@ -10,7 +10,7 @@ from metafed.core.draws import ROW_BITS, Half, Numbers, draw_together, fits, hal
 from metafed.core.episodes import Examples, Shots, draw_from
 from metafed.core.streams import stream
 from metafed.experiment.settings import Experiment
-from metafed.federation.population import Population
+from metafed.federation.federation import Federation
 
 SIZES = st.lists(st.lists(st.integers(2, 40), min_size=1, max_size=5), min_size=1, max_size=6)
 SHOTS = st.builds(Shots, st.integers(1, 12), st.integers(1, 12), st.just(9), st.just(True))
@@ -96,7 +96,7 @@ def test_a_client_with_too_many_rows_for_one_sort_is_drawn_by_itself(rows):
 
 
 def test_clients_are_trained_on_their_training_rows_alone_and_differently_from_round_to_round():
-    population = Population(Experiment(clients=9, tasks="assistant"))
+    population = Federation(Experiment(clients=9, tasks="assistant")).population
     first, second = (population.training([0, 1, 2], server_round) for server_round in (1, 2))
     again = population.training([0, 1, 2], 1)
     for position, client in enumerate([0, 1, 2]):

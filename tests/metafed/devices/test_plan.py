@@ -8,8 +8,8 @@ from metafed.algorithms import Fomaml, Protonet
 from metafed.devices.fleet import HOUR, Fleet
 from metafed.devices.plan import Planner
 from metafed.experiment.settings import Experiment
-from metafed.federation.census import Person
-from metafed.federation.population import layout_of
+from metafed.federation.federation import Federation
+from metafed.messages.census import Person
 from tests.metafed.devices.test_tiers import made
 
 PERSON = Person("some", 40, 10, 20)
@@ -26,7 +26,7 @@ def planner(tier, deadline=None, late="drop", **more):
         late=late,
         **more,
     )
-    return Planner(experiment, Fleet(0, made({"only": tier})), layout_of(experiment))
+    return Planner(experiment, Fleet(0, made({"only": tier})), Federation(experiment).layout)
 
 
 def seconds(steps, tier, own=None):
@@ -141,13 +141,13 @@ def _local():
 
 
 BAD = {
-    "no devices": ({"deadline": 1.0}, "--deadline 1 needs --devices"),
-    "no deadline": ({"devices": "default", "late": "shorten"}, "--late shorten needs --deadline"),
+    "no devices": ({"deadline": 1.0}, "--devices.deadline 1 needs --devices.tiers"),
+    "no deadline": ({"devices": "default", "late": "shorten"}, "--devices.late shorten needs --devices.deadline"),
     "nothing to spare": (
         {"devices": "default", "deadline": 1, "late": "shorten", "algorithm": Protonet(), "tasks": "assistant"},
         "protonet has no inner steps to spare",
     ),
-    "online": ({"sampling": "availability"}, "--sampling availability needs --devices"),
+    "online": ({"sampling": "availability"}, "--sampling availability needs --devices.tiers"),
     "no file": ({"devices": "defualt"}, "choose none, default, or a file"),
     "candidates": ({"sampling": {"name": "power-of-choice", "candidates": 3}, "cohort": 5}, "at least the cohort of 5"),
 }

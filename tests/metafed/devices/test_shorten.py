@@ -1,4 +1,4 @@
-"""``--late shorten``: a client that takes fewer steps has exactly the episode of an algorithm with fewer steps."""
+"""``--devices.late shorten``: a client that takes fewer steps has the episode of an algorithm with fewer."""
 
 import numpy as np
 import pytest
@@ -6,6 +6,7 @@ import pytest
 from client.host import Host, alike
 from metafed.algorithms import ALGORITHMS
 from metafed.experiment.settings import Experiment
+from metafed.federation.federation import Federation
 from metafed.objectives import NOTHING
 from tests.integration.pool import initial
 
@@ -31,7 +32,7 @@ def test_all_algorithms_but_protonet_can_be_shortened():
 @pytest.mark.parametrize("chunk", [1, 9])
 @pytest.mark.parametrize("name", TAKE_STEPS)
 def test_fewer_steps_are_exactly_the_algorithm_with_fewer_steps(name, chunk):
-    whole, short = (Host(experiment(name, chunk, inner_steps=steps)) for steps in (4, 2))
+    whole, short = (Host(Federation(experiment(name, chunk, inner_steps=steps))) for steps in (4, 2))
     # θ as in the longer run: learned rates by step are of its shape
     theta, everyone, hurried = initial(whole.experiment), list(range(9)), [1, 4, 5]
     states, alone, few = {}, {}, {}
@@ -65,7 +66,7 @@ def test_the_loop_and_the_chunk_agree(kernels):
     steps = {0: 1, 3: 1, 5: 3, 7: 2}
     found = []
     for chunk in (1, 9):
-        host = Host(experiment("maml", chunk, inner_steps=4).model_copy(update={"kernels": kernels}))
+        host = Host(Federation(experiment("maml", chunk, inner_steps=4).model_copy(update={"kernels": kernels})))
         answer = host.train(initial(host.experiment), list(range(9)), 1, {}, steps=steps)
         found.append(answer)
         taken = {int(c): int(rows.steps[-1]) for rows in answer.rows for c in rows.client}

@@ -104,12 +104,12 @@ def test_a_bad_description_is_refused_in_one_line_that_names_what_is_wrong(case,
     with pytest.raises(DataError) as error:
         describe(str(path))
     assert said in str(error.value)
-    assert str(error.value).startswith(f"--devices {path}: ")
+    assert str(error.value).startswith(f"--devices.tiers {path}: ")
     assert "\n" not in str(error.value)
 
 
 def test_a_file_that_is_not_there():
-    with pytest.raises(DataError, match=r"--devices nowhere.toml: No such file"):
+    with pytest.raises(DataError, match=r"--devices.tiers nowhere.toml: No such file"):
         describe("nowhere.toml")
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from client.host import Host
 from metafed.experiment.settings import Experiment
+from metafed.federation.federation import Federation
 from tests.integration.pool import run
 
 
@@ -12,7 +13,7 @@ from tests.integration.pool import run
 def unseen_scores():
     """Scores ``(C, K + 1)`` of unseen clients by family."""
     experiment = Experiment(clients=72, unseen=0.5, rounds=60, eval_every=0, eval_clients=36)
-    host = Host(experiment)
+    host = Host(Federation(experiment))
     unseen = list(range(host.roster.seen, experiment.clients))
     answer = host.evaluate(run(experiment), unseen, {})
     assert not answer.failures

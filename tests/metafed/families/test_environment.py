@@ -19,7 +19,7 @@ from metafed.environments.cartpole import START, CartPole
 from metafed.environments.navigation import STEP, Navigation
 from metafed.experiment.settings import Experiment
 from metafed.families.environment import FORCE, GRAVITY, LENGTH, MASS, Goals, Poles
-from metafed.federation.population import initial_theta, tasks
+from metafed.federation.federation import Federation
 from metafed.models import Mlp, initialize, layout
 from metafed.tasks.rollout import anchors, reached
 from metafed.tasks.task import Control
@@ -267,8 +267,8 @@ class TestEverySource:
 
     def test_the_policy_sees_no_physics(self, source, name):
         experiment = Experiment(tasks=f"environment:{name}", clients=4)
-        task = tasks(experiment)["environment"]
-        theta = initial_theta(experiment)
+        task = Federation(experiment).tasks["environment"]
+        theta = Federation(experiment).initial
         assert (
             theta["environment.stem.weight"].shape[0] == source(Origin(0, ())).features == task.environment.observation
         )
@@ -320,7 +320,7 @@ def test_the_whole_path_trains_and_evaluates_a_mixed_federation():
     experiment = Experiment(
         tasks="avatar,environment:navigation", clients=6, algorithm={"name": "maml", "inner_steps": 1}
     )
-    host = Host(experiment)
+    host = Host(Federation(experiment))
     theta = host.layout.flatten(host.initial, host.layout.parts)
     vectors = {name: tensor.numpy() for name, tensor in theta.items()}
     trained, judged = host.train(vectors, range(6), 1, {}), host.evaluate(vectors, range(6), {})

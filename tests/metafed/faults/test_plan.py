@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from metafed.core.source import DataError
 from metafed.experiment.settings import Experiment
-from metafed.faults import KINDS, Faults, faults_of, read_faults
+from metafed.faults import KINDS, Faults, read_faults
+from metafed.federation.federation import Federation
 
 
 def plan(*faults, seed=0, seen=40):
@@ -77,7 +78,7 @@ def test_a_file_travels_as_what_it_says(tmp_path):
     file.unlink()
     again = Experiment.from_run_config(experiment.to_run_config())
     assert again == experiment
-    assert len(faults_of(again).afflicted()) == 10
+    assert len(Federation(again).faults.afflicted()) == 10
     with pytest.raises(ValueError, match="No such file"):
         Experiment(faults=str(file))
     file.write_text("kind = ")

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from metafed.core.episodes import Shots
 from metafed.experiment.settings import Experiment
 from metafed.federation.chunking import BUDGET, LARGE, SMALL, episode_bytes, outputs, suited
-from metafed.federation.roster import Roster
+from metafed.federation.federation import Federation
 
 CONV = {"tasks": "blob-images", "clients": 50}
 
 
 def chosen(**settings):
-    return Roster(Experiment(**settings)).chunk_sizes
+    return Federation(Experiment(**settings)).roster.chunk_sizes
 
 
 def test_auto_is_the_default_and_a_number_is_respected():
@@ -67,7 +67,7 @@ def test_a_chunk_fits_the_budget_or_is_one_client(clients, share, bytes_each):
 def test_two_workers_can_share_a_round_of_any_size(families):
     tasks = ",".join(("personalization", "assistant", "avatar", "sinusoid")[:families])
     for cohort in (4, 8, 20, 50, 300):
-        roster = Roster(Experiment(tasks=tasks, clients=400, cohort=cohort))
+        roster = Federation(Experiment(tasks=tasks, clients=400, cohort=cohort)).roster
         for server_round in (1, 2, 3):
             sizes = [len(chunk) for _, chunk in roster.chunks(roster.cohort(server_round))]
             assert len(sizes) >= 2
@@ -83,13 +83,13 @@ def test_neither_the_machine_nor_the_workers_are_asked(monkeypatch):
 
 @st.composite
 def rosters(draw):
-    return Roster(
+    return Federation(
         Experiment(
             clients=draw(st.integers(2, 300)),
             tasks=draw(st.sampled_from(["avatar", "avatar,assistant", "personalization,assistant,avatar"])),
             chunk=draw(st.sampled_from(["auto", 1, 3, 16])),
         )
-    )
+    ).roster
 
 
 @given(rosters(), st.booleans())

@@ -10,9 +10,10 @@ from metafed.core.source import DataError
 from metafed.core.streams import stream
 from metafed.experiment.settings import Experiment
 from metafed.families import FAMILIES
+from metafed.federation.federation import Federation
 from metafed.federation.guard.inspect import SAMPLE, Client, inspect, sample
 from metafed.federation.guard.rows import rules
-from metafed.federation.population import Population
+from metafed.federation.preflight import preflight
 from simulation.run import main
 from tests.metafed.data.table.own import PLAIN, describe, rows
 
@@ -196,7 +197,7 @@ class TestColumns:
 
 class TestDraws:
     def population(self):
-        return Population(Experiment(tasks="avatar", clients=6))
+        return Federation(Experiment(tasks="avatar", clients=6)).population
 
     def test_sound_draws(self):
         assert inspect(self.population()) == []
@@ -223,7 +224,7 @@ class TestDraws:
 
 class TestSample:
     def test_of_many_clients_half_are_seen_and_half_unseen_and_all_of_the_task(self):
-        people = Population(Experiment(clients=100_000, mix="avatar=30", tasks="avatar,sinusoid"))
+        people = Federation(Experiment(clients=100_000, mix="avatar=30", tasks="avatar,sinusoid")).population
         for task in (0, 1):
             chosen = sample(people, task)
             assert len(chosen) == SAMPLE
@@ -232,24 +233,22 @@ class TestSample:
             assert chosen == sample(people, task)
 
     def test_of_few_all(self):
-        people = Population(Experiment(clients=60))
+        people = Federation(Experiment(clients=60)).population
         assert sorted(client for task in range(3) for client in sample(people, task)) == list(range(60))
 
 
 def test_it_does_not_stop_runs_of_what_is_generated():
     names = [name for name, family in FAMILIES.items() if "generated" in family.sources]
-    people = Population(Experiment(tasks=",".join(names), clients=4 * len(names)))
-    people.check()
-    assert people.remarks == ()
+    people = Federation(Experiment(tasks=",".join(names), clients=4 * len(names)))
+    assert preflight(people) == ()
 
 
 @pytest.mark.parametrize(
     "task", ["assistant:clinc150", "avatar:bandai_motion", "omniglot:5w1s", "omniglot:drawers", "assets:crypto_prices"]
 )
 def test_it_does_not_stop_runs_of_real_data(task, shared_data):
-    people = Population(Experiment(tasks=task, clients=15, data_dir=str(shared_data)))
-    people.check()
-    assert not any("same rows" in remark or "never varies" in remark for remark in people.remarks)
+    people = Federation(Experiment(tasks=task, clients=15, data_dir=str(shared_data)))
+    assert not any("same rows" in remark or "never varies" in remark for remark in preflight(people))
 
 
 class TestRun:
@@ -275,11 +274,11 @@ class TestRun:
         assert line in (tmp_path / "run" / "report.html").read_text()
 
     def test_a_source_whose_clients_cannot_be_split_is_refused(self, monkeypatch):
-        people = Population(Experiment(tasks="avatar", clients=6))
+        federation = Federation(Experiment(tasks="avatar", clients=6))
 
         def short(client):
             raise ValueError("3 rows cannot be split: at least 4 are needed")
 
-        people.split = short
+        federation.population.split = short
         with pytest.raises(DataError, match="2 clients fail in every round, such as client 0: 3 rows cannot be split"):
-            people.check()
+            preflight(federation)

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from metafed.core.source import DataError
 from metafed.experiment.settings import Experiment, parse_mix
-from metafed.federation.population import Population, unseen_from
+from metafed.federation.federation import Federation
+from metafed.federation.preflight import preflight
 from metafed.federation.proportions import deal
-from metafed.federation.roster import Roster
 
 FAMILIES = ("personalization", "assistant", "avatar", "sinusoid")
 shares = st.lists(st.integers(1, 9), min_size=1, max_size=4).map(tuple)
@@ -25,14 +25,14 @@ def mixed(numbers):
 @st.composite
 def rosters(draw):
     numbers = draw(shares)
-    return Roster(
+    return Federation(
         Experiment(
             clients=draw(st.integers(2, 300)),
             tasks=",".join(FAMILIES[: len(numbers)]),
             mix=mixed(numbers),
             unseen=draw(st.floats(0, 0.9)),
         )
-    )
+    ).roster
 
 
 @given(rosters())
@@ -51,7 +51,7 @@ def test_every_task_numbers_its_clients_from_0_in_ascending_order_without_a_gap(
 @given(rosters())
 @settings(deadline=None, max_examples=60)
 def test_a_source_is_told_the_first_of_its_unseen_clients(roster):
-    boundary = unseen_from(roster)
+    boundary = roster.members(roster.seen)
     for client in range(roster.experiment.clients):
         task, number = roster.place(client)
         assert (number < boundary[task]) == (client < roster.seen)
@@ -76,8 +76,10 @@ def test_no_stretch_of_a_block_is_far_from_the_proportions(numbers):
 @pytest.mark.parametrize("tasks", [1, 2, 3, 4])
 def test_equal_proportions_are_the_deal_without_any(tasks):
     names = FAMILIES[:tasks]
-    plain = Roster(Experiment(clients=500, tasks=",".join(names)))
-    equal = Roster(Experiment(clients=500, tasks=",".join(names), mix=",".join(f"{name}=2" for name in names)))
+    plain = Federation(Experiment(clients=500, tasks=",".join(names))).roster
+    equal = Federation(
+        Experiment(clients=500, tasks=",".join(names), mix=",".join(f"{name}=2" for name in names))
+    ).roster
     for client in range(500):
         # the rule of the first version: one family further from block to block
         block, turn = divmod(client, tasks)
@@ -87,7 +89,9 @@ def test_equal_proportions_are_the_deal_without_any(tasks):
 @pytest.mark.parametrize("hosts", [2, 3, 4, 5, 8, 10, 16, 20, 64, 100])
 @pytest.mark.parametrize("numbers", [(3, 1), (7, 2, 1), (1, 1, 2)])
 def test_a_host_of_every_p_th_client_has_all_families_in_about_their_proportions(hosts, numbers):
-    roster = Roster(Experiment(clients=hosts * 400, tasks=",".join(FAMILIES[: len(numbers)]), mix=mixed(numbers)))
+    roster = Federation(
+        Experiment(clients=hosts * 400, tasks=",".join(FAMILIES[: len(numbers)]), mix=mixed(numbers))
+    ).roster
     for share in range(hosts):
         found = Counter(roster.place(client).task for client in range(share, hosts * 400, hosts))
         for task, number in enumerate(numbers):
@@ -97,7 +101,7 @@ def test_a_host_of_every_p_th_client_has_all_families_in_about_their_proportions
 
 
 def test_a_million_clients_take_no_memory():
-    roster = Roster(Experiment(clients=10**6, mix="avatar=4"))
+    roster = Federation(Experiment(clients=10**6, mix="avatar=4")).roster
     roster.place(0)
     tracemalloc.start()
     for client in range(0, 10**6, 1001):
@@ -136,14 +140,14 @@ def test_a_mix_that_cannot_be_says_why(mix, words):
 def test_the_clients_that_a_data_set_must_have_follow_the_mix(shared_data):
     def population(clients, mix):
         tasks = "avatar:bandai_motion,sinusoid"
-        return Population(Experiment(clients=clients, tasks=tasks, mix=mix, data_dir=str(shared_data)))
+        return Federation(Experiment(clients=clients, tasks=tasks, mix=mix, data_dir=str(shared_data)))
 
     assert population(86, None).sources[0].clients == 43
-    population(86, None).check()
-    population(172, "sinusoid=3").check()
+    preflight(population(86, None))
+    preflight(population(172, "sinusoid=3"))
     with pytest.raises(DataError, match=r"--clients 172 asks for 129 clients .* has 43; choose at most 56, or .*--mix"):
-        population(172, "avatar=3").check()
-    population(56, "avatar=3").check()
+        preflight(population(172, "avatar=3"))
+    preflight(population(56, "avatar=3"))
 
 
 def test_it_travels_as_run_config():

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metafed.experiment.settings import Experiment
-from metafed.federation.roster import Roster
+from metafed.federation.federation import Federation
 
 FAMILIES = ("personalization", "assistant", "avatar", "sinusoid")
 
@@ -15,7 +15,7 @@ FAMILIES = ("personalization", "assistant", "avatar", "sinusoid")
 @st.composite
 def rosters(draw):
     tasks = draw(st.integers(1, 4))
-    return Roster(
+    return Federation(
         Experiment(
             clients=draw(st.integers(2, 200)),
             tasks=",".join(FAMILIES[:tasks]),
@@ -24,7 +24,7 @@ def rosters(draw):
             eval_clients=draw(st.integers(1, 50)),
             seed=draw(st.integers(0, 5)),
         )
-    )
+    ).roster
 
 
 @given(rosters(), st.integers(1, 50))
@@ -72,6 +72,6 @@ def test_evaluated_clients_are_of_both_kinds_and_no_more_than_asked_for(roster):
 
 @pytest.mark.parametrize("hosts", [2, 3, 4, 6])
 def test_a_host_of_every_p_th_client_has_all_families(hosts):
-    roster = Roster(Experiment(clients=60))
+    roster = Federation(Experiment(clients=60)).roster
     for share in range(hosts):
         assert {roster.family(client) for client in range(share, 60, hosts)} == set(FAMILIES[:3])

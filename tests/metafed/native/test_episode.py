@@ -8,6 +8,7 @@ import torch
 from client.host import Host
 from metafed.algorithms.inner import maml_update
 from metafed.experiment.settings import Experiment
+from metafed.federation.federation import Federation
 from metafed.models import Mlp
 
 RATES = [0.1, 0.3, 0.05]
@@ -15,7 +16,9 @@ RATES = [0.1, 0.3, 0.05]
 
 def problem(tasks, precision="float64", **settings):
     """Return a task of ragged clients with an episode, at a θ without zeros."""
-    host = Host(Experiment(tasks=tasks, clients=7, unseen=0.0, precision=precision, kernels="native", **settings))
+    host = Host(
+        Federation(Experiment(tasks=tasks, clients=7, unseen=0.0, precision=precision, kernels="native", **settings))
+    )
     family = next(iter(host.tasks))
     generator = torch.Generator().manual_seed(1)
     theta = {n: t + 0.1 * torch.randn(t.shape, generator=generator, dtype=t.dtype) for n, t in host.initial.items()}

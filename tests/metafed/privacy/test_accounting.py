@@ -10,7 +10,8 @@ from scipy.optimize import brentq
 from scipy.stats import norm
 
 from metafed.experiment.settings import Experiment
-from metafed.federation.population import Population, layout_of
+from metafed.federation.federation import Federation
+from metafed.federation.preflight import preflight
 from metafed.privacy.accounting import Mechanism, epsilon, noise_for, rounds_for
 from metafed.privacy.mechanism import BudgetSpent, Privacy, delta_of, mechanism_of, noise_of, split
 
@@ -83,19 +84,19 @@ def test_the_mechanism_is_of_the_sampling_that_is_used():
 
 def test_a_budget_that_the_rounds_exceed_is_refused_before_anything_runs():
     over = private(dp_epsilon=1.0, dp_noise=0.6)
-    with pytest.raises(BudgetSpent, match=r"--rounds 5 with --dp-noise 0.6 cost ε .* choose at most --rounds \d"):
-        Population(over).check()
+    with pytest.raises(BudgetSpent, match=r"--rounds 5 with --privacy.noise 0.6 cost ε .* choose at most --rounds \d"):
+        preflight(Federation(over))
     with pytest.raises(BudgetSpent):
-        Privacy(over, layout_of(over))
+        Privacy(over, Federation(over).layout)
 
 
 def test_a_run_that_goes_on_stops_before_it_overspends():
     experiment = private(dp_epsilon=3.0, dp_noise=None)
-    keeper = Privacy(experiment, layout_of(experiment))
+    keeper = Privacy(experiment, Federation(experiment).layout)
     keeper.state = {"rounds": 4, "clip": 1.0}
     keeper.ask()
     keeper.state = {"rounds": rounds_for(keeper.mechanism, keeper.noise, keeper.delta, 3.0, 10**4), "clip": 1.0}
-    with pytest.raises(BudgetSpent, match="more than --dp-epsilon 3"):
+    with pytest.raises(BudgetSpent, match=r"more than --privacy.epsilon 3"):
         keeper.ask()
 
 
@@ -119,11 +120,11 @@ def test_the_split_of_an_adaptive_clip_spends_what_the_noise_says():
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"dp_clip": None}, "needs --dp-clip"),
-        ({"dp_clip_rate": 0.5}, "without --dp-quantile"),
+        ({"dp_clip": None}, "needs --privacy.clip"),
+        ({"dp_clip_rate": 0.5}, "without --privacy.quantile"),
         ({"sampling": "data"}, "--sampling data"),
         ({"sampling": "power-of-choice"}, "--sampling power-of-choice"),
-        ({"sampling": "uniform", "dp_accountant": "pld"}, "--dp-accountant pld"),
+        ({"sampling": "uniform", "dp_accountant": "pld"}, "--privacy.accountant pld"),
         ({"objective": "minimax"}, "--objective minimax"),
         ({"objective": "cvar"}, "--objective cvar"),
         ({"objective": "gap"}, "--objective gap"),
@@ -131,7 +132,7 @@ def test_the_split_of_an_adaptive_clip_spends_what_the_noise_says():
         ({"algorithm": "fedavg"}, "--algorithm fedavg"),
         ({"algorithm": "local"}, "--algorithm local"),
         ({"aggregator": "median"}, "--aggregator median"),
-        ({"dp_noise": None}, "--dp-clip 1.0 does nothing without"),
+        ({"dp_noise": None}, "--privacy.clip 1.0 does nothing without"),
         ({"dp_noise": inf}, "dp_noise"),
     ],
     ids=str,

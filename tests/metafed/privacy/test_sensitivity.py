@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metafed.experiment.settings import Experiment
-from metafed.federation.population import layout_of
+from metafed.federation.federation import Federation
 from metafed.objectives import NOTHING, Contribution, Mean, Propfair, Qffl, Tilted, Updates
 from metafed.privacy.clipping import BELOW, CLIENTS, CLIP, clipped, cut
 from metafed.privacy.mechanism import Privacy
@@ -102,7 +102,7 @@ def test_what_is_not_finite_is_no_share():
 def keeper(**changed):
     base = {"clients": 60, "cohort": 48, "unseen": 0.2, "dp_noise": 1.5, "dp_clip": 2.0, "width": 4}
     experiment = Experiment.model_validate({**base, **changed})
-    return Privacy(experiment, layout_of(experiment))
+    return Privacy(experiment, Federation(experiment).layout)
 
 
 def test_noise_has_the_deviation_that_is_accounted_for_and_denominators_depend_on_no_data():

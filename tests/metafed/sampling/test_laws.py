@@ -8,7 +8,7 @@ from scipy.stats import chisquare, norm
 
 from metafed.core.streams import stream
 from metafed.experiment.settings import Experiment
-from metafed.federation.roster import Roster
+from metafed.federation.federation import Federation
 from metafed.sampling import SAMPLERS, Availability, Data, Poisson, PowerOfChoice, Scene, Uniform
 from metafed.sampling.data import proportional
 
@@ -56,7 +56,7 @@ def test_uniform_asks_all_clients_alike():
 
 
 def test_uniform_draws_what_runs_before_this_setting_drew():
-    roster = Roster(Experiment(clients=30, cohort=6))
+    roster = Federation(Experiment(clients=30, cohort=6)).roster
     rng = stream(0, "cohort", 4)
     assert roster.cohort(4) == sorted(rng.choice(24, 6, replace=False).tolist())
 

@@ -51,8 +51,8 @@ def test_torch_is_imported_by_nothing_that_comes_before_the_engine():
     code = (
         "import sys, simulation.run, simulation.cli.console, simulation.runs.kernels, simulation.cli.logs\n"
         "import server.record.record\n"
-        "from simulation.cli.config import parse\nfrom metafed.federation.roster import Roster\n"
-        "Roster(simulation.runs.kernels.decided(parse(['--kernels', 'torch'])).experiment).cohort(1)\n"
+        "from simulation.cli.config import parse\nfrom metafed.federation.federation import Federation\n"
+        "Federation(simulation.runs.kernels.decided(parse(['--kernels', 'torch'])).experiment).roster.cohort(1)\n"
         "print('torch._C' in sys.modules)"
     )
     done = python(code)

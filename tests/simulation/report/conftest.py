@@ -42,7 +42,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="package")
 def pages(folder):
     """Pages by name: a file each."""
-    words = "--clients 40 --rounds 4 --eval-every 2 --engine local --devices default --quiet"
+    words = "--clients 40 --rounds 4 --eval-every 2 --engine local --devices.tiers default --quiet"
     simulated = run(folder / "devices", *words.split())
     make(folder / "strange", hostile=STRANGE)
     partial = make(folder / "partial")

@@ -6,7 +6,7 @@ import pytest
 from metafed.core.episodes import Examples
 from metafed.data.files import kept
 from metafed.experiment.settings import Experiment
-from metafed.federation.population import Population
+from metafed.federation.federation import Federation
 from tests.metafed.data.table.own import describe, rows
 
 TASKS = ("personalization", "assistant", "avatar", "environment", "assets", "social", "omniglot:5w1s")
@@ -23,7 +23,7 @@ def same(one, other):
 
 
 def people(folder, **changes):
-    made = Population(Experiment(**{"clients": 6, "unseen": 0.5, **changes}))
+    made = Federation(Experiment(**{"clients": 6, "unseen": 0.5, **changes})).population
     made.keep(folder)
     return made
 
@@ -31,7 +31,7 @@ def people(folder, **changes):
 @pytest.mark.parametrize("task", TASKS)
 def test_rows_from_disk_are_those_that_were_made(task, tmp_path, shared_data):
     settings = {"tasks": task, "data_dir": str(shared_data)}
-    plain = Population(Experiment(clients=6, unseen=0.5, **settings))
+    plain = Federation(Experiment(clients=6, unseen=0.5, **settings)).population
     for _ in range(2):  # made, then read
         there = people(tmp_path, **settings)
         for client in (0, 5):

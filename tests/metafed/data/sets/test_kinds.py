@@ -8,7 +8,7 @@ import torch
 
 from metafed.experiment.settings import Experiment, parse_tasks
 from metafed.families import FAMILIES
-from metafed.federation.population import Population, tasks
+from metafed.federation.federation import Federation
 from simulation.records.runs import kinds
 
 
@@ -27,10 +27,10 @@ def test_the_sources_kind_goes_before_the_familys():
 
 def test_loss_and_score_are_of_that_kind(shared_data):
     experiment = Experiment(tasks="avatar:watch_gestures", data_dir=str(shared_data), clients=6)
-    task = tasks(experiment)["avatar"]
+    task = Federation(experiment).tasks["avatar"]
     assert task.kind == "classification"
     assert task.model.outputs == 7
-    query = Population(experiment).evaluation([0, 1]).episode.query
+    query = Federation(experiment).population.evaluation([0, 1]).episode.query
     assert query.y.dtype == torch.int64
     right = torch.nn.functional.one_hot(query.y, 7).to(query.x.dtype)
     assert task.score(right, query).tolist() == [1.0, 1.0]
@@ -52,7 +52,7 @@ def test_slots_are_anonymous_as_in_the_family_unless_the_source_says_otherwise(t
 
 def test_exercises_keep_their_numbers_in_training_and_circles_do_not(shared_data):
     def dealt(text):
-        people = Population(Experiment(tasks=text, clients=4, unseen=0.0, data_dir=str(shared_data)))
+        people = Federation(Experiment(tasks=text, clients=4, unseen=0.0, data_dir=str(shared_data))).population
         (own,) = people.evaluation([0]).examples
         drawn = [people.training([0], r).examples[0] for r in range(1, 8)]
         return [bool((each.y == own.y).all()) for each in drawn]

@@ -13,7 +13,8 @@ from metafed.data.sets.miniimagenet import maker as miniimagenet_files
 from metafed.data.sets.miniimagenet.reader import FEWEST, QUERY, SIDE, FiveWayFiveShot, FiveWayOneShot
 from metafed.experiment.settings import Experiment
 from metafed.families import FAMILIES
-from metafed.federation.population import network, sources
+from metafed.federation.federation import Federation
+from metafed.federation.networks import network
 from metafed.models import Conv4
 from tests.metafed.data.damage import altered, truncated
 
@@ -246,7 +247,7 @@ class TestFamily:
     def test_its_network_has_32_filters_unless_told_otherwise(self):
         def chosen(**settings):
             experiment = Experiment(tasks="miniimagenet:5w1s", **settings)
-            return network(experiment, FAMILIES["miniimagenet"], sources(experiment)[0])
+            return network(experiment, FAMILIES["miniimagenet"], Federation(experiment).sources[0])
 
         usual = chosen()
         assert isinstance(usual, Conv4)
@@ -266,7 +267,7 @@ class TestFamily:
             tasks="miniimagenet:5w1s", clients=8, unseen=0.5, cohort=2, rounds=2, filters=4, data_dir=str(data),
             eval_every=0, algorithm={"name": "fomaml", "inner_steps": 2},
         )  # fmt: skip
-        host = Host(experiment)
+        host = Host(Federation(experiment))
         answer = host.evaluate(run(experiment), [6, 7], {})
         assert not answer.failures
         (rows,) = answer.rows

@@ -13,8 +13,8 @@ from metafed.data.sets.omniglot.drawers import COPIES, copies
 from metafed.data.sets.omniglot.reader import DRAWINGS, SIDE, flatten
 from metafed.experiment.settings import Experiment
 from metafed.families import FAMILIES
-from metafed.federation.population import Population, sources, tasks, unseen_from
-from metafed.federation.roster import Roster
+from metafed.federation.federation import Federation
+from metafed.federation.preflight import preflight
 from metafed.models import Conv4, Mlp, SmallConv
 from tests.metafed.data.damage import altered, truncated
 
@@ -92,7 +92,7 @@ class TestTasks:
         query, judge = {1: (15, 15), 5: (5, 13)}[k]
         assert source(name, shared_data).shots == Shots(k, query, judge, per_class=True)
         experiment = Experiment(clients=10**6, tasks=f"omniglot:{name}", data_dir=str(shared_data))
-        population, first = Population(experiment), Roster(experiment).seen
+        population, first = Federation(experiment).population, Federation(experiment).roster.seen
         training, new = population.training([3, 5], 1).episode, population.evaluation([first, first + 9]).episode
         old = population.evaluation([3, 5]).episode
         for episode, rows in ((training, query), (new, judge), (old, {1: 3, 5: 5}[k])):
@@ -115,7 +115,7 @@ class TestTasks:
 
     def test_slots_are_dealt_anew_in_training(self, shared_data):
         experiment = Experiment(tasks="omniglot:5w1s", data_dir=str(shared_data))
-        population = Population(experiment)
+        population = Federation(experiment).population
         own = population.training([0], 1).examples[0].y.tolist()
         assert any(population.training([0], number).examples[0].y.tolist() != own for number in (2, 3, 4))
 
@@ -131,9 +131,9 @@ class TestUnseenNumbers:
         experiment = Experiment(
             clients=clients, unseen=0.4, tasks="sinusoid,omniglot:5w1s,avatar", data_dir=str(shared_data)
         )
-        roster = Roster(experiment)
+        roster = Federation(experiment).roster
         boundary = unseen_from(roster)
-        assert [made.origin.unseen_from for made in sources(experiment)[1:2]] == boundary[1:2]
+        assert [made.origin.unseen_from for made in Federation(experiment).sources[1:2]] == boundary[1:2]
         for client in range(clients):
             place = roster.place(client)
             assert (place.number >= boundary[place.task]) == (client >= roster.seen)
@@ -170,9 +170,9 @@ class TestDrawers:
     def test_more_seen_drawers_than_there_are_is_an_error(self, shared_data):
         experiment = Experiment(clients=800, unseen=0.1, tasks="omniglot:drawers", data_dir=str(shared_data))
         with pytest.raises(DataError, match=r"720 seen clients, but .* 600 drawers"):
-            Population(experiment).check()
+            preflight(Federation(experiment))
         fits = Experiment(clients=800, unseen=0.3, tasks="omniglot:drawers", data_dir=str(shared_data))
-        Population(fits).check()
+        preflight(Federation(fits))
 
     def test_the_notes_say_what_it_cannot_tell(self, shared_data):
         text = " ".join(source("drawers", shared_data).notes)
@@ -195,12 +195,14 @@ class TestNetworks:
             experiment = Experiment(
                 tasks="omniglot:20w1s,sinusoid", data_dir=str(shared_data), kernels="torch", **settings
             )
-            return tasks(experiment)["omniglot"].model
+            return Federation(experiment).tasks["omniglot"].model
 
         assert network(norm="group", filters=8) == Conv4("omniglot", 20, (1, SIDE, SIDE), 8, "group", "relu")
         assert network(network="mlp") == Mlp("omniglot", 20, SIDE * SIDE, 64, 1, "relu")
         alone = Experiment(tasks="omniglot:5w1s", network="small-conv", norm="none", width=32, kernels="torch")
-        assert tasks(alone)["omniglot"].model == SmallConv("omniglot", 5, (1, SIDE, SIDE), 64, 32, "none", "relu")
+        assert Federation(alone).tasks["omniglot"].model == SmallConv(
+            "omniglot", 5, (1, SIDE, SIDE), 64, 32, "none", "relu"
+        )
 
     @pytest.mark.parametrize(
         ("settings", "message"),
@@ -219,9 +221,9 @@ class TestNetworks:
 class TestFile:
     def test_a_missing_file_is_missed_before_a_run(self, tmp_path):
         experiment = Experiment(tasks="omniglot:5w1s", data_dir=str(tmp_path))
-        assert sources(experiment)[0].features == SIDE * SIDE  # known without reading
+        assert Federation(experiment).sources[0].features == SIDE * SIDE  # known without reading
         with pytest.raises(DataError, match=r"omniglot28\.npz is missing; searched: .*--data-dir"):
-            Population(experiment).check()
+            preflight(Federation(experiment))
 
     def test_a_truncated_file_is_named(self, shared_data, tmp_path):
         file = tmp_path / "omniglot28.npz"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from metafed.core.episodes import Examples, Shots, draw, halves
 from metafed.core.streams import stream
 from metafed.experiment.settings import Experiment
-from metafed.federation.population import Population
+from metafed.federation.federation import Federation
 
 ROWS = Shots(support=5, query=7, judge=9, per_class=False)
 CLASSES = Shots(support=3, query=4, judge=6, per_class=True)
@@ -72,7 +72,7 @@ def test_blocks_and_times_together_are_refused():
 
 @pytest.mark.parametrize("number", range(3))
 def test_the_populations_episodes_of_assets_look_ahead_nowhere(number):
-    people = Population(Experiment(tasks="assets", clients=6, unseen=0.0, rounds=1))
+    people = Federation(Experiment(tasks="assets", clients=6, unseen=0.0, rounds=1)).population
     draws = [people.training([number], r) for r in range(1, 12)] + [people.evaluation([number])]
     last = 0
     for drawn in draws:

@@ -14,7 +14,8 @@ from metafed.core.streams import stream
 from metafed.data.table.source import FITTED
 from metafed.experiment.settings import Experiment, parse_tasks
 from metafed.families import FAMILIES
-from metafed.federation.population import Population, initial_theta
+from metafed.federation.federation import Federation
+from metafed.federation.preflight import preflight
 from tests.metafed.data.table.own import GENRES, PLAIN, alike, describe, everyone, rows, source, write_csv
 
 
@@ -284,14 +285,14 @@ class TestNames:
         one = describe(tmp_path, table=rows())
         two = describe(tmp_path, PLAIN.replace('"stars"', '"minutes"').replace('"minutes", ', ""), name="two.toml")
         experiment = Experiment(tasks=f"{one},minutes:{two},avatar", clients=20, mix="people=2")
-        assert {name.partition(".")[0] for name in initial_theta(experiment)} == {
+        assert {name.partition(".")[0] for name in Federation(experiment).initial} == {
             "trunk",
             "people",
             "minutes",
             "avatar",
         }
-        people = Population(experiment)
-        people.check()
+        preflight(Federation(experiment))
+        people = Federation(experiment).population
         assert Experiment.from_run_config(experiment.to_run_config()) == experiment
 
     def test_a_table_without_a_description_is_told_so(self, tmp_path):
@@ -312,6 +313,6 @@ age = [40, 15]
 genre = ["music", "puzzle"]
 """
     experiment = Experiment(tasks=f"stars:{describe(tmp_path, text)}", clients=10)
-    assert initial_theta(experiment)["stars.stem.weight"].shape[0] == 1 + 3 + 512
+    assert Federation(experiment).initial["stars.stem.weight"].shape[0] == 1 + 3 + 512
     with pytest.raises(DataError, match=r"not-here\.csv: no such file"):
-        Population(experiment).check()
+        preflight(Federation(experiment))

@@ -63,9 +63,11 @@ PEAK = """
 import re, sys
 from pathlib import Path
 from metafed.experiment.settings import Experiment
-from metafed.federation.population import Population
-people = Population(Experiment(tasks="big:" + sys.argv[1], clients=int(sys.argv[2]), cohort=50))
-people.check()
+from metafed.federation.federation import Federation
+from metafed.federation.preflight import preflight
+federation = Federation(Experiment(tasks="big:" + sys.argv[1], clients=int(sys.argv[2]), cohort=50))
+preflight(federation)
+people = federation.population
 for client in people.roster.cohort(1):
     assert len(people.split(client).own.y) == 50
 print("peak", re.search("VmHWM: *[^0-9]*([0-9]+) kB", Path("/proc/self/status").read_text())[1])

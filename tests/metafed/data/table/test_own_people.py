@@ -14,8 +14,8 @@ from metafed.data.table import source as own
 from metafed.data.table.numbering import Numbering
 from metafed.experiment.choices import moved
 from metafed.experiment.settings import Experiment
-from metafed.federation.population import Population
-from metafed.federation.roster import Roster
+from metafed.federation.federation import Federation
+from metafed.federation.preflight import check_size
 from server.nodes import GuardStops, about_nodes
 from server.nodes import guarded as ask
 from simulation.engines.grid import PoolGrid, failed, named
@@ -66,16 +66,21 @@ class Nodes(PoolGrid):
 
 def hosted(experiment, family="people"):
     """Return the numbers within the family of the clients that each node hosts."""
-    roster = Roster(experiment)
+    roster = Federation(experiment).roster
     places = [[roster.place(client) for client in range(p, experiment.clients, NODES)] for p in range(NODES)]
     task = [choice.family.name for choice in experiment.choices].index(family)
     return [tuple(place.number for place in each if place.task == task) for each in places]
 
 
-def node(experiment, folder, number, nodes=NODES):
-    """Return the population of one node, as ``client.app`` makes it."""
+def federation_of_node(experiment, folder, number, nodes=NODES):
+    """Return the federation of one node, as ``client.app`` makes it."""
     there = experiment.model_copy(update={"tasks": moved(experiment.tasks, str(folder))})
-    return Population(there, (number, nodes))
+    return Federation(there, (number, nodes))
+
+
+def node(experiment, folder, number, nodes=NODES):
+    """Return its population."""
+    return federation_of_node(experiment, folder, number, nodes).population
 
 
 def table_of(rounds):
@@ -157,18 +162,18 @@ def test_too_few_people_are_an_error_that_says_what_to_change(federation):
     experiment, folders = federation
     more = experiment.model_copy(update={"clients": 15})
     with pytest.raises(DataError) as error:
-        node(more, folders[2], 2).check_size()
+        check_size(federation_of_node(more, folders[2], 2))
     assert str(error.value) == (
         f"{folders[2]}/people.csv has 4 people with rows enough, but node 2 of 3 hosts 5 of the 15 clients, those of"
         " people: choose at most --clients 14, another --mix, or put more people into the file"
     )
-    node(experiment.model_copy(update={"clients": 14}), folders[2], 2).check_size()
+    check_size(federation_of_node(experiment.model_copy(update={"clients": 14}), folders[2], 2))
 
 
 def test_people_too_many_are_said(federation):
     experiment, folders = federation
     few = node(experiment.model_copy(update={"clients": 7}), folders[1], 1)
-    few.check_size()
+    check_size(federation_of_node(experiment.model_copy(update={"clients": 7}), folders[1], 1))
     assert "the people of node 1 of 3 only: 2 of 4, as the seed draws them, are its clients" in few.sources[0].notes
     all_of_them = node(experiment, folders[1], 1).sources[0]
     assert "the people of node 1 of 3 only: all are its clients" in all_of_them.notes
@@ -205,10 +210,10 @@ def test_what_would_be_fitted_is_refused(tmp_path, text, missing):
     describe(tmp_path, text, rows(12))
     experiment = Experiment(tasks=f"people:{tmp_path / 'people.toml'}", clients=12)
     with pytest.raises(DataError, match=missing):
-        Population(experiment, (0, 1))
+        _ = Federation(experiment, (0, 1)).population
     with pytest.raises(DataError, match=missing):
-        Host(experiment, "cpu", (0, 1))
-    Population(experiment).check_size()
+        Host(Federation(experiment, (0, 1)), "cpu")
+    check_size(Federation(experiment))
 
 
 @pytest.mark.parametrize("openly", [True, False])
@@ -249,10 +254,10 @@ def test_a_class_that_is_trained_on_elsewhere_is_no_error_here(federation):
         write_csv(folders[0] / "people.csv", [{**r, "stars": 5 if r["person"] == unseen else 1} for r in table])
 
     only_the_unseen_one_has_a_5(node(experiment, folders[0], 0).sources[0].called(9))
-    node(experiment, folders[0], 0).check_size()
-    only_the_unseen_one_has_a_5(Population(alone).sources[0].called(3))
+    check_size(federation_of_node(experiment, folders[0], 0))
+    only_the_unseen_one_has_a_5(Federation(alone).population.sources[0].called(3))
     with pytest.raises(DataError, match="no row with the label '5' is trained on"):
-        Population(alone).check_size()
+        check_size(Federation(alone))
 
 
 def test_the_guard_looks_at_the_nodes_own_people(federation):
@@ -265,7 +270,7 @@ def test_the_guard_looks_at_the_nodes_own_people(federation):
     found = {}
     for number in (0, 1):
         there = few.model_copy(update={"tasks": moved(few.tasks, str(folders[number]))})
-        found[number] = guarded(Host(there, "cpu", (number, NODES)), (number, NODES), openly=True)
+        found[number] = guarded(Host(Federation(there, (number, NODES)), "cpu"), (number, NODES), openly=True)
     assert found[0]["guard-fatal"] == []
     (fatal,) = found[1]["guard-fatal"]
     assert "3 clients of node 1: client 7 ('p001'), who is unseen, has the same rows as client 4 ('p004')" in fatal
@@ -276,12 +281,17 @@ def test_kept_clients_are_the_nodes_own(federation, tmp_path):
     kept = tmp_path / "kept"
     table = f"people:{describe(folders[0], STATED, rows(12))}"
     alone = experiment.model_copy(update={"tasks": table})
-    made = [Population(alone), Population(alone, (0, 1)), Population(alone, (0, 3)), Population(alone, (1, 3))]
+    made = [
+        Federation(alone).population,
+        Federation(alone, (0, 1)).population,
+        Federation(alone, (0, 3)).population,
+        Federation(alone, (1, 3)).population,
+    ]
     for population in made:
         population.keep(kept)
     read = [population.split(client).own for population, client in zip(made, (0, 0, 0, 1), strict=True)]
     assert len([folder for folder in kept.iterdir() if folder.name != "files"]) == 4
-    again = Population(alone, (0, 3))
+    again = Federation(alone, (0, 3)).population
     again.keep(kept)
     assert alike(again.split(0).own, read[2])
     assert [each.sources[0].share for each in made] == [None, (0, 1, tuple(range(12))), (0, 3, (0, 3, 6, 9)),
@@ -290,7 +300,7 @@ def test_kept_clients_are_the_nodes_own(federation, tmp_path):
 
 def test_a_data_set_of_ours_is_as_it_was():
     experiment = Experiment(tasks="avatar,sinusoid", clients=8)
-    one, other = Population(experiment), Population(experiment, (1, 2))
+    one, other = Federation(experiment).population, Federation(experiment, (1, 2)).population
     for client in (1, 3):
         assert alike(one.split(client).own, other.split(client).own)
     assert [made.share for made in other.sources] == [None, None]

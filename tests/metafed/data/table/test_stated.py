@@ -11,7 +11,8 @@ from metafed.core.streams import stream
 from metafed.data.table.source import Own
 from metafed.data.table.stated import lacking, statement
 from metafed.experiment.settings import Experiment
-from metafed.federation.population import Population, initial_theta
+from metafed.federation.federation import Federation
+from metafed.federation.preflight import preflight
 from simulation.data.command import main
 from tests.metafed.data.table.own import PLAIN, STATED, alike, describe, everyone, rows, source
 
@@ -35,8 +36,8 @@ def test_with_everything_stated_nothing_is_fitted_and_the_bits_stay(tmp_path, te
     # and the server, which has no table, knows the network
     (tmp_path / "server").mkdir()
     task = f"people:{describe(tmp_path / 'server', told)}"
-    theirs = initial_theta(Experiment(tasks=task, clients=12))
-    ours = initial_theta(Experiment(tasks=f"people:{path}", clients=12))
+    theirs = Federation(Experiment(tasks=task, clients=12)).initial
+    ours = Federation(Experiment(tasks=f"people:{path}", clients=12)).initial
     assert {name: tensor.shape for name, tensor in theirs.items()} == {n: t.shape for n, t in ours.items()}
 
 
@@ -83,7 +84,7 @@ def test_a_targets_scale_is_what_the_description_says(tmp_path):
     mine = [row["minutes"] for row in rows() if row["person"] == made.called(2)]
     np.testing.assert_allclose(made.examples(2).y[:, 0], (np.array(mine) - 10) / 4, rtol=1e-6)
     assert "regression of minutes, in the unit that the description states, as losses are then" in made.notes
-    Population(Experiment(tasks=f"minutes:{tmp_path / 'people.toml'}", clients=12)).check()
+    preflight(Federation(Experiment(tasks=f"minutes:{tmp_path / 'people.toml'}", clients=12)))
 
 
 @pytest.mark.parametrize(

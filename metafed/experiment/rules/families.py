@@ -1,0 +1,92 @@
+"""Rules between settings and the families whose clients are in a run."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from metafed.aggregators.updates import check_enough
+from metafed.core.parameters import TRUNK
+from metafed.experiment.choices import TaskChoice
+from metafed.experiment.lookup import aggregator_name
+from metafed.faults.injected_bias import parse_plant
+from metafed.faults.plan import described
+from metafed.models import IMAGE_NETWORKS, NETWORKS
+from metafed.secure.settings import FEWEST
+
+if TYPE_CHECKING:
+    from metafed.experiment.settings import Experiment
+
+
+def check_families(experiment: "Experiment", choices: Sequence[TaskChoice]) -> None:
+    """Refuse settings that do not fit the families of a run.
+
+    Raises:
+        ValueError: The message says which and why.
+    """
+    for choice in choices:
+        experiment.algorithm.check(choice.family.name, choice.kind)
+    check_networks(experiment, choices)
+    check_control(experiment, choices)
+    held = holders(experiment, choices)
+    check_enough(experiment.aggregator, aggregator_name(experiment.aggregator), experiment.cohort_size, held)
+    if experiment.secure.aggregation:
+        check_shared(experiment, held)
+
+
+def holders(experiment: "Experiment", choices: Sequence[TaskChoice]) -> dict[str, float]:
+    """Return the share of clients that hold each part of θ."""
+    shares = experiment.proportions
+    families = [choice.family for choice in choices]
+    own = {family.name: share / sum(shares) for family, share in zip(families, shares, strict=True)}
+    trunk = sum(own[family.name] for family in families if NETWORKS[experiment.network_of(family)].on_trunk)
+    return {TRUNK: trunk, **own} if trunk else own
+
+
+def check_networks(experiment: "Experiment", choices: Sequence[TaskChoice]) -> None:
+    """Refuse a network that a family cannot have, and settings that no network of the run looks at.
+
+    Raises:
+        ValueError: The message says which.
+    """
+    families = [choice.family for choice in choices]
+    for family in families:
+        if experiment.network in IMAGE_NETWORKS and family.image is None:
+            raise ValueError(
+                f"--network {experiment.network} is for images, but family {family.name!r} has none;"
+                " leave the family out or choose --network auto"
+            )
+    used = {name for family in families for name in NETWORKS[experiment.network_of(family)].settings}
+    for name in sorted({name for each in NETWORKS.values() for name in each.settings} - used):
+        if getattr(experiment, name) != type(experiment).model_fields[name].default:
+            chosen = " and ".join(sorted({experiment.network_of(family) for family in families}))
+            raise ValueError(f"--{name} {getattr(experiment, name)} does nothing: the network of this run is {chosen}")
+
+
+def check_control(experiment: "Experiment", choices: Sequence[TaskChoice]) -> None:
+    """Refuse what is done to labels where a family has none.
+
+    Raises:
+        ValueError: It has none.
+    """
+    control = [choice.family.name for choice in choices if choice.kind == "control"]
+    if not control:
+        return
+    if experiment.inject_bias and parse_plant(experiment.inject_bias).spoils_labels:
+        raise ValueError(
+            f"--inject-bias {experiment.inject_bias}: family {control[0]!r} is control and has no labels to spoil"
+        )
+    if any(fault.kind == "label-flip" for fault in described(experiment.faults)):
+        raise ValueError(f"--faults: kind 'label-flip': family {control[0]!r} is control and has no labels")
+
+
+def check_shared(experiment: "Experiment", held: Mapping[str, float]) -> None:
+    """Refuse secure aggregation where so few clients hold a part that its sum is nearly one client's.
+
+    Raises:
+        ValueError: So few do.
+    """
+    for part, share in held.items():
+        if int(experiment.cohort_size * share + 1e-9) < FEWEST + 1:
+            raise ValueError(
+                f"--secure.aggregation needs more clients: of a cohort of {experiment.cohort_size} fewer than"
+                f" {FEWEST + 1} hold the part {part!r}; choose a larger --cohort"
+            )

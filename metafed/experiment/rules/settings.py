@@ -1,0 +1,142 @@
+"""Rules between settings that need no family to be known."""
+
+from typing import TYPE_CHECKING
+
+from metafed.core.traits import conflicts
+from metafed.experiment.lookup import aggregator_name, algorithm_name, objective_name, sampler_name
+from metafed.experiment.rules.declared import declared
+from metafed.experiment.rules.privacy import check_privacy
+from metafed.faults.plan import OMNISCIENT, described
+from metafed.objectives import OBJECTIVES, Objective
+from metafed.secure.party import THRESHOLD
+
+if TYPE_CHECKING:
+    from metafed.aggregators import Aggregator
+    from metafed.algorithms import Algorithm
+    from metafed.experiment.settings import Experiment
+
+OWN_FILE = ".toml"
+
+
+def check_settings(experiment: "Experiment") -> None:
+    """Refuse settings that mean nothing together, or do nothing.
+
+    Raises:
+        ValueError: The message says which and why.
+    """
+    check_objective(experiment.objective, experiment.algorithm)
+    check_devices(experiment)
+    check_aggregator(experiment.aggregator, experiment.objective, experiment.algorithm)
+    check_privacy(experiment)
+    check_secure(experiment)
+    check_lies(experiment)
+    for conflict in conflicts(declared(experiment)):
+        raise ValueError(str(conflict))
+
+
+def check_objective(objective: Objective, algorithm: "Algorithm") -> None:
+    """Refuse an objective that means nothing for what the algorithm's clients send.
+
+    Raises:
+        ValueError: It does not; the message says why.
+    """
+    name, reason = algorithm_name(algorithm), None
+    if objective.uses != "nothing" and algorithm.weighs == "none":
+        reason = "whose clients send nothing"
+    elif objective.uses == "losses" and not algorithm.judged:
+        reason = "whose clients train on their query rows and are judged before they adapt: no loss to weigh them by"
+    elif objective.uses == "weights" and algorithm.weighs == "rows":
+        reason = "which weighs clients by their rows already"
+    if reason is not None:
+        raise ValueError(
+            f"--objective {objective_name(objective)} cannot be had with the algorithm {name}, {reason}; choose"
+            " --objective mean or another --algorithm (docs/objectives.md)"
+        )
+
+
+def check_aggregator(aggregator: "Aggregator", objective: Objective, algorithm: "Algorithm") -> None:
+    """Refuse an aggregator of single clients' updates where others change what a client's update is.
+
+    Raises:
+        ValueError: They do; the message says why.
+    """
+    if aggregator.sums:
+        return
+    name, reason = objective_name(objective), None
+    if algorithm.weighs == "none":
+        name, reason = f"the algorithm {algorithm_name(algorithm)}", "whose clients send nothing"
+    elif objective.apart == "sums":
+        name, reason = f"--objective {name}", "which weighs clients by what each tells of itself: a liar tells anything"
+    elif objective.apart == "no":
+        name, reason = f"--objective {name}", "by which one client's loss changes how much the others count"
+    if reason is not None:
+        allowed = ", ".join(n for n, kind in OBJECTIVES.items() if kind.apart == "votes")
+        raise ValueError(
+            f"--aggregator {aggregator_name(aggregator)} cannot be had with {name}, {reason}; choose --aggregator mean,"
+            f" or an objective of {allowed} (docs/robustness.md)"
+        )
+
+
+def check_devices(experiment: "Experiment") -> None:
+    """Refuse settings of devices that would do nothing, or cannot be had with the others.
+
+    Raises:
+        ValueError: The message says which and why.
+    """
+    algorithm, sampling, devices = experiment.algorithm, experiment.sampling, experiment.devices
+    if devices.tiers not in ("none", "default") and not devices.tiers.endswith(OWN_FILE):
+        raise ValueError(f"--devices.tiers {devices.tiers}: choose none, default, or a file of devices, FILE.toml")
+    if devices.tiers == "none" and devices.deadline is not None:
+        raise ValueError(
+            f"--devices.deadline {devices.deadline:g} needs --devices.tiers: without them nothing takes virtual time"
+        )
+    if devices.tiers == "none" and sampling.uses == "online":
+        raise ValueError(f"--sampling {sampler_name(sampling)} needs --devices.tiers: without them everyone is online")
+    if devices.late == "shorten":
+        if devices.deadline is None:
+            raise ValueError("--devices.late shorten needs --devices.deadline: without one nobody is late")
+        if not algorithm.can_be_shortened:
+            raise ValueError(
+                f"--devices.late shorten: {algorithm_name(algorithm)} has no inner steps to spare"
+                f" ({algorithm.training_steps}); choose --devices.late drop"
+            )
+
+
+def check_secure(experiment: "Experiment") -> None:
+    """Refuse what needs more than one sum of numbers of a known size.
+
+    Raises:
+        ValueError: The message says what and why.
+    """
+    if not experiment.secure.aggregation:
+        if experiment.secure.threshold != THRESHOLD:
+            raise ValueError(
+                f"--secure.threshold {experiment.secure.threshold:g} does nothing without --secure.aggregation"
+            )
+        return
+    objective, name = experiment.objective, objective_name(experiment.objective)
+    if objective.apart == "no":
+        raise ValueError(
+            f"--secure.aggregation cannot be had with --objective {name}: sums by group, or weights by others' losses;"
+            " choose mean, weighted or propfair"
+        )
+    if objective.scaled and not experiment.private:
+        raise ValueError(
+            f"--secure.aggregation cannot be had with --objective {name}: its shares need a common scale, which only"
+            " who sees them knows; choose mean, weighted or propfair, or cut them by --privacy.clip with"
+            " --privacy.noise"
+        )
+
+
+def check_lies(experiment: "Experiment") -> None:
+    """Refuse lies that are made of others' updates where no client determines its update alone.
+
+    Raises:
+        ValueError: They are.
+    """
+    lies = {fault.kind for fault in described(experiment.faults)} & set(OMNISCIENT)
+    if lies and (experiment.objective.apart == "no" or experiment.algorithm.weighs == "none"):
+        raise ValueError(
+            f"--faults: kind {min(lies)!r} needs updates that each client determines alone, which this objective or"
+            " algorithm does not have; choose --objective mean"
+        )

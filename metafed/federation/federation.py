@@ -1,0 +1,186 @@
+"""What follows from an experiment: derived once a process, here, and handed on."""
+
+import itertools
+import os
+from collections.abc import Sequence
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import final
+
+import numpy as np
+import torch
+
+from metafed.core.parameters import Layout, Params, Vectors
+from metafed.core.source import Origin, Share, Source
+from metafed.devices.fleet import Fleet, fleet
+from metafed.experiment.choices import TaskChoice, parse_tasks
+from metafed.experiment.rules.families import check_families
+from metafed.experiment.settings import Experiment
+from metafed.faults.plan import Faults
+from metafed.federation.chunking import Sizes, sizes
+from metafed.federation.networks import network
+from metafed.federation.population import Population
+from metafed.federation.roster import Roster
+from metafed.models import initialize, layout
+from metafed.tasks.task import Task, task_of
+
+DEFAULT_DATA_DIR = Path("data")
+UNSPECIFIED = "unspecified"
+"""The device of every client where an experiment has no devices."""
+
+
+@final
+class Federation:
+    """The clients of an experiment, with all that their host and their server derive from it.
+
+    Making one reads the descriptions of a user's own tables, and judges what an experiment alone cannot: whether its
+    settings fit its families. All else is made when it is first asked for, once.
+
+    Args:
+        experiment: What is computed.
+        own_people: Number and count of a node whose tables of a user's own hold its own people only; None: every
+            table holds everybody.
+
+    Raises:
+        ValueError: Settings do not fit the families; DataError: a description cannot be used.
+    """
+
+    def __init__(self, experiment: Experiment, own_people: tuple[int, int] | None = None) -> None:
+        self.experiment, self.own_people = experiment, own_people
+        self.choices: tuple[TaskChoice, ...] = parse_tasks(experiment.tasks)
+        check_families(experiment, self.choices)
+
+    @cached_property
+    def roster(self) -> Roster:
+        """Who is in the federation."""
+        return Roster(self.experiment, self.choices)
+
+    @cached_property
+    def origins(self) -> list[Origin]:
+        """What the source of each of the run's tasks depends on."""
+        folders = [Path(name) for name in self.experiment.data_dir.split(os.pathsep) if name]
+        data_dirs = tuple(dict.fromkeys([*folders, DEFAULT_DATA_DIR]))
+        # ids below the boundary are seen, and a task's numbers ascend with its clients' ids
+        made = [Origin(self.experiment.seed, data_dirs, first) for first in self.roster.members(self.roster.seen)]
+        if self.own_people is None:
+            return made
+        node, nodes = self.own_people
+        numbers: list[list[int]] = [[] for _ in made]
+        for client in range(node, self.experiment.clients, nodes):
+            place = self.roster.place(client)
+            numbers[place.task].append(place.number)
+        pairs = zip(made, numbers, strict=True)
+        return [origin._replace(share=Share(node, nodes, tuple(hosted))) for origin, hosted in pairs]
+
+    @cached_property
+    def sources(self) -> tuple[Source, ...]:
+        """The source of each of the run's tasks; making one reads nothing."""
+        pairs = zip(self.choices, self.origins, strict=True)
+        return tuple(choice.family.sources[choice.source](origin) for choice, origin in pairs)
+
+    @cached_property
+    def tasks(self) -> dict[str, Task]:
+        """The network, loss and score of each family; no data are read."""
+        return self.tasks_by(self.experiment.kernels)
+
+    def tasks_by(self, kernels: str) -> dict[str, Task]:
+        """Return the network, loss and score of each family, computed by the given kernels."""
+        return {
+            choice.family.name: task_of(
+                network(self.experiment, choice.family, source, kernels), choice.kind, source.environment
+            )
+            for choice, source in zip(self.choices, self.sources, strict=True)
+        }
+
+    @cached_property
+    def initial(self) -> "dict[str, torch.Tensor]":
+        """The networks' initial parameters, of all families; drawn once."""
+        networks = {family: task.model for family, task in self.tasks.items()}
+        return initialize(layout(networks), self.experiment.seed, getattr(torch, self.experiment.precision))
+
+    @cached_property
+    def theta(self) -> Params:
+        """The initial θ as the server holds it: with what the algorithm adds, without what clients keep."""
+        return self.experiment.algorithm.shared(self.initial)
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Where θ's parameters lie."""
+        return Layout({name: tuple(tensor.shape) for name, tensor in self.theta.items()})
+
+    @property
+    def vectors(self) -> Vectors:
+        """The initial θ as a vector ``(size,)`` a part."""
+        return {part: flat.numpy() for part, flat in self.layout.flatten(self.theta, self.layout.parts).items()}
+
+    @cached_property
+    def population(self) -> Population:
+        """The clients' data."""
+        return Population(self.experiment, self.choices, self.roster, self.sources, self._deals_slots)
+
+    @property
+    def _deals_slots(self) -> bool:
+        # who keeps parameters of its own from round to round learns its own slots by them: they must stay
+        return not self.experiment.algorithm.personal(self.initial)
+
+    @cached_property
+    def holders(self) -> dict[str, float]:
+        """How many sampled clients hold each part of θ, on average: from who is there, no data."""
+        experiment, roster = self.experiment, self.roster
+        rate = experiment.cohort_size / experiment.seen_clients
+        found: dict[str, float] = {}
+        for family, count in zip(roster.families, roster.members(experiment.seen_clients), strict=True):
+            for part in roster.parts(family):
+                found[part] = found.get(part, 0.0) + rate * count
+        return {part: max(number, rate) for part, number in found.items()}
+
+    @cached_property
+    def fleet(self) -> Fleet | None:
+        """The clients' devices; None where the experiment has none. Hosts never ask.
+
+        Raises:
+            DataError: The description of devices cannot be used.
+        """
+        return fleet(self.experiment.devices.tiers, self.experiment.seed)
+
+    def device(self, client: int, group: str) -> str:
+        """Return the tier of the client's device."""
+        return UNSPECIFIED if self.fleet is None else self.fleet.device(client, group).name
+
+    @cached_property
+    def faults(self) -> Faults | None:
+        """The faults of a study; None where the experiment has none."""
+        described = self.experiment.faults
+        return None if described is None else Faults(described, self.experiment.seed, self.experiment.seen_clients)
+
+    @cached_property
+    def chunk_sizes(self) -> dict[str, Sizes]:
+        """Clients of a chunk at most, in training and in evaluation, by family: as asked for, or as suits."""
+        chunk = self.experiment.chunk
+        if chunk != "auto":
+            return dict.fromkeys(self.roster.families, Sizes(chunk, chunk))
+        shapes = [
+            network(self.experiment, choice.family, source, "torch").shapes
+            for choice, source in zip(self.choices, self.sources, strict=True)
+        ]
+        return sizes(self.roster, self.sources, shapes)
+
+    def chunks(self, clients: Sequence[int], *, evaluation: bool = False) -> list[tuple[str, list[int]]]:
+        """Cut clients into chunks of one family, in a fixed order, as even as the size allows."""
+        chunks = []
+        for family, members in self.roster.by_family(clients):
+            size = self.chunk_sizes[family].evaluation if evaluation else self.chunk_sizes[family].training
+            pieces = -(-len(members) // size)
+            edges = np.arange(pieces + 1) * len(members) // pieces
+            chunks += [(family, members[first:last]) for first, last in itertools.pairwise(edges.tolist())]
+        return chunks
+
+
+@lru_cache(maxsize=2)
+def federation_of(experiment: Experiment, own_people: tuple[int, int] | None = None) -> Federation:
+    """Return the process's federation of an experiment: server and hosts of one process share it.
+
+    Raises:
+        ValueError: As ``Federation``.
+    """
+    return Federation(experiment, own_people)

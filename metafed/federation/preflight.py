@@ -1,0 +1,79 @@
+"""What is looked at before a run: whether all clients are there, and whether its numbers will mean what they say."""
+
+from metafed.core.source import DataError, Share, Source
+from metafed.federation.federation import Federation
+from metafed.federation.guard.inspect import inspect
+from metafed.privacy.mechanism import check_budget
+
+LOOKED_AT = 2000
+"""Clients whose group is looked at in a search for groups that a description of devices names."""
+
+
+def preflight(federation: Federation) -> tuple[str, ...]:
+    """Read what must be there before a run starts, have the guard look at it, and return what to tell a person.
+
+    Raises:
+        DataError: A data set is missing, damaged, or has too few clients; or the guard stops the run.
+    """
+    check_size(federation)
+    check_budget(federation.experiment)
+    check_groups(federation)
+    findings = inspect(federation.population)
+    fatal = [finding.text for finding in findings if finding.fatal]
+    if fatal:
+        raise DataError("; ".join(fatal))
+    bias = federation.population.bias
+    return (*(() if bias is None else (bias.remark,)), *(finding.text for finding in findings))
+
+
+def check_size(federation: Federation) -> None:
+    """Read each data set, and refuse one that is too small.
+
+    Raises:
+        DataError: A data set is missing, damaged, or has too few clients.
+    """
+    experiment, roster = federation.experiment, federation.roster
+    shares, members = experiment.proportions, roster.members(experiment.clients)
+    for choice, source, share, needed in zip(federation.choices, federation.sources, shares, members, strict=True):
+        there = source.clients
+        if source.share is not None and there is not None:
+            _check_share(federation, choice.family.name, source, source.share, there)
+        elif there is not None and there < needed:
+            raise DataError(
+                f"--clients {experiment.clients} asks for {needed} clients of"
+                f" {choice.family.name}:{choice.source}, which has {there};"
+                f" choose at most {there // share * sum(shares)}"
+                + (f", or a smaller share of them than --mix {experiment.mix} gives" if share > 1 else "")
+            )
+
+
+def _check_share(federation: Federation, family: str, source: Source, share: Share, there: int) -> None:
+    if there >= len(share.numbers):
+        return
+    clients = federation.experiment.clients
+    own = [c for c in range(share.node, clients, share.nodes) if federation.roster.family(c) == family]
+    raise DataError(
+        f"{source.files[-1]} has {there} people with rows enough, but node {share.node} of {share.nodes} hosts"
+        f" {len(own)} of the {clients} clients, those of {family}: choose at most --clients"
+        f" {own[there]}, another --mix, or put more people into the file"
+    )
+
+
+def check_groups(federation: Federation) -> None:
+    """Refuse a description of devices that speaks of groups that nobody is of: it would do nothing.
+
+    The groups of 2000 clients at most are looked at.
+
+    Raises:
+        DataError: It does, or it cannot be used.
+    """
+    fleet, clients = federation.fleet, federation.experiment.clients
+    if fleet is None or not fleet.needs_groups:
+        return
+    looked = {federation.population.split(client).own.group for client in range(min(clients, LOOKED_AT))}
+    missing = [group for group in fleet.description.by_group if group not in looked]
+    if missing and clients <= LOOKED_AT:
+        raise DataError(
+            f"--devices.tiers {federation.experiment.devices.tiers}: by-group.{missing[0]}: no client is of this group"
+            f" (groups: {', '.join(sorted(looked))})"
+        )
