@@ -18,7 +18,7 @@ from metafed.federation.federation import Federation
 from metafed.objectives import NOTHING, Contribution
 from metafed.privacy.accounting import epsilon
 from metafed.privacy.clipping import cut
-from metafed.privacy.mechanism import Privacy
+from metafed.privacy.mechanism import NoisySum
 
 CONFIDENCE = 0.999
 
@@ -34,7 +34,7 @@ class Audit(NamedTuple):
 def observed(experiment: Experiment, layout: Layout, present: bool, seed: int) -> float:
     """Return what a tiny run releases along the client's vector, summed over its rounds."""
     settings = experiment.model_copy(update={"seed": seed})
-    keeper, roster = Privacy(settings, layout), Federation(settings).roster
+    keeper, roster = NoisySum(settings, layout, Federation(settings).holders), Federation(settings).roster
     (part,) = layout.parts
     vector = np.zeros(layout.size(part))
     vector[0] = 1e6  # it is cut to C
@@ -79,6 +79,6 @@ def audit(experiment: Experiment, runs: int) -> Audit:
         present: np.array([observed(experiment, layout, present, 2 * run + present) for run in range(runs)])
         for present in (True, False)
     }
-    keeper = Privacy(experiment, layout)
+    keeper = NoisySum(experiment, layout, Federation(experiment).holders)
     claimed = epsilon(keeper.mechanism, keeper.noise, keeper.delta, experiment.rounds)
     return Audit(bound(found[True], found[False], keeper.delta), claimed, runs)

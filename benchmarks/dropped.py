@@ -1,12 +1,12 @@
 """``python -m benchmarks.dropped experiments/studies/deadlines.toml``: who is dropped, and is it who is worse off?
 
 Of the same kind of file as ``benchmarks.studies``, with ``--devices.tiers`` and ``--inject-bias``: each method's
-invitations by group, the scores of the planted group beside those of all others, and the gap between them. A gap is the mean over
-families of the difference of group means, in each seed; what a deadline does to it is its difference from the first
-method's, seed by seed. ρ is Spearman's, of the share of its invitations that a seen client finished and its score,
-within families. With the scores of the first method's runs in place of its own it says whether those who are dropped
-would be worse off anyway; how much larger it is with its own is what being dropped does. Intervals are Student's t
-over seeds.
+invitations by group, the scores of the planted group beside those of all others, and the gap between them. A gap is
+the mean over families of the difference of group means, in each seed; what a deadline does to it is its difference
+from the first method's, seed by seed. ρ is Spearman's, of the share of its invitations that a seen client finished
+and its score, within families. With the scores of the first method's runs in place of its own it says whether those
+who are dropped would be worse off anyway; how much larger it is with its own is what being dropped does. Intervals
+are Student's t over seeds.
 """
 
 import argparse

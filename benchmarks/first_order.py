@@ -57,9 +57,10 @@ def cosines(experiment: Experiment, theta: Params, clients: Sequence[int]) -> di
         raise TypeError(f"an algorithm with inner steps is needed, got {own}")
     settings = {"inner_steps": own.inner_steps, "inner_lr": own.inner_lr}
     exact, first = Maml(**settings), Fomaml(**settings)
-    population, task_of = Federation(experiment).population, Federation(experiment).tasks
+    federation = Federation(experiment)
+    population, task_of = federation.population, federation.tasks
     found = {}
-    for family, chunk in population.roster.chunks(clients, evaluation=True):
+    for family, chunk in federation.chunks(clients, evaluation=True):
         task, episode = task_of[family], population.evaluation(chunk).episode
         held = {name: value for name, value in theta.items() if name in task.model.shapes}
         pair = [algorithm.update(task, held, {}, episode, 1).directions for algorithm in (exact, first)]

@@ -41,17 +41,12 @@ def evaluations_of_a_round(experiment: Experiment) -> float:
 
     # PyTorch counts what its own kernels do; ours do the same work
     experiment = experiment.model_copy(update={"kernels": "torch"})
-    roster, population, task_of = (
-        Federation(experiment).roster,
-        Federation(experiment).population,
-        Federation(experiment).tasks,
-    )
-    host, theta, layout = Host(Federation(experiment)), Federation(experiment).theta, Federation(experiment).layout
-    vectors = {part: flat.numpy() for part, flat in layout.flatten(theta, layout.parts).items()}
-    cohort = roster.cohort(1)
-    whole = counted(lambda: host.train(vectors, cohort, 1, {}))
-    network, total = Federation(experiment).initial, 0.0
-    for family, members in roster.chunks(cohort):
+    federation = Federation(experiment)
+    roster, population, task_of = federation.roster, federation.population, federation.tasks
+    host, cohort = Host(federation), roster.cohort(1)
+    whole = counted(lambda: host.train(federation.vectors, cohort, 1, {}))
+    network, total = federation.initial, 0.0
+    for family, members in federation.chunks(cohort):
         task, episode = task_of[family], population.training(members, 1).episode
         own = {name: value for name, value in network.items() if name in task.model.shapes}
         total += counted(lambda t=task, o=own, e=episode: gradient(t, spread(o, len(e.query.mask)), all_rows(e), o))

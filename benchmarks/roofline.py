@@ -97,14 +97,11 @@ def prepare(options: Options, workload: Workload) -> Bench:
         return Experiment(**{**base.model_dump(), "algorithm": base.algorithm, "kernels": kernels})
 
     plain = on("torch")
-    roster, population, task_of, network = (
-        Federation(plain).roster,
-        Federation(plain).population,
-        Federation(plain).tasks,
-        Federation(plain).initial,
-    )
+    federation = Federation(plain)
+    roster, population = federation.roster, federation.population
+    task_of, network = federation.tasks, federation.initial
     totals, sample, first = {"counted": 0, "by_hand": 0.0, "real": 0.0}, 0.0, {}
-    for family, members in roster.chunks(roster.cohort(1)):
+    for family, members in federation.chunks(roster.cohort(1)):
         task, episode = task_of[family], population.training(members, 1).episode
         own = {name: value for name, value in network.items() if name in task.model.shapes}
         totals["counted"] += counting.counted(lambda t=task, o=own, e=episode: plain.algorithm.update(t, o, {}, e, 1))
@@ -115,9 +112,8 @@ def prepare(options: Options, workload: Workload) -> Bench:
         if family not in first:
             first[family], sample = members, sample + useful
     chosen = on(options.kernels)
-    layout = Federation(chosen).layout
-    theta = {part: flat.numpy() for part, flat in layout.flatten(Federation(chosen).theta, layout.parts).items()}
-    return Bench(workload, Host(Federation(chosen)), theta, list(first.values()), sample=sample, **totals)
+    theirs = Federation(chosen)
+    return Bench(workload, Host(theirs), theirs.vectors, list(first.values()), sample=sample, **totals)
 
 
 def best(first: dict[str, float], second: dict[str, float]) -> dict[str, float]:

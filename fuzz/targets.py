@@ -14,7 +14,8 @@ from pydantic import ValidationError
 
 from metafed.core.parameters import Layout
 from metafed.core.source import DataError
-from metafed.experiment.settings import Experiment, parse_mix, parse_tasks
+from metafed.experiment.choices import parse_mix, parse_tasks
+from metafed.experiment.settings import Experiment
 from metafed.faults.plan import read_faults
 from metafed.federation.federation import Federation
 from metafed.federation.preflight import preflight

@@ -180,7 +180,8 @@ def noise_of(experiment: PrivateExperiment) -> float:
         most = rounds_for(mechanism, noise, delta, target, rounds)
         raise BudgetSpent(
             f"--rounds {rounds} with --privacy.noise {noise:g} cost ε {cost:.4g} at δ {delta:.3g}, more than"
-            f" --privacy.epsilon {target:g}; choose at most --rounds {most}, or leave --privacy.noise out to have it computed"
+            f" --privacy.epsilon {target:g}; choose at most --rounds {most}, or leave --privacy.noise out to have it"
+            " computed"
         )
     return noise
 
@@ -196,7 +197,8 @@ def split(noise: float, cohort: int) -> Noise:
     if left <= 0:
         raise DataError(
             f"--privacy.quantile with a cohort of {cohort}: a noise multiplier of {noise:g} leaves nothing for the"
-            f" count, whose noise is {count:g}; choose a --cohort above {COUNTED / 2 * noise:.0f}, or a fixed --privacy.clip"
+            f" count, whose noise is {count:g}; choose a --cohort above {COUNTED / 2 * noise:.0f}, or a fixed"
+            " --privacy.clip"
         )
     return Noise(left**-0.5, count)
 

@@ -64,7 +64,7 @@ def test_evaluation_adapts_on_the_support_set_alone(small):
     host.algorithm = Watched(host.algorithm)
     host.evaluate(initial(small), [0, 3, 6], {})
     for support in host.algorithm.supports:
-        drawn = [host.population.evaluation(chunk).episode for _, chunk in host.roster.chunks([0, 3, 6])]
+        drawn = [host.population.evaluation(chunk).episode for _, chunk in host.federation.chunks([0, 3, 6])]
         assert any(s.support.x.shape == support.x.shape and torch.equal(s.support.x, support.x) for s in drawn)
 
 

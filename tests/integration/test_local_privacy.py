@@ -13,7 +13,7 @@ from metafed.objectives import Contribution
 from metafed.privacy.accounting import Mechanism, epsilon
 from metafed.privacy.clipping import CLIP, cut
 from metafed.privacy.local import noised
-from metafed.privacy.mechanism import Privacy
+from metafed.privacy.mechanism import NoisySum
 from tests.integration.pool import assert_workers_give_the_bits_of_one_process, initial, run
 from tests.integration.test_objectives import Nodes
 
@@ -58,7 +58,10 @@ def test_a_server_cannot_talk_a_client_out_of_its_cut_or_its_noise(small, said):
 
 def test_the_server_adds_nothing_and_divides_by_what_no_data_say(small):
     experiment = local(small, rounds=1)
-    keeper, total = Privacy(experiment, Federation(experiment).layout), sent(experiment)
+    keeper, total = (
+        NoisySum(experiment, Federation(experiment).layout, Federation(experiment).holders),
+        sent(experiment),
+    )
     found = keeper.release(total, 1)
     for part, vector in found.items():
         mine = total.directions.get(part, np.zeros(len(vector)))

@@ -113,7 +113,7 @@ def test_a_client_of_negative_loss_costs_qffl_itself_alone(small):
 
     experiment = with_objective(small, "qffl")
     host, theta = Host(Federation(experiment)), initial(experiment)
-    family, chunk = host.roster.chunks(range(8))[0]
+    family, chunk = host.federation.chunks(range(8))[0]
 
     class Negative(Maml.__mro__[1]):
         """MAML whose first client of a chunk of several, and every client alone if it is that one, has loss −1."""

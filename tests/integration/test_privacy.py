@@ -63,9 +63,9 @@ def test_no_client_counts_for_more_than_the_clip_in_theta(small):
     experiment = private(small, rounds=1, cohort=12, sampling="uniform", dp_clip=0.01, dp_noise=2.0)
     theta, start = run(experiment), initial(experiment)
     from metafed.objectives import NOTHING
-    from metafed.privacy.mechanism import Privacy
+    from metafed.privacy.mechanism import NoisySum
 
-    keeper = Privacy(experiment, Layout({p: (len(v),) for p, v in start.items()}))
+    keeper = NoisySum(experiment, Layout({p: (len(v),) for p, v in start.items()}), Federation(experiment).holders)
     noise = keeper.release(NOTHING, 1)
     moved = {part: (start[part] - theta[part] - noise[part]) * keeper.expected[part] for part in start}
     assert 0 < sum(float(v @ v) for v in moved.values()) ** 0.5 <= 12 * 0.01 * (1 + 1e-6)

@@ -34,8 +34,8 @@ def check_privacy(experiment: "Experiment") -> None:
         raise ValueError(f"--privacy.clip-rate {privacy.clip_rate:g} does nothing without --privacy.quantile")
     if privacy.model == "local" and privacy.quantile is not None:
         raise ValueError(
-            "--privacy.quantile cannot be had with --privacy.model local: whether a client was cut would have to be told"
-            " with noise of its own; choose a fixed --privacy.clip"
+            "--privacy.quantile cannot be had with --privacy.model local: whether a client was cut would have to be"
+            " told with noise of its own; choose a fixed --privacy.clip"
         )
     algorithm, objective, sampling = experiment.algorithm, experiment.objective, experiment.sampling
     if algorithm.weighs != "alike":

@@ -4,38 +4,38 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metafed.algorithms import Fomaml, Protonet
+from metafed.algorithms import Fomaml, Local, Protonet
 from metafed.devices.fleet import HOUR, Fleet
-from metafed.devices.plan import Planner
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation
+from metafed.federation.timing import planner_of
 from metafed.messages.census import Person
 from tests.metafed.devices.test_tiers import made
 
 PERSON = Person("some", 40, 10, 20)
 
 
-def planner(tier, deadline=None, late="drop", **more):
+def planner(tier, deadline=None, late="drop", algorithm=None, **more):
     experiment = Experiment(
         clients=9,
         tasks="personalization",
         width=16,
-        algorithm=Fomaml(inner_steps=4),
+        algorithm=algorithm or Fomaml(inner_steps=4),
         devices="default",
         deadline=deadline,
         late=late,
         **more,
     )
-    return Planner(experiment, Fleet(0, made({"only": tier})), Federation(experiment).layout)
+    return planner_of(Federation(experiment), Fleet(0, made({"only": tier})))
 
 
 def seconds(steps, tier, own=None):
     """Latency, both ways, and (steps · support + query) rows of first-order passes, by hand."""
     own = own or planner(tier)
-    shapes = own._work._tasks["personalization"].model.shapes
+    shapes = own.work._tasks["personalization"].model.shapes
     layers = [2 * a * b for a, b in (shape for shape in shapes.values() if len(shape) == 2)]
     flops = (steps * PERSON.support + PERSON.query) * (2 * sum(layers) + sum(layers[1:]))
-    size = 4 * sum(own.layout.size(part) for part in ("trunk", "personalization"))
+    size = own.held["personalization"]
     return tier["latency"] + flops / tier["flops"] + size / tier["down"] + size / tier["up"]
 
 
@@ -123,21 +123,14 @@ def test_a_device_that_is_too_small_is_excluded_by_name():
     one = own(1, 0.0, {0: PERSON}, [0]).attendance[0]
     assert (one.outcome, one.seconds, one.joules) == ("excluded", 0, 0)
     assert "its only has 1 kB for it" in one.reason
-    assert planner({**SLOW, "memory": own._work.memory("personalization")})(1, 0.0, {0: PERSON}, [0]).taking_part == [0]
+    assert planner({**SLOW, "memory": own.work.memory("personalization")})(1, 0.0, {0: PERSON}, [0]).taking_part == [0]
 
 
 def test_what_keeps_to_itself_needs_no_radio():
-    own = planner(SLOW)
-    alone = Planner(own.experiment.model_copy(update={"algorithm": _local()}), own.fleet, own.layout)
-    way = alone.trip(0, PERSON, own.fleet.device(0, ""), 4)
+    alone = planner(SLOW, algorithm=Local(inner_steps=4))
+    way = alone.trip(0, PERSON, alone.fleet.device(0, ""), 4)
     assert (way.down, way.up) == (0, 0)
     assert way.compute > 0
-
-
-def _local():
-    from metafed.algorithms import Local
-
-    return Local(inner_steps=4)
 
 
 BAD = {

@@ -15,7 +15,7 @@ CONV = {"tasks": "blob-images", "clients": 50}
 
 
 def chosen(**settings):
-    return Federation(Experiment(**settings)).roster.chunk_sizes
+    return Federation(Experiment(**settings)).chunk_sizes
 
 
 def test_auto_is_the_default_and_a_number_is_respected():
@@ -67,9 +67,9 @@ def test_a_chunk_fits_the_budget_or_is_one_client(clients, share, bytes_each):
 def test_two_workers_can_share_a_round_of_any_size(families):
     tasks = ",".join(("personalization", "assistant", "avatar", "sinusoid")[:families])
     for cohort in (4, 8, 20, 50, 300):
-        roster = Federation(Experiment(tasks=tasks, clients=400, cohort=cohort)).roster
+        federation = Federation(Experiment(tasks=tasks, clients=400, cohort=cohort))
         for server_round in (1, 2, 3):
-            sizes = [len(chunk) for _, chunk in roster.chunks(roster.cohort(server_round))]
+            sizes = [len(chunk) for _, chunk in federation.chunks(federation.roster.cohort(server_round))]
             assert len(sizes) >= 2
             assert max(sizes) <= sum(sizes) / 2 + 1
 
@@ -82,35 +82,35 @@ def test_neither_the_machine_nor_the_workers_are_asked(monkeypatch):
 
 
 @st.composite
-def rosters(draw):
+def federations(draw):
     return Federation(
         Experiment(
             clients=draw(st.integers(2, 300)),
             tasks=draw(st.sampled_from(["avatar", "avatar,assistant", "personalization,assistant,avatar"])),
             chunk=draw(st.sampled_from(["auto", 1, 3, 16])),
         )
-    ).roster
+    )
 
 
-@given(rosters(), st.booleans())
+@given(federations(), st.booleans())
 @settings(deadline=None, max_examples=40)
-def test_chunks_are_even_and_no_larger_than_said(roster, evaluation):
-    clients = list(range(roster.experiment.clients))
-    chunks = roster.chunks(clients, evaluation=evaluation)
+def test_chunks_are_even_and_no_larger_than_said(federation, evaluation):
+    clients = list(range(federation.experiment.clients))
+    chunks = federation.chunks(clients, evaluation=evaluation)
     assert sorted(client for _, chunk in chunks for client in chunk) == clients
     for family in {family for family, _ in chunks}:
         sizes = [len(chunk) for other, chunk in chunks if other == family]
-        limit = roster.chunk_sizes[family].evaluation if evaluation else roster.chunk_sizes[family].training
+        limit = federation.chunk_sizes[family].evaluation if evaluation else federation.chunk_sizes[family].training
         assert max(sizes) <= limit
         assert max(sizes) - min(sizes) <= 1
         assert len(sizes) == -(-sum(sizes) // limit)
 
 
-@given(rosters())
+@given(federations())
 @settings(deadline=None, max_examples=20)
-def test_a_host_cuts_a_chunk_that_it_is_sent_no_further(roster):
-    for family, chunk in roster.chunks(range(roster.experiment.clients)):
-        assert roster.chunks(chunk) == [(family, chunk)]
+def test_a_host_cuts_a_chunk_that_it_is_sent_no_further(federation):
+    for family, chunk in federation.chunks(range(federation.experiment.clients)):
+        assert federation.chunks(chunk) == [(family, chunk)]
 
 
 def test_an_episodes_bytes():

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metafed.core.source import DataError
-from metafed.experiment.settings import Experiment, parse_mix
+from metafed.experiment.choices import parse_mix
+from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation
 from metafed.federation.preflight import preflight
 from metafed.federation.proportions import deal
@@ -43,9 +44,7 @@ def test_every_task_numbers_its_clients_from_0_in_ascending_order_without_a_gap(
         task, number = roster.place(client)
         assert number == numbers.get(task, 0)
         numbers[task] = number + 1
-    assert [numbers.get(task, 0) for task in range(len(roster.experiment.choices))] == roster.members(
-        roster.experiment.clients
-    )
+    assert [numbers.get(task, 0) for task in range(len(roster.families))] == roster.members(roster.experiment.clients)
 
 
 @given(rosters())

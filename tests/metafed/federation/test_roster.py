@@ -44,7 +44,7 @@ def test_every_client_has_one_place_and_families_are_dealt_evenly(roster):
     assert len(set(places)) == len(places)
     for clients in (everyone, range(roster.seen), range(roster.seen, roster.experiment.clients)):
         sizes = Counter(roster.place(client).task for client in clients)
-        counts = [sizes[task] for task in range(len(roster.experiment.choices))]
+        counts = [sizes[task] for task in range(len(roster.families))]
         assert max(counts) - min(counts) <= 2
 
 
@@ -52,7 +52,7 @@ def test_every_client_has_one_place_and_families_are_dealt_evenly(roster):
 @settings(deadline=None)
 def test_chunks_have_one_family_each_and_every_client_once(roster):
     clients = list(range(roster.experiment.clients))
-    chunks = roster.chunks(clients)
+    chunks = Federation(roster.experiment).chunks(clients)
     assert sorted(client for _, chunk in chunks for client in chunk) == clients
     for family, chunk in chunks:
         assert 1 <= len(chunk) <= roster.experiment.chunk

@@ -3,7 +3,7 @@
 import pytest
 
 from metafed.algorithms import ALGORITHMS
-from metafed.experiment.lookup import check_objective
+from metafed.experiment.rules.settings import check_objective
 from metafed.experiment.settings import Experiment
 from metafed.objectives import OBJECTIVES
 from tests.metafed.algorithms.clients import begin, ragged

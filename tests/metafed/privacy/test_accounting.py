@@ -13,7 +13,7 @@ from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation
 from metafed.federation.preflight import preflight
 from metafed.privacy.accounting import Mechanism, epsilon, noise_for, rounds_for
-from metafed.privacy.mechanism import BudgetSpent, Privacy, delta_of, mechanism_of, noise_of, split
+from metafed.privacy.mechanism import BudgetSpent, NoisySum, delta_of, mechanism_of, noise_of, split
 
 POISSON = Mechanism("poisson", 100, 1000, "rdp")
 
@@ -87,12 +87,12 @@ def test_a_budget_that_the_rounds_exceed_is_refused_before_anything_runs():
     with pytest.raises(BudgetSpent, match=r"--rounds 5 with --privacy.noise 0.6 cost ε .* choose at most --rounds \d"):
         preflight(Federation(over))
     with pytest.raises(BudgetSpent):
-        Privacy(over, Federation(over).layout)
+        NoisySum(over, Federation(over).layout, Federation(over).holders)
 
 
 def test_a_run_that_goes_on_stops_before_it_overspends():
     experiment = private(dp_epsilon=3.0, dp_noise=None)
-    keeper = Privacy(experiment, Federation(experiment).layout)
+    keeper = NoisySum(experiment, Federation(experiment).layout, Federation(experiment).holders)
     keeper.state = {"rounds": 4, "clip": 1.0}
     keeper.ask()
     keeper.state = {"rounds": rounds_for(keeper.mechanism, keeper.noise, keeper.delta, 3.0, 10**4), "clip": 1.0}
@@ -133,7 +133,7 @@ def test_the_split_of_an_adaptive_clip_spends_what_the_noise_says():
         ({"algorithm": "local"}, "--algorithm local"),
         ({"aggregator": "median"}, "--aggregator median"),
         ({"dp_noise": None}, "--privacy.clip 1.0 does nothing without"),
-        ({"dp_noise": inf}, "dp_noise"),
+        ({"dp_noise": inf}, "privacy.noise"),
     ],
     ids=str,
 )

@@ -12,7 +12,7 @@ from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation
 from metafed.objectives import NOTHING, Contribution, Mean, Propfair, Qffl, Tilted, Updates
 from metafed.privacy.clipping import BELOW, CLIENTS, CLIP, clipped, cut
-from metafed.privacy.mechanism import Privacy
+from metafed.privacy.mechanism import NoisySum
 from tests.metafed.objectives.clients import RATES
 
 SIZES = {"trunk": 3, "a": 2}
@@ -53,9 +53,9 @@ OBJECTIVES = [Mean(), Propfair(), Qffl(q=3), Qffl(q=200), Tilted(t=5), Tilted(t=
 @settings(max_examples=60, deadline=None)
 def test_adjacent_federations_differ_by_at_most_the_clip(objective, crowd, clip):
     ask, private = {CLIP: clip}, Experiment(objective=objective, dp_noise=1.0, dp_clip=1.0)
-    whole = clipped(private, crowd, ask)
+    whole = clipped(private, private.objective, crowd, ask)
     last = len(crowd.clients) - 1
-    fewer = NOTHING if last == 0 else clipped(private, cropped(crowd, last), ask)
+    fewer = NOTHING if last == 0 else clipped(private, private.objective, cropped(crowd, last), ask)
     difference = Contribution(
         {p: v - fewer.directions.get(p, np.zeros_like(v)) for p, v in whole.directions.items()}, {}
     )
@@ -102,7 +102,7 @@ def test_what_is_not_finite_is_no_share():
 def keeper(**changed):
     base = {"clients": 60, "cohort": 48, "unseen": 0.2, "dp_noise": 1.5, "dp_clip": 2.0, "width": 4}
     experiment = Experiment.model_validate({**base, **changed})
-    return Privacy(experiment, Federation(experiment).layout)
+    return NoisySum(experiment, Federation(experiment).layout, Federation(experiment).holders)
 
 
 def test_noise_has_the_deviation_that_is_accounted_for_and_denominators_depend_on_no_data():

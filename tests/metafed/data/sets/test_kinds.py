@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from metafed.experiment.settings import Experiment, parse_tasks
+from metafed.experiment.choices import parse_tasks
+from metafed.experiment.settings import Experiment
 from metafed.families import FAMILIES
 from metafed.federation.federation import Federation
 from simulation.records.runs import kinds

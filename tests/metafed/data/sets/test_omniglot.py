@@ -132,7 +132,7 @@ class TestUnseenNumbers:
             clients=clients, unseen=0.4, tasks="sinusoid,omniglot:5w1s,avatar", data_dir=str(shared_data)
         )
         roster = Federation(experiment).roster
-        boundary = unseen_from(roster)
+        boundary = roster.members(roster.seen)
         assert [made.origin.unseen_from for made in Federation(experiment).sources[1:2]] == boundary[1:2]
         for client in range(clients):
             place = roster.place(client)

@@ -12,7 +12,8 @@ from metafed.core.episodes import Shots, draw, halves
 from metafed.core.source import DataError
 from metafed.core.streams import stream
 from metafed.data.table.source import FITTED
-from metafed.experiment.settings import Experiment, parse_tasks
+from metafed.experiment.choices import parse_tasks
+from metafed.experiment.settings import Experiment
 from metafed.families import FAMILIES
 from metafed.federation.federation import Federation
 from metafed.federation.preflight import preflight
@@ -292,7 +293,6 @@ class TestNames:
             "avatar",
         }
         preflight(Federation(experiment))
-        people = Federation(experiment).population
         assert Experiment.from_run_config(experiment.to_run_config()) == experiment
 
     def test_a_table_without_a_description_is_told_so(self, tmp_path):
