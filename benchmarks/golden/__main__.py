@@ -48,6 +48,8 @@ def git(*words: str) -> str:
 def argv(case: Case, out: Path, files: Path, old: bool) -> list[str]:
     """Return an experiment's words in the words of one of the trees."""
     base = BASE.replace("--engine local ", "") if case.kind in ("ray", "deploy") else BASE
+    if "--network conv4" in case.flags:
+        base = base.replace("--width 8 ", "")  # it has no hidden layer
     words = []
     for word in f"{base} {case.flags} --out {out}".split():
         word = word.replace("{own}", str(files)).replace("{devices}", str(files / "devices.toml"))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from metafed.faults import described
+from metafed.faults.plan import described
 from simulation.cli.config import Config, take_option
 from simulation.cli.config import parse as parse_config
 from simulation.cli.errors import BadInput

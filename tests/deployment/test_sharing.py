@@ -62,7 +62,7 @@ def table(clients, scores, losses=None):
 @pytest.mark.parametrize(
     ("node", "shared"),
     [
-        ({}, True),  # a pool of our engines
+        ({}, False),  # nobody says anything
         ({"partition-id": 0, "num-partitions": 2}, False),
         ({"partition-id": 0, "num-partitions": 2, "share-client-rows": True}, True),
         ({"partition-id": 0, "num-partitions": 2, "share-client-rows": "true"}, True),
@@ -80,7 +80,7 @@ def test_sums_are_of_a_family_and_of_seen_or_unseen_clients():
     own = [client for client in range(12) if roster.family(client) == "personalization"]
     seen, unseen = ([c for c in own if (c < roster.seen) == which] for which in (True, False))
     scores = [[0.1, 0.5], [0.4, 0.2], [0.0, 0.75]]
-    said = withheld([own[0]], [table(seen[:3], scores), table(unseen[:1], [[0.3, 0.9]])], 2, roster)
+    said = withheld([own[0]], [table(seen[:3], scores), table(unseen[:1], [[0.3, 0.9]])], 2, roster.family, roster.seen)
     assert (said.first, said.failed) == (own[0], 2)
     by_kind = {sums.seen: sums for sums in said.sums}
     assert by_kind[True].score == pytest.approx((0.5, 1.45))
@@ -96,7 +96,7 @@ def test_sums_are_of_a_family_and_of_seen_or_unseen_clients():
 def test_a_client_that_is_not_finite_spoils_no_sum():
     roster = Federation(EXPERIMENT).roster
     own = [client for client in range(6) if roster.family(client) == "personalization"][:3]
-    said = withheld(own, [table(own, [[0.1, 0.5], [0.4, np.nan], [0.0, 0.7]])], 0, roster)
+    said = withheld(own, [table(own, [[0.1, 0.5], [0.4, np.nan], [0.0, 0.7]])], 0, roster.family, roster.seen)
     assert [(sums.clients, sums.lost, sums.score[1]) for sums in said.sums] == [(2, 1, pytest.approx(1.2))]
 
 
@@ -153,7 +153,7 @@ def test_the_interval_of_sums_is_that_of_the_numbers(numbers):
 def test_sums_that_cannot_be_are_refused(change):
     roster, layout = Federation(EXPERIMENT).roster, Federation(EXPERIMENT).layout
     own = [client for client in range(6) if roster.family(client) == "personalization"][:2]
-    said = withheld(own, [table(own, [[0.1, 0.5], [0.4, 0.2]])], 0, roster)
+    said = withheld(own, [table(own, [[0.1, 0.5], [0.4, 0.2]])], 0, roster.family, roster.seen)
     arrays, values = pack(Answer(NOTHING, [], [], withheld=said))
     assert from_values(to_values(said), own) == said
     with pytest.raises(BadAnswer):
@@ -163,7 +163,7 @@ def test_sums_that_cannot_be_are_refused(change):
 def test_a_rounds_means_are_over_rows_and_sums_together():
     roster = Federation(EXPERIMENT).roster
     own = [client for client in range(6) if roster.family(client) == "personalization"]
-    said = withheld(own[:2], [table(own[:2], [[0.5], [0.1]])], 0, roster)
+    said = withheld(own[:2], [table(own[:2], [[0.5], [0.1]])], 0, roster.family, roster.seen)
     notes = training_notes([Answer(NOTHING, [], [], withheld=said)], [2.0], [0.9])
     assert notes["clients"] == 3
     assert notes["score"] == pytest.approx(0.5)

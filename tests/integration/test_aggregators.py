@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from metafed.aggregators import AGGREGATORS
+from metafed.experiment.renames import renewed
 from metafed.experiment.settings import Experiment
 from tests.integration.pool import assert_workers_give_the_bits_of_one_process, run
 from tests.integration.test_objectives import Nodes
@@ -11,7 +12,7 @@ from tests.integration.test_objectives import Nodes
 
 def with_aggregator(experiment, name, **changed):
     settings = {"tasks": "personalization,assistant", "clients": 20, "rounds": 2, "eval_every": 0, **changed}
-    return Experiment.model_validate({**experiment.model_dump(), **settings, "aggregator": name})
+    return Experiment.model_validate({**experiment.model_dump(), **renewed(settings), "aggregator": name})
 
 
 @pytest.mark.parametrize("name", AGGREGATORS)

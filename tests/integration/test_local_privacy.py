@@ -7,6 +7,7 @@ from dp_accounting.rdp import RdpAccountant
 
 from benchmarks.audit import bound
 from client.host import Host
+from metafed.experiment.renames import renewed
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation
 from metafed.objectives import Contribution
@@ -22,7 +23,7 @@ CLIENT = 4
 
 def local(small, **changed):
     own = {"clients": 15, "dp_noise": 0.8, "dp_clip": 0.05, "dp_model": "local", "cohort": 8, "eval_every": 0}
-    return Experiment.model_validate({**small.model_dump(), **own, **changed})
+    return Experiment.model_validate({**small.model_dump(), **renewed({**own, **changed})})
 
 
 def sent(experiment, ask=None, server_round=1):

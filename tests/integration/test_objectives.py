@@ -7,6 +7,7 @@ import pytest
 from flwr.app import Context, RecordDict
 
 from client.app import app
+from metafed.experiment.renames import renewed
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation
 from metafed.objectives import OBJECTIVES, Minimax
@@ -43,7 +44,9 @@ class Nodes(PoolGrid):
 
 
 def with_objective(experiment, name, **changed):
-    return Experiment.model_validate({**experiment.model_dump(), "rounds": 3, "objective": SETTINGS[name], **changed})
+    return Experiment.model_validate(
+        {**experiment.model_dump(), "rounds": 3, "objective": SETTINGS[name], **renewed(changed)}
+    )
 
 
 @each_objective

@@ -5,6 +5,7 @@ import pytest
 
 from client.host import Host
 from metafed.core.parameters import Layout
+from metafed.experiment.renames import renewed
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation
 from metafed.privacy.clipping import CLIP
@@ -14,7 +15,7 @@ from tests.integration.test_objectives import Nodes
 
 def private(small, **changed):
     own = {"clients": 15, "dp_noise": 0.8, "dp_clip": 0.05, "sampling": "poisson", "cohort": 6, "eval_every": 0}
-    return Experiment.model_validate({**small.model_dump(), **own, **changed})
+    return Experiment.model_validate({**small.model_dump(), **renewed({**own, **changed})})
 
 
 @pytest.mark.parametrize("changed", [{}, {"dp_quantile": 0.5, "cohort": 12}, {"objective": "qffl"}], ids=str)

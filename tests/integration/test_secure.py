@@ -9,6 +9,7 @@ from scipy.stats import chisquare
 
 from client.app import app
 from client.host import Host
+from metafed.experiment.renames import renewed
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation
 from metafed.secure.party import Refused
@@ -20,13 +21,11 @@ from tests.integration.test_objectives import Nodes
 
 def secure(small, **changed):
     own = {"clients": 15, "rounds": 2, "eval_every": 0, "secure_aggregation": True, "cohort": 12}
-    return Experiment.model_validate({**small.model_dump(), **own, **changed})
+    return Experiment.model_validate({**small.model_dump(), **renewed({**own, **changed})})
 
 
 def plain(experiment):
-    return Experiment.model_validate(
-        {**experiment.model_dump(), "secure_aggregation": False, "secure_threshold": 2 / 3}
-    )
+    return Experiment.model_validate({**experiment.model_dump(), "secure": {}})
 
 
 @pytest.mark.parametrize("changed", [{}, {"objective": "weighted"}, {"algorithm": "fedavg"}], ids=str)

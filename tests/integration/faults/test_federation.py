@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from metafed.experiment.renames import renewed
 from metafed.experiment.settings import Experiment
 from metafed.faults.lies import alie
 from server.strategy import Diverged
@@ -13,7 +14,7 @@ from tests.integration.pool import initial, run
 
 def having(experiment, *faults, **changes):
     described = json.dumps({"fault": faults})
-    return Experiment.model_validate({**experiment.model_dump(), **changes, "faults": described})
+    return Experiment.model_validate({**experiment.model_dump(), **renewed(changes), "faults": described})
 
 
 def step(experiment, rounds=None):

@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
+from metafed.experiment.renames import renewed
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation
 from server.checkpoint import there
@@ -28,7 +29,7 @@ KINDS = {
 
 
 def of(tiny, **changes):
-    return Experiment.model_validate({**tiny.model_dump(), **changes})
+    return Experiment.model_validate({**tiny.model_dump(), **renewed(changes)})
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -16,7 +16,7 @@ from tests.simulation.command.running import clients, manifest, run
 
 ROOT = Path(__file__).resolve().parents[3]
 SETTINGS = {"clients": 10, "cohort": 6, "rounds": 2, "chunk": 4, "eval-every": 1}
-DEVICES = {"devices": "default", "deadline": 0.15, "late": "shorten", "sampling": "data"}
+DEVICES = {"devices.tiers": "default", "devices.deadline": 0.15, "devices.late": "shorten", "sampling": "data"}
 
 
 @pytest.fixture
@@ -34,11 +34,16 @@ def test_flwr_run(flower_home, tmp_path):
     out = tmp_path / "flower-run"
     bin_folder = Path(sys.executable).parent
     settings = " ".join(f"{key}={value}" for key, value in SETTINGS.items())
-    settings += ' devices="default" deadline=0.15 late="shorten" sampling.name="data"'
+    settings += ' devices.tiers="default" devices.deadline=0.15 devices.late="shorten" sampling.name="data"'
     done = subprocess.run(
         [bin_folder / "flwr", "run", ".", "--stream", "--run-config", f'{settings} out="{out}"'],
         cwd=ROOT,
-        env={**os.environ, "FLWR_HOME": str(flower_home), "PATH": f"{bin_folder}:{os.environ['PATH']}"},
+        env={
+            **os.environ,
+            "FLWR_HOME": str(flower_home),
+            "METAFED_SHARE_CLIENT_ROWS": "true",
+            "PATH": f"{bin_folder}:{os.environ['PATH']}",
+        },
         capture_output=True,
         text=True,
         timeout=300,
