@@ -5,14 +5,15 @@ import pytest
 from flwr.app import Array, ArrayRecord, ConfigRecord
 
 import client.answering as client_app
-from metafed.federation.federation import Federation
+from metafed.federation.federation import Federation, federation_of
 from metafed.federation.population import Population
-from server.asking import record
+from server.asking import messages, pieces, record
 from server.hosts import HostsMissing, discover
+from server.stages import Plan
 from server.strategy import Diverged, NothingEvaluated
 from simulation.engines.grid import PoolGrid, failed
 from simulation.engines.local import LocalGrid
-from tests.integration.pool import initial, run, strategy_of
+from tests.integration.pool import initial, run
 
 
 class Tampered(PoolGrid):
@@ -127,9 +128,11 @@ def test_one_client_whose_data_cannot_be_read_costs_itself_and_not_its_chunk(sma
 
     monkeypatch.setattr(Population, "_split", unreadable)
     client_app._host.cache_clear()
+    federation_of.cache_clear()
     rounds = []
     run(small, observe=rounds.append, rounds=1)
     client_app._host.cache_clear()
+    federation_of.cache_clear()
     assert {failure.client for failure in rounds[1].failures} == {victim}
     assert "disk on fire" in rounds[1].failures[0].reason
 
@@ -151,26 +154,33 @@ def test_a_round_in_which_every_client_diverges_ends_the_run(small):
         run(small)
 
 
+def asked(experiment, clients, hosts):
+    """Return the messages of round 1 to some clients, as the strategy would ask them."""
+    federation, theta = Federation(experiment), record(initial(experiment))
+    plan = Plan(1, None, hosts, theta, clients)
+    return messages(federation, hosts, 1, pieces(federation, hosts, clients, theta, plan), plan)
+
+
 def test_a_host_refuses_clients_that_it_does_not_hold(small):
     grid = LocalGrid(small.to_run_config())
     grid._context.node_config.update({"partition-id": 1, "num-partitions": 3})
-    messages = strategy_of(small)._messages([0, 2, 3], 1, record(initial(small)), FirstShare(grid), "train")
-    replies = grid.answer(messages, None)
-    assert len(replies) == len(messages)
+    said = asked(small, [0, 2, 3], discover(FirstShare(grid), 1))
+    replies = grid.answer(said, None)
+    assert len(replies) == len(said)
     assert all(reply.has_error() for reply in replies)
     assert "does not hold the clients" in replies[0].error.reason
 
 
 def test_a_deployed_node_that_is_the_only_one_gets_one_message_and_a_pool_one_a_chunk(small):
-    theta, clients = record(initial(small)), list(range(9))
+    clients = list(range(9))
     pool, node = LocalGrid(small.to_run_config()), LocalGrid(small.to_run_config())
     node._context.node_config.update({"partition-id": 0, "num-partitions": 1})
-    told = [strategy_of(small)._messages(clients, 1, theta, grid, "train") for grid in (pool, node)]
+    told = [asked(small, clients, discover(grid, 1)) for grid in (pool, node)]
     assert len(told[0]) > 1
     (message,) = told[1]
     # in the same order, so that chunks and sums are the same
-    asked = [client for each in told[0] for client in each.content.config_records["ask"]["clients"]]
-    assert message.content.config_records["ask"]["clients"] == asked
+    everybody = [client for each in told[0] for client in each.content.config_records["ask"]["clients"]]
+    assert message.content.config_records["ask"]["clients"] == everybody
 
 
 class FirstShare(PoolGrid):
@@ -204,6 +214,8 @@ def test_a_fault_that_every_client_has_ends_the_run_with_its_reason(small, monke
 
     monkeypatch.setattr(Population, "_split", broken)
     client_app._host.cache_clear()
+    federation_of.cache_clear()
     with pytest.raises(NothingEvaluated, match=r"after round 0; client 0: OSError: disk on fire"):
         run(small)
     client_app._host.cache_clear()
+    federation_of.cache_clear()

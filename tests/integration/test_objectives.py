@@ -76,6 +76,12 @@ def test_workers_give_the_bits_of_one_process(small):
         assert_workers_give_the_bits_of_one_process(experiment)
 
 
+def kept_of(strategy):
+    """Return the objective's state."""
+    (weighting,) = (stage for stage in strategy.stages if stage.name == "objective")
+    return weighting.state()["state"]
+
+
 @each_objective
 def test_what_the_server_keeps_is_plain_json(small, name):
     experiment = with_objective(small, name)
@@ -85,11 +91,12 @@ def test_what_the_server_keeps_is_plain_json(small, name):
 
     strategy.observe = rounds.append
     strategy.start(grid, record(initial(experiment)), num_rounds=3, timeout=600)
-    state = json.loads(json.dumps(strategy.objective_state, allow_nan=False))
-    assert state == strategy.objective_state
+    kept = kept_of(strategy)
+    state = json.loads(json.dumps(kept, allow_nan=False))
+    assert state == kept
     # with a state that went through a file the same is asked
-    clients = list(range(8))
-    assert strategy.objective.ask(state, clients) == strategy.objective.ask(strategy.objective_state, clients)
+    clients, objective = list(range(8)), experiment.objective
+    assert objective.ask(state, clients) == objective.ask(kept, clients)
 
 
 def test_the_server_learns_whom_minimax_serves_badly(small):
@@ -106,7 +113,7 @@ def test_the_server_learns_whom_minimax_serves_badly(small):
     from metafed.objectives import NOTHING
 
     _, state = expected.step(NOTHING, expected.start(8), losses)
-    assert strategy.objective_state == state
+    assert kept_of(strategy) == state
     assert max(state["own"], key=state["own"].get) == str(max(losses, key=losses.get))
 
 
