@@ -1,4 +1,4 @@
-"""What some tests need of a machine. Where it is missing they are left out, and one line says so: nothing is skipped."""
+"""What some tests need of a machine: where it is missing they are left out, and one line says so."""
 
 import os
 import shutil

@@ -1,6 +1,7 @@
 """Run the literal command in a process of its own."""
 
 import json
+import resource
 
 import polars as pl
 
@@ -11,6 +12,16 @@ from tests.forked import module as run_module
 def command(*arguments, module="simulation.run", cwd=None, env=None, timeout=300):
     """Return the finished process."""
     return forked(run_module, module, *map(str, arguments), cwd=cwd, env=env, timeout=timeout)
+
+
+def on_a_small_disk(most, *arguments):
+    """Return the finished process of a simulation that may write no file of more than ``most`` bytes."""
+    return forked(_limited, most, *map(str, arguments))
+
+
+def _limited(most, *words):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    run_module("simulation.run", *words)
 
 
 def run(out, *arguments, **how):
