@@ -1,8 +1,8 @@
 """Plant a fault in the source of a module, and see which tests fail.
 
-A fault is text in place of other text. It is put in as the module is imported, so that whatever takes a function from it
-takes the spoilt one. Each fault has a process of its own, forked from one that has imported PyTorch and the rest but
-that imports our packages anew.
+A fault is text in place of other text. It is put in as the module is imported, so that whatever takes a function from
+it takes the spoilt one. Each fault has a process of its own, forked from one that has imported PyTorch and the rest; our
+packages it imports anew.
 """
 
 import importlib
@@ -43,6 +43,11 @@ class Fault(NamedTuple):
     caught_by: Sequence[str]
 
 
+def one(module: str, old: str, new: str, *caught_by: str) -> Fault:
+    """Return a fault in one place."""
+    return Fault([Change(module, old, new)], caught_by)
+
+
 class Planter(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Imports the modules of a fault with the fault."""
 
@@ -61,7 +66,7 @@ class Planter(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         change, file = self.changes[module.__name__], module.__spec__.origin
         source = Path(file).read_text(encoding="utf-8")
         if source.count(change.old) != 1:
-            raise SystemExit(f"{file} has {source.count(change.old)} times the text {change.old!r}: plant this anew")
+            raise LookupError(f"{file} has {source.count(change.old)} times the text {change.old!r}: plant this anew")
         module.__file__ = file
         exec(compile(source.replace(change.old, change.new), file, "exec"), module.__dict__)
 
