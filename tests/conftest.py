@@ -54,6 +54,16 @@ def shared_data():
 
 
 @pytest.fixture(scope="session")
+def small_data(tmp_path_factory):
+    """A data folder of small files that were made in the publishers' form and prepared."""
+    from tests.metafed.data.publishers import prepared
+
+    folder = tmp_path_factory.mktemp("small")
+    prepared(folder, tmp_path_factory.mktemp("published"))
+    return folder
+
+
+@pytest.fixture(scope="session")
 def movielens_dir():
     """Folder with RecBole's files of MovieLens 100K, downloaded once: they may not be redistributed."""
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")

@@ -1,7 +1,7 @@
 """Plant a fault in the source of a module, and see which tests fail.
 
-A fault is text in place of other text. It is put in as the module is imported, so that whatever takes a function from
-it takes the spoilt one. Each fault has a process of its own, forked from one that has imported PyTorch and the rest; our
+A fault is text in place of other text. It is put in as the module is imported, so that who takes a function from it
+takes the spoilt one. Each fault has a process of its own, forked from one that has imported PyTorch and the rest; our
 packages it imports anew.
 """
 
