@@ -63,6 +63,12 @@ def small_data(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="session", params=["small", pytest.param("real", marks=pytest.mark.data)])
+def some_data(request):
+    """A folder of small files that are like the real data, and that of the real data where it is."""
+    return request.getfixturevalue({"small": "small_data", "real": "shared_data"}[request.param])
+
+
 @pytest.fixture(scope="session")
 def movielens_dir():
     """Folder with RecBole's files of MovieLens 100K, downloaded once: they may not be redistributed."""

@@ -11,7 +11,10 @@ PUBLISHED = {
         (), [EXACT, "tests/integration/test_whole_path.py::test_a_federated_round_equals_the_centralised_step"]
     ),
     "wrong_rate_gradient": Fault(
-        (), ["tests/metafed/algorithms/test_meta_gradients.py::test_the_gradient_of_the_rates_of_meta_sgd_is_the_product_of_the_two_gradients"]
+        (),
+        [
+            "tests/metafed/algorithms/test_meta_gradients.py::test_the_gradient_of_the_rates_of_meta_sgd_is_the_product_of_the_two_gradients"
+        ],
     ),
     "optimizer_made_anew": Fault((), ["tests/server/test_outer.py::test_moments_are_kept_from_round_to_round[adam]"]),
     "trained_on_evaluation_rows": Fault(

@@ -65,9 +65,9 @@ def banking77(folder: Path) -> None:
 
 
 def crypto_prices(folder: Path) -> None:
-    """Eight assets on random walks, one of which comes too late, some with a day that is missing."""
-    for number in range(8):
-        rng, days = SIDE(10 + number), 150 + 60 * number
+    """Seventeen assets on random walks, one of which comes too late, some with a day that is missing."""
+    for number in range(17):
+        rng, days = SIDE(10 + number), 250 + 20 * number
         first = date(2021, 6, 1) - timedelta(days) if number else date(2021, 3, 1)
         rows, price = [], 100.0
         for day in range(92 if not number else days):
@@ -83,9 +83,9 @@ def crypto_prices(folder: Path) -> None:
 
 
 def facebook_ego(folder: Path) -> None:
-    """Six egos, the first of whom has too few circles; a friend's circle shows in its profile and its edges."""
+    """Nine egos, the first of whom has too few circles; a friend's circle shows in its profile and its edges."""
     names = "".join(f"{n} category{n % 27};anonymized feature {n}\n" for n in range(54))
-    for ego in range(6):
+    for ego in range(9):
         rng, friends = SIDE(20 + ego), np.arange(40 + 20 * ego)
         circle = rng.integers(0, 2 if ego == 0 else 5, len(friends))
         own = 1000 * ego + 1 + friends
@@ -138,6 +138,31 @@ def bandai_motion(folder: Path) -> None:
                 (folder / f"dataset-1_{content}_{style}_{take:03}.bvh").write_text(text)
 
 
+def omniglot_file(target: Path) -> None:
+    """Write the prepared file itself: 120 characters, 80 of them of the background, of two random strokes each."""
+    rng, count, drawn = SIDE(60), 120, 20
+    images = np.zeros((count * drawn, 28, 28), np.uint8)
+    for place, image in enumerate(images):
+        own = SIDE([61, place // drawn])
+        for row, column in own.integers(2, 18, (4, 2)) + rng.integers(-1, 2, (4, 2)):
+            image[row : row + 2, column : column + 8] = 255
+        image[rng.integers(28), rng.integers(28)] = 64
+    alphabet = np.repeat(np.arange(count) // 20, drawn).astype(np.uint8)
+    drawers = np.tile(np.arange(drawn), count)
+    np.savez(
+        target,
+        images=images,
+        alphabet=alphabet,
+        character=np.repeat(np.arange(count), drawn).astype(np.uint16),
+        character_in_alphabet=np.repeat(np.arange(count) % 20, drawn).astype(np.uint8),
+        drawer_in_alphabet=drawers.astype(np.uint8),
+        drawer=(alphabet.astype(np.uint16) * drawn + drawers).astype(np.uint16),
+        split=np.repeat(np.arange(count) >= 80, drawn).astype(np.uint8),
+        alphabet_names=np.array([f"Alphabet {number}" for number in range(6)]),
+        character_alphabet=alphabet[::drawn],
+    )
+
+
 def watch_gestures_file(target: Path) -> None:
     """Write the prepared file itself: of the publisher's one file no other content is ever opened."""
     rng, table = SIDE(50), {"X": [], "y": [], "subject": [], "side": []}
@@ -165,5 +190,7 @@ def prepared(folder: Path, sources: Path) -> None:
         own.mkdir()
         publish(own)
         assert main(["prepare", publish.__name__, "--from", str(own), "--data-dir", str(folder)]) == 0
-    (folder / "watch_gestures").mkdir()
+    for name in ("watch_gestures", "omniglot"):
+        (folder / name).mkdir()
+    omniglot_file(folder / "omniglot" / "omniglot28.npz")
     watch_gestures_file(folder / "watch_gestures" / "watch_gestures.npz")
