@@ -3,6 +3,7 @@
 What is named goes on to each of them, such as ``-m "not slow"``. A folder that no part names belongs to the last.
 """
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,8 @@ NOTHING_CHOSEN = 5
 
 def main(words: list[str]) -> int:
     """Return 0 if all went well, and print what each part printed, the last one's as it goes on."""
+    # many processes import the same files: they are compiled once, whatever the machine says
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     elsewhere = [f"--ignore={path}" for paths in PARTS.values() for path in paths]
     began, codes, started = time.monotonic(), {}, {}
     with tempfile.TemporaryDirectory() as folder:

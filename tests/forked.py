@@ -40,11 +40,13 @@ def forked(
         how = (str(out), str(err), str(cwd or Path.cwd()), dict(os.environ if env is None else env))
         process = CONTEXT.Process(target=_begin, args=(*how, work, arguments))
         process.start()
-        process.join(timeout)
-        code = process.exitcode
-        if code is None:
-            process.kill()
-            process.join()
+        try:
+            process.join(timeout)
+            code = process.exitcode
+        finally:
+            if process.is_alive():
+                process.kill()
+                process.join()
         said = [path.read_text(errors="replace") if path.exists() else "" for path in (out, err)]
         process.close()
     if code is None:
