@@ -16,7 +16,7 @@ HIDING = {
         "metafed.privacy.local",
         'stream(experiment.seed, "dp/client", server_round, client)',
         'stream(experiment.seed, "dp/client", server_round)',
-        f"{LOCAL}::test_what_a_client_sends_is_its_cut_share_under_noise_of_its_own",
+        f"{LOCAL}::test_no_two_clients_have_the_same_noise",
     ),
     "noise that is not scaled by the clip": one(
         "metafed.privacy.mechanism",

@@ -19,11 +19,11 @@ LEARNING = {
         INNER, "adapted, episode.query, wrt", "adapted, episode.support, wrt", EXACT
     ),
     "inner steps uphill": one(INNER, "alpha=-rate)", "alpha=rate)", EXACT),
-    "rows of clients weigh nothing": one(
+    "clients' weights ignored by the sum": one(
         "metafed.objectives.base",
         "(factors @ rows.double())",
         "(factors.sign() @ rows.double())",
-        f"{MATH}/objectives/test_neutral.py::test_weights_by_rows_multiply_the_algorithms_weights",
+        f"{MATH}/objectives/test_gradients.py::test_tilted[0.3]",
     ),
     "minimax favours whom it serves well": one(
         "metafed.objectives.minimax",
