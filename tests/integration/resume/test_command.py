@@ -13,7 +13,7 @@ from tests.integration.resume.running import bits
 from tests.simulation.command.running import command, manifest, run
 
 SMALL = ("--clients", 9, "--cohort", 5, "--width", 6, "--eval-every", 3, "--checkpoint-every", 2)
-LONG = 200
+LONG = 60
 LOCAL = (*SMALL, "--algorithm", "ditto", "--engine", "local", "--quiet")
 
 
