@@ -73,7 +73,7 @@ class Planter(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 def said_with(name: str | None, fault: Fault, tests: Sequence[str]) -> tuple[int, str]:
     """Return pytest's exit code and what it printed of ``tests``, with a fault or, without a name, as things are."""
-    done = forked(_run, name, fault, list(tests), cwd=ROOT)
+    done = forked(_run, name, fault, list(tests), cwd=ROOT, timeout=900)
     return done.returncode, done.stdout + done.stderr
 
 
