@@ -9,6 +9,7 @@ from benchmarks.audit import bound
 from client.host import Host
 from metafed.experiment.settings import Experiment
 from metafed.federation.population import layout_of
+from metafed.federation.roster import Roster
 from metafed.objectives import Contribution
 from metafed.privacy.accounting import Mechanism, epsilon
 from metafed.privacy.clipping import CLIP, cut
@@ -48,8 +49,9 @@ def test_what_a_client_sends_is_its_cut_share_under_noise_of_its_own(small):
 
 
 def test_no_two_clients_have_the_same_noise(small):
-    noise = []
-    for client in (CLIENT, CLIENT + 3):  # of one family
+    noise, roster = [], Roster(local(small))
+    other = next(c for c in range(roster.seen) if c != CLIENT and roster.family(c) == roster.family(CLIENT))
+    for client in (CLIENT, other):
         told = sent(local(small), client=client).directions
         central = sent(local(small, dp_model="central"), {CLIP: 0.05}, client=client).directions
         noise.append(np.concatenate([told[part] - vector for part, vector in central.items()]))
