@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
 
-.PHONY: help install run test test-docker test-all lint clean
+.PHONY: help install run test test-docker test-all lint format clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -18,18 +18,24 @@ $(STAMP): pyproject.toml
 run: install  ## simulate 50 clients on generated data (no download)
 	$(BIN)/python -m simulation.run --clients 50
 
-test: install  ## run the linters, the type checker and the tests
-	$(BIN)/python -m pytest -m "not slow and not gpu and not docker"
+test: install  ## run the tests; those of real data too, where the data are there
+	$(BIN)/python -m tests -m "not slow and not gpu and not docker"
 
 test-docker: install  ## run the tests in containers; they need a Docker engine
 	$(BIN)/python -m pytest tests/docker -m "docker and not slow"
 
-test-all: install  ## the same, with the tests that take minutes
-	$(BIN)/python -m pytest -m "not gpu and not docker"
+test-all: install  ## run the tests with those that take minutes
+	$(BIN)/python -m tests -m "not gpu and not docker"
 
-lint: install  ## format and lint
-	$(BIN)/ruff format .
+lint: install  ## check style, types and the arrows between rooms
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install  ## format, and repair what can be repaired
 	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
 clean:  ## remove the environment and the caches
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

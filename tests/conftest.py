@@ -1,4 +1,4 @@
-"""Where real data come from: shared/data beside the repository, and MovieLens out of a wheel, kept in a cache."""
+"""What tests need of the machine, and real data: beside the repository, and out of wheels, kept in a cache."""
 
 import os
 import signal
@@ -12,11 +12,34 @@ from pathlib import Path
 import pytest
 import torch
 
+from metafed.native import library
+from tests.needs import data_folder, mark, select, told
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # inherited, as from a shell's background, and given on to the commands that tests interrupt
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 RECBOLE = "recbole==1.2.1"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(config, items):
+    """Mark the tests of real data, let the marks choose, and leave out what this machine cannot run."""
+    mark(items)
+    yield
+    select(config, items)
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """Say in one line what was left out."""
+    if line := told(config):
+        terminalreporter.write_line(line, yellow=True)
+
+
+@pytest.fixture(scope="session")
+def compiler():
+    """The C++ compiler; a test that asks for it is left out where there is none."""
+    return library.compiler()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -27,11 +50,23 @@ def _one_thread():
 @pytest.fixture(scope="session")
 def shared_data():
     """Folder of the real data sets."""
-    default = Path(__file__).resolve().parents[2] / "shared" / "data"
-    folder = Path(os.environ.get("METAFED_TEST_DATA", default))
-    if not (folder / "intents" / "clinc150.parquet").is_file():
-        pytest.fail(f"{folder} has no test data; name the folder with the environment variable METAFED_TEST_DATA")
+    return data_folder()
+
+
+@pytest.fixture(scope="session")
+def small_data(tmp_path_factory):
+    """A data folder of small files that were made in the publishers' form and prepared."""
+    from tests.metafed.data.publishers import prepared
+
+    folder = tmp_path_factory.mktemp("small")
+    prepared(folder, tmp_path_factory.mktemp("published"))
     return folder
+
+
+@pytest.fixture(scope="session", params=["small", pytest.param("real", marks=pytest.mark.data)])
+def some_data(request):
+    """A folder of small files that are like the real data, and that of the real data where it is."""
+    return request.getfixturevalue({"small": "small_data", "real": "shared_data"}[request.param])
 
 
 @pytest.fixture(scope="session")

@@ -195,7 +195,7 @@ def picture(
             from jinja2 import Environment, PackageLoader, StrictUndefined
 
             page = Environment(
-                loader=PackageLoader("simulation"),
+                loader=PackageLoader("simulation.report"),
                 autoescape=True,  # groups, notes and names of files come from data
                 undefined=StrictUndefined,
                 trim_blocks=True,

@@ -1,9 +1,7 @@
 """The figure of the performance page is made from benchmarks' files alone, and says their numbers."""
 
 import re
-import subprocess
 import sys
-from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -11,8 +9,8 @@ import pytest
 from benchmarks import plot
 from benchmarks.results import check_target, read, write
 from simulation.cli.errors import BadInput
+from tests.simulation.command.running import command
 
-ROOT = Path(__file__).resolve().parents[2]
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -141,8 +139,7 @@ def test_files_that_do_not_go_together_are_refused(tmp_path, capsys):
 def test_a_measured_round_ends_up_in_the_figure(tmp_path):
     file = tmp_path / "round.json"
     words = ["--workload", "mlp", "--engine", "local", "--against", "loop", "--clients", "2", "--rounds", "2"]
-    command = [sys.executable, "-m", "benchmarks.round_time", *words, "--json", str(file)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=600)
+    done = command(*words, "--json", file, module="benchmarks.round_time", timeout=600)
     assert done.returncode == 0, done.stderr
     ratio = re.search(r"^ratio (\d+\.\d\d)$", done.stdout, re.MULTILINE).group(1)
     assert len(read(file, plot.KNOWN)["figures"]["seconds"]["metafed"]) == 2

@@ -3,9 +3,6 @@
 import json
 import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -19,8 +16,7 @@ from metafed.models import Conv4, SmallConv, initialize, layout
 from metafed.native.choice import resolve
 from metafed.tasks.task import task_of
 from tests.metafed.models.problems import network
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.simulation.command.running import command
 
 
 def update(problem, steps):
@@ -146,8 +142,7 @@ def test_the_peak_is_of_a_right_product():
 def test_the_command_prints_what_its_file_holds(tmp_path):
     file = tmp_path / "figures.json"
     words = ["--workloads", "mlp", "default", "--clients", "6", "--chunk", "3", "--repeats", "2", "--sizes", "128"]
-    command = [sys.executable, "-m", "benchmarks.roofline", *words, "--json", str(file)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=600)
+    done = command(*words, "--json", file, module="benchmarks.roofline", timeout=600)
     assert done.returncode == 0, done.stderr
     figures = json.loads(file.read_text())["figures"]
     peak = max(figures["peaks"]["one thread"].values())
@@ -169,9 +164,9 @@ def test_the_command_prints_what_its_file_holds(tmp_path):
 
 
 def test_kernels_that_cannot_be_had_are_refused(tmp_path):
-    command = [sys.executable, "-m", "benchmarks.roofline", "--kernels", "native", "--json", str(tmp_path / "x.json")]
     environment = {**os.environ, "CXX": str(tmp_path / "no-such-compiler")}
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=600, env=environment)
+    words = ["--kernels", "native", "--json", tmp_path / "x.json"]
+    done = command(*words, module="benchmarks.roofline", env=environment)
     assert done.returncode == 2
     assert done.stderr.startswith("metafed: --kernels native: ")
     assert done.stderr.count("\n") == 1

@@ -15,6 +15,7 @@ from benchmarks.memory import peak_bytes
 from benchmarks.null import Null
 from benchmarks.scaling import Figures, Options, ratios, settings
 from metafed.experiment.settings import Experiment
+from tests.simulation.command.running import command
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ["--workload", "null", "--cohorts", "3", "6", "--population", "40", "--populations", "20", "40", "--cohort", "3"]
@@ -25,8 +26,7 @@ def tiny(tmp_path_factory):
     """Return the raw figures of a tiny run, with what it printed."""
     file = tmp_path_factory.mktemp("scaling") / "figures.json"
     words = [*TINY, "--null-cohort", "6", "--rounds", "2", "--json", str(file)]
-    command = [sys.executable, "-m", "benchmarks.scaling", *words]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=600)
+    done = command(*words, module="benchmarks.scaling", timeout=600)
     assert done.returncode == 0, done.stderr
     return json.loads(file.read_text()), done.stdout
 

@@ -1,4 +1,4 @@
-"""A federation of real processes; its nodes are started by the tests."""
+"""Federations of real processes, shared by the tests: one whose nodes the tests start, and one that works."""
 
 import socket
 
@@ -6,6 +6,7 @@ import pytest
 
 from simulation.deployment.control import Control
 from simulation.deployment.local import LocalFederation
+from simulation.deployment.runs import wait_for_nodes
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +20,19 @@ def federation(tmp_path_factory):
 @pytest.fixture(scope="session")
 def control(federation):
     with Control(federation.address, federation.operator) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def discreet(tmp_path_factory):
+    """Two nodes that have joined and keep their clients' rows to themselves."""
+    with LocalFederation(tmp_path_factory.mktemp("discreet") / "federation", 2, shared=False) as made:
+        made.start_superlink()
+        with Control(made.address, made.operator) as control:
+            for number in (0, 1):
+                control.register(made.operator / f"node-{number}.pub", f"node-{number}")
+                made.start_node(number)
+            wait_for_nodes(control, 2, 300, lambda: None)
         yield made
 
 

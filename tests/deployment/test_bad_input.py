@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from simulation.deploy import main
 from tests.simulation.command.running import command
 
 
@@ -35,22 +36,29 @@ from tests.simulation.command.running import command
         (["--out", "."], "exists already"),
     ],
 )
-def test_bad_input(words, message, tmp_path):
-    done = command(*words, module="simulation.deploy", cwd=tmp_path)
-    assert done.returncode == 2, done.stdout + done.stderr
-    assert message in done.stderr
-    assert done.stderr.startswith("metafed: ")
-    assert "Traceback" not in done.stderr
+def test_bad_input(words, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.startswith("metafed: ")
+    assert "Traceback" not in said
     assert list(tmp_path.iterdir()) == []
 
 
-def test_node_data_are_of_nodes_that_are_started_here(tmp_path):
+def test_a_command_in_a_process_of_its_own_says_the_same(tmp_path):
+    done = command("--nodes", "0", module="simulation.deploy", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "metafed: --nodes 0: a whole number of at least 1, such as 4\n"
+
+
+def test_node_data_are_of_nodes_that_are_started_here(tmp_path, monkeypatch, capsys):
     for name in ("ca.crt", "control.key"):
         (tmp_path / name).touch()
-    words = ["--superlink", "h:1", "--credentials", ".", "--records", ".", "--node-data", "/", "--nodes", 1]
-    done = command(*words, module="simulation.deploy", cwd=tmp_path)
-    assert done.returncode == 2
-    assert "those of --superlink say --own-data themselves" in done.stderr
+    monkeypatch.chdir(tmp_path)
+    words = ["--superlink", "h:1", "--credentials", ".", "--records", ".", "--node-data", "/", "--nodes", "1"]
+    assert main(words) == 2
+    assert "those of --superlink say --own-data themselves" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("folder", "message"), [("nowhere", "no such folder"), ("a,b", "must have no comma")])

@@ -92,9 +92,10 @@ def test_both_nodes_worked(record):
         assert "Receiving: train message" in (record / "logs" / f"supernode-{number}.log").read_text()
 
 
-def test_divergence_is_told_by_the_exit_code(tmp_path):
+def test_divergence_is_told_by_the_exit_code_of_a_run_on_a_federation_that_is_there(discreet, tmp_path):
     out = tmp_path / "run"
-    words = ["--nodes", 1, "--out", out, "--clients", 4, "--tasks", "sinusoid", "--rounds", 3, "--eval-every", 0]
+    there = ["--superlink", discreet.address, "--credentials", discreet.operator, "--records", tmp_path, "--nodes", 2]
+    words = [*there, "--out", out, "--clients", 4, "--tasks", "sinusoid", "--rounds", 3, "--eval-every", 0]
     done = command(*words, "--algorithm.inner-lr", 1e30, module="simulation.deploy", timeout=900)
     assert done.returncode == 3, done.stdout + done.stderr
     assert "diverged: no client's update was finite" in done.stderr

@@ -27,8 +27,7 @@ from server.nodes import guarded as ask
 from server.record.withheld import interval, training_notes
 from simulation.deployment.closing import finished_rounds, manifest
 from simulation.deployment.control import COMPLETED, Control
-from simulation.deployment.local import LocalFederation
-from simulation.deployment.runs import ROOT, Watch, run_config, wait_for_nodes
+from simulation.deployment.runs import ROOT, Watch, run_config
 from simulation.engines.local import LocalGrid
 from tests.metafed.data.table.own import PLAIN, describe, rows
 from tests.simulation.command.running import clients as rows_of
@@ -236,18 +235,12 @@ def test_a_timeout_that_is_none_is_refused(value):
         seconds(value)
 
 
-def test_nodes_that_keep_their_rows_end_with_the_same_theta_and_say_the_rows_sums(tmp_path):
-    with LocalFederation(tmp_path / "federation", 2, shared=False) as federation:
-        federation.start_superlink()
-        with Control(federation.address, federation.operator) as control:
-            for number in (0, 1):
-                control.register(federation.operator / f"node-{number}.pub", f"node-{number}")
-                federation.start_node(number)
-            wait_for_nodes(control, 2, 300, lambda: None)
-            record = tmp_path / "record"
-            run_id = control.submit(ROOT, run_config(EXPERIMENT, record))
-            status = Watch(control, run_id, record, tmp_path / "log", lambda line: None).until_end(lambda: None)
-            assert status.sub_status == COMPLETED, (tmp_path / "log").read_text()
+def test_nodes_that_keep_their_rows_end_with_the_same_theta_and_say_the_rows_sums(discreet, tmp_path):
+    record = tmp_path / "record"
+    with Control(discreet.address, discreet.operator) as control:
+        run_id = control.submit(ROOT, run_config(EXPERIMENT, record))
+        status = Watch(control, run_id, record, tmp_path / "log", lambda line: None).until_end(lambda: None)
+        assert status.sub_status == COMPLETED, (tmp_path / "log").read_text()
     assert not (record / "clients.parquet").exists()
     assert len(manifest(record)["rows_withheld"]) == 2
     words = "--clients 12 --unseen 0.5 --cohort 6 --rounds 1 --eval-every 1 --tasks personalization,assistant --chunk 4"
@@ -276,7 +269,7 @@ def test_nodes_that_keep_their_rows_end_with_the_same_theta_and_say_the_rows_sum
                 if steps is not None and not said["unspoken"] and said["clients"]:
                     before = own.filter(own["step"] == 0)
                     assert said["before"] == pytest.approx(before["score"].mean(), abs=1e-4)
-    kept = list((federation.folder / "kept").rglob("*.npz"))
+    kept = list((discreet.folder / "kept").rglob("*.npz"))
     assert {int(path.stem) for path in kept} <= set(range(12))
     assert len(kept) >= 6
 

@@ -28,10 +28,10 @@ def theta_of(experiment):
 
 @pytest.mark.parametrize("name", ["maml", "protonet", "reptile"])
 @pytest.mark.parametrize("norm", ["batch", "group"])
-def test_chunks_of_any_size_agree(name, norm, shared_data):
+def test_chunks_of_any_size_agree(name, norm, some_data):
     answers = []
     for chunk in (1, 4):
-        chosen = experiment(shared_data, norm=norm, chunk=chunk, algorithm={"name": name})
+        chosen = experiment(some_data, norm=norm, chunk=chunk, algorithm={"name": name})
         host, theta = Host(Federation(chosen)), theta_of(chosen)
         # seen and unseen clients have query sets of 15 and 75 rows: one chunk has both, padded
         clients = [8, 9, 10, 11]
@@ -45,9 +45,9 @@ def test_chunks_of_any_size_agree(name, norm, shared_data):
     assert answers[0][3][:, 2].tolist() == [15, 15, 75, 75]
 
 
-def test_a_client_with_images_holds_its_own_part_and_no_trunk(shared_data):
-    assert set(theta_of(experiment(shared_data))) == {"omniglot"}
-    mixed = experiment(shared_data, tasks="omniglot:5w1s,sinusoid")
+def test_a_client_with_images_holds_its_own_part_and_no_trunk(some_data):
+    assert set(theta_of(experiment(some_data))) == {"omniglot"}
+    mixed = experiment(some_data, tasks="omniglot:5w1s,sinusoid")
     assert set(theta_of(mixed)) == {"trunk", "omniglot", "sinusoid"}
     host = Host(Federation(mixed))
     answer = host.train(theta_of(mixed), [0, 1, 2, 3], 1, {})

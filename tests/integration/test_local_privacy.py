@@ -26,11 +26,9 @@ def local(small, **changed):
     return Experiment.model_validate({**small.model_dump(), **renewed({**own, **changed})})
 
 
-def sent(experiment, ask=None, server_round=1):
+def sent(experiment, ask=None, server_round=1, client=CLIENT):
     """Return what the host sends of one client."""
-    return (
-        Host(Federation(experiment)).train(initial(experiment), [CLIENT], server_round, {}, ask=ask or {}).contribution
-    )
+    return Host(Federation(experiment)).train(initial(experiment), [client], server_round, {}, ask=ask or {}).contribution
 
 
 def test_what_a_client_sends_is_its_cut_share_under_noise_of_its_own(small):
@@ -48,6 +46,16 @@ def test_what_a_client_sends_is_its_cut_share_under_noise_of_its_own(small):
     assert all(
         not np.array_equal(v, sent(local(small, dp_random="system")).directions[p]) for p, v in found.directions.items()
     )
+
+
+def test_no_two_clients_have_the_same_noise(small):
+    noise, roster = [], Roster(local(small))
+    other = next(c for c in range(roster.seen) if c != CLIENT and roster.family(c) == roster.family(CLIENT))
+    for client in (CLIENT, other):
+        told = sent(local(small), client=client).directions
+        central = sent(local(small, dp_model="central"), {CLIP: 0.05}, client=client).directions
+        noise.append(np.concatenate([told[part] - vector for part, vector in central.items()]))
+    assert abs(np.corrcoef(*noise)[0, 1]) < 5 / np.sqrt(len(noise[0]))
 
 
 @pytest.mark.parametrize("said", [{CLIP: 1e9}, {"noise": 0.0}], ids=str)

@@ -11,11 +11,11 @@ SMALL = ("--clients", 14, "--cohort", 8, "--rounds", 4, "--chunk", 2, "--eval-ev
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """The same experiment by one, two and three Ray workers, and twice in process."""
+    """The same experiment by one and three Ray workers, and twice in process."""
     base = tmp_path_factory.mktemp("runs")
     found = {
         f"ray{n}": run(base / f"ray{n}", *SMALL, "--engine", "ray", "--workers", n, "--worker-cpus", 0.5)
-        for n in (1, 2, 3)
+        for n in (1, 3)
     }
     return found | {name: run(base / name, *SMALL, "--engine", "local") for name in ("local", "again")}
 
@@ -26,11 +26,10 @@ def theta(folder):
 
 
 def test_any_number_of_workers_gives_the_same_bits(runs):
-    first = runs["ray1"]
-    for other in (runs["ray2"], runs["ray3"]):
-        assert sha(other) == sha(first)
-        assert rounds(other) == rounds(first)
-        assert (other / "clients.parquet").read_bytes() == (first / "clients.parquet").read_bytes()
+    first, other = runs["ray1"], runs["ray3"]
+    assert sha(other) == sha(first)
+    assert rounds(other) == rounds(first)
+    assert (other / "clients.parquet").read_bytes() == (first / "clients.parquet").read_bytes()
 
 
 def test_two_runs_with_one_seed_are_identical(runs):
@@ -39,11 +38,11 @@ def test_two_runs_with_one_seed_are_identical(runs):
 
 
 def test_engines_agree(runs):
-    left, right = theta(runs["local"]), theta(runs["ray2"])
+    left, right = theta(runs["local"]), theta(runs["ray3"])
     assert set(left) == {"trunk", "personalization", "assistant", "avatar"}
     for part, vector in left.items():
         np.testing.assert_allclose(vector, right[part], rtol=0, atol=1e-5)
-    assert clients(runs["local"]).drop("loss", "score").equals(clients(runs["ray2"]).drop("loss", "score"))
+    assert clients(runs["local"]).drop("loss", "score").equals(clients(runs["ray3"]).drop("loss", "score"))
 
 
 def test_another_seed_gives_another_result(runs, tmp_path):
@@ -62,7 +61,7 @@ def test_the_config_of_a_record_runs_again(runs, tmp_path):
 
 
 def test_a_record_is_complete_and_tidy(runs):
-    folder = runs["ray2"]
+    folder = runs["ray3"]
     names = {path.name for path in folder.iterdir()}
     assert names == {
         *("manifest.json", "config.toml", "rounds.jsonl", "clients.parquet", "summary.json"),

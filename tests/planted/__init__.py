@@ -1,4 +1,4 @@
-"""Faults that others have published, planted on purpose: each must make a named test fail.
+"""Faults that others have published, or that are easily made, planted on purpose: each must make a named test fail.
 
-A module here is a pytest plugin that breaks something as it is imported; ``test_planted_faults.py`` loads it.
+Most are entries of ``faults.py``. A module here of a fault's name breaks something as it is imported.
 """

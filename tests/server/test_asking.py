@@ -41,6 +41,15 @@ def test_a_census_that_lacks_a_column_is_refused():
         unpack_people({k: v for k, v in pack_people(PEOPLE).items() if k != "query"}, [3, 7])
 
 
+def answer_of(clients, number):
+    """Return an answer with a loss of each client."""
+    losses = np.array([[float(client % 5) / number] for client in clients]).reshape(-1, 1)
+    sizes, unknown = np.ones((len(clients), 3), np.int64), np.full(len(clients), np.nan)
+    return Answer(
+        NOTHING, [Rows(np.array(clients, np.int64), np.array([1]), losses, losses, unknown, sizes, ["all"] * len(clients))], []
+    )
+
+
 @pytest.mark.parametrize("sampling", ["uniform", "availability", "data", "power-of-choice"])
 def test_sampling_goes_on_from_its_state_as_if_it_had_never_stopped(sampling):
     experiment = Experiment(
@@ -52,15 +61,19 @@ def test_sampling_goes_on_from_its_state_as_if_it_had_never_stopped(sampling):
         """The cohorts and virtual starts of rounds ``first`` … 5, and the state after round 2."""
         grid = LocalGrid(experiment.to_run_config())
         strategy = strategy_of(experiment)
+        scheduler = strategy.stages[0]
         found, half = [], None
         if state is not None:
-            strategy.asking.restore(state)
+            scheduler.restore(state)
         for number in range(first, 6):
-            clients, steps = strategy.asking(number, grid, strategy._known_hosts(grid))
-            notes = strategy.asking.heard({client: float(client % 5) / number for client in clients})
-            found.append((notes["cohort"], notes["virtual_start"], notes["virtual_seconds"], steps))
+            plan = Plan(number, grid, strategy._known_hosts(grid), record(initial(experiment)))
+            scheduler.before_round(plan)
+            received = Received(number, [plan.clients], [answer_of(plan.clients, number)], [])
+            scheduler.on_answers(received)
+            notes = received.notes
+            found.append((notes["cohort"], notes["virtual_start"], notes["virtual_seconds"], plan.steps))
             if number == 2:
-                half = json.loads(json.dumps(strategy.asking.state()))
+                half = json.loads(json.dumps(scheduler.state()))
         return found, half
 
     whole, half = rounds(None, 1)

@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 import threading
 
 import polars as pl
@@ -14,7 +12,7 @@ from server.app import serve
 from server.record.record import Record, theta_sha256
 from server.record.writer import WAITING, Writer, WritingFailed
 from simulation.engines.local import LocalGrid
-from tests.simulation.command.running import manifest
+from tests.simulation.command.running import manifest, on_a_small_disk
 
 
 def test_tasks_are_done_in_order_and_all_before_the_end():
@@ -124,17 +122,9 @@ def test_what_cannot_be_written_ends_the_run_and_leaves_what_was(small, tmp_path
     assert [json.loads(text)["round"] for text in (folder / "rounds.jsonl").read_text().splitlines()] == [0, 1, 2]
 
 
-FULL = """
-import resource, sys
-resource.setrlimit(resource.RLIMIT_FSIZE, (12_000, 12_000))
-from simulation.run import main
-sys.exit(main(sys.argv[1:]))
-"""
-
-
 def test_a_full_disk_is_one_message(tmp_path):
     words = ["--clients", "60", "--rounds", "40", "--engine", "local", "--width", "8", "--out", str(tmp_path / "run")]
-    done = subprocess.run([sys.executable, "-c", FULL, *words], capture_output=True, text=True, timeout=300)
+    done = on_a_small_disk(12_000, *words)
     assert done.returncode == 1
     assert "the record cannot be written" in done.stderr
     assert "Traceback" not in done.stderr

@@ -33,16 +33,27 @@ def of(tiny, **changes):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_run_killed_after_any_round_ends_with_the_bits_of_one_that_was_not(tiny, tmp_path, kind):
+def test_a_run_killed_between_two_checkpoints_ends_with_the_bits_of_one_that_was_not(tiny, tmp_path, kind):
     experiment = of(tiny, **KINDS[kind])
     start(experiment, tmp_path / "whole")
-    expected = bits(tmp_path / "whole")
-    for last, goes_on_after in ((5, 4), (1, None), (6, 6)):
-        folder = tmp_path / f"killed-{last}"
-        start(experiment, folder, stops_after(last))
-        assert not (folder / "clients.parquet").exists()
-        assert resume(experiment, folder) == goes_on_after
-        assert bits(folder) == expected
+    killed_after(5, experiment, tmp_path, 4)
+
+
+@pytest.mark.parametrize(("last", "goes_on_after"), [(1, None), (6, 6)])
+def test_a_run_killed_before_the_first_checkpoint_or_with_one_ends_with_the_same_bits(
+    tiny, tmp_path, last, goes_on_after
+):
+    experiment = of(tiny, **KINDS["ditto"])
+    start(experiment, tmp_path / "whole")
+    killed_after(last, experiment, tmp_path, goes_on_after)
+
+
+def killed_after(last, experiment, tmp_path, goes_on_after):
+    folder = tmp_path / f"killed-{last}"
+    start(experiment, folder, stops_after(last))
+    assert not (folder / "clients.parquet").exists()
+    assert resume(experiment, folder) == goes_on_after
+    assert bits(folder) == bits(tmp_path / "whole")
 
 
 def test_a_run_killed_again_and_again_ends_with_the_same_bits(tiny, tmp_path):

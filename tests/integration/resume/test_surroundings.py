@@ -1,30 +1,23 @@
 """What the machine may do to a run: a full disk, a folder that cannot be written, a run beside it, a wrong clock."""
 
 import ast
+import itertools
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+from tests.forked import forked, module
 from tests.integration.resume.running import bits
-from tests.simulation.command.running import command, manifest, rounds
+from tests.simulation.command.running import command, manifest, on_a_small_disk, rounds
 
 SMALL = ["--clients", "9", "--cohort", "5", "--width", "6", "--eval-every", "3", "--checkpoint-every", "2", "--quiet"]
-FULL = """
-import resource, sys
-resource.setrlimit(resource.RLIMIT_FSIZE, (9_000, 9_000))
-from simulation.run import main
-sys.exit(main(sys.argv[1:]))
-"""
-
-
-def python(code, *words):
-    return subprocess.run([sys.executable, "-c", code, *map(str, words)], capture_output=True, text=True, timeout=300)
 
 
 def test_a_run_that_filled_the_disk_is_resumed_to_the_bits_of_one_that_did_not(tmp_path):
     words = [*SMALL, "--engine", "local", "--algorithm", "ditto", "--rounds", 30]
-    done = python(FULL, *words, "--out", tmp_path / "full")
+    done = on_a_small_disk(9_000, *words, "--out", tmp_path / "full")
     assert done.returncode == 1
     assert "the record cannot be written" in done.stderr
     assert "Traceback" not in done.stderr
@@ -63,19 +56,16 @@ def test_two_runs_at_once_on_one_machine_do_not_disturb_each_other(tmp_path):
         assert bits(tmp_path / name) == bits(tmp_path / f"{name}-alone")
 
 
-JUMPING = """
-import itertools, sys, time
-from datetime import datetime, UTC
-hours, real = itertools.count(), time.time
-time.time = lambda: real() + 86_400 * 365 * (-1) ** next(hours) * next(hours)
-from simulation.run import main
-sys.exit(main(sys.argv[1:]))
-"""
+def jumping(*words):
+    """Simulate by a clock that is years off, to either side."""
+    hours, real = itertools.count(), time.time
+    time.time = lambda: real() + 86_400 * 365 * (-1) ** next(hours) * next(hours)
+    module("simulation.run", *words)
 
 
 def test_a_clock_that_jumps_by_years_changes_nothing(tmp_path):
     words = [*SMALL, "--engine", "local", "--rounds", 4]
-    done = python(JUMPING, *words, "--out", tmp_path / "jumping")
+    done = forked(jumping, *map(str, words), "--out", str(tmp_path / "jumping"))
     assert done.returncode == 0, done.stderr
     assert command("--out", tmp_path / "steady", *words).returncode == 0
     assert bits(tmp_path / "jumping") == bits(tmp_path / "steady")

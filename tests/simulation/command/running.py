@@ -1,22 +1,27 @@
 """Run the literal command in a process of its own."""
 
 import json
-import subprocess
-import sys
+import resource
 
 import polars as pl
+
+from tests.forked import forked
+from tests.forked import module as run_module
 
 
 def command(*arguments, module="simulation.run", cwd=None, env=None, timeout=300):
     """Return the finished process."""
-    return subprocess.run(
-        [sys.executable, "-m", module, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env=env,
-        timeout=timeout,
-    )
+    return forked(run_module, module, *map(str, arguments), cwd=cwd, env=env, timeout=timeout)
+
+
+def on_a_small_disk(most, *arguments):
+    """Return the finished process of a simulation that may write no file of more than ``most`` bytes."""
+    return forked(_limited, most, *map(str, arguments))
+
+
+def _limited(most, *words):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    run_module("simulation.run", *words)
 
 
 def run(out, *arguments, **how):

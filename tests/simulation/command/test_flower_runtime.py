@@ -18,6 +18,9 @@ ROOT = Path(__file__).resolve().parents[3]
 SETTINGS = {"clients": 10, "cohort": 6, "rounds": 2, "chunk": 4, "eval-every": 1}
 DEVICES = {"devices.tiers": "default", "devices.deadline": 0.15, "devices.late": "shorten", "sampling": "data"}
 
+SURROUNDINGS = {"FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION": "1", "FLWR_DISABLE_UPDATE_CHECK": "1"}
+"""Flower would install all that this environment has anew into one of its own."""
+
 
 @pytest.fixture
 def flower_home(tmp_path):
@@ -40,6 +43,7 @@ def test_flwr_run(flower_home, tmp_path):
         cwd=ROOT,
         env={
             **os.environ,
+            **SURROUNDINGS,
             "FLWR_HOME": str(flower_home),
             "METAFED_SHARE_CLIENT_ROWS": "true",
             "PATH": f"{bin_folder}:{os.environ['PATH']}",

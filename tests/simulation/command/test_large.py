@@ -19,7 +19,7 @@ def peak(out, clients):
         "--clients",
         clients,
         "--cohort",
-        500,
+        100,
         "--rounds",
         3,
         "--engine",

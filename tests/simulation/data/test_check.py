@@ -48,9 +48,9 @@ def test_a_sound_data_set_is_counted(name, said, shared_data, movielens_data, ca
         assert part in shown
 
 
-def test_a_file_is_read_by_its_readers_wherever_it_lies(shared_data, tmp_path, capsys):
+def test_a_file_is_read_by_its_readers_wherever_it_lies(some_data, tmp_path, capsys):
     path = tmp_path / "crypto_daily.parquet"
-    path.write_bytes((shared_data / "crypto_prices" / "crypto_daily.parquet").read_bytes())
+    path.write_bytes((some_data / "crypto_prices" / "crypto_daily.parquet").read_bytes())
     assert check(path) == 0
     shown = capsys.readouterr().out
     assert "assets:crypto_prices: sound" in shown
@@ -60,10 +60,10 @@ def test_a_file_is_read_by_its_readers_wherever_it_lies(shared_data, tmp_path, c
     assert "a prepared file has one of the names" in capsys.readouterr().err
 
 
-def test_a_reader_that_needs_more_than_the_file_is_not_the_files_fault(shared_data, capsys):
-    assert check("clinc150", "--data-dir", shared_data, "--clients", 2) == 0
+def test_a_reader_that_needs_more_than_the_file_is_not_the_files_fault(some_data, capsys):
+    assert check("clinc150", "--data-dir", some_data, "--clients", 2) == 0
     assert "assistant:clinc150-encoder: not checked: clinc150-encoder needs" in capsys.readouterr().out
-    assert check("clinc150-encoder", "--data-dir", shared_data) == 2
+    assert check("clinc150-encoder", "--data-dir", some_data) == 2
 
 
 def test_every_cut_file_is_refused_in_one_line(shared_data, movielens_data, tmp_path, capsys):

@@ -92,8 +92,8 @@ def test_clients_are_told_in_the_terminal(name, said, shared_data, capsys):
         assert part in shown
 
 
-def test_groups_add_up_to_all_clients(shared_data, capsys):
-    assert describe("assistant:clinc150", "--data-dir", shared_data, "--clients", 60) == 0
+def test_groups_add_up_to_all_clients(some_data, capsys):
+    assert describe("assistant:clinc150", "--data-dir", some_data, "--clients", 60) == 0
     table = capsys.readouterr().out.split("rows: median")[1].splitlines()[2:]
     counts = [int(re.split(r"\s{2,}", row)[1]) for row in table if row.strip()]
     assert sum(counts) == 60
@@ -102,9 +102,9 @@ def test_groups_add_up_to_all_clients(shared_data, capsys):
 
 @pytest.mark.parametrize("suffix", ["svg", "png", "pdf", "html"])
 @pytest.mark.parametrize("name", ["personalization", "avatar:bandai_motion"])
-def test_a_picture_is_written_whole(name, suffix, shared_data, tmp_path, capsys):
+def test_a_picture_is_written_whole(name, suffix, some_data, tmp_path, capsys):
     out = tmp_path / "new" / f"who.{suffix}"
-    assert describe(name, "--data-dir", shared_data, "--clients", 30, "--out", out) == 0
+    assert describe(name, "--data-dir", some_data, "--clients", 15, "--out", out) == 0
     assert str(out) in capsys.readouterr().out
     content = out.read_bytes()
     begins = {"svg": b"<?xml", "png": b"\x89PNG", "pdf": b"%PDF", "html": b"<!doctype html>"}[suffix]

@@ -1,8 +1,6 @@
 """``prepare``: publishers' files become a prepared file, or nothing."""
 
 import resource
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -109,13 +107,13 @@ def test_damaged_recbole_files_are_named(movielens_dir, tmp_path, capsys, name, 
     assert problem in error
 
 
-def test_missing_files_and_unknown_names_end_with_2_and_one_line(tmp_path):
+def test_missing_files_and_unknown_names_end_with_2_and_one_line(tmp_path, capsys):
     def command(*words):
-        done = subprocess.run([sys.executable, "-m", "simulation.data", *words], capture_output=True, text=True)
-        assert done.returncode == 2
-        assert done.stderr.startswith("metafed: ")
-        assert done.stderr.count("\n") == 1
-        return done.stderr
+        assert main([*words]) == 2
+        said = capsys.readouterr().err
+        assert said.startswith("metafed: ")
+        assert said.count("\n") == 1
+        return said
 
     error = command("prepare", "movielens100k", "--from", str(tmp_path), "--data-dir", str(tmp_path / "out"))
     for part in (str(tmp_path), "u.data", "ml-100k.inter"):

@@ -1,7 +1,6 @@
 """A headless Chromium, and the pages that it looks at: of a real run, and of records made by hand."""
 
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -10,10 +9,10 @@ from playwright.sync_api import Page, sync_playwright
 
 from simulation.report.command import main as report
 from tests.metafed.fairness.hand_made import make
+from tests.needs import browser_program
 from tests.simulation.command.running import run
 from tests.simulation.studies.records import record, study
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 QUIET = (
     "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
@@ -24,9 +23,7 @@ STRANGE = '"><img src=x onerror=alert(1)><script>alert(2)</script>&amp;' + "unbr
 @pytest.fixture(scope="package")  # not session: an open Playwright is a running event loop to whatever comes later
 def browser():
     """Debian's browser: Playwright's own would have to be downloaded."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.fail(f"none of {', '.join(BROWSERS)} is installed; on Debian: apt-get install chromium (.ci/run does)")
+    found = browser_program()
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=found, args=list(QUIET))
         yield running

@@ -29,8 +29,8 @@ def people(folder, **changes):
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_rows_from_disk_are_those_that_were_made(task, tmp_path, shared_data):
-    settings = {"tasks": task, "data_dir": str(shared_data)}
+def test_rows_from_disk_are_those_that_were_made(task, tmp_path, some_data):
+    settings = {"tasks": task, "data_dir": str(some_data)}
     plain = Federation(Experiment(clients=6, unseen=0.5, **settings)).population
     for _ in range(2):  # made, then read
         there = people(tmp_path, **settings)

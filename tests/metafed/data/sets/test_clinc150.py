@@ -110,22 +110,22 @@ def test_a_file_cut_short_is_named(made, tmp_path):
 
 
 class TestEncoder:
-    def encoder(self, shared_data):
-        return Clinc150Encoder(Origin(0, (shared_data,)))
+    def encoder(self, folder):
+        return Clinc150Encoder(Origin(0, (folder,)))
 
-    def test_without_the_package_the_extra_is_named(self, shared_data, monkeypatch):
+    def test_without_the_package_the_extra_is_named(self, some_data, monkeypatch):
         monkeypatch.setitem(sys.modules, "sentence_transformers", None)
         with pytest.raises(DataError, match=r"pip install 'metafed\[encoder\]'"):
-            _ = self.encoder(shared_data).clients
+            _ = self.encoder(some_data).clients
 
-    def test_without_the_model_the_way_to_fetch_it_is_named(self, shared_data, monkeypatch):
+    def test_without_the_model_the_way_to_fetch_it_is_named(self, some_data, monkeypatch):
         def absent(name, device, local_files_only):
             assert local_files_only  # a run never downloads
             raise OSError("not in the cache")
 
         monkeypatch.setitem(sys.modules, "sentence_transformers", SimpleNamespace(SentenceTransformer=absent))
         with pytest.raises(DataError, match="hf download"):
-            self.encoder(shared_data).examples(0)
+            self.encoder(some_data).examples(0)
 
     def test_its_vectors_become_features_of_the_same_texts(self, shared_data, made, monkeypatch):
         def encode(texts, normalize_embeddings, show_progress_bar):

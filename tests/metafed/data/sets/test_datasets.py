@@ -21,9 +21,11 @@ READERS = {
 }
 
 
-@pytest.fixture(scope="module")
-def folders(shared_data, movielens_data):
-    return shared_data, movielens_data
+@pytest.fixture(scope="module", params=["small", pytest.param("real", marks=pytest.mark.data)])
+def folders(request):
+    """Data folders: of small files in the publishers' form, which are everywhere, and of the real data."""
+    names = {"small": ["small_data"], "real": ["shared_data", "movielens_data"]}[request.param]
+    return tuple(request.getfixturevalue(name) for name in names)
 
 
 def reader(name, *folders, seed=0):

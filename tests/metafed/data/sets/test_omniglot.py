@@ -19,6 +19,7 @@ from metafed.models import Conv4, Mlp, SmallConv
 from tests.metafed.data.damage import altered, truncated
 
 TASKS = {"5w1s": (5, 1), "5w5s": (5, 5), "20w1s": (20, 1), "20w5s": (20, 5)}
+real_counts = pytest.mark.parametrize("some_data", [pytest.param("real", marks=pytest.mark.data)], indirect=True)
 every_task = pytest.mark.parametrize("name", TASKS)
 
 
@@ -27,8 +28,8 @@ def source(name, *folders, unseen_from=None, seed=0):
 
 
 @pytest.fixture(scope="module")
-def sheets(shared_data):
-    with np.load(shared_data / "omniglot" / "omniglot28.npz", allow_pickle=False) as archive:
+def sheets(some_data):
+    with np.load(some_data / "omniglot" / "omniglot28.npz", allow_pickle=False) as archive:
         return {name: archive[name] for name in archive.files}
 
 
@@ -60,17 +61,17 @@ def slots(own, known):
 
 class TestTasks:
     @every_task
-    def test_a_task_has_n_characters_of_twenty_drawings(self, name, shared_data, known):
+    def test_a_task_has_n_characters_of_twenty_drawings(self, name, some_data, known):
         ways, _ = TASKS[name]
-        own = source(name, shared_data).examples(7)
+        own = source(name, some_data).examples(7)
         assert own.x.shape == (ways * DRAWINGS, SIDE * SIDE)
         assert own.x.dtype == np.float32
         assert (own.x.min(), own.x.max()) == (0.0, 1.0)
         assert np.bincount(own.y).tolist() == [DRAWINGS] * ways
         assert len({character for character, _ in slots(own, known)}) == ways
 
-    def test_seen_and_unseen_clients_share_no_character(self, shared_data, known, sheets):
-        made = source("5w1s", shared_data, unseen_from=60)
+    def test_seen_and_unseen_clients_share_no_character(self, some_data, known, sheets):
+        made = source("5w1s", some_data, unseen_from=60)
         seen, unseen = (
             {c for client in clients for c, _ in slots(made.examples(client), known)}
             for clients in (range(60), range(60, 120))
@@ -78,20 +79,20 @@ class TestTasks:
         split = dict(zip(sheets["character"].tolist(), sheets["split"].tolist(), strict=True))
         assert {split[c] for c in seen} == {0}
         assert {split[c] for c in unseen} == {1}
-        assert min(len(seen), len(unseen)) > 150
+        assert min(len(seen), len(unseen)) > 30
         assert {made.examples(59).group, made.examples(60).group} == {"background set", "evaluation set"}
 
-    def test_turned_characters_are_characters_of_their_own(self, shared_data, known):
-        made = source("20w1s", shared_data)
+    def test_turned_characters_are_characters_of_their_own(self, some_data, known):
+        made = source("20w1s", some_data)
         turns = [turn for client in range(10) for _, turn in slots(made.examples(client), known)]
         assert np.bincount(turns, minlength=4).min() > 30
 
     @every_task
-    def test_an_episode_has_k_shots_and_as_many_query_rows_as_drawings_allow(self, name, shared_data):
+    def test_an_episode_has_k_shots_and_as_many_query_rows_as_drawings_allow(self, name, some_data):
         ways, k = TASKS[name]
         query, judge = {1: (15, 15), 5: (5, 13)}[k]
-        assert source(name, shared_data).shots == Shots(k, query, judge, per_class=True)
-        experiment = Experiment(clients=10**6, tasks=f"omniglot:{name}", data_dir=str(shared_data))
+        assert source(name, some_data).shots == Shots(k, query, judge, per_class=True)
+        experiment = Experiment(clients=10**6, tasks=f"omniglot:{name}", data_dir=str(some_data))
         population, first = Federation(experiment).population, Federation(experiment).roster.seen
         training, new = population.training([3, 5], 1).episode, population.evaluation([first, first + 9]).episode
         old = population.evaluation([3, 5]).episode
@@ -102,8 +103,8 @@ class TestTasks:
                 assert all(torch.bincount(y).tolist() == [each] * ways for y in batch.y)
                 assert batch.mask.all()
 
-    def test_a_background_drawing_is_for_training_or_for_evaluation_in_every_task(self, shared_data, known):
-        made, use = source("20w1s", shared_data), {}
+    def test_a_background_drawing_is_for_training_or_for_evaluation_in_every_task(self, some_data, known, sheets):
+        made, use = source("20w1s", some_data), {}
         for client in range(120):
             own = made.examples(client)
             for x, evaluation in zip(own.x, own.evaluation, strict=True):
@@ -111,25 +112,25 @@ class TestTasks:
                     ((character, _, drawing),) = known[x.tobytes()]
                     use.setdefault((character, drawing), set()).add(bool(evaluation))
         assert {len(found) for found in use.values()} == {1}
-        assert sum(len(own) > 0 for own in use.values()) > 10_000
+        assert sum(len(own) > 0 for own in use.values()) > 0.3 * len(sheets["images"])
 
-    def test_slots_are_dealt_anew_in_training(self, shared_data):
-        experiment = Experiment(tasks="omniglot:5w1s", data_dir=str(shared_data))
+    def test_slots_are_dealt_anew_in_training(self, some_data):
+        experiment = Experiment(tasks="omniglot:5w1s", data_dir=str(some_data))
         population = Federation(experiment).population
         own = population.training([0], 1).examples[0].y.tolist()
         assert any(population.training([0], number).examples[0].y.tolist() != own for number in (2, 3, 4))
 
-    def test_same_seed_same_tasks_and_another_seed_other_tasks(self, shared_data):
-        one, same, other = (source("5w1s", shared_data, seed=seed).examples(4) for seed in (0, 0, 1))
+    def test_same_seed_same_tasks_and_another_seed_other_tasks(self, some_data):
+        one, same, other = (source("5w1s", some_data, seed=seed).examples(4) for seed in (0, 0, 1))
         assert (one.x == same.x).all()
         assert (one.x != other.x).any()
 
 
 class TestUnseenNumbers:
     @pytest.mark.parametrize("clients", range(7, 17))
-    def test_a_source_knows_which_of_its_numbers_are_unseen(self, clients, shared_data):
+    def test_a_source_knows_which_of_its_numbers_are_unseen(self, clients, some_data):
         experiment = Experiment(
-            clients=clients, unseen=0.4, tasks="sinusoid,omniglot:5w1s,avatar", data_dir=str(shared_data)
+            clients=clients, unseen=0.4, tasks="sinusoid,omniglot:5w1s,avatar", data_dir=str(some_data)
         )
         roster = Federation(experiment).roster
         boundary = roster.members(roster.seen)
@@ -140,8 +141,8 @@ class TestUnseenNumbers:
 
 
 class TestDrawers:
-    def test_a_drawers_rows_are_its_own_drawings(self, shared_data, sheets, known):
-        made = source("drawers", shared_data, unseen_from=20)
+    def test_a_drawers_rows_are_its_own_drawings(self, some_data, sheets, known):
+        made = source("drawers", some_data, unseen_from=20)
         for client in (0, 19, 20, 30):
             own = made.examples(client)
             originals = [known[x.tobytes()] for x in own.x[::COPIES]]
@@ -152,30 +153,32 @@ class TestDrawers:
             assert np.bincount(own.y).tolist() == [2 * COPIES] * 5
             assert np.bincount(own.y[own.evaluation]).tolist() == [COPIES] * 5
 
-    def test_training_and_evaluation_are_on_different_characters(self, shared_data, known):
-        own = source("drawers", shared_data).examples(3)
+    def test_training_and_evaluation_are_on_different_characters(self, some_data, known):
+        own = source("drawers", some_data).examples(3)
         first, second = (
             {c for x in own.x[own.evaluation == part][::COPIES] for c, _, _ in known[x.tobytes()]}
             for part in (False, True)
         )
         assert not first & second
 
-    def test_seen_drawers_are_of_background_alphabets(self, shared_data, sheets):
-        made = source("drawers", shared_data, unseen_from=600)
+    @real_counts
+    def test_seen_drawers_are_of_background_alphabets(self, some_data, sheets):
+        made = source("drawers", some_data, unseen_from=600)
         assert made.clients == 1000
         held_out = set(sheets["alphabet_names"][np.unique(sheets["alphabet"][sheets["split"] == 1])].tolist())
         groups = [made.examples(client).group for client in range(0, 1000, 7)]
         assert [group in held_out for group in groups] == [client >= 600 for client in range(0, 1000, 7)]
 
-    def test_more_seen_drawers_than_there_are_is_an_error(self, shared_data):
-        experiment = Experiment(clients=800, unseen=0.1, tasks="omniglot:drawers", data_dir=str(shared_data))
+    @real_counts
+    def test_more_seen_drawers_than_there_are_is_an_error(self, some_data):
+        experiment = Experiment(clients=800, unseen=0.1, tasks="omniglot:drawers", data_dir=str(some_data))
         with pytest.raises(DataError, match=r"720 seen clients, but .* 600 drawers"):
             preflight(Federation(experiment))
-        fits = Experiment(clients=800, unseen=0.3, tasks="omniglot:drawers", data_dir=str(shared_data))
+        fits = Experiment(clients=800, unseen=0.3, tasks="omniglot:drawers", data_dir=str(some_data))
         preflight(Federation(fits))
 
-    def test_the_notes_say_what_it_cannot_tell(self, shared_data):
-        text = " ".join(source("drawers", shared_data).notes)
+    def test_the_notes_say_what_it_cannot_tell(self, some_data):
+        text = " ".join(source("drawers", some_data).notes)
         assert "distorted copies" in text
         assert "several alphabets" in text
 
@@ -190,10 +193,10 @@ class TestDrawers:
 
 
 class TestNetworks:
-    def test_the_familys_own_network_and_others(self, shared_data):
+    def test_the_familys_own_network_and_others(self, some_data):
         def network(**settings):
             experiment = Experiment(
-                tasks="omniglot:20w1s,sinusoid", data_dir=str(shared_data), kernels="torch", **settings
+                tasks="omniglot:20w1s,sinusoid", data_dir=str(some_data), kernels="torch", **settings
             )
             return Federation(experiment).tasks["omniglot"].model
 
@@ -225,9 +228,9 @@ class TestFile:
         with pytest.raises(DataError, match=r"omniglot28\.npz is missing; searched: .*--data-dir"):
             preflight(Federation(experiment))
 
-    def test_a_truncated_file_is_named(self, shared_data, tmp_path):
+    def test_a_truncated_file_is_named(self, some_data, tmp_path):
         file = tmp_path / "omniglot28.npz"
-        truncated(shared_data / "omniglot" / file.name, file)
+        truncated(some_data / "omniglot" / file.name, file)
         with pytest.raises(DataError, match=f"{file} is damaged"):
             source("5w1s", tmp_path).examples(0)
 
@@ -242,7 +245,7 @@ class TestFile:
             ({"character": lambda a: a[:40]}, "character has 40 rows"),
             ({"split": lambda a: np.zeros_like(a)}, "split is not 0"),
             ({"split": lambda a: np.arange(len(a)) % 2}, "several values of split"),
-            ({"alphabet": lambda a: a + 200}, r"not one of 0 … 49"),
+            ({"alphabet": lambda a: a + 200}, r"not one of 0 … \d"),
             ({"alphabet_names": lambda a: np.array([str(n) for n in a], dtype=object)}, "damaged|alphabet_names"),
         ],
     )
@@ -250,7 +253,7 @@ class TestFile:
         file = tmp_path / "omniglot28.npz"
         # the first characters of both sets: small, and whole
         first = np.concatenate([np.flatnonzero(sheets["split"] == s)[:40] for s in (0, 1)])
-        whole = {name: array[first] if len(array) == 32460 else array for name, array in sheets.items()}
+        whole = {name: array[first] if len(array) == len(sheets["images"]) else array for name, array in sheets.items()}
         whole["character"] = np.repeat(np.arange(4, dtype=np.uint16), 20)
         np.savez(tmp_path / "whole.npz", **whole)
         altered(tmp_path / "whole.npz", file, **{n: c and c(whole[n]) for n, c in change.items()})

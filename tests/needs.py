@@ -1,0 +1,90 @@
+"""What some tests need of a machine: where it is missing they are left out, and one line says so."""
+
+import os
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from metafed.native import library
+
+DATA = ("shared_data", "movielens_dir", "movielens_data", "seglearn")
+"""The fixtures of real data: a test that asks for one of them has the mark ``data``."""
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+LEFT_OUT = pytest.StashKey[Counter[str]]()
+
+
+def data_folder() -> Path:
+    """Return the folder of the real data sets, there or not."""
+    default = Path(__file__).resolve().parents[2] / "shared" / "data"
+    return Path(os.environ.get("METAFED_TEST_DATA", default))
+
+
+def browser_program() -> str | None:
+    """Return the path of a browser."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+def engine() -> bool:
+    """Return whether a Docker engine answers."""
+    return bool(shutil.which("docker")) and subprocess.run(["docker", "info"], capture_output=True).returncode == 0
+
+
+class Need(NamedTuple):
+    """What tests with a mark, or with a fixture, need.
+
+    Attributes:
+        of: Whether a test is one of them.
+        there: Whether the machine has it.
+        said: What it is, and where it would be looked for.
+    """
+
+    of: Callable[[pytest.Item], bool]
+    there: Callable[[], bool]
+    said: str
+
+
+def _asks(*names: str) -> Callable[[pytest.Item], bool]:
+    return lambda item: not set(names).isdisjoint(getattr(item, "fixturenames", ()))
+
+
+NEEDS = (
+    Need(
+        lambda item: item.get_closest_marker("data") is not None,
+        lambda: (data_folder() / "intents" / "clinc150.parquet").is_file(),
+        "of real data (METAFED_TEST_DATA or ../shared/data)",
+    ),
+    Need(_asks("browser"), lambda: browser_program() is not None, "with a browser (apt-get install chromium)"),
+    Need(_asks("compiler"), lambda: library.compiler() is not None, "with a C++ compiler (apt-get install g++)"),
+    Need(lambda item: item.get_closest_marker("docker") is not None, engine, "in containers (a Docker engine)"),
+)
+
+
+def mark(items: list[pytest.Item]) -> None:
+    """Give the mark ``data`` to the tests that ask for real data, before marks choose."""
+    real = _asks(*DATA)
+    for item in items:
+        if real(item):
+            item.add_marker("data")
+
+
+def select(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Take the tests out of ``items`` that this machine cannot run."""
+    left: Counter[str] = Counter()
+    for need in NEEDS:
+        needy = [item for item in items if need.of(item)]
+        if needy and not need.there():
+            left[need.said] = len(needy)
+            config.hook.pytest_deselected(items=needy)
+            items[:] = [item for item in items if not need.of(item)]
+    config.stash[LEFT_OUT] = left
+
+
+def told(config: pytest.Config) -> str:
+    """Return the line that says what was left out, or nothing."""
+    left = config.stash.get(LEFT_OUT, Counter())
+    return "left out on this machine: " + ", ".join(f"{n} {said}" for said, n in left.items()) if left else ""
