@@ -28,7 +28,9 @@ def local(small, **changed):
 
 def sent(experiment, ask=None, server_round=1, client=CLIENT):
     """Return what the host sends of one client."""
-    return Host(Federation(experiment)).train(initial(experiment), [client], server_round, {}, ask=ask or {}).contribution
+    return (
+        Host(Federation(experiment)).train(initial(experiment), [client], server_round, {}, ask=ask or {}).contribution
+    )
 
 
 def test_what_a_client_sends_is_its_cut_share_under_noise_of_its_own(small):
@@ -49,7 +51,7 @@ def test_what_a_client_sends_is_its_cut_share_under_noise_of_its_own(small):
 
 
 def test_no_two_clients_have_the_same_noise(small):
-    noise, roster = [], Roster(local(small))
+    noise, roster = [], Federation(local(small)).roster
     other = next(c for c in range(roster.seen) if c != CLIENT and roster.family(c) == roster.family(CLIENT))
     for client in (CLIENT, other):
         told = sent(local(small), client=client).directions

@@ -2,13 +2,17 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from metafed.experiment.settings import Experiment
 from metafed.messages.census import Person, pack_people, unpack_people
-from metafed.messages.packing import BadAnswer
+from metafed.messages.packing import Answer, BadAnswer, Rows
+from metafed.objectives import NOTHING
+from server.asking import record
+from server.stages import Plan, Received
 from simulation.engines.local import LocalGrid
-from tests.integration.pool import strategy_of
+from tests.integration.pool import initial, strategy_of
 
 PEOPLE = {3: Person("a", 40, 5, 10), 7: Person("b", 9, 2, 2)}
 
@@ -43,10 +47,11 @@ def test_a_census_that_lacks_a_column_is_refused():
 
 def answer_of(clients, number):
     """Return an answer with a loss of each client."""
-    losses = np.array([[float(client % 5) / number] for client in clients]).reshape(-1, 1)
+    losses = np.array([float(client % 5) / number for client in clients]).reshape(-1, 1)
     sizes, unknown = np.ones((len(clients), 3), np.int64), np.full(len(clients), np.nan)
+    groups = ["all"] * len(clients)
     return Answer(
-        NOTHING, [Rows(np.array(clients, np.int64), np.array([1]), losses, losses, unknown, sizes, ["all"] * len(clients))], []
+        NOTHING, [Rows(np.array(clients, np.int64), np.array([1]), losses, losses, unknown, sizes, groups)], []
     )
 
 
