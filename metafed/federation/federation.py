@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import final
+from typing import Literal, final
 
 import numpy as np
 import torch
@@ -83,7 +83,7 @@ class Federation:
         """The network, loss and score of each family; no data are read."""
         return self.tasks_by(self.experiment.kernels)
 
-    def tasks_by(self, kernels: str) -> dict[str, Task]:
+    def tasks_by(self, kernels: Literal["auto", "torch", "native"]) -> dict[str, Task]:
         """Return the network, loss and score of each family, computed by the given kernels."""
         return {
             choice.family.name: task_of(

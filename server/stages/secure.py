@@ -49,8 +49,9 @@ class SecureAggregation(Stage):
     def before_round(self, plan: Plan) -> None:
         """Run phases 1 and 2: who is there to be trained; nobody where two do not come together."""
         plan.clients = self._shared(plan.clients, plan.number, plan.grid, plan.hosts)
-        sharing = {"threshold": self.threshold, "sharing": sorted(self._sealed)}
-        plan.records["secure"] = ConfigRecord({**keys_record(self._everybody), **sharing})
+        plan.records["secure"] = ConfigRecord(
+            {**keys_record(self._everybody), "threshold": self.threshold, "sharing": sorted(self._sealed)}
+        )
 
     def before_step(self, received: Received) -> None:
         """Run phase 4: the sum of what clients say."""

@@ -26,7 +26,7 @@ from simulation.deployment.runs import (
     run_config,
     wait_for_nodes,
 )
-from simulation.run import default_folder, read
+from simulation.run import default_folder, federated, read
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -63,7 +63,7 @@ def deploy(plan: Plan, console: "Console") -> Path:
     if folder.exists() and not again:
         raise BadInput(f"--out {folder}: exists already; choose another folder or move it away")
     if plan.remote is None and not plan.node_data:
-        read(plan.config, lambda sources: None)
+        read(federated(plan.config.experiment), lambda federation, remarks: None)
     record = plan.remote.records / folder.name if plan.remote else folder
     if record != folder and record.exists() != again:
         told = "is not there" if again else "exists already"

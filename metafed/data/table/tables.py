@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
+from metafed.core.names import near
 from metafed.core.source import DataError
 from metafed.data.files.bounds import REMEDY, UNREADABLE, check_archive, check_array, check_plain, check_rows
 from metafed.data.files.probe import check_parquet
-from metafed.data.table.description import Description, missing, near, pattern
+from metafed.data.table.description import Description, missing, pattern
 
 if TYPE_CHECKING:
     import polars as pl
