@@ -1,20 +1,19 @@
 """The one place where figures are drawn, by matplotlib: for a page, for a file of SVG, for PNG and PDF.
 
-A pixel of a panel is a point of matplotlib's. What ``svg.py`` must know again has a ``gid``: of words it is their
-class in the page's style sheet (after ``+``: they continue the line before), of a mark its panel and its place there.
+A pixel is a point of matplotlib's. There are no ``Axes``: they would take three times as long, and ticks, words and
+marks have their places in pixels anyway. All that is drawn has a ``gid``, for ``svg.py``: the panel's number and after
+``/`` a class of the page's style sheet, or the mark's number. ``+`` stands before words that continue a line.
 """
 
 import io
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
-from simulation.report.drawing.frame import LINE_OF_WORDS, TOP, Frame, Sheet, lines_of_words, plot, sheet
-from simulation.report.drawing.plot import PAPER, Axis, Band, Box, Cells, Figure, Line, Mark, Panel, Points, Text
+from simulation.report.drawing.frame import GAP, LINE_OF_WORDS, TOP, Frame, lines_of_words, plot, sheet
+from simulation.report.drawing.plot import PAPER, Band, Box, Cells, Figure, Line, Mark, Panel, Points, Role, Text
+from simulation.report.drawing.scale import place
 from simulation.report.words import CONTROL
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 GRID, SHEET = "#e4e3dd", "#ffffff"
 POINTS = 72.0
@@ -26,7 +25,6 @@ SETTINGS = {
     "svg.fonttype": "none",
     "svg.hashsalt": "metafed",
     "pdf.fonttype": 42,
-    "axes.linewidth": 1.0,
 }
 WITHOUT_DATE: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
 SHAPES = {"dot": "o", "ring": "o", "cross": "x"}
@@ -41,152 +39,159 @@ def draw(figure: Figure, kind: str) -> bytes:
         warnings.filterwarnings("ignore", "Glyph", UserWarning)  # a page has more letters than matplotlib's font
         mpl.rcdefaults()  # nothing of somebody's own settings
         mpl.rcParams.update(SETTINGS)
-        printed(figure, sheet(figure)).savefig(file, format=kind, dpi=160, metadata=WITHOUT_DATE[kind])
+        printed(figure).savefig(file, format=kind, dpi=160, metadata=WITHOUT_DATE[kind])
     return file.getvalue()
 
 
-def printed(figure: Figure, where: Sheet) -> Any:
+def printed(figure: Figure) -> Any:
     """Return the figure as matplotlib's."""
     from matplotlib.figure import Figure as Printed
     from matplotlib.transforms import Affine2D
 
+    where = sheet(figure)
     whole = Printed(figsize=(where.wide / POINTS, where.high / POINTS), dpi=POINTS, facecolor=SHEET)
     whole.patch.set_gid("sheet")
-    for number, (panel, frame) in enumerate(zip(figure.panels, where.panels, strict=True)):
-        pixels = Affine2D().translate(frame.left, frame.top).scale(1 / POINTS, -1 / POINTS)
-        pixels = pixels.translate(0, where.high / POINTS) + whole.dpi_scale_trans
-        own = plot(panel, where.words)
-        left, bottom = frame.left + own.left, where.high - frame.top - own.bottom
-        axes = whole.add_axes(
-            (left / where.wide, bottom / where.high, (own.right - own.left) / where.wide, panel.height / where.high)
-        )
-        axes.set_gid("panel")
-        axes.patch.set_visible(False)
-        heading(axes, panel, own, pixels)
-        scales(axes, panel)
-        for place, mark in enumerate(panel.marks):
-            put(axes, mark, panel, gid=f"{number}-{place}", zorder=3 + place)
+    pixels = Affine2D().scale(1 / POINTS, -1 / POINTS).translate(0, where.high / POINTS) + whole.dpi_scale_trans
     for number, line in enumerate(where.legend):
-        height = 1 - (32 + LINE_OF_WORDS * number) / where.high
-        whole.text(28 / where.wide, height, clean(line), size=12, color=PAPER["ink"], gid="words t-ink")
+        Pen(whole, pixels, "legend").words(line, (GAP, GAP + 4 + LINE_OF_WORDS * number), "words t-ink", "ink")
+    for number, (panel, frame) in enumerate(zip(figure.panels, where.panels, strict=True)):
+        pen = Pen(whole, Affine2D().translate(frame.left, frame.top) + pixels, str(number))
+        own = plot(panel, where.words)
+        heading(pen, panel, own)
+        scales(pen, panel, own)
+        for index, mark in enumerate(panel.marks):
+            put(pen, mark, panel, own, str(index))
     return whole
 
 
-def heading(axes: "Axes", panel: Panel, own: Frame, pixels: Any) -> None:
-    """Write what stands above the plot: the panel's name and measure, its words, the name of the vertical axis."""
-    lines = [
-        [("name", panel.name, "ink"), *([("measure", panel.measure, "muted")] if panel.measure else [])],
-        *([(f"words t-{role}", text, role) for text, role in line] for line in lines_of_words(panel)),
-        [("axis", panel.y.title, "muted")] if panel.y.title else [],
-    ]
-    heights = [13.0, *(TOP + 5 + LINE_OF_WORDS * number for number in range(len(lines) - 2)), own.top - 13]
-    for line, height in zip(lines, heights, strict=True):
-        before = None
-        for kind, text, role in line:
-            how: dict[str, Any] = {"color": PAPER[role], "size": SIZES[kind.partition(" ")[0]]}
-            how["weight"] = "bold" if kind == "name" else "normal"
-            if before is None:
-                before = axes.text(0, height, clean(text), transform=pixels, gid=kind, **how)
-            else:
-                before = axes.annotate(
-                    clean(text), (1, 0), (9, 0), xycoords=before, textcoords="offset points", va="bottom", gid=f"+{kind}", **how
-                )
+class Pen(NamedTuple):
+    """What draws in one panel, in pixels from its upper left corner; the later lies on the earlier."""
+
+    whole: Any
+    pixels: Any
+    name: str
+
+    def add(self, artist: Any, gid: str) -> None:
+        """Put something into the figure."""
+        artist.set(gid=f"{self.name}/{gid}", zorder=len(self.whole.artists), transform=self.pixels)
+        self.whole.add_artist(artist)
+
+    def line(self, x: Sequence[float], y: Sequence[float], gid: str, **how: Any) -> None:
+        """Draw a line, or the markers of its points."""
+        from matplotlib.lines import Line2D
+
+        self.add(Line2D(x, y, solid_capstyle="round", dash_capstyle="round", **how), gid)
+
+    def area(self, corners: Sequence[tuple[float, float]], gid: str, codes: Any = None, **how: Any) -> None:
+        """Fill an area."""
+        from matplotlib.patches import PathPatch
+        from matplotlib.path import Path
+
+        self.add(PathPatch(Path(corners, codes), linewidth=0, **how), gid)
+
+    def words(self, text: str, at: tuple[float, float], gid: str, role: Role, side: str = "left", bold: bool = False) -> None:
+        """Write a line of words."""
+        from matplotlib.text import Text as Words
+
+        if text:
+            how = {"size": size(gid), "weight": "bold" if bold else "normal", "color": PAPER[role]}
+            self.add(Words(*at, clean(text), ha=side, va="baseline", **how), gid)
 
 
-def scales(axes: "Axes", panel: Panel) -> None:
-    """Set the ranges, the ticks, the grid and the name of the horizontal axis."""
-    for name, axis in (("x", panel.x), ("y", panel.y)):
-        if axis.log:
-            axes.set(**{f"{name}scale": "log"})
-        axes.set(**{f"{name}lim": (axis.low, axis.high)})
-        own = getattr(axes, f"{name}axis")
-        own.set_ticks([at for at, _ in axis.ticks], [clean(label) for _, label in axis.ticks])
-        own.set_ticks([], minor=True)
-        own.set_tick_params(length=0, pad=6 if name == "y" else 4, labelsize=SIZES["tick"], labelcolor=PAPER["muted"])
-        for label in own.get_ticklabels():
-            label.set_gid("tick")
-    if panel.y.grid:
-        axes.grid(axis="y", color=GRID, linewidth=1, gid="grid")
-    axes.set_axisbelow(True)
-    for side, spine in axes.spines.items():
-        spine.set_visible(side == "bottom" and bool(panel.x.ticks) and not any(isinstance(one, Box) for one in panel.marks))
-        spine.set(color=PAPER["muted"], gid="base")
-    if panel.x.title:
-        axes.annotate(
-            clean(panel.x.title), (0.5, 0), (0, -30), xycoords="axes fraction", textcoords="offset points", ha="center",
-            color=PAPER["muted"], size=SIZES["axis"], gid="axis",
-        )  # fmt: skip
-
-
-def put(axes: "Axes", mark: Mark, panel: Panel, **how: Any) -> None:
-    """Draw one mark; what lies beyond the axes is drawn at their edge."""
-
-    def along(values: Sequence[float], axis: Axis) -> list[float]:
-        return [min(axis.high, max(axis.low, value)) for value in values]
-
-    how |= {"clip_on": False}
-    match mark:
-        case Line():
-            dash: Any = (0, tuple(float(part) for part in mark.dash.split())) if mark.dash else "-"
-            how |= {"color": PAPER[mark.role], "alpha": mark.opacity, "linewidth": mark.width, "linestyle": dash}
-            axes.plot(along(mark.x, panel.x), along(mark.y, panel.y), solid_capstyle="round", dash_capstyle="round", **how)
-        case Band():
-            x, ends = along(mark.x, panel.x), (along(mark.low, panel.y), along(mark.high, panel.y))
-            how |= {"color": PAPER[mark.role], "alpha": mark.opacity, "linewidth": 0}
-            axes.fill([*x, *x[::-1]], [*ends[1], *ends[0][::-1]], **how)
-        case Points():
-            face = SHEET if mark.shape == "ring" else PAPER[mark.role]
-            how |= {"color": PAPER[mark.role], "alpha": mark.opacity, "markerfacecolor": face}
-            edge = 0.0 if mark.shape == "dot" else 1.8
-            axes.plot(
-                along(mark.x, panel.x), along(mark.y, panel.y), SHAPES[mark.shape], markersize=2 * mark.radius,
-                markeredgewidth=edge, **how,
-            )  # fmt: skip
-        case Box():
-            box(axes, mark, **how)
-        case Cells():
-            cells(axes, mark, **how)
-        case Text():
-            where = {"start": "left", "middle": "center", "end": "right"}[mark.anchor]
-            weight = "bold" if mark.bold else "normal"
-            word(axes, mark.text, (mark.x, mark.y), (mark.dx, -mark.dy), f"label t-{mark.role}", ha=where, weight=weight,
-                 color=PAPER[mark.role], zorder=how["zorder"])  # fmt: skip
-
-
-def box(axes: "Axes", mark: Box, **how: Any) -> None:
-    """Draw a heat map's cell or a bar, a pixel smaller on each side, with its text in the middle."""
-    from matplotlib.patches import Rectangle
-
-    (left, right), (low, high) = mark.x, mark.y
-    across, up = (abs(1 / pixels) for pixels in axes.transData.transform((1, 1)) - axes.transData.transform((0, 0)))
-    how |= {"color": PAPER[mark.role], "alpha": mark.opacity, "linewidth": 0}
-    axes.add_patch(Rectangle((left + across, low + up), right - left - 2 * across, high - low - 2 * up, **how))
-    middle, height = ((left + right) / 2, (low + high) / 2), 6 * len(mark.under) - 4
-    lines = [(mark.text, "cell"), *((text, "under") for text in mark.under)]
-    for number, (text, kind) in enumerate(lines):
-        weight = "bold" if mark.bold and kind == "cell" else "normal"
-        word(axes, text, middle, (0, height - 13 * number), kind, ha="center", weight=weight, zorder=how["zorder"])
-
-
-def cells(axes: "Axes", mark: Cells, **how: Any) -> None:
-    """Draw equal cells as one path."""
-    from matplotlib.patches import PathPatch
-    from matplotlib.path import Path
-
-    corners = [(x + dx, y + dy) for x, y in zip(mark.x, mark.y, strict=True) for dx, dy in
-               ((-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5), (-0.5, -0.5))]  # fmt: skip
-    codes = [Path.MOVETO, Path.LINETO, Path.LINETO, Path.LINETO, Path.CLOSEPOLY] * len(mark.x)
-    how |= {"color": PAPER[mark.role], "alpha": mark.opacity, "linewidth": 0}
-    axes.add_patch(PathPatch(Path(corners, codes), **how))
-
-
-def word(axes: "Axes", text: str, at: tuple[float, float], aside: tuple[float, float], kind: str, **how: Any) -> None:
-    """Write words some pixels beside a point in the units of the data."""
-    how = {"color": PAPER["ink"], "size": SIZES[kind.partition(" ")[0]], "gid": kind, "annotation_clip": False, **how}
-    if text:
-        axes.annotate(clean(text), at, aside, textcoords="offset points", **how)
+def size(gid: str) -> float:
+    """Return how many pixels high words of a class are."""
+    return SIZES[gid.strip("+").partition(" ")[0]]
 
 
 def clean(text: str) -> str:
     """Return a text as one line, without what XML may not contain."""
-    return " ".join(CONTROL.sub("�", text).split("\n"))
+    return " ".join(CONTROL.sub("�", text).splitlines())
+
+
+def wide(text: str, gid: str, bold: bool = False) -> float:
+    """Return how many pixels wide words are in matplotlib's font."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import text_to_path
+
+    font = FontProperties(size=size(gid), weight="bold" if bold else "normal")
+    return float(text_to_path.get_text_width_height_descent(clean(text), font, ismath=False)[0])
+
+
+def heading(pen: Pen, panel: Panel, own: Frame) -> None:
+    """Write what stands above the plot: the panel's name and measure, its words, the name of the vertical axis."""
+    pen.words(panel.name, (0, 13), "name", "ink", bold=True)
+    if panel.measure:
+        pen.words(panel.measure, (wide(panel.name, "name", bold=True) + 7, 13), "+measure", "muted")
+    for number, line in enumerate(lines_of_words(panel)):
+        left = 0.0
+        for text, role in line:
+            gid = f"{'+' * (left > 0)}words t-{role}"
+            pen.words(text, (left, TOP + 5 + LINE_OF_WORDS * number), gid, role)
+            left += wide(text, gid) + 12
+    pen.words(panel.y.title, (0, own.top - 13), "axis", "muted")
+
+
+def scales(pen: Pen, panel: Panel, own: Frame) -> None:
+    """Draw the ticks and the grid, and the name of the horizontal axis."""
+    for value, label in panel.y.ticks:
+        y = place(value, panel.y, own.bottom, own.top)
+        if panel.y.grid:
+            pen.line((own.left, own.right), (y, y), "grid", color=GRID, linewidth=1)
+        pen.words(label, (own.left - 6, y + 3.7), "tick", "muted", "right")
+    if panel.x.ticks and not any(isinstance(mark, Box) and mark.text for mark in panel.marks):
+        pen.line((own.left, own.right), (own.bottom, own.bottom), "base", color=PAPER["muted"], linewidth=1)
+    for value, label in panel.x.ticks:
+        pen.words(label, (place(value, panel.x, own.left, own.right), own.bottom + 14), "tick", "muted", "center")
+    pen.words(panel.x.title, ((own.left + own.right) / 2, own.bottom + 30), "axis", "muted", "center")
+
+
+def put(pen: Pen, mark: Mark, panel: Panel, own: Frame, gid: str) -> None:
+    """Draw one mark; what lies beyond the axes is drawn at their edge."""
+
+    def across(values: Sequence[float]) -> list[float]:
+        return [place(value, panel.x, own.left, own.right) for value in values]
+
+    def up(values: Sequence[float]) -> list[float]:
+        return [place(value, panel.y, own.bottom, own.top) for value in values]
+
+    colour = PAPER[mark.role]
+    match mark:
+        case Line():
+            dash: Any = (0, tuple(float(part) / mark.width for part in mark.dash.split())) if mark.dash else "-"
+            how = {"linewidth": mark.width, "linestyle": dash, "alpha": mark.opacity}
+            pen.line(across(mark.x), up(mark.y), gid, color=colour, **how)
+        case Band():
+            x = across(mark.x)
+            there, back = zip(x, up(mark.high), strict=True), zip(x[::-1], up(mark.low[::-1]), strict=True)
+            pen.area([*there, *back], gid, color=colour, alpha=mark.opacity)
+        case Points():
+            how = {"marker": SHAPES[mark.shape], "markersize": 2 * mark.radius, "alpha": mark.opacity}
+            how["markeredgewidth"] = 0.0 if mark.shape == "dot" else 1.8
+            how["markerfacecolor"] = SHEET if mark.shape == "ring" else colour
+            pen.line(across(mark.x), up(mark.y), gid, color=colour, linestyle="none", **how)
+        case Box():
+            box(pen, mark, (across(mark.x), up(mark.y)), gid)
+        case Cells():
+            sides = [(-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5), (-0.5, -0.5)]
+            corners = [(x + dx, y + dy) for x, y in zip(mark.x, mark.y, strict=True) for dx, dy in sides]
+            placed = zip(across([x for x, _ in corners]), up([y for _, y in corners]), strict=True)
+            pen.area([*placed], gid, [1, 2, 2, 2, 79] * len(mark.x), color=colour, alpha=mark.opacity)  # move, lines, close
+        case Text():
+            (x,), (y,) = across((mark.x,)), up((mark.y,))
+            side = {"start": "left", "middle": "center", "end": "right"}[mark.anchor]
+            pen.words(mark.text, (x + mark.dx, y + mark.dy), f"label t-{mark.role}", mark.role, side, mark.bold)
+
+
+def box(pen: Pen, mark: Box, corners: tuple[Sequence[float], Sequence[float]], gid: str) -> None:
+    """Draw a heat map's cell or a bar, a pixel smaller on each side, with its words in the middle."""
+    from matplotlib.patches import FancyBboxPatch
+
+    (left, right), (bottom, top) = corners
+    round_off = "round,pad=0,rounding_size=3"
+    across, up = max(0.0, right - left - 2), bottom - top - 2
+    how = {"color": PAPER[mark.role], "alpha": mark.opacity, "linewidth": 0}
+    pen.add(FancyBboxPatch((left + 1, top + 1), across, up, boxstyle=round_off, **how), gid)
+    middle, line = (left + right) / 2, (top + bottom) / 2 + 4 - 6 * len(mark.under)
+    pen.words(mark.text, (middle, line), "cell", "ink", "center", mark.bold)
+    for number, text in enumerate(mark.under, start=1):
+        pen.words(text, (middle, line + 13 * number), "under", "ink", "center")

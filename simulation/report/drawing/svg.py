@@ -1,16 +1,13 @@
 """From matplotlib's SVG to elements for a page: colours become classes, marks say what they are, nothing is fetched."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
 
 from simulation.report.drawing.paint import GRID, SHEET, draw
 from simulation.report.drawing.plot import PAPER, Box, Figure, Line, Mark, Points
 from simulation.report.words import escape
-
-if TYPE_CHECKING:
-    from xml.etree.ElementTree import Element
 
 NAMES: dict[str, str] = {**{colour: role for role, colour in PAPER.items()}, GRID: "line", SHEET: "sheet"}
 """What each colour is; no other occurs in a figure."""
@@ -22,16 +19,17 @@ LINK = "{http://www.w3.org/1999/xlink}href"
 def elements(figure: Figure) -> tuple[str, list[str]]:
     """Draw a figure, and return the elements of its legend and those of each panel, without an ``<svg>`` around them."""
     root = ElementTree.fromstring(draw(figure, "svg"))
-    shapes = {node.get("id", ""): node for node in root.iter() if node.get("id", "").startswith("m")}
-    legend, panels = "", []
-    for node in next(node for node in root if node.get("id") == "figure_1"):
-        if node.get("id") == "panel":
-            number = len(panels)
-            says = {f"{number}-{place}": said(mark) for place, mark in enumerate(figure.panels[number].marks)}
-            panels.append(written(node, f"{figure.key}-{number}", shapes, says))
-        elif node.get("id") != "sheet":
-            legend += written(node, "", {}, {})
-    return legend, panels
+    shapes = {node.get("id", ""): node for defs in root.iter() if kind(defs) == "defs" for node in defs}
+    parts: dict[str, list[tuple[str, Element]]] = {str(number): [] for number in range(len(figure.panels))}
+    for gid, leaf in leaves(root, ""):
+        where, slash, own = gid.partition("/")
+        if slash:
+            parts.setdefault(where, []).append((own, leaf))
+    legend = written(parts.pop("legend", []), "", {}, {})
+    return legend, [
+        written(own, f"{figure.key}-{number}", shapes, {str(n): said(mark) for n, mark in enumerate(panel.marks)})
+        for (number, own), panel in zip(parts.items(), figure.panels, strict=True)
+    ]
 
 
 def said(mark: Mark) -> Sequence[str]:
@@ -44,12 +42,14 @@ def said(mark: Mark) -> Sequence[str]:
     return ()
 
 
-def written(node: "Element", name: str, shapes: Mapping[str, "Element"], says: Mapping[str, Sequence[str]]) -> str:
-    """Write what is drawn in ``node``, in order, without groups; shapes that are used get ids that begin with ``name``."""
+def written(
+    drawn: Iterable[tuple[str, Element]], name: str, shapes: Mapping[str, Element], says: Mapping[str, Sequence[str]]
+) -> str:
+    """Write what is drawn, in order, without groups; ``shapes`` that it uses get ids that begin with ``name``."""
     parts: list[str] = []
     own: dict[str, str] = {}
     told = {gid: iter(texts) for gid, texts in says.items()}
-    for gid, leaf in leaves(node, node.get("id", "")):
+    for gid, leaf in drawn:
         title = escape(next(told.get(gid, iter(())), ""))
         end = f"><title>{title}</title></{kind(leaf)}>" if title else "/>"
         if kind(leaf) == "text":
@@ -66,7 +66,7 @@ def written(node: "Element", name: str, shapes: Mapping[str, "Element"], says: M
     return "".join(parts)
 
 
-def leaves(node: "Element", gid: str) -> Iterator[tuple[str, "Element"]]:
+def leaves(node: Element, gid: str) -> Iterator[tuple[str, Element]]:
     """Yield what is drawn in a group, each with the innermost name around it."""
     for child in node:
         if kind(child) == "g":
@@ -75,7 +75,7 @@ def leaves(node: "Element", gid: str) -> Iterator[tuple[str, "Element"]]:
             yield gid, child
 
 
-def write_words(parts: list[str], gid: str, leaf: "Element") -> None:
+def write_words(parts: list[str], gid: str, leaf: Element) -> None:
     """Write words; those that continue a line stand where it ends in the reader's font."""
     text, style = escape(leaf.text or ""), styles(leaf)
     if gid.startswith("+"):
@@ -89,7 +89,7 @@ def write_words(parts: list[str], gid: str, leaf: "Element") -> None:
     parts.append(f'<text class="{gid}" x="{x}" y="{y}"{more}>{text}</text>')
 
 
-def look(leaf: "Element") -> str:
+def look(leaf: Element) -> str:
     """Return the attributes that say how a mark looks: classes for its colours, and what is not usual."""
     style = styles(leaf)
     classes = [f"{what[0]}-{NAMES[style[what]]}" for what in ("fill", "stroke") if style.get(what, "none") != "none"]
@@ -97,12 +97,12 @@ def look(leaf: "Element") -> str:
     return f' class="{" ".join(classes)}"{more}'
 
 
-def styles(leaf: "Element") -> dict[str, str]:
+def styles(leaf: Element) -> dict[str, str]:
     """Return an element's style by property."""
     return dict(part.strip().split(": ", 1) for part in leaf.get("style", "").split(";") if ": " in part)
 
 
-def path(leaf: "Element") -> str:
+def path(leaf: Element) -> str:
     """Return a path's commands, in tenths of a pixel."""
     text = NUMBER.sub(lambda number: pixel(number[0]), leaf.get("d", ""))
     return re.sub(r" ?\s*([A-Za-z]) ?", r"\1", text).strip()
@@ -113,6 +113,6 @@ def pixel(value: str | None) -> str:
     return f"{float(value or 0):.1f}".removesuffix(".0").replace("-0", "0") if value else "0"
 
 
-def kind(leaf: "Element") -> str:
+def kind(leaf: Element) -> str:
     """Return an element's name without its name space."""
     return leaf.tag.rpartition("}")[2]
