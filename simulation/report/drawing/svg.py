@@ -11,7 +11,6 @@ from simulation.report.words import escape
 
 NAMES: dict[str, str] = {**{colour: role for role, colour in PAPER.items()}, GRID: "line", SHEET: "sheet"}
 """What each colour is; no other occurs in a figure."""
-KEPT = ("stroke-width", "stroke-dasharray", "opacity")
 NUMBER = re.compile(r"-?\d+\.\d+")
 LINK = "{http://www.w3.org/1999/xlink}href"
 
@@ -93,8 +92,10 @@ def look(leaf: Element) -> str:
     """Return the attributes that say how a mark looks: classes for its colours, and what is not usual."""
     style = styles(leaf)
     classes = [f"{what[0]}-{NAMES[style[what]]}" for what in ("fill", "stroke") if style.get(what, "none") != "none"]
-    more = "".join(f' {name}="{style[name].replace(",", " ")}"' for name in KEPT if name in style)
-    return f' class="{" ".join(classes)}"{more}'
+    more = {name: style.get(name, "").replace(",", " ") for name in ("stroke-width", "stroke-dasharray")}
+    faint = [value for name, value in style.items() if name.endswith("opacity")]  # a mark has one, for all of it
+    more["opacity"] = faint[0] if faint else ""
+    return f' class="{" ".join(classes)}"' + "".join(f' {name}="{value}"' for name, value in more.items() if value)
 
 
 def styles(leaf: Element) -> dict[str, str]:
