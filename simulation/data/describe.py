@@ -191,7 +191,7 @@ def picture(
     try:
         with whole(out) as place:
             if out.suffix == ".html":
-                values = {"name": who.task, "facts": facts, "groups": table, "figure": shown(figure)}
+                values = {"name": who.task, "facts": facts, "groups": table, "figure": {**shown(figure), "legend": []}}
                 place.write_text(render("describe.html.j2", values), encoding="utf-8")
             else:
                 write(figure, place)

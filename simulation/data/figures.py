@@ -38,8 +38,8 @@ def population(who: Portrait, task: str, anonymous: bool) -> Figure:
         finding=f"{len(who.rows)} clients of {len(who.group_names())} groups own {np.median(who.rows):,.0f} rows each"
         " (median).",
         caption=(
-            "Rows and targets: height is the share of clients at or below. Labels: a row is a client, and the darker a"
-            " cell, the larger a class is in it. Of groups the largest are drawn; the table below has all."
+            "Rows and targets: height is the share of clients at or below. Labels: a row is a client, and the stronger"
+            " a cell's colour, the larger a class is in it. Of groups the largest are drawn; the table below has all."
         ),
         panels=[sizes(who), second, members(who, names), members_rows(who, names)],
         columns=("group", "rows"),
@@ -77,8 +77,8 @@ def classes(who: Portrait, labels: np.ndarray, anonymous: bool) -> Panel:
     if len(columns) > SHOWN_CLASSES:
         columns = np.argsort(-labels.sum(0), kind="stable")[:SHOWN_CLASSES]
     shown = shares(labels)[np.ix_(chosen, columns)]
-    darkest = max(float(shown.max(initial=0)), 1e-9)
-    shade = np.ceil(SHADES * shown / darkest - 0.05).astype(int)
+    most = max(float(shown.max(initial=0)), 1e-9)
+    shade = np.ceil(SHADES * shown / most - 0.05).astype(int)
     marks: list[Mark] = []
     for strength in range(1, SHADES + 1):
         row, column = np.nonzero(shade == strength)
@@ -92,11 +92,11 @@ def classes(who: Portrait, labels: np.ndarray, anonymous: bool) -> Panel:
     return Panel(
         name="Labels",
         measure="",
-        words=((some, "muted"), (f"darkest: {darkest:.0%} of its rows", "after")),
+        words=((some, "muted"), (f"strongest: {most:.0%} of its rows", "after")),
         x=Axis(0, len(columns), [(at + 0.5, f"{at}") for at in ticks], what),
         y=Axis(0, len(shown), (), "clients"),
         marks=marks,
-        says=f"the labels of {some}, a row each; the darkest cell is {darkest:.0%} of a client's rows",
+        says=f"the labels of {some}, a row each; the strongest cell is {most:.0%} of a client's rows",
         height=HEIGHT,
         width=WIDTH,
     )

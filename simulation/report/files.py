@@ -11,7 +11,7 @@ from typing import Any
 from markupsafe import Markup
 
 from simulation.report.drawing.frame import BROAD, sheet
-from simulation.report.drawing.paint import draw
+from simulation.report.drawing.paint import GRID, SHEET, SIZES, draw
 from simulation.report.drawing.plot import NIGHT, PAPER, Figure
 from simulation.report.drawing.svg import elements
 from simulation.report.words import escape
@@ -19,18 +19,17 @@ from simulation.report.words import escape
 SUFFIXES = (".svg", ".png", ".pdf", ".csv")
 FONT = "system-ui, 'Segoe UI', 'Noto Sans', 'DejaVu Sans', sans-serif"
 
-LETTERS = """.name{font-size:14px;font-weight:650}.measure{font-weight:400;font-size:12.5px}
-.words,.label{font-size:12px}.axis,.tick{font-size:11px}.under{font-size:10px}.cell{font-size:12.5px}path{fill:none;stroke-linejoin:round;stroke-linecap:round}
-.base{stroke-width:1}.grid{stroke-width:1}text{font-variant-numeric:tabular-nums}"""
+LETTERS = (
+    "".join(f".{name}{{font-size:{size}px}}" for name, size in SIZES.items())
+    + ".name{font-weight:650}.measure{font-weight:400}text{font-variant-numeric:tabular-nums}"
+    "path{fill:none;stroke-linejoin:round;stroke-linecap:round}"
+)
 """What a figure's classes mean, its colours excepted: the same in a page and in a file."""
 
 
 def rules(colour: dict[str, str], line: str, paper: str) -> str:
     """Return the style rules of the colours: strokes, fills and words of each role."""
-    each = "".join(
-        f".s-{role}{{stroke:{value}}}.f-{role},.t-{role}{{fill:{value}}}"
-        for role, value in colour.items()
-    )
+    each = "".join(f".s-{role}{{stroke:{value}}}.f-{role},.t-{role}{{fill:{value}}}" for role, value in colour.items())
     ink, muted = colour["ink"], colour["muted"]
     return (
         f".name,.cell{{fill:{ink}}}.measure,.axis,.tick{{fill:{muted}}}.under{{fill:{ink}}}"
@@ -60,17 +59,20 @@ def inline(figure: Figure, panels: Sequence[str]) -> list[Markup]:
     ]
 
 
-def svg(figure: Figure, legend: str, panels: Sequence[str]) -> str:
-    """Return the figure as a file of its own, on white."""
+def svg(figure: Figure, legend: str, panels: Sequence[str], dark: bool = False) -> str:
+    """Return the figure as a file of its own, on white; ``dark``: where its reader prefers that, in colours for it."""
     where = sheet(figure)
-    colours = rules({str(role): value for role, value in PAPER.items()}, "#e4e3dd", "#ffffff")
+    colours = rules({str(role): value for role, value in PAPER.items()}, GRID, SHEET)
+    if dark:
+        night = rules({str(role): value for role, value in NIGHT.items()}, "#34332e", "#161614")
+        colours += f"@media (prefers-color-scheme: dark){{{night}}}"
     body = "".join([legend, *panels]).replace("<use href", "<use xlink:href")  # as editors of drawings read it
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
         f'width="{where.wide:.0f}" height="{where.high:.0f}" viewBox="0 0 {where.wide:.0f} {where.high:.0f}" '
         f'role="img" font-family="{FONT}"><title>{escape(figure.title)}</title><desc>{escape(figure.finding)}</desc>'
         f"<style>{LETTERS}{colours}</style>"
-        f'<rect width="100%" height="100%" fill="#ffffff"/>{body}</svg>\n'
+        f'<rect width="100%" height="100%" class="f-sheet"/>{body}</svg>\n'
     )
 
 

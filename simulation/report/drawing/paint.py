@@ -18,7 +18,7 @@ from simulation.report.words import CONTROL
 GRID, SHEET = "#e4e3dd", "#ffffff"
 POINTS = 72.0
 """Points of an inch."""
-SIZES = {"name": 14.0, "measure": 12.5, "cell": 12.5, "words": 12.0, "label": 12.0, "axis": 11.0, "tick": 11.0, "under": 10.0}
+SIZES = {"name": 14, "measure": 12.5, "cell": 12.5, "words": 12, "label": 12, "axis": 11, "tick": 11, "under": 10}
 """Classes of words, and their size in pixels."""
 SETTINGS = {
     "text.parse_math": False,  # a name with two dollars is a name
@@ -89,7 +89,9 @@ class Pen(NamedTuple):
 
         self.add(PathPatch(Path(corners, codes), linewidth=0, **how), gid)
 
-    def words(self, text: str, at: tuple[float, float], gid: str, role: Role, side: str = "left", bold: bool = False) -> None:
+    def words(
+        self, text: str, at: tuple[float, float], gid: str, role: Role, side: str = "left", bold: bool = False
+    ) -> None:
         """Write a line of words."""
         from matplotlib.text import Text as Words
 
@@ -175,7 +177,8 @@ def put(pen: Pen, mark: Mark, panel: Panel, own: Frame, gid: str) -> None:
             sides = [(-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5), (-0.5, -0.5)]
             corners = [(x + dx, y + dy) for x, y in zip(mark.x, mark.y, strict=True) for dx, dy in sides]
             placed = zip(across([x for x, _ in corners]), up([y for _, y in corners]), strict=True)
-            pen.area([*placed], gid, [1, 2, 2, 2, 79] * len(mark.x), color=colour, alpha=mark.opacity)  # move, lines, close
+            codes = [1, 2, 2, 2, 79] * len(mark.x)  # matplotlib's for move, three lines and close
+            pen.area([*placed], gid, codes, color=colour, alpha=mark.opacity)
         case Text():
             (x,), (y,) = across((mark.x,)), up((mark.y,))
             side = {"start": "left", "middle": "center", "end": "right"}[mark.anchor]

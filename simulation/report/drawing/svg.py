@@ -16,7 +16,7 @@ LINK = "{http://www.w3.org/1999/xlink}href"
 
 
 def elements(figure: Figure) -> tuple[str, list[str]]:
-    """Draw a figure, and return the elements of its legend and those of each panel, without an ``<svg>`` around them."""
+    """Draw a figure, and return the elements of its legend and those of each panel, without ``<svg>``."""
     root = ElementTree.fromstring(draw(figure, "svg"))
     shapes = {node.get("id", ""): node for defs in root.iter() if kind(defs) == "defs" for node in defs}
     parts: dict[str, list[tuple[str, Element]]] = {str(number): [] for number in range(len(figure.panels))}
