@@ -1,6 +1,7 @@
 """The picture of a population: rows, labels, groups, rows by group."""
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 
@@ -19,6 +20,7 @@ SHADES = 10
 """Strengths of a colour in the heat map."""
 WIDTH, HEIGHT, ROW = 430.0, 170.0, 22.0
 """Pixels of a panel, of its plot, and of a group's row in it."""
+Words: TypeAlias = Sequence[tuple[str, Role]]
 HALVES = ((0.0, "0"), (0.5, "50 %"), (1.0, "100 %"))
 
 
@@ -52,11 +54,12 @@ def sizes(who: Portrait) -> Panel:
     """Draw the share of clients with at most so many rows."""
     x = rows_axis(who)
     marks: list[Mark] = []
-    for values, role, name in ((who.training, "context", "rows for training"), (who.rows, "after", "all rows")):
+    sides: tuple[tuple[np.ndarray, Role], ...] = ((who.training, "context"), (who.rows, "after"))
+    for values, role in sides:
         known = values[np.isfinite(values)].astype(float)
         if len(known):
-            marks.append(Line(*stairs(known, x.low, x.high), role, says=name))
-    words = ((f"all, median {np.median(who.rows):,.0f}", "after"), ("for training", "context"))
+            marks.append(Line(*stairs(known, x.low, x.high), role))
+    words: Words = ((f"all, median {np.median(who.rows):,.0f}", "after"), ("for training", "context"))
     y = Axis(0, 1, HALVES, "clients at or below", grid=True)
     return Panel("Rows", "", words, x, y, marks, f"median {np.median(who.rows):,.0f} of a client", HEIGHT, WIDTH)
 
@@ -137,13 +140,11 @@ def members_rows(who: Portrait, names: list[str]) -> Panel:
         marks.append(Points(rows.tolist(), [middle] * len(rows), "after", radius=2.2, opacity=0.3))
         says = f"{name}: median {median:,.0f}"
         marks.append(Line((median, median), (middle - 0.36, middle + 0.36), "before", says=says))
-    words = (("client", "after"), ("median", "before"))
+    words: Words = (("client", "after"), ("median", "before"))
     return by_group("Rows by group", names, words, rows_axis(who), marks, "the rows of each group's clients")
 
 
-def by_group(
-    name: str, names: list[str], words: Sequence[tuple[str, Role]], x: Axis, marks: Sequence[Mark], says: str
-) -> Panel:
+def by_group(name: str, names: list[str], words: Words, x: Axis, marks: Sequence[Mark], says: str) -> Panel:
     """Return a panel with a row a group, the first on top."""
     y = Axis(0, len(names), [(len(names) - place - 0.5, cut(group)) for place, group in enumerate(names)])
     return Panel(name, "", words, x, y, marks, says, ROW * max(3, len(names)), WIDTH)

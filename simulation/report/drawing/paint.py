@@ -10,6 +10,16 @@ import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import matplotlib as mpl
+from matplotlib.figure import Figure as Printed
+from matplotlib.font_manager import FontProperties
+from matplotlib.lines import Line2D
+from matplotlib.patches import FancyBboxPatch, PathPatch
+from matplotlib.path import Path
+from matplotlib.text import Text as Words
+from matplotlib.textpath import text_to_path
+from matplotlib.transforms import Affine2D
+
 from simulation.report.drawing.frame import GAP, LINE_OF_WORDS, TOP, Frame, lines_of_words, plot, sheet
 from simulation.report.drawing.plot import PAPER, Band, Box, Cells, Figure, Line, Mark, Panel, Points, Role, Text
 from simulation.report.drawing.scale import place
@@ -20,7 +30,7 @@ POINTS = 72.0
 """Points of an inch."""
 SIZES = {"name": 14, "measure": 12.5, "cell": 12.5, "words": 12, "label": 12, "axis": 11, "tick": 11, "under": 10}
 """Classes of words, and their size in pixels."""
-SETTINGS = {
+SETTINGS: Any = {
     "text.parse_math": False,  # a name with two dollars is a name
     "svg.fonttype": "none",
     "svg.hashsalt": "metafed",
@@ -32,8 +42,6 @@ SHAPES = {"dot": "o", "ring": "o", "cross": "x"}
 
 def draw(figure: Figure, kind: str) -> bytes:
     """Return the figure as a file of the ``kind`` svg, png or pdf, the same bytes for the same figure."""
-    import matplotlib as mpl
-
     file = io.BytesIO()
     with mpl.rc_context(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph", UserWarning)  # a page has more letters than matplotlib's font
@@ -45,9 +53,6 @@ def draw(figure: Figure, kind: str) -> bytes:
 
 def printed(figure: Figure) -> Any:
     """Return the figure as matplotlib's."""
-    from matplotlib.figure import Figure as Printed
-    from matplotlib.transforms import Affine2D
-
     where = sheet(figure)
     whole = Printed(figsize=(where.wide / POINTS, where.high / POINTS), dpi=POINTS, facecolor=SHEET)
     whole.patch.set_gid("sheet")
@@ -78,31 +83,24 @@ class Pen(NamedTuple):
 
     def line(self, x: Sequence[float], y: Sequence[float], gid: str, **how: Any) -> None:
         """Draw a line, or the markers of its points."""
-        from matplotlib.lines import Line2D
-
         self.add(Line2D(x, y, solid_capstyle="round", dash_capstyle="round", **how), gid)
 
     def area(self, corners: Sequence[tuple[float, float]], gid: str, codes: Any = None, **how: Any) -> None:
         """Fill an area."""
-        from matplotlib.patches import PathPatch
-        from matplotlib.path import Path
-
         self.add(PathPatch(Path(corners, codes), linewidth=0, **how), gid)
 
     def words(
         self, text: str, at: tuple[float, float], gid: str, role: Role, side: str = "left", bold: bool = False
     ) -> None:
         """Write a line of words."""
-        from matplotlib.text import Text as Words
-
         if text:
-            how = {"size": size(gid), "weight": "bold" if bold else "normal", "color": PAPER[role]}
-            self.add(Words(*at, clean(text), ha=side, va="baseline", **how), gid)
+            how: Any = {"fontproperties": font(gid, bold), "color": PAPER[role], "ha": side, "va": "baseline"}
+            self.add(Words(*at, clean(text), **how), gid)
 
 
-def size(gid: str) -> float:
-    """Return how many pixels high words of a class are."""
-    return SIZES[gid.strip("+").partition(" ")[0]]
+def font(gid: str, bold: bool) -> FontProperties:
+    """Return matplotlib's font for words of a class."""
+    return FontProperties(size=SIZES[gid.strip("+").partition(" ")[0]], weight="bold" if bold else "normal")
 
 
 def clean(text: str) -> str:
@@ -112,11 +110,7 @@ def clean(text: str) -> str:
 
 def wide(text: str, gid: str, bold: bool = False) -> float:
     """Return how many pixels wide words are in matplotlib's font."""
-    from matplotlib.font_manager import FontProperties
-    from matplotlib.textpath import text_to_path
-
-    font = FontProperties(size=size(gid), weight="bold" if bold else "normal")
-    return float(text_to_path.get_text_width_height_descent(clean(text), font, ismath=False)[0])
+    return float(text_to_path.get_text_width_height_descent(clean(text), font(gid, bold), ismath=False)[0])
 
 
 def heading(pen: Pen, panel: Panel, own: Frame) -> None:
@@ -156,44 +150,39 @@ def put(pen: Pen, mark: Mark, panel: Panel, own: Frame, gid: str) -> None:
     def up(values: Sequence[float]) -> list[float]:
         return [place(value, panel.y, own.bottom, own.top) for value in values]
 
-    colour = PAPER[mark.role]
+    how: dict[str, Any] = {"color": PAPER[mark.role]}
     match mark:
         case Line():
-            dash: Any = (0, tuple(float(part) / mark.width for part in mark.dash.split())) if mark.dash else "-"
-            how = {"linewidth": mark.width, "linestyle": dash, "alpha": mark.opacity}
-            pen.line(across(mark.x), up(mark.y), gid, color=colour, **how)
+            how["linestyle"] = (0, [float(part) / mark.width for part in mark.dash.split()]) if mark.dash else "-"
+            pen.line(across(mark.x), up(mark.y), gid, linewidth=mark.width, alpha=mark.opacity, **how)
         case Band():
             x = across(mark.x)
             there, back = zip(x, up(mark.high), strict=True), zip(x[::-1], up(mark.low[::-1]), strict=True)
-            pen.area([*there, *back], gid, color=colour, alpha=mark.opacity)
+            pen.area([*there, *back], gid, alpha=mark.opacity, **how)
         case Points():
-            how = {"marker": SHAPES[mark.shape], "markersize": 2 * mark.radius, "alpha": mark.opacity}
+            how |= {"marker": SHAPES[mark.shape], "markersize": 2 * mark.radius, "linestyle": "none"}
             how["markeredgewidth"] = 0.0 if mark.shape == "dot" else 1.8
-            how["markerfacecolor"] = SHEET if mark.shape == "ring" else colour
-            pen.line(across(mark.x), up(mark.y), gid, color=colour, linestyle="none", **how)
+            how["markerfacecolor"] = SHEET if mark.shape == "ring" else PAPER[mark.role]
+            pen.line(across(mark.x), up(mark.y), gid, alpha=mark.opacity, **how)
         case Box():
             box(pen, mark, (across(mark.x), up(mark.y)), gid)
         case Cells():
-            sides = [(-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5), (-0.5, -0.5)]
-            corners = [(x + dx, y + dy) for x, y in zip(mark.x, mark.y, strict=True) for dx, dy in sides]
-            placed = zip(across([x for x, _ in corners]), up([y for _, y in corners]), strict=True)
-            codes = [1, 2, 2, 2, 79] * len(mark.x)  # matplotlib's for move, three lines and close
-            pen.area([*placed], gid, codes, color=colour, alpha=mark.opacity)
+            ends = [(across((x - 0.5, x + 0.5)), up((y - 0.5, y + 0.5))) for x, y in zip(mark.x, mark.y, strict=True)]
+            corners = [(x[i], y[j]) for x, y in ends for i, j in ((0, 0), (1, 0), (1, 1), (0, 1), (0, 0))]
+            codes = [1, 2, 2, 2, 79] * len(ends)  # matplotlib's for move, three lines and close
+            pen.area(corners, gid, codes, alpha=mark.opacity, **how)
         case Text():
-            (x,), (y,) = across((mark.x,)), up((mark.y,))
+            (left,), (top,) = across((mark.x,)), up((mark.y,))
             side = {"start": "left", "middle": "center", "end": "right"}[mark.anchor]
-            pen.words(mark.text, (x + mark.dx, y + mark.dy), f"label t-{mark.role}", mark.role, side, mark.bold)
+            pen.words(mark.text, (left + mark.dx, top + mark.dy), f"label t-{mark.role}", mark.role, side, mark.bold)
 
 
 def box(pen: Pen, mark: Box, corners: tuple[Sequence[float], Sequence[float]], gid: str) -> None:
     """Draw a heat map's cell or a bar, a pixel smaller on each side, with its words in the middle."""
-    from matplotlib.patches import FancyBboxPatch
-
     (left, right), (bottom, top) = corners
-    round_off = "round,pad=0,rounding_size=3"
-    across, up = max(0.0, right - left - 2), bottom - top - 2
-    how = {"color": PAPER[mark.role], "alpha": mark.opacity, "linewidth": 0}
-    pen.add(FancyBboxPatch((left + 1, top + 1), across, up, boxstyle=round_off, **how), gid)
+    how: Any = {"boxstyle": "round,pad=0,rounding_size=3", "color": PAPER[mark.role], "linewidth": 0}
+    size = max(0.0, right - left - 2), bottom - top - 2
+    pen.add(FancyBboxPatch((left + 1, top + 1), *size, alpha=mark.opacity, **how), gid)
     middle, line = (left + right) / 2, (top + bottom) / 2 + 4 - 6 * len(mark.under)
     pen.words(mark.text, (middle, line), "cell", "ink", "center", mark.bold)
     for number, text in enumerate(mark.under, start=1):
