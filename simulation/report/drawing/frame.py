@@ -80,8 +80,8 @@ def legend_lines(figure: Figure, width: float) -> list[str]:
     """Break a figure's legend into lines that fit ``width`` pixels."""
     lines: list[str] = []
     for entry in figure.legend:
-        if lines and CHARACTER * len(f"{lines[-1]}    {entry}") < width:
-            lines[-1] += f"    {entry}"
+        if lines and CHARACTER * len(f"{lines[-1]} · {entry}") < width:
+            lines[-1] += f" · {entry}"
         else:
             lines.append(entry)
     return lines

@@ -60,7 +60,7 @@ def written(
             shape = leaf.get(LINK, "")[1:]
             if shape not in own:
                 own[shape] = f"{name}-{len(own)}"
-                parts.append(f'<defs><path id="{own[shape]}"{look(leaf)} d="{path(shapes[shape])}"/></defs>')
+                parts.append(f'<defs><path id="{own[shape]}"{look(leaf)} d="{path(shapes[shape], 2)}"/></defs>')
             parts.append(f'<use href="#{own[shape]}" x="{pixel(leaf.get("x"))}" y="{pixel(leaf.get("y"))}"{end}')
     return "".join(parts)
 
@@ -77,7 +77,7 @@ def leaves(node: Element, gid: str) -> Iterator[tuple[str, Element]]:
 def write_words(parts: list[str], gid: str, leaf: Element) -> None:
     """Write words; those that continue a line stand where it ends in the reader's font."""
     text, style = escape(leaf.text or ""), styles(leaf)
-    if gid.startswith("+"):
+    if gid.startswith("+") and parts and parts[-1].endswith("</text>"):
         line = parts.pop().removesuffix("</text>")
         parts.append(f'{line}<tspan class="{gid[1:]}" dx="8">{text}</tspan></text>')
         return
@@ -85,7 +85,7 @@ def write_words(parts: list[str], gid: str, leaf: Element) -> None:
     more = f' text-anchor="{anchor}"' if anchor != "start" else ""
     more += ' font-weight="600"' if "font-weight" in style else ""
     x, y = pixel(leaf.get("x")), pixel(leaf.get("y"))
-    parts.append(f'<text class="{gid}" x="{x}" y="{y}"{more}>{text}</text>')
+    parts.append(f'<text class="{gid.strip("+")}" x="{x}" y="{y}"{more}>{text}</text>')
 
 
 def look(leaf: Element) -> str:
@@ -103,15 +103,15 @@ def styles(leaf: Element) -> dict[str, str]:
     return dict(part.strip().split(": ", 1) for part in leaf.get("style", "").split(";") if ": " in part)
 
 
-def path(leaf: Element) -> str:
-    """Return a path's commands, in tenths of a pixel."""
-    text = NUMBER.sub(lambda number: pixel(number[0]), leaf.get("d", ""))
-    return re.sub(r" ?\s*([A-Za-z]) ?", r"\1", text).strip()
+def path(leaf: Element, places: int = 1) -> str:
+    """Return a path's commands with rounded numbers."""
+    text = NUMBER.sub(lambda number: pixel(number[0], places), leaf.get("d", ""))
+    return re.sub(r"\s*([A-Za-z])\s*", r"\1", text).strip()
 
 
-def pixel(value: str | None) -> str:
-    """Round a length to a tenth of a pixel."""
-    return f"{float(value or 0):.1f}".removesuffix(".0").replace("-0", "0") if value else "0"
+def pixel(value: str | None, places: int = 1) -> str:
+    """Round a length, in pixels."""
+    return f"{round(float(value or 0), places) + 0.0:g}"  # + 0.0: no minus before zero
 
 
 def kind(leaf: Element) -> str:

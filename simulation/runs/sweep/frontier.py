@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,5 +58,5 @@ def draw(points: Sequence[Point], path: Path) -> Path:
     places = [Place(words or each.name, each.mean, each.worst) for words, each in named]
     figure = frontier({"all cells": places}, points[0].part if points else "unseen", "", scale=1.8)
     if figure is not None:
-        write(figure, path)
+        write(replace(figure, legend=[*figure.legend, "blue: no other is at least as good in both"]), path)
     return path

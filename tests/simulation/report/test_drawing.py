@@ -3,6 +3,7 @@
 import os
 import re
 from collections import Counter
+from dataclasses import replace
 from html import unescape
 from xml.etree import ElementTree
 
@@ -95,3 +96,23 @@ def test_a_page_has_no_colour_and_no_address_of_its_own(figure):
     ids = re.findall(r'\bid="([^"]*)"', drawn)
     assert len(ids) == len(set(ids)) == 2
     assert not re.search(r"#[0-9a-f]{6}|http|style=\"(?!max-width)|xlink", drawn)
+
+
+def test_places_are_those_of_the_data(figure):
+    root = ElementTree.fromstring(f"<svg>{elements(figure)[1][0]}</svg>")
+    cross = root.find("defs/path").get("d")
+    ends = [float(number) for number in re.findall(r"-?[\d.]+", cross)]
+    assert min(ends) == -max(ends) == -3.0
+    line = next(path for path in root.iter("path") if path.get("class") == "s-after")
+    x0, y0, x1, y1 = (float(number) for number in re.findall(r"[\d.]+", line.get("d")))
+    first, _, last = root.iter("use")
+    assert (x0, y0, x1, y1) == pytest.approx([float(use.get(at)) for use in (first, last) for at in "xy"])
+    assert x1 > x0
+    assert y1 < y0
+
+
+def test_words_stand_alone_where_none_are_before_them(figure):
+    panels = [replace(panel, name="", words=(("", "ink"), ("after", "after"))) for panel in figure.panels]
+    drawn = elements(replace(figure, panels=panels))[1][0]
+    assert '<text class="measure"' in drawn
+    assert ">after</" in drawn
