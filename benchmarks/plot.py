@@ -9,22 +9,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import escape
 
 import tyro
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from benchmarks.results import check_target, complain, read
 from simulation.cli.errors import BadInput
-from simulation.report.drawing.inline import AFTER, BEFORE, CONTEXT, INK, MUTED, render, style
-from simulation.report.drawing.parts import headed
+from simulation.report.drawing.plot import Axis, Box, Figure, Line, Mark, Panel, Points, Role, Text
+from simulation.report.drawing.scale import linear, logarithmic
+from simulation.report.drawing.svg import elements
+from simulation.report.files import svg
 
 KNOWN = ("round_time", "scaling", "roofline")
-PAPER = "#ffffff"
-DARK = {PAPER: "#161614", INK: "#ecebe6", MUTED: "#a5a39c", BEFORE: "#f0a63c", AFTER: "#5bb4f0", CONTEXT: "#9b9a93"}
-"""Each colour in the dark, as the report has them."""
 RIVALS = {"flower": "stock Flower", "loop": "a plain loop", "learn2learn": "learn2learn's manner"}
+WIDTH, ROW = 430.0, 50.0
+"""Pixels of a panel, and of a row in it."""
 
 
 @dataclass
@@ -52,47 +50,41 @@ class Point:
         return cls(at, statistics.median(values), min(values), max(values))
 
 
-@dataclass(frozen=True)
-class Panel:
-    """One panel: how it is drawn, and what it says in words."""
-
-    paint: Callable[[Axes], None]
-    says: str
-
-
 def rounds(results: Sequence[dict[str, Any]]) -> Panel:
     """Return the panel of rounds of ours and of another, a row a workload."""
     rows = []
     for result in results:
         chosen = result["settings"]
         times = {name: [1e3 * second for second in own] for name, own in result["figures"]["seconds"].items()}
-        other = Point.of(0, times[chosen["against"]])
-        ours = Point.of(0, times["metafed"])
+        other, ours = (Point.of(0, times[name]) for name in (chosen["against"], "metafed"))
         rows.append((chosen["workload"], RIVALS[chosen["against"]], ours, other, chosen["clients"]))
     rivals, sizes = sorted({row[1] for row in rows}), sorted({row[4] for row in rows})
-    says = "; ".join(
+    marks: list[Mark] = []
+    for index, (_, _, ours, other, _) in enumerate(rows):
+        y = len(rows) - index - 0.5
+        marks.append(Line((ours.value, other.value), (y, y), "context", 1))
+        # outwards, so that two close ones can be read
+        sides: tuple[tuple[Point, Role, Any, float], ...] = ((ours, "after", "end", 3), (other, "before", "start", -3))
+        for point, role, anchor, dx in sides:
+            marks.append(Line((point.low, point.high), (y, y), role, 3, opacity=0.45))
+            marks.append(Points((point.value,), (y,), role))
+            marks.append(Text(point.value, y, short(point.value), role, anchor, dx, 16))
+        between = (ours.value * other.value) ** 0.5
+        marks.append(Text(between, y, f"{other.value / ours.value:.2f} ×", "ink", "middle", 0, -7, bold=True))
+    ends = [end for row in rows for point in row[2:4] for end in (point.low, point.high)]
+    said = "; ".join(
         f"{w}: {short(o.value)} ms against {short(r.value)} ms, {r.value / o.value:.2f} ×" for w, _, o, r, _ in rows
     )
+    return Panel(
+        "A round", f"({' or '.join(map(str, sizes))} clients)", (("metafed", "after"), (" or ".join(rivals), "before")),
+        logarithmic(min(ends) / 1.3, max(ends) * 1.3, "ms"), by_row([row[0] for row in rows]), marks,
+        f"A round, median: {said}", ROW * len(rows), WIDTH,
+    )  # fmt: skip
 
-    def paint(axes: Axes) -> None:
-        for height, (_, _, ours, other, _) in enumerate(rows):
-            axes.plot([ours.value, other.value], [height] * 2, color=CONTEXT, linewidth=1, zorder=1)
-            # outwards, so that two close ones can be read
-            for point, colour, where in ((ours, AFTER, "right"), (other, BEFORE, "left")):
-                axes.plot([point.low, point.high], [height] * 2, color=colour, linewidth=3, alpha=0.45)
-                axes.plot(point.value, height, "o", color=colour, markersize=5)
-                label(axes, short(point.value), (point.value, height), (0, -11), colour, where=where)
-            between = (ours.value * other.value) ** 0.5
-            label(axes, f"{other.value / ours.value:.2f} ×", (between, height), (0, 4), INK, bold=True)
-        axes.set_xscale("log")
-        axes.xaxis.set_major_formatter("{x:,g}")
-        axes.margins(x=0.15)
-        axes.set(ylim=(len(rows) - 0.5, -0.5), xlabel="ms")
-        axes.set_yticks(range(len(rows)), [row[0] for row in rows])
-        name = f"A round ({' or '.join(map(str, sizes))} clients)"
-        headed(axes, name, [("metafed", AFTER), (" or ".join(rivals), BEFORE)])
 
-    return Panel(paint, f"A round, median: {says}")
+def by_row(names: Sequence[str]) -> Axis:
+    """Return an axis with a row a name, the first on top."""
+    return Axis(0, len(names), [(len(names) - index - 0.5, name) for index, name in enumerate(names)])
 
 
 def growth(
@@ -101,22 +93,17 @@ def growth(
     """Return a panel of one measure against the size of a cohort or of a population."""
     own = sorted((cell for cell in cells if sweep in cell["sweeps"]), key=lambda cell: cell[sweep])
     drawn = [points(cell) for cell in own]
-    says = ", ".join(f"{cell[sweep]:,}: {short(point.value)}" for cell, point in zip(own, drawn, strict=True))
-
-    def paint(axes: Axes) -> None:
-        axes.plot([p.at for p in drawn], [p.value for p in drawn], "o-", color=AFTER, markersize=5, linewidth=1.6)
-        for point in drawn:
-            axes.plot([point.at] * 2, [point.low, point.high], color=AFTER, linewidth=3, alpha=0.45)
-            label(axes, short(point.value), (point.at, point.high), (0, 5), AFTER)
-        axes.set_xscale("log")
-        axes.set_xticks([p.at for p in drawn], [f"{p.at:,.0f}" for p in drawn], minor=False)
-        axes.minorticks_off()
-        axes.margins(x=0.12)
-        axes.set(ylim=(0, 1.25 * max(point.high for point in drawn)), xlabel=f"clients in the {sweep}")
-        ratio = drawn[-1].value / drawn[0].value
-        headed(axes, f"{name} ({unit})", [(f"largest over smallest {sweep}: {ratio:.2f}", MUTED)])
-
-    return Panel(paint, f"{name} in {unit}, by {sweep}: {says}")
+    said = ", ".join(f"{cell[sweep]:,}: {short(point.value)}" for cell, point in zip(own, drawn, strict=True))
+    x, y = [point.at for point in drawn], [point.value for point in drawn]
+    marks: list[Mark] = [Line(x, y, "after", 1.6), Points(x, y, "after")]
+    for point in drawn:
+        marks.append(Line((point.at, point.at), (point.low, point.high), "after", 3, opacity=0.45))
+        marks.append(Text(point.at, point.high, short(point.value), "after", "middle", 0, -7))
+    words: tuple[tuple[str, Role], ...] = ((f"largest over smallest {sweep}: {y[-1] / y[0]:.2f}", "muted"),)
+    ticks = [(at, f"{at:,.0f}") for at in x]
+    across = Axis(x[0] / 2, x[-1] * 2, ticks, f"clients in the {sweep}", log=True)
+    up = linear(0, 1.25 * max(point.high for point in drawn), grid=True)
+    return Panel(name, f"({unit})", words, across, up, marks, f"{name} in {unit}, by {sweep}: {said}", width=WIDTH)
 
 
 def cost(cell: dict[str, Any]) -> Point:
@@ -133,27 +120,17 @@ def arithmetic(result: dict[str, Any]) -> Panel:
     """Return the panel of the share of one thread's peak, a row a workload."""
     found, peak = result["figures"]["workloads"], max(result["figures"]["peaks"]["one thread"].values())
     shares = {name: own["fraction"] for name, own in found.items()}
-    says = ", ".join(f"{name}: {share:.1%}" for name, share in shares.items())
-
-    def paint(axes: Axes) -> None:
-        for height, share in enumerate(shares.values()):
-            axes.barh(height, 100 * share, height=0.45, color=AFTER)
-            said = f"{share:.1%}, {share * peak / 1e9:.3g} GFLOP/s"
-            label(axes, said, (100 * share, height), (4, -3), INK, where="left")
-        axes.set(ylim=(len(shares) - 0.5, -0.5), xlim=(0, 100), xlabel="% of the peak")
-        axes.set_yticks(range(len(shares)), list(shares))
-        headed(axes, "Share of one thread's peak", [(f"100 % are {peak / 1e9:.3g} GFLOP/s", MUTED)])
-
-    return Panel(paint, f"Share of one thread's peak: {says}")
-
-
-def label(
-    axes: Axes, text: str, at: tuple[float, float], offset: tuple[float, float], colour: str, bold: bool = False,
-    where: str = "center",
-) -> None:  # fmt: skip
-    """Write a figure beside its mark."""
-    weight = "bold" if bold else "normal"
-    axes.annotate(text, at, offset, textcoords="offset points", color=colour, fontsize=7.5, ha=where, weight=weight)
+    said = ", ".join(f"{name}: {share:.1%}" for name, share in shares.items())
+    marks: list[Mark] = []
+    for index, (name, share) in enumerate(shares.items()):
+        y, words = len(shares) - index - 0.5, f"{share:.1%}, {share * peak / 1e9:.3g} GFLOP/s"
+        marks.append(Box((0, 100 * share), (y - 0.25, y + 0.25), "after", 1.0, name, ""))
+        marks.append(Text(100 * share, y, words, "ink", dx=6, dy=4))
+    return Panel(
+        "Share of one thread's peak", "", ((f"100 % are {peak / 1e9:.3g} GFLOP/s", "muted"),),
+        linear(0, 100, "% of the peak"), by_row(list(shares)), marks, f"Share of one thread's peak: {said}",
+        ROW * len(shares), WIDTH,
+    )  # fmt: skip
 
 
 def short(value: float) -> str:
@@ -193,34 +170,10 @@ def panels(results: Sequence[dict[str, Any]]) -> list[Panel]:
     return found
 
 
-def draw(chosen: Sequence[Panel]) -> Figure:
-    """Draw the panels, two in a row."""
-    columns = min(2, len(chosen))
-    rows = -(-len(chosen) // columns)
-    with style():
-        figure = Figure(figsize=(4.3 * columns, 2.75 * rows), layout="constrained", facecolor=PAPER)
-        grid = figure.subplots(rows, columns, squeeze=False)
-        for index, axes in enumerate(grid.flat):
-            if index < len(chosen):
-                chosen[index].paint(axes)
-            else:
-                axes.set_visible(False)
-        return figure
-
-
-def svg(figure: Figure, name: str, says: Sequence[str]) -> str:
-    """Return a figure as an SVG file's text that has words for readers who hear it, and colours for dark pages."""
-    dark = " ".join(
-        f'[style*="{what}: {light}"] {{ {what}: {colour} !important }}'
-        for light, colour in DARK.items()
-        for what in ("fill", "stroke")
-    )
-    head = f"<title>Performance of metafed</title><desc>{escape('. '.join(says))}.</desc>"
-    head += f"<style>@media (prefers-color-scheme: dark) {{ {dark} }}</style>"
-    text = render(figure, name, fonttype="path")
-    first = text.index(">", text.index("<svg")) + 1
-    lines = (text[:first] + head + text[first:]).splitlines()
-    return "\n".join(line.rstrip() for line in lines) + "\n"
+def figure(chosen: Sequence[Panel]) -> Figure:
+    """Return the panels as a figure, which says in words what each shows."""
+    finding = f"{'. '.join(panel.says for panel in chosen)}."
+    return Figure("performance", "Performance of metafed", finding, "", chosen, (), ())
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -234,7 +187,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BadInput as error:
         return complain(error)
     draft = options.out.with_suffix(".draft")
-    draft.write_text(svg(draw(chosen), options.out.stem, [panel.says for panel in chosen]), encoding="utf-8")
+    drawn = figure(chosen)
+    draft.write_text(svg(drawn, *elements(drawn), dark=True), encoding="utf-8")
     draft.replace(options.out)
     print(f"{options.out}: {len(chosen)} panels")
     return 0

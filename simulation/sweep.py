@@ -167,7 +167,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not found:
         say("no cell has a result")
         return FAILED
-    from simulation.runs.sweep.frontier import efficient
+    from simulation.report.figures.frontier import efficient
 
     for each, on in zip(found, efficient(found), strict=True):
         words_of = f"{each.name}: mean {each.mean['value']:.3f}, worst 10 % {each.worst['value']:.3f}"

@@ -184,25 +184,16 @@ def picture(
         BadInput: The file cannot be written.
     """
     from simulation.data.figures import population
-    from simulation.report.drawing import inline as svg
+    from simulation.report.command import render
+    from simulation.report.files import shown, write
 
     figure = population(seen, who.task, who.choice.anonymous)
     try:
         with whole(out) as place:
-            if out.suffix != ".html":
-                svg.write(figure, place)
-                return
-            from jinja2 import Environment, PackageLoader, StrictUndefined
-
-            page = Environment(
-                loader=PackageLoader("simulation.report"),
-                autoescape=True,  # groups, notes and names of files come from data
-                undefined=StrictUndefined,
-                trim_blocks=True,
-                lstrip_blocks=True,
-            ).get_template("describe.html.j2")
-            drawn = svg.inline(figure, "population", f"Rows, labels and groups of the clients of {who.task}")
-            text = page.render(task=who.task, facts=facts, groups=table, figure=drawn)
-            place.write_text(text, encoding="utf-8")
+            if out.suffix == ".html":
+                values = {"name": who.task, "facts": facts, "groups": table, "figure": {**shown(figure), "legend": []}}
+                place.write_text(render("describe.html.j2", values), encoding="utf-8")
+            else:
+                write(figure, place)
     except OSError as error:
         raise trouble(f"--out {out}", error) from None

@@ -1,21 +1,27 @@
 """The picture of a population: rows, labels, groups, rows by group."""
 
+from collections.abc import Sequence
+from typing import TypeAlias
+
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.collections import PatchCollection
-from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
-from matplotlib.ticker import LogLocator
 
 from simulation.data.portrait import Portrait, distance, shares
-from simulation.report.drawing.inline import AFTER, BEFORE, CONTEXT, INK, MUTED, style
-from simulation.report.drawing.parts import headed, steps_up
+from simulation.report.drawing.plot import Axis, Box, Cells, Figure, Line, Mark, Panel, Points, Role, Text
+from simulation.report.drawing.scale import linear, logarithmic
+from simulation.report.figures.adaptation import cut
+from simulation.report.figures.distribution import stairs
 
 SHOWN_GROUPS = 16
-"""Groups that are drawn; the rest are one row."""
+"""Groups that are drawn; the rest are in the table."""
 SHOWN_CLIENTS = 120
 """Clients in the heat map at most; of more, some are taken evenly from all."""
 SHOWN_CLASSES = 40
+SHADES = 10
+"""Strengths of a colour in the heat map."""
+WIDTH, HEIGHT, ROW = 430.0, 170.0, 22.0
+"""Pixels of a panel, of its plot, and of a group's row in it."""
+Words: TypeAlias = Sequence[tuple[str, Role]]
+HALVES = ((0.0, "0"), (0.5, "50 %"), (1.0, "100 %"))
 
 
 def population(who: Portrait, task: str, anonymous: bool) -> Figure:
@@ -27,111 +33,118 @@ def population(who: Portrait, task: str, anonymous: bool) -> Figure:
         anonymous: Whether a class is a slot of the client's own.
     """
     names = who.group_names()[:SHOWN_GROUPS]
-    with style():
-        height = 3.1 + max(1.6, 0.22 * (len(names) + 1))
-        figure = Figure(figsize=(8.2, height), layout="constrained")
-        grid = figure.subplots(2, 2, height_ratios=(2.7, height - 3.1))
-        grid[1, 1].sharex(grid[0, 0])
-        figure.suptitle(task, x=0.01, ha="left", fontweight="bold", fontsize=10.5)
-        sizes(grid[0, 0], who)
-        if who.labels is not None:
-            classes(grid[0, 1], who, who.labels, anonymous)
-        else:
-            targets(grid[0, 1], who)
-        members(grid[1, 0], who, names)
-        members_rows(grid[1, 1], who, names)
-        for axes in grid[1]:
-            grouped(axes, names, named=axes is grid[1, 0])
-        return figure
+    second = targets(who) if who.labels is None else classes(who, who.labels, anonymous)
+    return Figure(
+        key="population",
+        title=f"The clients of {task}",
+        finding=f"{len(who.rows)} clients of {len(who.group_names())} groups own {np.median(who.rows):,.0f} rows each"
+        " (median).",
+        caption=(
+            "Rows and targets: height is the share of clients at or below. Labels: a row is a client, and the stronger"
+            " a cell's colour, the larger a class is in it. Of groups the largest are drawn; the table below has all."
+        ),
+        panels=[sizes(who), second, members(who, names), members_rows(who, names)],
+        columns=("group", "rows"),
+        rows=[(str(group), int(rows)) for group, rows in zip(who.groups, who.rows, strict=True)],
+        legend=[task],
+    )
 
 
-def sizes(axes: Axes, who: Portrait) -> None:
+def sizes(who: Portrait) -> Panel:
     """Draw the share of clients with at most so many rows."""
-    steps_up(axes, who.rows, 0, AFTER)
-    steps_up(axes, who.training[np.isfinite(who.training)], 0, CONTEXT)
-    logarithmic(axes, who)
-    axes.set(ylim=(0, 1.02), xlabel="rows of one client", ylabel="clients at or below")
-    axes.set_yticks([0, 0.5, 1], ["0", "50 %", "100 %"])
-    headed(axes, "Rows", [(f"all, median {np.median(who.rows):,.0f}", AFTER), ("for training", CONTEXT)])
+    x = rows_axis(who)
+    marks: list[Mark] = []
+    sides: tuple[tuple[np.ndarray, Role], ...] = ((who.training, "context"), (who.rows, "after"))
+    for values, role in sides:
+        known = values[np.isfinite(values)].astype(float)
+        if len(known):
+            marks.append(Line(*stairs(known, x.low, x.high), role))
+    words: Words = ((f"all, median {np.median(who.rows):,.0f}", "after"), ("for training", "context"))
+    y = Axis(0, 1, HALVES, "clients at or below", grid=True)
+    return Panel("Rows", "", words, x, y, marks, f"median {np.median(who.rows):,.0f} of a client", HEIGHT, WIDTH)
 
 
-def logarithmic(axes: Axes, who: Portrait) -> None:
-    """Set a logarithmic axis of rows, where clients differ so much."""
-    if len(who.rows) and who.rows.max() > 8 * max(1, who.rows.min()):
-        axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=6))
-        axes.xaxis.set_major_formatter("{x:g}")
-        axes.xaxis.set_minor_formatter("")
-    else:
-        axes.set_xlim(0, 1.05 * who.rows.max(initial=1))
+def rows_axis(who: Portrait) -> Axis:
+    """Return an axis of rows, logarithmic where clients differ so much."""
+    low, high = max(1.0, float(who.rows.min())), max(1.0, float(who.rows.max()))
+    title = "rows of one client"
+    return logarithmic(low, high, title) if high > 8 * low else linear(0, 1.05 * high, title)
 
 
-def classes(axes: Axes, who: Portrait, labels: np.ndarray, anonymous: bool) -> None:
+def classes(who: Portrait, labels: np.ndarray, anonymous: bool) -> Panel:
     """Draw each client's distribution over classes, a row a client, clients ordered by group and main class."""
-    order = np.lexsort((labels.argmax(1), *group_order(who)))
+    place = {name: place for place, name in enumerate(who.group_names())}
+    order = np.lexsort((labels.argmax(1), np.array([place[str(name)] for name in who.groups])))
     chosen = order[np.unique(np.linspace(0, len(order) - 1, min(SHOWN_CLIENTS, len(order))).astype(int))]
-    columns = np.argsort(-labels.sum(0), kind="stable")[:SHOWN_CLASSES] if labels.shape[1] > SHOWN_CLASSES else None
-    shown = shares(labels)[chosen] if columns is None else shares(labels)[np.ix_(chosen, columns)]
-    darkest = max(float(shown.max(initial=0)), 1e-9)
-    cells = [
-        Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=AFTER, alpha=round(float(share / darkest), 2), linewidth=0)
-        for row, line in enumerate(shown)
-        for column, share in enumerate(line)
-        if share >= 0.005 * darkest
-    ]
-    axes.add_collection(PatchCollection(cells, match_original=True))
+    columns = np.arange(labels.shape[1])
+    if len(columns) > SHOWN_CLASSES:
+        columns = np.argsort(-labels.sum(0), kind="stable")[:SHOWN_CLASSES]
+    shown = shares(labels)[np.ix_(chosen, columns)]
+    most = max(float(shown.max(initial=0)), 1e-9)
+    shade = np.ceil(SHADES * shown / most - 0.05).astype(int)
+    marks: list[Mark] = []
+    for strength in range(1, SHADES + 1):
+        row, column = np.nonzero(shade == strength)
+        if len(row):
+            x, y = column + 0.5, len(shown) - row - 0.5
+            marks.append(Cells(x.tolist(), y.tolist(), "after", strength / SHADES))
     what = "slot of the client's own" if anonymous else "class"
-    cut = f" (the {SHOWN_CLASSES} of {labels.shape[1]} with most rows)" if columns is not None else ""
-    axes.set(xlim=(-0.5, shown.shape[1] - 0.5), ylim=(len(shown) - 0.5, -0.5), xlabel=what + cut, ylabel="clients")
-    axes.set_yticks([])
-    axes.set_xticks(range(shown.shape[1]) if shown.shape[1] <= 12 else [0, shown.shape[1] - 1])
+    what += f" (the {SHOWN_CLASSES} of {labels.shape[1]} with most rows)" if len(columns) < labels.shape[1] else ""
+    ticks = [*columns] if len(columns) <= 12 else [0, len(columns) - 1]
     some = f"{len(chosen)} of {len(order)} clients" if len(chosen) < len(order) else f"{len(order)} clients"
-    headed(axes, "Labels", [(some, MUTED), (f"darkest: {darkest:.0%} of its rows", AFTER)])
+    return Panel(
+        name="Labels",
+        measure="",
+        words=((some, "muted"), (f"strongest: {most:.0%} of its rows", "after")),
+        x=Axis(0, len(columns), [(at + 0.5, f"{at}") for at in ticks], what),
+        y=Axis(0, len(shown), (), "clients"),
+        marks=marks,
+        says=f"the labels of {some}, a row each; the strongest cell is {most:.0%} of a client's rows",
+        height=HEIGHT,
+        width=WIDTH,
+    )
 
 
-def targets(axes: Axes, who: Portrait) -> None:
+def targets(who: Portrait) -> Panel:
     """Draw the share of clients whose mean target lies at most so far from that of all."""
     assert who.mean is not None
     assert who.spread is not None
     far = distance(who.rows, who.mean, who.spread)
-    steps_up(axes, far, 0, AFTER)
-    axes.set(ylim=(0, 1.02), xlim=(0, None), ylabel="clients at or below")
-    axes.set_xlabel("distance of a client's mean, standard deviations")
-    axes.set_yticks([0, 0.5, 1], ["0", "50 %", "100 %"])
-    headed(axes, "Targets", [(f"median {np.median(far):.2f}", AFTER)])
+    x = linear(0, 1.05 * float(far.max(initial=0.0)), "distance of a client's mean, standard deviations")
+    y = Axis(0, 1, HALVES, "clients at or below", grid=True)
+    median = f"median {np.median(far):.2f}"
+    marks = [Line(*stairs(far, x.low, x.high), "after", says=median)]
+    return Panel("Targets", "", ((median, "after"),), x, y, marks, f"{median} from everybody's mean", HEIGHT, WIDTH)
 
 
-def members(axes: Axes, who: Portrait, names: list[str]) -> None:
+def members(who: Portrait, names: list[str]) -> Panel:
     """Draw how many clients each group has."""
+    marks: list[Mark] = []
     counts = [int((who.groups == name).sum()) for name in names]
-    bars = axes.barh(range(len(names)), counts, color=CONTEXT, height=0.7)
-    axes.bar_label(bars, padding=2, fontsize=7.5, color=INK)
-    axes.set(xlabel="clients", xlim=(0, 1.12 * max(counts, default=1)))
-    everything = len(np.unique(who.groups))
+    for place, (name, count) in enumerate(zip(names, counts, strict=True)):
+        middle = len(names) - place - 0.5
+        marks.append(Box((0, count), (middle - 0.38, middle + 0.38), "context", 1.0, f"{name}: {count} clients", ""))
+        marks.append(Text(count, middle, f"{count}", "ink", dx=5, dy=4))
+    everything = len(who.group_names())
     hidden = f", the {len(names)} largest shown" if everything > len(names) else ""
-    headed(axes, "Groups", [(f"{everything} groups{hidden}", MUTED)])
+    x = linear(0, 1.12 * max(counts, default=1), "clients")
+    return by_group("Groups", names, ((f"{everything} groups{hidden}", "muted"),), x, marks, f"{everything} groups")
 
 
-def members_rows(axes: Axes, who: Portrait, names: list[str]) -> None:
+def members_rows(who: Portrait, names: list[str]) -> Panel:
     """Draw each client's rows, a line a group, with the group's median."""
+    marks: list[Mark] = []
     for place, name in enumerate(names):
-        rows = np.sort(who.rows[who.groups == name])
-        axes.plot(rows, np.full(len(rows), place), "o", color=AFTER, markersize=3, alpha=0.3, mew=0)
-        axes.plot([np.median(rows)] * 2, [place - 0.36, place + 0.36], color=BEFORE, linewidth=1.8)
-    logarithmic(axes, who)
-    axes.set_xlabel("rows of one client")
-    headed(axes, "Rows by group", [("client", AFTER), ("median", BEFORE)])
+        rows, middle = np.sort(who.rows[who.groups == name]), len(names) - place - 0.5
+        median = float(np.median(rows))
+        marks.append(Points(rows.tolist(), [middle] * len(rows), "after", radius=2.2, opacity=0.3))
+        says = f"{name}: median {median:,.0f}"
+        marks.append(Line((median, median), (middle - 0.36, middle + 0.36), "before", says=says))
+    words: Words = (("client", "after"), ("median", "before"))
+    return by_group("Rows by group", names, words, rows_axis(who), marks, "the rows of each group's clients")
 
 
-def grouped(axes: Axes, names: list[str], named: bool) -> None:
-    """Set the vertical axis to groups, the first on top, ``named`` or not; long names are cut."""
-    short = [name if len(name) <= 26 else name[:25] + "…" for name in names]
-    axes.set_yticks(range(len(names)), short if named else [""] * len(names))
-    axes.set_ylim(len(names) - 0.4, -0.6)
-    axes.tick_params(axis="y", length=0)
-
-
-def group_order(who: Portrait) -> tuple[np.ndarray, ...]:
-    """Return the place of each client's group, as a key for sorting."""
-    places = {name: place for place, name in enumerate(who.group_names())}
-    return (np.array([places[str(name)] for name in who.groups]),)
+def by_group(name: str, names: list[str], words: Words, x: Axis, marks: Sequence[Mark], says: str) -> Panel:
+    """Return a panel with a row a group, the first on top."""
+    y = Axis(0, len(names), [(len(names) - place - 0.5, cut(group)) for place, group in enumerate(names)])
+    return Panel(name, "", words, x, y, marks, says, ROW * max(3, len(names)), WIDTH)

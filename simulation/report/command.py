@@ -136,7 +136,7 @@ def write_figure(runs: Sequence[Path], name: FigureName, path: Path) -> Path:
     Raises:
         BadInput: There is no such run or figure, or the file cannot be written.
     """
-    from simulation.report.drawing.paper import SUFFIXES, write
+    from simulation.report.files import SUFFIXES, write
 
     if path.suffix not in SUFFIXES:
         raise BadInput(f"--figure {name} {path}: the suffix must be {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}")

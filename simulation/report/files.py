@@ -1,38 +1,39 @@
-"""A figure as files: SVG for a paper or a slide, CSV for a spreadsheet, and both as links that need no network."""
+"""A figure in a page and as files: SVG, PNG and PDF for a paper or a slide, CSV for a spreadsheet."""
 
 import base64
 import csv
 import io
 import math
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
-from simulation.report.drawing.plot import NIGHT, PAPER, Figure, Panel
-from simulation.report.drawing.svg import BROAD, CHARACTER, LINE_OF_WORDS, body, height, word_lines
+from simulation.report.drawing.frame import BROAD, sheet
+from simulation.report.drawing.paint import GRID, SHEET, SIZES, draw
+from simulation.report.drawing.plot import NIGHT, PAPER, Figure
+from simulation.report.drawing.svg import elements
 from simulation.report.words import escape
 
-GAP = 28.0
-"""Pixels between panels."""
+SUFFIXES = (".svg", ".png", ".pdf", ".csv")
 FONT = "system-ui, 'Segoe UI', 'Noto Sans', 'DejaVu Sans', sans-serif"
 
-LETTERS = """.name{font-size:14px;font-weight:650}.measure{font-weight:400;font-size:12.5px}
-.words,.label{font-size:12px}.axis,.tick{font-size:11px}.under{font-size:10px}.cell{font-size:12.5px}path{fill:none;stroke-linejoin:round;stroke-linecap:round}
-.base{stroke-width:1}.grid{stroke-width:1}text{font-variant-numeric:tabular-nums}"""
+LETTERS = (
+    "".join(f".{name}{{font-size:{size}px}}" for name, size in SIZES.items())
+    + ".name{font-weight:650}.measure{font-weight:400}text{font-variant-numeric:tabular-nums}"
+    "path{fill:none;stroke-linejoin:round;stroke-linecap:round}"
+)
 """What a figure's classes mean, its colours excepted: the same in a page and in a file."""
 
 
 def rules(colour: dict[str, str], line: str, paper: str) -> str:
-    """Return the style rules of the colours: strokes, fills, rings and words of each role."""
-    each = "".join(
-        f".s-{role}{{stroke:{value}}}.f-{role}{{fill:{value};stroke:none}}.r-{role}{{fill:{paper};stroke:{value}}}"
-        f".t-{role}{{fill:{value}}}"
-        for role, value in colour.items()
-    )
+    """Return the style rules of the colours: strokes, fills and words of each role."""
+    each = "".join(f".s-{role}{{stroke:{value}}}.f-{role},.t-{role}{{fill:{value}}}" for role, value in colour.items())
     ink, muted = colour["ink"], colour["muted"]
     return (
         f".name,.cell{{fill:{ink}}}.measure,.axis,.tick{{fill:{muted}}}.under{{fill:{ink}}}"
-        f".base{{stroke:{muted}}}.grid{{stroke:{line}}}{each}"
+        f".base{{stroke:{muted}}}.grid{{stroke:{line}}}{each}.f-sheet{{fill:{paper}}}"
     )
 
 
@@ -46,61 +47,46 @@ def style() -> Markup:
     )
 
 
-def inline(figure: Figure) -> list[Markup]:
+def inline(figure: Figure, panels: Sequence[str]) -> list[Markup]:
     """Return the figure's panels as ``<svg>`` elements for a page, whose style sheet has the classes."""
-    words = word_lines(figure)
     return [
         Markup(
-            f'<svg class="panel" viewBox="0 0 {panel.width:.0f} {height(panel, words):.0f}" role="img"'
-            f' style="max-width:{1.4 * panel.width:.0f}px"'
-            f' aria-label="{escape(spoken(panel))}">'
-            f"{body(panel, words)}</svg>"
+            f'<svg class="panel" viewBox="{at.left:.0f} {at.top:.0f} {panel.width:.0f} {at.bottom - at.top:.0f}"'
+            f' role="img" style="max-width:{1.4 * panel.width:.0f}px"'
+            f' aria-label="{escape(": ".join(filter(None, [panel.name, panel.says])))}">{drawn}</svg>'
         )
-        for panel in figure.panels
+        for panel, at, drawn in zip(figure.panels, sheet(figure).panels, panels, strict=True)
     ]
 
 
-def spoken(panel: Panel) -> str:
-    """Return what a screen reader says of a panel."""
-    return ": ".join(filter(None, [panel.name, panel.says]))
-
-
-def svg(figure: Figure) -> str:
-    """Return the figure as a file of its own, on white: panels side by side, at most three in a row."""
-    words = word_lines(figure)
-    width = max(panel.width for panel in figure.panels)
-    columns = min(3 if width <= 300 else 2, len(figure.panels))
-    parts, high = [], GAP
-    for line in legend_lines(figure, columns * (width + GAP) - GAP):
-        parts.append(f'<text class="words t-ink" x="{GAP:.0f}" y="{high + 4:.0f}">{escape(line)}</text>')
-        high += LINE_OF_WORDS
-    for first in range(0, len(figure.panels), columns):
-        row = figure.panels[first : first + columns]
-        parts += [
-            f'<g transform="translate({GAP + index * (width + GAP):.0f} {high:.1f})">{body(panel, words)}</g>'
-            for index, panel in enumerate(row)
-        ]
-        high += max(height(panel, words) for panel in row) + GAP
-    wide = columns * (width + GAP) + GAP
-    colours = rules({str(role): value for role, value in PAPER.items()}, "#e4e3dd", "#ffffff")
+def svg(figure: Figure, legend: str, panels: Sequence[str], dark: bool = False) -> str:
+    """Return the figure as a file of its own, on white; ``dark``: where its reader prefers that, in colours for it."""
+    where = sheet(figure)
+    colours = rules({str(role): value for role, value in PAPER.items()}, GRID, SHEET)
+    if dark:
+        night = rules({str(role): value for role, value in NIGHT.items()}, "#34332e", "#161614")
+        colours += f"@media (prefers-color-scheme: dark){{{night}}}"
+    body = "".join([legend, *panels]).replace("<use href", "<use xlink:href")  # as editors of drawings read it
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{wide:.0f}" height="{high:.0f}" '
-        f'viewBox="0 0 {wide:.0f} {high:.0f}" role="img" font-family="{FONT}">'
-        f"<title>{escape(figure.title)}</title><desc>{escape(figure.finding)}</desc>"
+        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+        f'width="{where.wide:.0f}" height="{where.high:.0f}" viewBox="0 0 {where.wide:.0f} {where.high:.0f}" '
+        f'role="img" font-family="{FONT}"><title>{escape(figure.title)}</title><desc>{escape(figure.finding)}</desc>'
         f"<style>{LETTERS}{colours}</style>"
-        f'<rect width="100%" height="100%" fill="#ffffff"/>{"".join(parts)}</svg>\n'
+        f'<rect width="100%" height="100%" class="f-sheet"/>{body}</svg>\n'
     )
 
 
-def legend_lines(figure: Figure, width: float) -> list[str]:
-    """Break a figure's legend into lines that fit ``width`` pixels."""
-    lines: list[str] = []
-    for entry in figure.legend:
-        if lines and CHARACTER * len(f"{lines[-1]}    {entry}") < width:
-            lines[-1] += f"    {entry}"
-        else:
-            lines.append(entry)
-    return lines
+def write(figure: Figure, path: Path) -> None:
+    """Write a figure to ``path`` as its suffix says, the same bytes for the same figure.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    if path.suffix in (".svg", ".csv"):
+        text = svg(figure, *elements(figure)) if path.suffix == ".svg" else table(figure)
+        path.write_text(text, encoding="utf-8")
+    else:
+        path.write_bytes(draw(figure, path.suffix[1:]))
 
 
 def table(figure: Figure) -> str:
@@ -128,7 +114,8 @@ def address(text: str, kind: str) -> Markup:
 
 
 def shown(figure: Figure) -> dict[str, Any]:
-    """Return what a page needs of a figure."""
+    """Return what a page needs of a figure, which is drawn once for its panels and its file."""
+    legend, panels = elements(figure)
     return {
         "id": figure.key,
         "title": figure.title,
@@ -136,8 +123,8 @@ def shown(figure: Figure) -> dict[str, Any]:
         "caption": figure.caption,
         "legend": list(figure.legend),
         "broad": max(panel.width for panel in figure.panels) > BROAD,
-        "panels": inline(figure),
-        "svg": address(svg(figure), "image/svg+xml"),
+        "panels": inline(figure, panels),
+        "svg": address(svg(figure, legend, panels), "image/svg+xml"),
         "csv": address(table(figure), "text/csv"),
         "file": figure.key,
     }

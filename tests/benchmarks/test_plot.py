@@ -50,6 +50,16 @@ def drawn(folder, *files):
     return out.read_text(encoding="utf-8")
 
 
+def named(root):
+    """Return the names above the panels."""
+    return [text.text for text in root.iter(f"{SVG}text") if text.get("class") == "name"]
+
+
+def words_in(text):
+    """Return all words of a figure, as they are written one by one."""
+    return re.findall(r">([^<]+)<", text)
+
+
 def test_what_is_written_is_read_again(tmp_path):
     file, figures = tmp_path / "some.json", {"seconds": [0.1, 1 / 3], "none": None}
     write(file, "scaling", {"rounds": 5, "json": file}, figures)
@@ -80,14 +90,13 @@ def test_the_figure_says_every_number(tmp_path):
     text = drawn(tmp_path, rounds(tmp_path), rounds(tmp_path, "null"), growth(tmp_path), arithmetic(tmp_path))
     root = ElementTree.fromstring(text)
     assert root.tag == f"{SVG}svg"
-    assert len([g for g in root.iter(f"{SVG}g") if g.get("id", "").startswith("axes_")]) == 4
+    assert named(root) == ["A round", "Cost per client", "Peak memory", "Share of one thread's peak"]
     says = root.find(f"{SVG}desc").text
     assert "mlp: 87 ms against 630 ms, 7.24 ×" in says
     assert "Cost per client in ms, by cohort: 50: 2, 5,000: 1.8" in says
     assert "Peak memory in MiB, by population: 1,000: 321, 1,000,000: 337" in says
     assert "mlp: 17.1%, conv4: 25.0%" in says
-    # texts are drawn as outlines; each has its words in a comment before it
-    written = re.findall(r"<!-- (.*?) -->", text)
+    written = words_in(text)
     for words in ("7.24 ×", "87", "630", "1.8", "321", "337", "17.1%, 34.2 GFLOP/s", "100 % are 200 GFLOP/s"):
         assert words in written
     assert "largest over smallest cohort: 0.90" in written
@@ -96,12 +105,14 @@ def test_the_figure_says_every_number(tmp_path):
 
 def test_every_colour_has_one_for_the_dark(tmp_path):
     text = drawn(tmp_path, rounds(tmp_path), growth(tmp_path), arithmetic(tmp_path))
-    rules, body = re.search(r"<style>(@media.*?)</style>(.*)", text, re.DOTALL).groups()
-    assert "prefers-color-scheme: dark" in rules
-    used = set(re.findall(r"(?:fill|stroke): (#\w+)", body))
-    assert {plot.AFTER, plot.BEFORE, plot.INK, plot.PAPER} <= used <= set(plot.DARK)
-    for colour in used:
-        assert f'[style*="fill: {colour}"] {{ fill: {plot.DARK[colour]} !important }}' in rules
+    light, dark, body = re.search(r"<style>(.*)@media [^{]*dark\)(.*)</style>(.*)", text, re.DOTALL).groups()
+    used = {name for classes in re.findall(r'class="([^"]*)"', body) for name in classes.split()}
+    coloured = {name for name in used if name in ("grid", "base", "name", "tick") or name[:2] in ("s-", "f-", "t-")}
+    assert {"s-after", "f-before", "t-ink", "grid", "f-sheet"} <= coloured
+    for name in coloured:
+        found = [re.search(rf"\.{name}[^{{]*{{[a-z]+:(#\w+)", rules).group(1) for rules in (light, dark)]
+        assert found[0] != found[1], name
+    assert not re.search(r"#[0-9a-f]{6}", body)
 
 
 def test_the_same_files_give_the_same_figure_and_nothing_is_fetched(tmp_path):
@@ -114,7 +125,7 @@ def test_the_same_files_give_the_same_figure_and_nothing_is_fetched(tmp_path):
 @pytest.mark.parametrize("kind", [rounds, growth, arithmetic])
 def test_a_part_of_the_files_gives_a_part_of_the_figure(kind, tmp_path):
     root = ElementTree.fromstring(drawn(tmp_path, kind(tmp_path)))
-    assert len([g for g in root.iter(f"{SVG}g") if g.get("id", "").startswith("axes_")]) == (2 if kind is growth else 1)
+    assert len(named(root)) == (2 if kind is growth else 1)
 
 
 def test_files_that_do_not_go_together_are_refused(tmp_path, capsys):
@@ -143,6 +154,6 @@ def test_a_measured_round_ends_up_in_the_figure(tmp_path):
     assert done.returncode == 0, done.stderr
     ratio = re.search(r"^ratio (\d+\.\d\d)$", done.stdout, re.MULTILINE).group(1)
     assert len(read(file, plot.KNOWN)["figures"]["seconds"]["metafed"]) == 2
-    written = re.findall(r"<!-- (.*?) -->", drawn(tmp_path, file))
+    written = words_in(drawn(tmp_path, file))
     assert f"{ratio} ×" in written
     assert "a plain loop" in written

@@ -91,6 +91,17 @@ class Box:
 
 @final
 @dataclass(frozen=True)
+class Cells:
+    """Squares of one unit around points, all alike: a part of a dense heat map."""
+
+    x: Numbers
+    y: Numbers
+    role: Role
+    opacity: float
+
+
+@final
+@dataclass(frozen=True)
 class Text:
     """Words at a point, ``dx`` and ``dy`` pixels beside it."""
 
@@ -104,7 +115,7 @@ class Text:
     bold: bool = False
 
 
-Mark: TypeAlias = Line | Band | Points | Box | Text
+Mark: TypeAlias = Line | Band | Points | Box | Cells | Text
 
 
 @final

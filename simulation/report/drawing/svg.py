@@ -1,183 +1,119 @@
-"""A panel as SVG: text stays text, colours are classes, and a pointer that rests on a mark is told what it is."""
+"""From matplotlib's SVG to elements for a page: colours become classes, marks say what they are, nothing is fetched."""
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
 
-from simulation.report.drawing.plot import Axis, Band, Box, Figure, Line, Mark, Panel, Points, Text
-from simulation.report.drawing.scale import place
+from simulation.report.drawing.paint import GRID, SHEET, draw
+from simulation.report.drawing.plot import PAPER, Box, Figure, Line, Mark, Points
 from simulation.report.words import escape
 
-TOP, BOTTOM, RIGHT = 29.0, 37.0, 18.0
-LINE_OF_WORDS = 18.0
-CHARACTER = 7.0
-"""Pixels of a letter of 12 px, on the wide side."""
-BROAD, TICK = 300.0, 7.6
-"""Width above which a phone shows the names of rows larger, and pixels of their letters then."""
+NAMES: dict[str, str] = {**{colour: role for role, colour in PAPER.items()}, GRID: "line", SHEET: "sheet"}
+"""What each colour is; no other occurs in a figure."""
+NUMBER = re.compile(r"-?\d+\.\d+")
+LINK = "{http://www.w3.org/1999/xlink}href"
 
 
-class Frame(NamedTuple):
-    """Where a panel's plot lies within it, in pixels."""
-
-    left: float
-    top: float
-    right: float
-    bottom: float
-
-    def x(self, value: float, axis: Axis) -> float:
-        """Return the pixel of a value on the horizontal axis."""
-        return place(value, axis, self.left, self.right)
-
-    def y(self, value: float, axis: Axis) -> float:
-        """Return the pixel of a value on the vertical axis."""
-        return place(value, axis, self.bottom, self.top)
-
-
-def lines_of_words(panel: Panel) -> list[list[tuple[str, str]]]:
-    """Break a panel's words into lines that fit."""
-    lines: list[list[tuple[str, str]]] = [[]]
-    used = 0.0
-    for text, role in panel.words:
-        needs = CHARACTER * len(text) + 10
-        if lines[-1] and used + needs > panel.width:
-            lines.append([])
-            used = 0.0
-        lines[-1].append((text, role))
-        used += needs
-    return lines if panel.words else []
+def elements(figure: Figure) -> tuple[str, list[str]]:
+    """Draw a figure, and return the elements of its legend and those of each panel, without ``<svg>``."""
+    root = ElementTree.fromstring(draw(figure, "svg"))
+    shapes = {node.get("id", ""): node for defs in root.iter() if kind(defs) == "defs" for node in defs}
+    parts: dict[str, list[tuple[str, Element]]] = {str(number): [] for number in range(len(figure.panels))}
+    for gid, leaf in leaves(root, ""):
+        where, slash, own = gid.partition("/")
+        if slash:
+            parts.setdefault(where, []).append((own, leaf))
+    legend = written(parts.pop("legend", []), "", {}, {})
+    return legend, [
+        written(own, f"{figure.key}-{number}", shapes, {str(n): said(mark) for n, mark in enumerate(panel.marks)})
+        for (number, own), panel in zip(parts.items(), figure.panels, strict=True)
+    ]
 
 
-def frame(panel: Panel, words: int) -> Frame:
-    """Return where the plot lies below ``words`` lines of words."""
-    ticks = max((len(label) for _, label in panel.y.ticks), default=0)
-    top = TOP + LINE_OF_WORDS * words + (21 if panel.y.title else 4)
-    letter = TICK if panel.width > BROAD else CHARACTER
-    return Frame(letter * ticks + 6, top, panel.width - RIGHT, top + panel.height)
+def said(mark: Mark) -> Sequence[str]:
+    """Return what the parts of a mark say to a pointer that rests on them, and to a screen reader."""
+    match mark:
+        case Points():
+            return mark.says
+        case Line() | Box():
+            return (mark.says,)
+    return ()
 
 
-def word_lines(figure: Figure) -> int:
-    """Return the lines of words that all panels of a figure leave room for, so that their plots align."""
-    return max(len(lines_of_words(panel)) for panel in figure.panels)
-
-
-def height(panel: Panel, words: int) -> float:
-    """Return a panel's height, with ``words`` lines of words."""
-    return frame(panel, words).bottom + (BOTTOM if panel.x.title else BOTTOM / 2)
-
-
-def body(panel: Panel, words: int) -> str:
-    """Return a panel's elements, without the ``<svg>`` around them."""
-    place = frame(panel, words)
-    parts = [f'<text class="name" y="13">{escape(panel.name)}']
-    if panel.measure:
-        parts.append(f'<tspan class="measure" dx="6">{escape(panel.measure)}</tspan>')
-    parts.append("</text>")
-    for number, line in enumerate(lines_of_words(panel)):
-        spans = "".join(
-            f'<tspan class="t-{role}" dx="{10 * (index > 0)}">{escape(text)}</tspan>'
-            for index, (text, role) in enumerate(line)
-        )
-        parts.append(f'<text class="words" y="{px(TOP + 5 + LINE_OF_WORDS * number)}">{spans}</text>')
-    parts += axes(panel, place)
-    parts += [mark(one, panel, place) for one in panel.marks]
+def written(
+    drawn: Iterable[tuple[str, Element]], name: str, shapes: Mapping[str, Element], says: Mapping[str, Sequence[str]]
+) -> str:
+    """Write what is drawn, in order, without groups; ``shapes`` that it uses get ids that begin with ``name``."""
+    parts: list[str] = []
+    own: dict[str, str] = {}
+    told = {gid: iter(texts) for gid, texts in says.items()}
+    for gid, leaf in drawn:
+        title = escape(next(told.get(gid, iter(())), ""))
+        end = f"><title>{title}</title></{kind(leaf)}>" if title else "/>"
+        if kind(leaf) == "text":
+            write_words(parts, gid, leaf)
+        elif kind(leaf) == "path":
+            known = f' class="{gid}"' if gid in ("grid", "base") else look(leaf)
+            parts.append(f'<path{known} d="{path(leaf)}"{end}')
+        else:
+            shape = leaf.get(LINK, "")[1:]
+            if shape not in own:
+                own[shape] = f"{name}-{len(own)}"
+                parts.append(f'<defs><path id="{own[shape]}"{look(leaf)} d="{path(shapes[shape], 2)}"/></defs>')
+            parts.append(f'<use href="#{own[shape]}" x="{pixel(leaf.get("x"))}" y="{pixel(leaf.get("y"))}"{end}')
     return "".join(parts)
 
 
-def axes(panel: Panel, place: Frame) -> Iterable[str]:
-    """Yield the ticks, the grid and the names of both axes."""
-    if panel.y.title:
-        yield f'<text class="axis" y="{px(place.top - 13)}">{escape(panel.y.title)}</text>'
-    for value, label in panel.y.ticks:
-        y = place.y(value, panel.y)
-        if panel.y.grid:
-            yield f'<path class="grid" d="M{px(place.left)} {px(y)}H{px(place.right)}"/>'
-        yield f'<text class="tick" x="{px(place.left - 6)}" y="{px(y + 3.7)}" text-anchor="end">{escape(label)}</text>'
-    if panel.x.ticks and not any(isinstance(one, Box) for one in panel.marks):
-        yield f'<path class="base" d="M{px(place.left)} {px(place.bottom)}H{px(place.right)}"/>'
-    for value, label in panel.x.ticks:
-        x = place.x(value, panel.x)
-        yield f'<text class="tick" x="{px(x)}" y="{px(place.bottom + 14)}" text-anchor="middle">{escape(label)}</text>'
-    if panel.x.title:
-        middle = (place.left + place.right) / 2
-        yield (
-            f'<text class="axis" x="{px(middle)}" y="{px(place.bottom + 30)}" text-anchor="middle">'
-            f"{escape(panel.x.title)}</text>"
-        )
+def leaves(node: Element, gid: str) -> Iterator[tuple[str, Element]]:
+    """Yield what is drawn in a group, each with the innermost name around it."""
+    for child in node:
+        if kind(child) == "g":
+            yield from leaves(child, child.get("id", gid))
+        elif kind(child) in ("path", "use", "text"):
+            yield gid, child
 
 
-def mark(one: Mark, panel: Panel, place: Frame) -> str:
-    """Return one mark's elements."""
-    match one:
-        case Line():
-            dash = f' stroke-dasharray="{one.dash}"' if one.dash else ""
-            path = trace(one.x, one.y, panel, place)
-            return (
-                f'<path class="s-{one.role}" d="{path}" stroke-width="{px(one.width)}"{faint(one.opacity)}{dash}'
-                f"{around('path', one.says)}"
-            )
-        case Band():
-            there, back = trace(one.x, one.high, panel, place), trace(one.x[::-1], one.low[::-1], panel, place)
-            return f'<path class="f-{one.role}" opacity="{one.opacity}" d="{there}L{back[1:]}Z"/>'
-        case Points():
-            return points(one, panel, place)
-        case Box():
-            return box(one, panel, place)
-        case Text():
-            x, y = place.x(one.x, panel.x) + one.dx, place.y(one.y, panel.y) + one.dy
-            bold = ' font-weight="600"' if one.bold else ""
-            return (
-                f'<text class="label t-{one.role}" x="{px(x)}" y="{px(y)}" text-anchor="{one.anchor}"{bold}>'
-                f"{escape(one.text)}</text>"
-            )
+def write_words(parts: list[str], gid: str, leaf: Element) -> None:
+    """Write words; those that continue a line stand where it ends in the reader's font."""
+    text, style = escape(leaf.text or ""), styles(leaf)
+    if gid.startswith("+") and parts and parts[-1].endswith("</text>"):
+        line = parts.pop().removesuffix("</text>")
+        parts.append(f'{line}<tspan class="{gid[1:]}" dx="8">{text}</tspan></text>')
+        return
+    anchor = style.get("text-anchor", "start")
+    more = f' text-anchor="{anchor}"' if anchor != "start" else ""
+    more += ' font-weight="600"' if "font-weight" in style else ""
+    x, y = pixel(leaf.get("x")), pixel(leaf.get("y"))
+    parts.append(f'<text class="{gid.strip("+")}" x="{x}" y="{y}"{more}>{text}</text>')
 
 
-def points(one: Points, panel: Panel, place: Frame) -> str:
-    """Return dots, rings or crosses, each with its words."""
-    parts = []
-    for index, (x, y) in enumerate(zip(one.x, one.y, strict=True)):
-        left, top, r = place.x(x, panel.x), place.y(y, panel.y), one.radius
-        end = around("path" if one.shape == "cross" else "circle", one.says[index] if one.says else "")
-        if one.shape == "cross":
-            d = f"M{px(left - r)} {px(top - r)}l{px(2 * r)} {px(2 * r)}m0 {px(-2 * r)}l{px(-2 * r)} {px(2 * r)}"
-            parts.append(f'<path class="s-{one.role}" stroke-width="1.8" d="{d}"{end}')
-        else:
-            kind = f'class="r-{one.role}" stroke-width="1.8"' if one.shape == "ring" else f'class="f-{one.role}"'
-            parts.append(f'<circle {kind} cx="{px(left)}" cy="{px(top)}" r="{px(r)}"{end}')
-    return f"<g{faint(one.opacity)}>{''.join(parts)}</g>" if parts else ""
+def look(leaf: Element) -> str:
+    """Return the attributes that say how a mark looks: classes for its colours, and what is not usual."""
+    style = styles(leaf)
+    classes = [f"{what[0]}-{NAMES[style[what]]}" for what in ("fill", "stroke") if style.get(what, "none") != "none"]
+    more = {name: style.get(name, "").replace(",", " ") for name in ("stroke-width", "stroke-dasharray")}
+    faint = [value for name, value in style.items() if name.endswith("opacity")]  # a mark has one, for all of it
+    more["opacity"] = faint[0] if faint else ""
+    return f' class="{" ".join(classes)}"' + "".join(f' {name}="{value}"' for name, value in more.items() if value)
 
 
-def box(one: Box, panel: Panel, place: Frame) -> str:
-    """Return a heat map's cell."""
-    left, right = (place.x(x, panel.x) for x in one.x)
-    bottom, top = (place.y(y, panel.y) for y in one.y)
-    middle, height = (left + right) / 2, (top + bottom) / 2 + 4 - 6 * len(one.under)
-    weight = "700" if one.bold else "400"
-    under = "".join(
-        f'<text class="under" x="{px(middle)}" y="{px(height + 13 * line)}" text-anchor="middle">{escape(text)}</text>'
-        for line, text in enumerate(one.under, start=1)
-    )
-    return (
-        f'<g><rect class="f-{one.role}" opacity="{one.opacity:.2f}" x="{px(left + 1)}" y="{px(top + 1)}" rx="3"'
-        f' width="{px(right - left - 2)}" height="{px(bottom - top - 2)}"{around("rect", one.says)}'
-        f'<text class="cell" font-weight="{weight}" x="{px(middle)}" y="{px(height)}" text-anchor="middle">'
-        f"{escape(one.text)}</text>{under}</g>"
-    )
+def styles(leaf: Element) -> dict[str, str]:
+    """Return an element's style by property."""
+    return dict(part.strip().split(": ", 1) for part in leaf.get("style", "").split(";") if ": " in part)
 
 
-def trace(x: Sequence[float], y: Sequence[float], panel: Panel, place: Frame) -> str:
-    """Return a path through points."""
-    return "M" + "L".join(f"{px(place.x(a, panel.x))} {px(place.y(b, panel.y))}" for a, b in zip(x, y, strict=True))
+def path(leaf: Element, places: int = 1) -> str:
+    """Return a path's commands with rounded numbers."""
+    text = NUMBER.sub(lambda number: pixel(number[0], places), leaf.get("d", ""))
+    return re.sub(r"\s*([A-Za-z])\s*", r"\1", text).strip()
 
 
-def around(tag: str, says: str) -> str:
-    """Close an element, with what it says to a pointer."""
-    return f"><title>{escape(says)}</title></{tag}>" if says else "/>"
+def pixel(value: str | None, places: int = 1) -> str:
+    """Round a length, in pixels."""
+    return f"{round(float(value or 0), places) + 0.0:g}"  # + 0.0: no minus before zero
 
 
-def faint(opacity: float) -> str:
-    """Return an attribute for what is not opaque."""
-    return "" if opacity == 1 else f' opacity="{opacity}"'
-
-
-def px(value: float) -> str:
-    """Format a pixel."""
-    return f"{value:.1f}".removesuffix(".0").replace("-0.0", "0")
+def kind(leaf: Element) -> str:
+    """Return an element's name without its name space."""
+    return leaf.tag.rpartition("}")[2]

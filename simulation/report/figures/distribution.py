@@ -99,11 +99,11 @@ def panel(own: Panel, name: str, scale: str) -> Drawn:
     )
 
 
-def stairs(values: Values, lowest: float) -> tuple[list[float], list[float]]:
-    """Return the corners of an empirical distribution function from ``lowest`` to 1; what lies below is at the edge."""
+def stairs(values: Values, lowest: float, highest: float = 1.0) -> tuple[list[float], list[float]]:
+    """Return the corners of an empirical distribution function, from ``lowest`` on; what lies below is at the edge."""
     ordered = np.maximum(np.sort(values), lowest)
     share = np.arange(len(ordered) + 1) / max(1, len(ordered))
-    x = np.concatenate([[lowest], np.repeat(ordered, 2), [max(1.0, float(ordered[-1]))]])
+    x = np.concatenate([[lowest], np.repeat(ordered, 2), [max(highest, float(ordered[-1]))]])
     return x.tolist(), np.repeat(share, 2).tolist()
 
 

@@ -9,8 +9,8 @@ from simulation.report.drawing.scale import linear, place
 from simulation.report.words import short
 
 Ends = Mapping[str, Any]
-HEIGHT, ACROSS = 190.0, 240.0
-"""Pixels of the plot, and about how many it is wide."""
+HEIGHT, BESIDE = 190.0, 60.0
+"""Pixels of the plot, and about how many of the panel's width are beside it."""
 AROUND = [
     (radius * a, radius * b)
     for radius in (11, 17, 24, 31)
@@ -35,13 +35,14 @@ class Place(NamedTuple):
     seed: bool = False
 
 
-def frontier(places: Mapping[str, Sequence[Place]], who: str, what: str) -> Figure | None:
+def frontier(places: Mapping[str, Sequence[Place]], who: str, what: str, scale: float = 1.0) -> Figure | None:
     """Draw a panel of the runs of each family; None if none of them has a score.
 
     Args:
         places: The runs by family.
         who: Whose scores: seen or unseen.
         what: How the intervals were made, a sentence.
+        scale: How much larger than usual, for a file with many runs.
     """
     names = list(dict.fromkeys(one.name for runs in places.values() for one in runs if not one.seed))
     letters = {name: chr(ord("A") + index) if index < 26 else str(index + 1) for index, name in enumerate(names)}
@@ -49,7 +50,7 @@ def frontier(places: Mapping[str, Sequence[Place]], who: str, what: str) -> Figu
     for family, runs in places.items():
         known = [one for one in runs if one.mean["value"] is not None and one.worst["value"] is not None]
         if known:
-            drawn.append(panel(family, known, letters))
+            drawn.append(panel(family, known, letters, scale))
             rows += [(family, *row(one)) for one in known]
     if not drawn:
         return None
@@ -86,12 +87,13 @@ def row(one: Place) -> tuple[Any, ...]:
     return (one.name, one.seed, *ends)
 
 
-def panel(family: str, runs: Sequence[Place], letters: Mapping[str, str]) -> Drawn:
+def panel(family: str, runs: Sequence[Place], letters: Mapping[str, str], scale: float) -> Drawn:
     """Draw the runs of one family."""
     x = extent([one.mean for one in runs], "mean score")
     y = extent([one.worst for one in runs], "mean of the worst tenth")
     marks: list[Mark] = []
-    best = undominated([one for one in runs if not one.seed])
+    named = [one for one in runs if not one.seed]
+    best = [one for one, on in zip(named, efficient(named), strict=True) if on]
     if len(best) > 1:
         points = sorted((one.mean["value"], one.worst["value"]) for one in best)
         marks.append(Line([p[0] for p in points], [p[1] for p in points], "after", 1.2, "2 4", says="frontier"))
@@ -105,18 +107,20 @@ def panel(family: str, runs: Sequence[Place], letters: Mapping[str, str]) -> Dra
                 marks.append(Line((mean, mean), (one.worst["low"], one.worst["high"]), role, 1.2, opacity=0.6))
         says = f"{one.name}: mean {short(mean)}, worst tenth {short(worst)}"
         marks.append(Points((mean,), (worst,), role, radius=2.2 if one.seed else 4.2, says=(says,)))
-    marks += labels(runs, letters, x, y)
+    marks += labels(runs, letters, x, y, (300 * scale - BESIDE, HEIGHT * scale))
     top = max((one for one in runs if not one.seed), key=lambda one: one.worst["value"])
     says = (
         f"the worst tenth is served best by {top.name} ({short(top.worst['value'])}, mean {short(top.mean['value'])})"
     )
-    return Drawn(family, "", [], x, y, marks, says, HEIGHT)
+    return Drawn(family, "", [], x, y, marks, says, HEIGHT * scale, 300 * scale)
 
 
-def labels(runs: Sequence[Place], letters: Mapping[str, str], x: Axis, y: Axis) -> list[Mark]:
+def labels(
+    runs: Sequence[Place], letters: Mapping[str, str], x: Axis, y: Axis, size: tuple[float, float]
+) -> list[Mark]:
     """Put each run's letter beside its point, on the first side where it lies on no other letter, point or seed."""
     places = {
-        one.name: (place(one.mean["value"], x, 0, ACROSS), place(one.worst["value"], y, HEIGHT, 0)) for one in runs
+        one.name: (place(one.mean["value"], x, 0, size[0]), place(one.worst["value"], y, size[1], 0)) for one in runs
     }
     taken: list[tuple[float, float]] = list(places.values())
     marks: list[Mark] = []
@@ -131,14 +135,10 @@ def labels(runs: Sequence[Place], letters: Mapping[str, str], x: Axis, y: Axis) 
     return marks
 
 
-def undominated(runs: Sequence[Place]) -> list[Place]:
-    """Return the runs that no other is at least as good as in both, and better in one."""
-
-    def beats(a: Place, b: Place) -> bool:
-        pairs = [(a.mean["value"], b.mean["value"]), (a.worst["value"], b.worst["value"])]
-        return all(x >= y for x, y in pairs) and any(x > y for x, y in pairs)
-
-    return [one for one in runs if not any(beats(other, one) for other in runs)]
+def efficient(points: Sequence[Any]) -> list[bool]:
+    """Say of each, by its ``mean`` and ``worst``, whether no other is at least as good in both, and better in one."""
+    ends = [(one.mean["value"], one.worst["value"]) for one in points]
+    return [not any(b != a and b[0] >= a[0] and b[1] >= a[1] for b in ends) for a in ends]
 
 
 def extent(ends: Sequence[Ends], title: str) -> Axis:

@@ -57,9 +57,8 @@ def test_every_figure_comes_as_an_svg_that_draws_and_a_csv(fetched, browser, nam
         wide = float(root.get("width"))
         ends = page.locator("text").evaluate_all("all => all.map(one => one.getBoundingClientRect().right)")
         assert 100 < max(ends) <= wide
-        strokes = page.locator("path").evaluate_all("all => all.map(one => getComputedStyle(one).stroke)")
-        circles = page.locator("circle, rect").count()
-        assert circles > 1 or len(set(strokes) - {"none"}) > 1
+        paint = "all => all.map(one => getComputedStyle(one)).map(one => [one.stroke, one.fill]).flat()"
+        assert len(set(page.locator("path").evaluate_all(paint)) - {"none"}) > 1
     page.close()
 
 

@@ -8,7 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 NAMES = ("run", "strange", "partial", "several", "seeds")
 FIGURES = {"distribution", "groups", "adaptation", "gain-by-size", "lorenz", "learning", "losses"}
 MARKS = """panels => panels.map(panel => {
-  const sizes = [...panel.querySelectorAll('path:not(.grid):not(.base), circle, rect')].map(mark => mark.getBBox());
+  const sizes = [...panel.querySelectorAll('path:not(.grid):not(.base), use')].map(mark => mark.getBBox());
   const box = panel.getBoundingClientRect();
   const marks = sizes.filter(one => one.width + one.height > 1).length;
   return [panel.getAttribute('aria-label'), box.width, box.height, marks];
@@ -16,7 +16,7 @@ MARKS = """panels => panels.map(panel => {
 WORDS = """panels => panels.flatMap(panel => {
   const whole = panel.viewBox.baseVal, words = [...panel.querySelectorAll('text')].map(text => [text, text.getBBox()]);
   const named = panel.getAttribute('aria-label').slice(0, 30) + ': ';
-  const out = words.filter(([_, box]) => box.x < -2 || box.x + box.width > whole.width + 2)
+  const out = words.filter(([_, box]) => box.x < whole.x - 2 || box.x + box.width > whole.x + whole.width + 2)
     .map(([text]) => named + text.textContent.slice(0, 40) + ' leaves its panel');
   const fixed = words.filter(([text]) => !text.matches('.label'));
   for (let i = 0; i < fixed.length; i++) for (let j = i + 1; j < fixed.length; j++) {

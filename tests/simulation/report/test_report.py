@@ -76,12 +76,14 @@ def test_has_all_figures_with_unique_ids(page):
     # a panel a family; avatars were judged and never trained, so they have no loss
     two = ["distribution", "groups", "adaptation", "gain-by-size", "lorenz", "learning"]
     assert {key: len(panels) for key, panels in figures(page).items()} == {**dict.fromkeys(two, 2), "losses": 1}
-    for panels in figures(page).values():
-        for panel in panels:
+    for key, panels in figures(page).items():
+        for number, panel in enumerate(panels):
             root = ElementTree.fromstring(panel)
             assert root.get("role") == "img"
             assert re.match("assistant: .|avatar: .", root.get("aria-label"))
-            assert not re.search(r'href=|url\(|\bid="', panel), "panels refer to nothing, so no id can clash"
+            own = [f"#{mark}" for mark in re.findall(r'\bid="([^"]*)"', panel)]
+            assert all(mark.startswith(f"#{key}-{number}-") for mark in own)
+            assert set(re.findall(r'href="([^"]*)"', panel)) == set(own), "a panel refers to what is in it, and no more"
             assert not re.search(r"#[0-9a-fA-F]{6}\b", panel), "a colour that does not follow the page"
 
 

@@ -7,7 +7,8 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from simulation.cli.errors import BadInput
-from simulation.runs.sweep.frontier import Point, efficient, write_frontier
+from simulation.report.figures.frontier import efficient
+from simulation.runs.sweep.frontier import Point, write_frontier
 from simulation.runs.sweep.plan import axes_of, grid
 from simulation.sweep import main
 from tests.simulation.command.running import manifest
