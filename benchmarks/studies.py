@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 
 from benchmarks.results import check_target, complain, write
 from benchmarks.tables import show
-from simulation.cli.config import Config, parse
+from simulation.cli.config import Config
+from simulation.cli.flags import parse
 from simulation.cli.errors import BadInput, RunDiverged
 
 KEYS = {"run", "metrics", "methods", "family"}

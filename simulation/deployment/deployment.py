@@ -7,10 +7,14 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
+
+from rich.console import Console
 
 from metafed.experiment.lookup import algorithm_name
+from metafed.federation.population import initial_theta
 from server.record.provenance import git_state
+from simulation.cli.config import Config
 from simulation.cli.console import Screen
 from simulation.cli.errors import BadInput
 from simulation.deployment.closing import amend, close, manifest
@@ -26,12 +30,9 @@ from simulation.deployment.runs import (
     run_config,
     wait_for_nodes,
 )
-from simulation.run import default_folder, read
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from simulation.cli.config import Config
+from simulation.report.pages import write_report
+from simulation.runs.preparing import read
+from simulation.runs.settings import default_folder
 
 NOTHING_KEPT = "interrupted before the first round; nothing is left behind"
 KEPT = "interrupted; θ and all finished rounds are in {}"
@@ -49,7 +50,7 @@ class Federation(NamedTuple):
     logs: dict[str, Path]
 
 
-def deploy(plan: Plan, console: "Console") -> Path:
+def deploy(plan: Plan, console: Console) -> Path:
     """Have a federation compute what ``plan`` says, and return the folder of the record.
 
     Raises:
@@ -94,14 +95,12 @@ def deploy(plan: Plan, console: "Console") -> Path:
     return folder
 
 
-def check_resumable(config: "Config", record: Path) -> int:
+def check_resumable(config: Config, record: Path) -> int:
     """Refuse what would go on as another run; returns how many times the record was gone on with before.
 
     Raises:
         BadInput: There is nothing left to do, or clients had personal states, which were their nodes'.
     """
-    from metafed.federation.population import initial_theta
-
     experiment, about = config.experiment, manifest(record)
     if experiment.algorithm.personal(initial_theta(experiment)):
         raise BadInput(
@@ -115,7 +114,7 @@ def check_resumable(config: "Config", record: Path) -> int:
 
 
 @contextmanager
-def _federation(plan: Plan, scratch: Path, console: "Console") -> Iterator[Federation]:
+def _federation(plan: Plan, scratch: Path, console: Console) -> Iterator[Federation]:
     """Start the federation or join the one that runs, and register its nodes."""
     if plan.remote is not None:
         with Control(plan.remote.address, plan.remote.credentials) as control:
@@ -189,8 +188,6 @@ def _collect(record: Path, folder: Path, logs: dict[str, Path], reason: str | No
         close(folder, reason)
     collect(logs, folder)
     if (folder / "summary.json").exists():
-        from simulation.report.command import write_report
-
         write_report(folder)
     if record != folder:
         owner = folder.parent.stat()

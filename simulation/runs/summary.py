@@ -10,17 +10,16 @@ from simulation.analysis.differences import comparison, remarks
 from simulation.analysis.measures import USUAL
 from simulation.cli.errors import BadInput
 from simulation.records.methods import Method, read_method
+from simulation.runs.files import write_json
 
 
 def write_summary(folder: Path) -> Path | None:
     """Write the summary of the study in ``folder``; None where no run of it was evaluated yet."""
-    from simulation.runs.study import write
-
     try:
         own = read_method(folder)
     except BadInput:
         return None
-    write(folder / "summary.json", study_summary(own))
+    write_json(folder / "summary.json", study_summary(own))
     return folder / "summary.json"
 
 

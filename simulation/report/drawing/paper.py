@@ -4,8 +4,8 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from simulation.report.drawing.files import svg, table
 from simulation.report.drawing.plot import PAPER, Band, Box, Figure, Line, Mark, Panel, Points, Text
-from simulation.report.files import svg, table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

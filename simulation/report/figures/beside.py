@@ -21,7 +21,7 @@ from metafed.fairness.intervals import (
 from metafed.fairness.metrics import Metric, Values, tail_size
 from simulation.analysis.differences import chosen, comparison, with_alone
 from simulation.analysis.measures import MEASURES, USUAL, paired
-from simulation.cli.methods import SHARES
+from simulation.analysis.tables import SHARES
 from simulation.records.methods import Method, kinds_of
 
 

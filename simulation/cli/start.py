@@ -1,0 +1,18 @@
+"""How a command starts: imported before all else of ours, so that ``--help`` and bad input are answered at once.
+
+Heavy packages are put off until they are used, and what packages read when they are imported is set.
+"""
+
+import os
+
+from simulation.cli.late import late
+
+HEAVY = ("torch", "polars", "scipy", "sklearn", "matplotlib", "jinja2")
+"""Packages that only a part of what a command can do needs. Not ``flwr`` and ``ray``: names are imported from them, which
+loads them at once; our modules that do so are imported where they are first used."""
+
+os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+for name in HEAVY:
+    late(name)
