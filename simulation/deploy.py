@@ -11,6 +11,7 @@ from simulation.cli.closing import show
 from simulation.cli.errors import BadInput
 from simulation.cli.exits import BAD_INPUT, DIVERGED, DONE, FAILED, INTERRUPTED, complain
 from simulation.cli.interrupts import interrupt
+from simulation.deployment.errors import Interrupted, NodesMissing, NotStarted, Refused, RunEndedEarly
 from simulation.deployment.plan import HELP, Plan, parse
 
 
@@ -31,10 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def carry_out(plan: Plan) -> int:
     """Deploy, and say how it went."""
     # here, since it loads Flower: bad input and --help are answered without
-    from simulation.deployment.control import Refused
-    from simulation.deployment.deployment import Interrupted, deploy
-    from simulation.deployment.local import NotStarted
-    from simulation.deployment.runs import NodesMissing, RunEndedEarly
+    from simulation.deployment.deployment import deploy
 
     console = Console()
     try:

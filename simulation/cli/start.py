@@ -7,9 +7,9 @@ import os
 
 from simulation.cli.late import late
 
-HEAVY = ("torch", "polars", "scipy", "sklearn", "matplotlib", "jinja2")
-"""Packages that only a part of what a command can do needs. Not ``flwr`` and ``ray``: names are imported from them, which
-loads them at once; our modules that do so are imported where they are first used."""
+HEAVY = ("torch", "polars", "scipy", "sklearn", "matplotlib", "jinja2", "pooch", "requests", "urllib3")
+"""Packages that only a part of what a command can do needs. Not ``flwr`` and ``ray``: names are imported from them,
+which loads them at once; our modules that do so are imported where they are first used."""
 
 os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")

@@ -18,12 +18,12 @@ from simulation.cli.config import Config
 from simulation.cli.console import Screen
 from simulation.cli.errors import BadInput
 from simulation.deployment.closing import amend, close, manifest
-from simulation.deployment.control import Control, Refused
-from simulation.deployment.local import LocalFederation, NotStarted
+from simulation.deployment.control import Control
+from simulation.deployment.errors import Interrupted, NotStarted, Refused, RunEndedEarly
+from simulation.deployment.local import LocalFederation
 from simulation.deployment.plan import Plan
 from simulation.deployment.runs import (
     ROOT,
-    RunEndedEarly,
     Watch,
     collect,
     judge,
@@ -36,10 +36,6 @@ from simulation.runs.settings import default_folder
 
 NOTHING_KEPT = "interrupted before the first round; nothing is left behind"
 KEPT = "interrupted; θ and all finished rounds are in {}"
-
-
-class Interrupted(RuntimeError):
-    """The run was interrupted; the message says what there is of it."""
 
 
 class Federation(NamedTuple):

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import simulation.cli.start  # noqa: F401  (first: it puts heavy packages off)
-from simulation.deployment.control import UNREGISTERED, Control, Refused
+from simulation.deployment.control import UNREGISTERED, Control
+from simulation.deployment.errors import Refused
 
 
 def main(argv: Sequence[str] | None = None) -> int:

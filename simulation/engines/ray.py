@@ -18,6 +18,9 @@ from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, RecordDict
 from ray.actor import ActorHandle
 from ray.exceptions import RayError
 
+from client.device import name, resolve
+from metafed.experiment.settings import Experiment
+from metafed.faults import faults_of
 from simulation.engines.crew import Crew
 from simulation.engines.grid import PoolGrid, failed, named, pool_context, take_identity
 
@@ -67,8 +70,6 @@ class Worker:
 
     def device(self) -> dict[str, str]:
         """Return what this worker trains on, and its name."""
-        from client.device import name, resolve
-
         device = resolve(str(self._context.node_config["device"]))
         return {"device": str(device), "name": name(device)}
 
@@ -102,7 +103,6 @@ class RayGrid(PoolGrid):
         super().__init__()
         if address is None and device != "cpu":
             # the workers are on this machine: what is not here is said before anything is started
-            from client.device import resolve
 
             device = str(resolve(device))
         if not ray.is_initialized():
@@ -224,8 +224,6 @@ def doomed(run_config: Mapping[str, Any]) -> Callable[[Message], bool] | None:
     """Return what tells the messages whose worker is lost on purpose; None where none is."""
     if not run_config.get("faults"):
         return None
-    from metafed.experiment.settings import Experiment
-    from metafed.faults import faults_of
 
     faults = faults_of(Experiment.from_run_config(run_config))
 

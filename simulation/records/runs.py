@@ -8,6 +8,9 @@ from typing import Any, get_args
 
 import polars as pl
 
+from metafed.experiment.settings import parse_tasks
+from metafed.fairness.summary import summarize
+from metafed.families import FAMILIES
 from metafed.tasks.task import Kind
 from simulation.cli.errors import BadInput
 
@@ -30,7 +33,7 @@ class Run:
     folder: Path
     manifest: dict[str, Any]
     rounds: list[dict[str, Any]]
-    clients: pl.DataFrame | None
+    clients: "pl.DataFrame | None"
     summary: dict[str, Any] | None
     config: str
     gaps: list[str] = field(default_factory=list)
@@ -67,8 +70,6 @@ def read_run(folder: Path) -> Run:
         if not {"round", "inner_steps", "by_family", "seen", "unseen"} <= set(summary):
             raise BadInput(f"{folder / 'summary.json'}: not a run's summary; remove it to have it made anew")
     elif clients is not None:
-        from metafed.fairness.summary import summarize
-
         gaps.append("summary.json is missing; its numbers were computed from the clients' rows.")
         try:
             summary = summarize(clients, int(manifest.get("seed", 0)), kinds(manifest))
@@ -83,9 +84,6 @@ def read_run(folder: Path) -> Run:
 
 def kinds(manifest: Mapping[str, Any]) -> dict[str, Kind]:
     """Return the kind of each family that metafed knows, as the run's data sets have it."""
-    from metafed.experiment.settings import parse_tasks
-    from metafed.families import FAMILIES
-
     known = {name: family.kind for name, family in FAMILIES.items()}
     experiment = manifest.get("experiment")
     tasks = experiment.get("tasks") if isinstance(experiment, Mapping) else None
@@ -143,7 +141,7 @@ def read_rounds(path: Path, gaps: list[str]) -> list[dict[str, Any]]:
     return rounds
 
 
-def read_clients(folder: Path, gaps: list[str]) -> pl.DataFrame | None:
+def read_clients(folder: Path, gaps: list[str]) -> "pl.DataFrame | None":
     """Read the clients' rows.
 
     Raises:
@@ -173,7 +171,7 @@ NUMBERS = {"round", "client", "seen", "step", "loss", "score", "ceiling", "n", "
 """With ``NAMES``, the columns that a report uses."""
 
 
-def read_parquet(path: Path) -> pl.DataFrame:
+def read_parquet(path: Path) -> "pl.DataFrame":
     """Read one Parquet file of clients' rows.
 
     Raises:

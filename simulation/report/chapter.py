@@ -3,6 +3,8 @@
 from collections import Counter
 from typing import Any
 
+import polars as pl
+
 from metafed.fairness.panel import Panel
 from simulation.cli.errors import BadInput
 from simulation.records.runs import Run, kinds
@@ -70,8 +72,6 @@ def took_part(run: Run) -> dict[int, tuple[int, int]]:
     Raises:
         BadInput: ``participation.parquet`` is damaged.
     """
-    import polars as pl
-
     path = run.folder / "participation.parquet"
     if not path.is_file():
         return {}

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from simulation.analysis.frontier import Point, efficient
-from simulation.report.drawing.inline import AFTER, CONTEXT, style
 
 
 def write_frontier(points: Sequence[Point], folder: Path) -> tuple[Path, Path]:
@@ -31,7 +30,10 @@ def write_frontier(points: Sequence[Point], folder: Path) -> tuple[Path, Path]:
 
 def draw(points: Sequence[Point], best: Sequence[bool]) -> Any:
     """Draw the points with their intervals; the efficient ones in colour, joined, each with its values beside it."""
+    # here, since it loads matplotlib, which takes a second
     from matplotlib.figure import Figure
+
+    from simulation.report.drawing.inline import AFTER, CONTEXT, style
 
     part = points[0].part if points else "unseen"
     with style():
