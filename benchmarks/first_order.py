@@ -27,8 +27,8 @@ from metafed.fairness.intervals import Estimate, mean_interval, without_interval
 from metafed.fairness.metrics import Values
 from metafed.fairness.replicates import FEWEST_SEEDS
 from metafed.federation.population import Population, layout_of, tasks
-from simulation.cli.flags import parse
 from simulation.cli.errors import BadInput, RunDiverged
+from simulation.cli.flags import parse
 
 COLUMNS = (
     "cosine",

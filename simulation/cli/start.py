@@ -1,6 +1,6 @@
 """How a command starts: imported before all else of ours, so that ``--help`` and bad input are answered at once.
 
-Heavy packages are put off until they are used, and what packages read when they are imported is set.
+Heavy packages are put off until they are used, and nothing calls home.
 """
 
 import os
@@ -12,7 +12,5 @@ HEAVY = ("torch", "polars", "scipy", "sklearn", "matplotlib", "jinja2", "pooch",
 which loads them at once; our modules that do so are imported where they are first used."""
 
 os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
-os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 for name in HEAVY:
     late(name)

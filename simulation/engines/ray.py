@@ -12,6 +12,8 @@ from typing import Any, cast
 # what is smaller travels with a call or its answer, not by Ray's store, which takes a millisecond or more each time: a
 # default run's answers are just above Ray's own limit of 100 kB. Ray reads this when it is imported.
 os.environ.setdefault("RAY_max_direct_call_object_size", str(2**20))
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 import ray
 from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, RecordDict

@@ -1,6 +1,9 @@
 """Starting the engine that a configuration asks for; which of the two is loaded, with Flower, is known only here."""
 
+import os
 from typing import TYPE_CHECKING, Any
+
+os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
 
 from simulation.cli.config import Config
 from simulation.cli.errors import BadInput
