@@ -4,21 +4,14 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from rich.console import Console
-
 import simulation.cli.start  # noqa: F401  (first: it puts heavy packages off)
-from simulation.analysis.tables import show_study
-from simulation.cli.closing import show
 from simulation.cli.config import Config
-from simulation.cli.console import Screen
 from simulation.cli.errors import BadInput, RunDiverged, RunFailed
 from simulation.cli.exits import BAD_INPUT, DIVERGED, DONE, FAILED, INTERRUPTED, complain
 from simulation.cli.flags import parse
 from simulation.cli.interrupts import interrupt
-from simulation.report.pages import write_report
+from simulation.records.studies import resumed
 from simulation.runs.settings import default_folder
-from simulation.runs.simulate import simulate
-from simulation.runs.study import resumed, run_study
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,29 +21,47 @@ def main(argv: Sequence[str] | None = None) -> int:
         config = (resumed(arguments) if "--resume" in " ".join(arguments) else None) or parse(arguments)
     except BadInput as error:
         return complain(error, BAD_INPUT)
-    console = Console()
     signal.signal(signal.SIGTERM, interrupt)
-    several = config.seeds is not None or config.references is not None
+    if config.resume is None and config.seeds is None and config.references is None:
+        config = config.model_copy(update={"out": config.out or default_folder(config)})
     try:
-        if several:
-            again = config.resume is not None
-            folder = config.resume or config.out or default_folder(config)
-            run_study(config, console, folder, again, report=write_report)
-        else:
-            if config.resume is None:
-                config = config.model_copy(update={"out": config.out or default_folder(config)})
-            folder = simulate(config, Screen(config, console), report=write_report)
+        carry_out(config)
     except BadInput as error:
         return complain(error, BAD_INPUT)
     except KeyboardInterrupt as stop:
         return complain(str(stop) or resumable(config), INTERRUPTED)
     except RunFailed as error:
         return complain(error, DIVERGED if isinstance(error, RunDiverged) else FAILED)
-    if several and not config.quiet:
-        show_study(folder, console)
-    elif not config.quiet:
-        show(folder, config, console)
     return DONE
+
+
+def carry_out(config: Config) -> None:
+    """Run, and show what was found.
+
+    Raises:
+        BadInput, RunFailed, KeyboardInterrupt: As ``simulate`` and ``run_study``.
+    """
+    # here, since --help and bad input need none of it: what shows, runs and reports takes a sixth of their time
+    from rich.console import Console
+
+    from simulation.analysis.tables import show_study
+    from simulation.cli.closing import show
+    from simulation.cli.console import Screen
+    from simulation.report.pages import write_report
+    from simulation.runs.simulate import simulate
+    from simulation.runs.study import run_study
+
+    console = Console()
+    if config.seeds is not None or config.references is not None:
+        again = config.resume is not None
+        folder = config.resume or config.out or default_folder(config)
+        run_study(config, console, folder, again, report=write_report)
+        if not config.quiet:
+            show_study(folder, console)
+        return
+    folder = simulate(config, Screen(config, console), report=write_report)
+    if not config.quiet:
+        show(folder, config, console)
 
 
 def resumable(config: Config) -> str:

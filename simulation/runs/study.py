@@ -3,7 +3,7 @@
 import json
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,10 +18,9 @@ from server.record.record import now
 from simulation.cli.config import Config
 from simulation.cli.console import Screen
 from simulation.cli.errors import BadInput, RunDiverged, explain
-from simulation.cli.flags import take_option
 from simulation.cli.references import parse_references, reference
 from simulation.engines.start import make_grid
-from simulation.records.studies import KIND, is_study
+from simulation.records.studies import KIND
 from simulation.runs.files import write_json
 from simulation.runs.kernels import decided
 from simulation.runs.pool import Pool
@@ -125,22 +124,6 @@ def run_study(
     if diverged:
         raise RunDiverged(f"{len(diverged)} of {len(planned)} runs diverged; {diverged[0]}")
     return folder
-
-
-def resumed(argv: Sequence[str]) -> Config | None:
-    """Return the settings of the study that ``--resume`` names in a command line; None where it names none.
-
-    Raises:
-        BadInput: Other flags are given, or the study's ``config.toml`` cannot be read.
-    """
-    rest, named = take_option(list(argv), "--resume")
-    if named is None or not is_study(Path(named)):
-        return None
-    others = [word for word in rest if word != "--quiet"]
-    if others:
-        raise BadInput(f"--resume {named}: a study goes on with the settings that it has; leave {others[0]} out")
-    config = Config.from_file(Path(named) / "config.toml")
-    return config.model_copy(update={"resume": Path(named), "quiet": len(rest) > 0})
 
 
 def start(config: Config, folder: Path, planned: list[Member], again: bool) -> list[Path]:
