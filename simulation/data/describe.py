@@ -171,6 +171,7 @@ def picture(
     Raises:
         BadInput: The file cannot be written.
     """
+    # here, since they load matplotlib, which a description in the terminal does not need
     from simulation.data.figures import population
     from simulation.report.drawing import inline as svg
 

@@ -23,6 +23,7 @@ def findings(who: People, task: str, data_dirs: tuple[Path, ...]) -> list[str]:
         BadInput: A run would be stopped.
         DataError: A client's data cannot be used.
     """
+    # here, since it loads PyTorch, which nothing else of these commands needs
     from metafed.federation.guard.inspect import inspect
     from metafed.federation.population import Population
 

@@ -20,6 +20,8 @@ from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, RecordDict
 from ray.actor import ActorHandle
 from ray.exceptions import RayError
 
+# a module travels to the workers by its name, what is in it would be copied
+from client import app as flower
 from client.device import name, resolve
 from metafed.experiment.settings import Experiment
 from metafed.faults import faults_of
@@ -43,12 +45,9 @@ class Worker:
     """A process that runs the ClientApp."""
 
     def __init__(self, run_config: dict[str, Any], device: str) -> None:
-        # imported here: the driver need not wait for what only workers use
-        from client.app import app, ready
-
         take_identity()
-        self._app, self._context = app, pool_context(run_config, device)
-        ready(self._context)
+        self._app, self._context = flower.app, pool_context(run_config, device)
+        flower.ready(self._context)
 
     def answer(self, message: Message, theta: ArrayRecord | None, states: RecordDict) -> tuple[Message, RecordDict]:
         """Answer one message whose θ travelled apart; returns the reply and the states that it left."""
@@ -62,10 +61,8 @@ class Worker:
 
     def turn(self, run_config: dict[str, Any]) -> None:
         """Serve another experiment from now on."""
-        from client.app import ready
-
         self._context = pool_context(run_config, str(self._context.node_config["device"]))
-        ready(self._context)
+        flower.ready(self._context)
 
     def alive(self) -> None:
         """Answer, which says that this worker lives."""

@@ -28,7 +28,7 @@ def study_summary(own: Method) -> dict[str, Any]:
 
     Returns:
         ``kind``, ``name``, ``seeds``, ``notes``, ``remarks``, and by part: ``all`` clients and ``by_family``, each a
-        comparison of the method with its references (``compare_differences.comparison``); null where there are no
+        comparison of the method with its references (``differences.comparison``); null where there are no
         such clients.
     """
     beside = [replace(method, name=name) for name, method in own.references.items()]
