@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+import jinja2
 import numpy as np
 import tyro
 from rich import box
@@ -181,12 +182,10 @@ def picture(
             if out.suffix != ".html":
                 svg.write(figure, place)
                 return
-            from jinja2 import Environment, PackageLoader, StrictUndefined
-
-            page = Environment(
-                loader=PackageLoader("simulation"),
+            page = jinja2.Environment(
+                loader=jinja2.PackageLoader("simulation.report"),
                 autoescape=True,  # groups, notes and names of files come from data
-                undefined=StrictUndefined,
+                undefined=jinja2.StrictUndefined,
                 trim_blocks=True,
                 lstrip_blocks=True,
             ).get_template("describe.html.j2")
