@@ -24,7 +24,9 @@ from metafed.experiment.settings import Experiment
 from metafed.families import FAMILIES
 from metafed.federation.federation import Federation
 from simulation.cli.config import Config
-from simulation.run import RunFailed, simulate
+from simulation.cli.errors import RunFailed
+from simulation.report.pages import write_report
+from simulation.runs.simulate import simulate
 
 COLUMNS = (
     "algorithm",
@@ -71,7 +73,7 @@ def measure(budget: Budget, name: str, folder: Path) -> tuple[str, ...]:
     experiment = Experiment(**{**experiment.model_dump(), "rounds": rounds, "algorithm": experiment.algorithm})
     began = time.perf_counter()
     try:
-        simulate(Config(experiment=experiment, engine="local", quiet=True, out=folder))
+        simulate(Config(experiment=experiment, engine="local", quiet=True, out=folder), report=write_report)
     except RunFailed as error:
         return (name, str(rounds), f"{cost / cohort:.2f}", f"failed: {error}", *[MISSING] * (5 + len(families)))
     seconds = time.perf_counter() - began

@@ -27,8 +27,8 @@ from metafed.fairness.intervals import Estimate, mean_interval, without_interval
 from metafed.fairness.metrics import Values
 from metafed.fairness.replicates import FEWEST_SEEDS
 from metafed.federation.federation import Federation
-from simulation.cli.config import parse
 from simulation.cli.errors import BadInput, RunDiverged
+from simulation.cli.flags import parse
 
 COLUMNS = (
     "cosine",

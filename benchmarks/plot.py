@@ -14,10 +14,10 @@ import tyro
 
 from benchmarks.results import check_target, complain, read
 from simulation.cli.errors import BadInput
+from simulation.report.drawing.files import svg
 from simulation.report.drawing.plot import Axis, Box, Figure, Line, Mark, Panel, Points, Role, Text
 from simulation.report.drawing.scale import linear, logarithmic
 from simulation.report.drawing.svg import elements
-from simulation.report.files import svg
 
 KNOWN = ("round_time", "scaling", "roofline")
 RIVALS = {"flower": "stock Flower", "loop": "a plain loop", "learn2learn": "learn2learn's manner"}

@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 
 from benchmarks.results import check_target, complain, write
 from benchmarks.tables import show
-from simulation.cli.config import Config, parse
+from simulation.cli.config import Config
 from simulation.cli.errors import BadInput, RunDiverged
+from simulation.cli.flags import parse
 
 KEYS = {"run", "metrics", "methods", "family"}
 
@@ -83,7 +84,8 @@ def run(study: Study, folder: Path) -> list[str]:
     """Run what is not finished in ``folder``, each method in a folder of its own name; return what diverged."""
     from rich.console import Console
 
-    from simulation.run import make_grid
+    from simulation.engines.start import make_grid
+    from simulation.report.pages import write_report
     from simulation.runs.pool import Pool
     from simulation.runs.study import run_study
 
@@ -94,7 +96,7 @@ def run(study: Study, folder: Path) -> list[str]:
             console.print(f"[bold]{name}", highlight=False)
             ready = config.model_copy(update={"seeds": config.seeds or 1, "out": None})
             try:
-                run_study(ready, console, folder / name, again=True, pool=pool)
+                run_study(ready, console, folder / name, again=True, pool=pool, report=write_report)
             except RunDiverged as error:
                 diverged.append(f"{name}: {error}")
     return diverged
@@ -154,7 +156,8 @@ def table(found: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
 
 def frontier(found: Mapping[str, Any], folder: Path) -> None:
     """Draw the mean against the worst 10 %, as a sweep does: ``frontier.svg`` and ``frontier.csv`` in the folder."""
-    from simulation.runs.sweep.frontier import Point, write_frontier
+    from simulation.analysis.frontier import Point
+    from simulation.report.frontier import write_frontier
 
     methods = found["methods"].items()
     points = [

@@ -23,7 +23,7 @@ from server.asking import record
 from server.checkpoint import Checkpoint, PersonalStates
 from server.hosts import Hosts
 from server.nodes import about_nodes, guarded, seconds
-from server.record.participation import keep_devices
+from server.record.devices import keep_devices
 from server.record.record import Record
 from server.record.resume import find
 from server.record.rounds import Round

@@ -15,6 +15,8 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors import SafetensorError
+from safetensors.numpy import load, save_file
 
 from metafed.core.parameters import Vectors
 
@@ -141,9 +143,6 @@ def read(folder: Path, server_round: int) -> tuple[Checkpoint, Position]:
     Raises:
         Damaged: It is not whole, or not what was written.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
     files = paths(folder, server_round)
     try:
         if files[0].stat().st_size > LARGEST_JSON:
@@ -210,8 +209,6 @@ def _array(value: Any) -> bool:
 
 def _save(arrays: Mapping[str, np.ndarray], path: Path, server_round: int) -> str:
     """Write safetensors, on the disk when this returns, and return its SHA-256."""
-    from safetensors.numpy import save_file
-
     draft = path.with_suffix(".draft")
     save_file({n: np.ascontiguousarray(a) for n, a in arrays.items()}, draft, metadata={"round": str(server_round)})
     with draft.open("rb") as file:

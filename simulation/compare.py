@@ -8,10 +8,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 import tyro
+from rich.console import Console
+from rich.text import Text
 
+import simulation.cli.start  # noqa: F401  (first: it puts heavy packages off)
+from simulation.analysis.choices import checked_metrics, families, has_unseen
+from simulation.analysis.comparable import check_comparable
+from simulation.analysis.differences import comparison, remarks
+from simulation.analysis.tables import differences_table, values_table
 from simulation.cli.errors import BadInput
-
-DONE, BAD_INPUT = 0, 2
+from simulation.cli.exits import BAD_INPUT, DONE, complain
+from simulation.records.folders import read_methods
 
 
 @dataclass(frozen=True)
@@ -40,10 +47,6 @@ def compared(asked: Arguments) -> dict[str, Any]:
     Raises:
         BadInput: A folder is no run's, a file is damaged, or the runs cannot be compared.
     """
-    from simulation.analysis.comparable import check_comparable
-    from simulation.analysis.differences import comparison, remarks
-    from simulation.records.folders import read_methods
-
     methods = read_methods(asked.runs)
     measures = checked_metrics(asked.metrics)
     notes = [note for method in methods for note in method.notes] + check_comparable(methods)
@@ -61,52 +64,16 @@ def compared(asked: Arguments) -> dict[str, Any]:
     return {"part": part, "notes": notes, "remarks": remarks(overall), "all": overall, "by_family": by_family}
 
 
-def checked_metrics(text: str) -> tuple[str, ...]:
-    """Parse ``--metrics``.
-
-    Raises:
-        BadInput: One is unknown, or none is named.
-    """
-    from metafed.core.names import known
-    from simulation.analysis.measures import MEASURES
-
-    names = tuple(dict.fromkeys(filter(None, (name.strip() for name in text.split(",")))))
-    try:
-        for name in names:
-            known("measure", name, MEASURES)
-    except ValueError as error:
-        raise BadInput(f"--metrics: {error}") from None
-    if not names:
-        raise BadInput(f"--metrics {text!r}: names none of {', '.join(MEASURES)}")
-    return names
-
-
-def has_unseen(method: Any) -> bool:
-    """Say whether clients were held out."""
-    return any(not bool(replicate.people.seen.all()) for replicate in method.seeds.values())
-
-
-def families(methods: Sequence[Any]) -> list[str]:
-    """Return the families of the methods' clients, in order of the name."""
-    return sorted({str(name) for method in methods for each in method.seeds.values() for name in each.people.family})
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     asked = tyro.cli(Arguments, args=argv, prog="python -m simulation.compare")
     try:
         found = compared(asked)
     except BadInput as error:
-        print(f"metafed: {error}", file=sys.stderr)
-        return BAD_INPUT
+        return complain(error, BAD_INPUT)
     if asked.json:
         print(json.dumps(found, indent=2, allow_nan=False))
         return DONE
-    from rich.console import Console
-    from rich.text import Text
-
-    from simulation.cli.methods import differences_table, values_table
-
     console = Console()
     count = len(found["all"]["seeds"])
     title = f"{found['part']} clients, {count} seed{'s' * (count != 1)}"

@@ -1,19 +1,18 @@
 """``python -m simulation.deploy``: the same experiment, computed by separate processes with TLS and node keys."""
 
-import os
 import signal
 import sys
 from collections.abc import Sequence
 
-os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
+from rich.console import Console
 
-from simulation.cli.late import late
-
-late("torch")
-
-from simulation.cli.errors import BadInput  # noqa: E402
-from simulation.deployment.plan import HELP, Plan, parse  # noqa: E402
-from simulation.run import BAD_INPUT, DIVERGED, DONE, FAILED, INTERRUPTED, _interrupt, complain, show  # noqa: E402
+import simulation.cli.start  # noqa: F401  (first: it puts heavy packages off)
+from simulation.cli.closing import show
+from simulation.cli.errors import BadInput
+from simulation.cli.exits import BAD_INPUT, DIVERGED, DONE, FAILED, INTERRUPTED, complain
+from simulation.cli.interrupts import interrupt
+from simulation.deployment.errors import Interrupted, NodesMissing, NotStarted, Refused, RunEndedEarly
+from simulation.deployment.plan import HELP, Plan, parse
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,31 +24,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         plan = parse(arguments)
     except BadInput as error:
-        return complain(str(error), BAD_INPUT)
-    signal.signal(signal.SIGTERM, _interrupt)
+        return complain(error, BAD_INPUT)
+    signal.signal(signal.SIGTERM, interrupt)
     return carry_out(plan)
 
 
 def carry_out(plan: Plan) -> int:
     """Deploy, and say how it went."""
-    from rich.console import Console
-
-    from simulation.deployment.control import Refused
-    from simulation.deployment.deployment import Interrupted, deploy
-    from simulation.deployment.local import NotStarted
-    from simulation.deployment.runs import NodesMissing, RunEndedEarly
+    # here, since it loads Flower: bad input and --help are answered without
+    from simulation.deployment.deployment import deploy
 
     console = Console()
     try:
         folder = deploy(plan, console)
     except BadInput as error:
-        return complain(str(error), BAD_INPUT)
+        return complain(error, BAD_INPUT)
     except (Interrupted, KeyboardInterrupt) as stop:
         return complain(str(stop) or "interrupted before the run began; nothing is left behind", INTERRUPTED)
     except RunEndedEarly as error:
-        return complain(str(error), DIVERGED if error.diverged else FAILED)
+        return complain(error, DIVERGED if error.diverged else FAILED)
     except (Refused, NodesMissing, NotStarted) as error:
-        return complain(str(error), FAILED)
+        return complain(error, FAILED)
     except OSError as error:
         return complain(f"the record could not be brought here: {error}", FAILED)
     if not (folder / "summary.json").exists():

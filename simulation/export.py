@@ -5,16 +5,23 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import tyro
+from pydantic import ValidationError
 
+import simulation.cli.start  # noqa: F401  (first: it puts heavy packages off)
+from metafed.experiment.settings import Experiment
+from metafed.fairness.influence import NoLedger, ledger
+from simulation.analysis.choices import checked_metrics, families
+from simulation.analysis.comparable import check_comparable
+from simulation.analysis.differences import PARTS, comparison
+from simulation.analysis.measures import MEASURES
 from simulation.cli.errors import BadInput
-
-if TYPE_CHECKING:
-    from simulation.records.methods import Method, Replicate
-
-DONE, BAD_INPUT = 0, 2
+from simulation.cli.exits import BAD_INPUT, DONE, complain
+from simulation.records.folders import read_methods
+from simulation.records.methods import Method, Replicate
+from simulation.report.latex import differences_latex, values_latex
 
 
 @dataclass(frozen=True)
@@ -43,13 +50,6 @@ def export(asked: Arguments) -> list[Path]:
     Raises:
         BadInput: A folder is no run's, a file is damaged, or the folder cannot be written to.
     """
-    from simulation.analysis.comparable import check_comparable
-    from simulation.analysis.differences import PARTS, comparison
-    from simulation.analysis.measures import MEASURES
-    from simulation.compare import checked_metrics, families
-    from simulation.records.folders import read_methods
-    from simulation.report.latex import differences_latex, values_latex
-
     measures = checked_metrics(asked.metrics)
     named = read_methods(asked.runs)
     # a study's references are methods of their own in every file
@@ -106,7 +106,7 @@ ROUND = ["method", "seed", "round", "part", "family", "before", "after"]
 DIFFERENCE = ["one", "minus", "measure", "value", "low", "high", "n", "method", "p", "p_holm", "verdict"]
 
 
-def client_rows(method: "Method") -> Iterable[list[Any]]:
+def client_rows(method: Method) -> Iterable[list[Any]]:
     """Yield a row a client of the last evaluated round; what diverged says so and has no scores."""
     for seed, replicate in method.seeds.items():
         people, alone = replicate.people, scores_alone(replicate)
@@ -122,7 +122,7 @@ def client_rows(method: "Method") -> Iterable[list[Any]]:
             yield [*place, *about, *sizes, *numbers, alone.get(client), lost or "whole"]
 
 
-def scores_alone(replicate: "Replicate") -> dict[int, float]:
+def scores_alone(replicate: Replicate) -> dict[int, float]:
     """Return what each client reaches alone, where that is known."""
     if replicate.alone is None:
         return {}
@@ -130,26 +130,21 @@ def scores_alone(replicate: "Replicate") -> dict[int, float]:
     return dict(zip(usable.client.tolist(), usable.scores[:, -1].tolist(), strict=True))
 
 
-def round_rows(method: "Method") -> Iterable[list[Any]]:
+def round_rows(method: Method) -> Iterable[list[Any]]:
     """Yield a row an evaluated round, part and family."""
     for seed, replicate in method.seeds.items():
         for line in replicate.run.rounds:
-            for part, families in line.get("evaluation", {}).items():
-                for family, score in families.items():
+            for part, by_family in line.get("evaluation", {}).items():
+                for family, score in by_family.items():
                     yield [method.name, seed, line["round"], part, family, score["before"], score["after"]]
 
 
-def ledger_rows(method: "Method") -> Iterable[list[Any]]:
+def ledger_rows(method: Method) -> Iterable[list[Any]]:
     """Yield a row a client and round of meta-training.
 
     Raises:
         BadInput: The ledger cannot be derived.
     """
-    from pydantic import ValidationError
-
-    from metafed.experiment.settings import Experiment
-    from metafed.fairness.influence import NoLedger, ledger
-
     for seed, replicate in method.seeds.items():
         if replicate.run.clients is None:
             continue
@@ -186,8 +181,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for path in export(asked):
             print(path)
     except BadInput as error:
-        print(f"metafed: {error}", file=sys.stderr)
-        return BAD_INPUT
+        return complain(error, BAD_INPUT)
     return DONE
 
 

@@ -1,7 +1,6 @@
 """``python -m simulation.verify RUN``: run a record's experiment again, and say whether every bit agrees."""
 
 import json
-import os
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -11,11 +10,13 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
-os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-
+import simulation.cli.start  # noqa: F401  (first: it puts heavy packages off)
+from simulation.cli.config import Config
 from simulation.cli.errors import BadInput, RunFailed
+from simulation.cli.exits import complain
+from simulation.cli.resume import settings_file
+from simulation.records.agreement import Difference, first_difference, lines, rows
+from simulation.runs.simulate import simulate
 
 AGREES, DIFFERS, BAD_INPUT = 0, 1, 2
 
@@ -41,18 +42,11 @@ def verify(options: Options) -> str | None:
         BadInput: There is no record that has ended, or it cannot be run here.
         RunFailed: The run ended early this time.
     """
-    from simulation.records.agreement import Difference, first_difference, lines, rows
-    from simulation.runs.resume import settings_file
-
     about, finished = manifest(options.run), lines(options.run)
     rows(options.run)
     if not finished:
         raise BadInput(f"{options.run}: holds no finished round")
     last = int(finished[-1]["round"])
-    # the command line's schema is loaded late: it imports a good deal
-    from simulation.cli.config import Config
-    from simulation.run import simulate
-
     config = Config.from_file(settings_file(options.run))
     changes: dict[str, Any] = {"experiment": config.experiment.model_copy(update={"rounds": last}), "quiet": True}
     changes |= {name: value for name in ("engine", "workers") if (value := getattr(options, name)) is not None}
@@ -91,8 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         found = verify(options)
     except BadInput as error:
-        print(f"metafed: {error}", file=sys.stderr)
-        return BAD_INPUT
+        return complain(error, BAD_INPUT)
     except RunFailed as error:
         print(f"{options.run}: the run ended early this time: {error}")
         return DIFFERS

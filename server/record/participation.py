@@ -2,35 +2,13 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from metafed.core.source import DataError
+import polars as pl
+
 from metafed.fairness.alarms import alarms
 from metafed.fairness.participation import ledger, table
 from metafed.federation.federation import Federation
-
-if TYPE_CHECKING:
-    import polars as pl
-
-    from server.record.record import Record
-
-
-def keep_devices(keep: "Record") -> None:
-    """Write the clients' devices into the manifest, all numbers of them; nothing where there are none.
-
-    Raises:
-        DataError: The run that goes on had others.
-    """
-    fleet = keep.federation.fleet
-    if fleet is None:
-        return
-    said, before = fleet.description.model_dump(mode="json", by_alias=True), keep.manifest.get("devices")
-    if before not in (None, said):
-        name = keep.federation.experiment.devices.tiers
-        raise DataError(
-            f"--devices.tiers {name}: has changed since the run began, whose devices are in its manifest.json"
-        )
-    keep.about(devices=said)
 
 
 def keep_ledger(folder: Path, clients: "pl.DataFrame", federation: Federation) -> dict[str, Any]:

@@ -18,9 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
+import tomli_w
 
 from metafed.core.parameters import Vectors
 from metafed.experiment.settings import kebab
+from metafed.fairness.summary import summarize
 from metafed.federation.federation import Federation
 from metafed.messages.packing import Rows
 from server.checkpoint import Checkpoint, Position, sync, write
@@ -185,8 +188,6 @@ class Record:
             for rows in tables
         ]
         if frames:
-            import polars as pl
-
             path = self.folder / "parts" / f"{finished.number:08d}.parquet"
             pl.concat(frames).write_parquet(path)
             self._unsynced.append(path)
@@ -211,8 +212,6 @@ class Record:
 
     def _write_config(self) -> None:
         """Write ``config.toml``, atomically."""
-        import tomli_w
-
         draft = self.folder / "config.toml.draft"
         draft.write_text(tomli_w.dumps(kebab(self._whole)), encoding="utf-8")
         draft.replace(self.folder / "config.toml")
@@ -225,10 +224,6 @@ class Record:
 
     def _summarize(self) -> None:
         """Write ``summary.json`` from the rows on disk, where there are any."""
-        import polars as pl
-
-        from metafed.fairness.summary import summarize
-
         path = self.folder / "clients.parquet"
         if path.exists():
             experiment = self.federation.experiment
@@ -240,7 +235,6 @@ class Record:
             (self.folder / "summary.json").write_text(text, encoding="utf-8")
 
     def _join(self) -> None:
-        import polars as pl
 
         parts = rows_of(self.folder)
         if parts:
@@ -253,10 +247,8 @@ class Record:
         (self.folder / "parts").rmdir()
 
 
-def table(phase: str, server_round: int, rows: Rows, federation: Federation) -> "pl.DataFrame":  # type: ignore[name-defined] # noqa: F821
+def table(phase: str, server_round: int, rows: Rows, federation: Federation) -> "pl.DataFrame":
     """Return a tidy frame with a row a client and step; the client is the slow axis."""
-    import polars as pl
-
     count, steps = rows.loss.shape
     roster = federation.roster
 

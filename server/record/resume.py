@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+import polars as pl
+
 from metafed.experiment.settings import Experiment
 from server.checkpoint import Checkpoint, Damaged, Position, paths, read, remove, there, tidy
 
@@ -129,8 +131,6 @@ def _rewind_rows(folder: Path, last: int, bare: bool) -> None:
     Where ``clients.parquet`` is there it counts, and the parts do not: it is written whole from all parts, and is gone
     before a round is added.
     """
-    import polars as pl
-
     whole, parts = folder / "clients.parquet", folder / "parts"
     kept = [whole] if whole.exists() else [path for path in rows_of(folder) if int(path.stem) <= last]
     if last < 0 or not kept:

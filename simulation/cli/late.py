@@ -33,7 +33,7 @@ class Late(ModuleType):
 def unused(name: str) -> Iterator[None]:
     """Keep a package that nobody used yet out of sight of code that asks what is imported, as tyro does."""
     module = sys.modules.get(name)
-    waiting = isinstance(module, Late) and "__file__" not in module.__dict__
+    waiting = isinstance(module, Late)
     if waiting:
         del sys.modules[name]
     try:
@@ -48,4 +48,6 @@ def late(name: str) -> None:
     if name not in sys.modules and (spec := importlib.util.find_spec(name)) is not None:
         module = Late(name)
         module.__spec__ = spec
+        # ``inspect`` asks every module for its file, which is not a use of it
+        module.__file__ = spec.origin
         sys.modules[name] = module

@@ -3,17 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import numpy as np
 import tyro
 
+from metafed.core.source import DataError
+from metafed.core.streams import stream
+from metafed.data.sets.catalogue import Entry
+from metafed.data.sets.invariants import broken
+from server.record.record import file_sha256
 from simulation.cli.errors import BadInput
 from simulation.data.guard import findings
 from simulation.data.sets import DATA_DIR
-from simulation.data.sources import People, people, tasks
-
-if TYPE_CHECKING:
-    from metafed.data.sets.catalogue import Entry
+from simulation.data.sources import People, people, same, tasks
 
 CLIENTS = 200
 
@@ -29,10 +31,8 @@ class Check:
     clients: int = CLIENTS
     """Clients that are made and read where any number can be."""
 
-    def run(self, catalogue: "Mapping[str, Entry]") -> None:
+    def run(self, catalogue: Mapping[str, Entry]) -> None:
         """Do it."""
-        from metafed.core.source import DataError
-
         if self.clients < 1:
             raise BadInput(f"--clients {self.clients}: at least 1 is needed")
         first, *others = tasks(self.dataset, dict(catalogue), self.data_dir)
@@ -66,13 +66,6 @@ def report(who: People) -> list[str]:
         BadInput: A client's rows are unsound, or not the same when they are read again.
         DataError: The data set is missing or damaged.
     """
-    import numpy as np
-
-    from metafed.core.streams import stream
-    from metafed.data.sets.invariants import broken
-    from server.record.record import file_sha256
-    from simulation.data.sources import same
-
     source, kind = who.source, who.choice.kind
     sizes, groups = [], set()
     for number, own in enumerate(who.examples()):

@@ -1,26 +1,21 @@
 """``python -m simulation.data``: what data sets there are, how they are got, whether they are sound, who is in them."""
 
-import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import tyro
 
+import simulation.cli.start  # noqa: F401  (first: it puts heavy packages off)
+from metafed.data.sets.catalogue import CATALOGUE, Entry
 from simulation.cli.errors import BadInput
-from simulation.cli.late import late
+from simulation.cli.exits import BAD_INPUT, DONE, INTERRUPTED, complain
 from simulation.data.check import Check
 from simulation.data.describe import Describe
 from simulation.data.fetch import Fetch
 from simulation.data.list import List
 from simulation.data.prepare import Prepare
 
-if TYPE_CHECKING:
-    from metafed.data.sets.catalogue import Entry
 
-DONE, BAD_INPUT, INTERRUPTED = 0, 2, 130
-
-
-def main(argv: Sequence[str] | None = None, catalogue: "Mapping[str, Entry] | None" = None) -> int:
+def main(argv: Sequence[str] | None = None, catalogue: Mapping[str, Entry] | None = None) -> int:
     """Run the command and return its exit code.
 
     Args:
@@ -33,15 +28,10 @@ def main(argv: Sequence[str] | None = None, catalogue: "Mapping[str, Entry] | No
         prog="python -m simulation.data",
         description="List data sets, get them, check them, and show who is in them.",
     )
-    late("torch")  # nothing here computes with it, and importing it takes seconds
-    from metafed.data.sets.catalogue import CATALOGUE
-
     try:
         asked.run(CATALOGUE if catalogue is None else catalogue)
     except BadInput as error:
-        print(f"metafed: {error}", file=sys.stderr)
-        return BAD_INPUT
+        return complain(error, BAD_INPUT)
     except KeyboardInterrupt:
-        print("metafed: interrupted; nothing is half-written, and a download goes on where it was", file=sys.stderr)
-        return INTERRUPTED
+        return complain("interrupted; nothing is half-written, and a download goes on where it was", INTERRUPTED)
     return DONE

@@ -3,18 +3,24 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
+import numpy as np
 import tyro
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
+from metafed.core.source import DataError
+from metafed.data.sets.catalogue import Entry
+from metafed.data.table.source import Own
+from metafed.data.table.stated import statement
 from simulation.cli.errors import BadInput
 from simulation.data.files import trouble, whole
+from simulation.data.portrait import Portrait, between, distance, entropy, portrait, quantiles, skew
 from simulation.data.sets import DATA_DIR
 from simulation.data.sources import People, people, tasks
-
-if TYPE_CHECKING:
-    from metafed.data.sets.catalogue import Entry
-    from simulation.data.portrait import Portrait
 
 CLIENTS = 200
 SUFFIXES = (".svg", ".html", ".png", ".pdf")
@@ -39,13 +45,8 @@ class Describe:
     stated: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Of data of your own print the description instead, with all stated that is fitted to the table."""
 
-    def run(self, catalogue: "Mapping[str, Entry]") -> None:
+    def run(self, catalogue: Mapping[str, Entry]) -> None:
         """Do it."""
-        from rich.console import Console
-
-        from metafed.core.source import DataError
-        from simulation.data.portrait import portrait
-
         if self.clients < 1 or self.seed < 0:
             raise BadInput(f"--clients {self.clients}, --seed {self.seed}: at least 1 and 0 are allowed")
         if self.out is not None and self.out.suffix not in SUFFIXES:
@@ -80,10 +81,6 @@ def statement_of(task: str, seed: int) -> str:
     Raises:
         BadInput: It is no such table, it cannot be used, or it has what no description can state.
     """
-    from metafed.core.source import DataError
-    from metafed.data.table.source import Own
-    from metafed.data.table.stated import statement
-
     try:
         source = people(task, (), CLIENTS, seed).source
         if not isinstance(source, Own):
@@ -93,11 +90,8 @@ def statement_of(task: str, seed: int) -> str:
         raise BadInput(str(error)) from None
 
 
-def headline(who: People, seen: "Portrait") -> list[tuple[str, str]]:
+def headline(who: People, seen: Portrait) -> list[tuple[str, str]]:
     """Return what is said of all clients together: name and text."""
-    import numpy as np
-
-    from simulation.data.portrait import between, distance, entropy, quantiles, skew
 
     def five(values: Any, form: str = ",.0f") -> str:
         low, lower, median, upper, high = quantiles(values)
@@ -136,10 +130,8 @@ def headline(who: People, seen: "Portrait") -> list[tuple[str, str]]:
     return facts + [("note", note) for note in who.source.notes]
 
 
-def group_rows(seen: "Portrait") -> list[tuple[str, int, str, str]]:
+def group_rows(seen: Portrait) -> list[tuple[str, int, str, str]]:
     """Return a row a group, the largest first: name, clients, share of them, rows a client."""
-    import numpy as np
-
     found = []
     for name in seen.group_names():
         rows = seen.rows[seen.groups == name]
@@ -150,10 +142,6 @@ def group_rows(seen: "Portrait") -> list[tuple[str, int, str, str]]:
 
 def show(console: Any, task: str, facts: Sequence[tuple[str, str]], table: Sequence[tuple[str, int, str, str]]) -> None:
     """Print the facts and the table of groups."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
     console.print(Text(task, style="bold"))
     width = max(len(name) for name, _ in facts)
     for name, text in facts:
@@ -174,7 +162,7 @@ def show(console: Any, task: str, facts: Sequence[tuple[str, str]], table: Seque
 def picture(
     out: Path,
     who: People,
-    seen: "Portrait",
+    seen: Portrait,
     facts: Sequence[tuple[str, str]],
     table: Sequence[tuple[str, int, str, str]],
 ) -> None:
@@ -183,9 +171,10 @@ def picture(
     Raises:
         BadInput: The file cannot be written.
     """
+    # here, since they load matplotlib, which a description in the terminal does not need
     from simulation.data.figures import population
     from simulation.report.command import render
-    from simulation.report.files import shown, write
+    from simulation.report.drawing.files import shown, write
 
     figure = population(seen, who.task, who.choice.anonymous)
     try:

@@ -3,13 +3,15 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, final
+from typing import final
 
+import requests
+import urllib3
+
+from metafed.data.sets.catalogue import Download
+from server.record.record import file_sha256
 from simulation.cli.errors import BadInput
 from simulation.data.files import NO_ROOM
-
-if TYPE_CHECKING:
-    from metafed.data.sets.catalogue import Download
 
 ATTEMPTS = 5
 """Requests for one file; another one is made only after the last one brought something."""
@@ -31,7 +33,7 @@ class Resuming:
         progress: Told how many bytes have come.
     """
 
-    def __init__(self, part: Path, wanted: "Download", progress: Callable[[int], None] = lambda have: None) -> None:
+    def __init__(self, part: Path, wanted: Download, progress: Callable[[int], None] = lambda have: None) -> None:
         self._part, self._wanted, self._progress = part, wanted, progress
 
     def __call__(self, url: str, output_file: str, pooch: object) -> None:
@@ -41,11 +43,6 @@ class Resuming:
             BadInput: It cannot be reached, was cut, or is another file than the known one.
             OSError: The file cannot be written.
         """
-        import requests
-        import urllib3
-
-        from server.record.record import file_sha256
-
         wanted = self._wanted
         for _ in range(ATTEMPTS):
             before = self._have()
@@ -83,8 +80,6 @@ class Resuming:
 
     def _receive(self, url: str, have: int) -> None:
         """Append what the server sends; at most one byte more than the file has."""
-        import requests
-
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
         with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as reply:
             partial = reply.status_code == requests.codes.partial
@@ -107,9 +102,6 @@ class Resuming:
 
 def explain(error: Exception) -> str:
     """Say in one line why a request failed."""
-    import requests
-    import urllib3
-
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return f"HTTP {error.response.status_code} {error.response.reason}"
     if isinstance(error, urllib3.exceptions.ProtocolError):

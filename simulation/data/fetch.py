@@ -5,18 +5,18 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
+import pooch
 import tyro
+from rich.progress import Progress
 
+from metafed.data.sets.catalogue import Download, Entry
 from simulation.cli.errors import BadInput
 from simulation.data.download import Resuming
 from simulation.data.files import made, trouble
 from simulation.data.prepare import kept, make
 from simulation.data.sets import DATA_DIR, entry, licence
-
-if TYPE_CHECKING:
-    from metafed.data.sets.catalogue import Download, Entry
 
 ORIGINAL = Path("original")
 """Folder below the data folder where publishers' files are kept, one folder a data set."""
@@ -35,7 +35,7 @@ class Fetch:
     overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Replace the prepared file if it exists."""
 
-    def run(self, catalogue: "Mapping[str, Entry]") -> None:
+    def run(self, catalogue: Mapping[str, Entry]) -> None:
         """Do it."""
         found = entry(self.dataset, catalogue)
         if not found.downloads:
@@ -58,7 +58,7 @@ class Fetch:
         make(found, folder, self.data_dir)
 
 
-def consent(found: "Entry", accepted: bool) -> None:
+def consent(found: Entry, accepted: bool) -> None:
     """Show the licence; where it binds, go on only with consent, given by the flag or at the terminal.
 
     Raises:
@@ -83,7 +83,7 @@ def consent(found: "Entry", accepted: bool) -> None:
         raise BadInput(f"the licence of {found.name} was not accepted; nothing was downloaded")
 
 
-def room(folder: Path, found: "Entry") -> None:
+def room(folder: Path, found: Entry) -> None:
     """Refuse to begin where the files cannot fit.
 
     Raises:
@@ -99,15 +99,12 @@ def room(folder: Path, found: "Entry") -> None:
         )
 
 
-def fetch(download: "Download", folder: Path) -> Path:
+def fetch(download: Download, folder: Path) -> Path:
     """Return the file in ``folder``, downloaded unless it is there with the right checksum.
 
     Raises:
         BadInput: It cannot be reached, was cut, or is another file than the known one.
     """
-    import pooch
-    from rich.progress import Progress
-
     pooch.get_logger().setLevel("WARNING")
     with Progress(transient=True, disable=not sys.stdout.isatty()) as progress:
         bar = progress.add_task(download.name, total=download.bytes)

@@ -8,13 +8,11 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
 
 from simulation.cli.errors import BadInput
-
-if TYPE_CHECKING:
-    import numpy as np
-    import polars as pl
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """The disk is full, the quota is used up, the file would be larger than the process or the file system allows."""
@@ -59,8 +57,6 @@ def whole(target: Path) -> Iterator[Path]:
 
 def write(path: Path, content: "Mapping[str, np.ndarray] | pl.DataFrame") -> None:
     """Write arrays as an ``.npz`` file, a table as a Parquet file; on the disk when this returns."""
-    import numpy as np
-
     with path.open("wb") as file:
         if isinstance(content, Mapping):
             np.savez_compressed(file, **content)  # type: ignore[arg-type]  # the stub takes keywords for allow_pickle

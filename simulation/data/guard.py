@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from metafed.experiment.settings import Experiment
 from simulation.cli.errors import BadInput
 from simulation.data.sources import People
 
@@ -22,7 +23,7 @@ def findings(who: People, task: str, data_dirs: tuple[Path, ...]) -> list[str]:
         BadInput: A run would be stopped.
         DataError: A client's data cannot be used.
     """
-    from metafed.experiment.settings import Experiment
+    # here, since it loads PyTorch, which nothing else of these commands needs
     from metafed.federation.federation import federation_of
     from metafed.federation.guard.inspect import inspect
 

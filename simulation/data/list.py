@@ -3,14 +3,15 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from metafed.core.source import DataError, Origin
+from metafed.data.sets.catalogue import Entry
 from simulation.data.sets import DATA_DIR, Reader, folders, licence, readers
-
-if TYPE_CHECKING:
-    from rich.table import Table
-
-    from metafed.data.sets.catalogue import Entry
 
 HEAD = ("name", "family", "--tasks", "clients", "size", "licence", "file")
 
@@ -22,10 +23,8 @@ class List:
     data_dir: str = str(DATA_DIR)
     """Data folder; several are separated as in PATH. ./data is searched last."""
 
-    def run(self, catalogue: "Mapping[str, Entry]") -> None:
+    def run(self, catalogue: Mapping[str, Entry]) -> None:
         """Do it."""
-        from rich.console import Console
-
         console = Console()
         found = rows(catalogue, folders(self.data_dir))
         if console.is_terminal:
@@ -48,12 +47,8 @@ def wide(found: Sequence[tuple[str, ...]]) -> list[str]:
     return ["  ".join([*cells, row[-1]]) for cells, row in zip(padded, found, strict=True)]
 
 
-def narrow(found: Iterable[tuple[str, ...]]) -> "Table":
+def narrow(found: Iterable[tuple[str, ...]]) -> Table:
     """Return a table for a terminal of 80 columns: licence and file stand below each data set's name."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for column in ("name", "--tasks", "clients", "size"):
         table.add_column(column, justify="right" if column in ("clients", "size") else "left", no_wrap=True)
@@ -73,7 +68,7 @@ def narrow(found: Iterable[tuple[str, ...]]) -> "Table":
     return table
 
 
-def rows(catalogue: "Mapping[str, Entry]", data_dirs: Sequence[Path]) -> Iterator[tuple[str, ...]]:
+def rows(catalogue: Mapping[str, Entry], data_dirs: Sequence[Path]) -> Iterator[tuple[str, ...]]:
     """Yield a row a reader, in the order of ``HEAD``; then entries and readers that miss the other."""
     listed = set()
     for entry in catalogue.values():
@@ -99,8 +94,6 @@ def rows(catalogue: "Mapping[str, Entry]", data_dirs: Sequence[Path]) -> Iterato
 
 def clients(reader: Reader, data_dirs: Sequence[Path]) -> tuple[str, str]:
     """Return how many clients a data set has, and what is wrong with it if anything."""
-    from metafed.core.source import DataError, Origin
-
     try:
         found = reader.kind(Origin(0, tuple(data_dirs))).clients
     except DataError as error:

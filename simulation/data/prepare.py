@@ -4,16 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import tyro
 
+from metafed.core.source import DataError, Origin
+from metafed.data.sets.catalogue import Entry
+from server.record.record import file_sha256
 from simulation.cli.errors import BadInput
 from simulation.data.files import trouble, whole, write
 from simulation.data.sets import DATA_DIR, entry, licence, readers
-
-if TYPE_CHECKING:
-    from metafed.data.sets.catalogue import Entry
 
 
 @dataclass(frozen=True)
@@ -29,14 +29,14 @@ class Prepare:
     overwrite: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Replace the file if it exists."""
 
-    def run(self, catalogue: "Mapping[str, Entry]") -> None:
+    def run(self, catalogue: Mapping[str, Entry]) -> None:
         """Do it."""
         found = entry(self.dataset, catalogue)
         kept(found, self.data_dir, self.overwrite)
         make(found, self.path, self.data_dir)
 
 
-def kept(found: "Entry", data_dir: Path, overwrite: bool) -> None:
+def kept(found: Entry, data_dir: Path, overwrite: bool) -> None:
     """Refuse to replace a file unless told to.
 
     Raises:
@@ -47,16 +47,13 @@ def kept(found: "Entry", data_dir: Path, overwrite: bool) -> None:
         raise BadInput(f"{target} exists already; replace it with --overwrite")
 
 
-def make(found: "Entry", path: Path, data_dir: Path) -> None:
+def make(found: Entry, path: Path, data_dir: Path) -> None:
     """Make the prepared file of an entry out of the publisher's files at ``path``, and say what is in it.
 
     Raises:
         BadInput: Files are missing or damaged, or make no data set that its reader accepts, or cannot be written;
             nothing is left.
     """
-    from metafed.core.source import DataError
-    from server.record.record import file_sha256
-
     target = data_dir / found.file
     try:
         try:
@@ -90,7 +87,5 @@ def clients(kind: "type", path: Path) -> str:
     Raises:
         DataError: It refuses the file.
     """
-    from metafed.core.source import Origin
-
     number = kind(Origin(0, (path.absolute().parent,))).clients
     return "any number of" if number is None else f"{number:,}"

@@ -3,13 +3,13 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from metafed.core.names import known
+from metafed.data.sets.base import Dataset
+from metafed.data.sets.catalogue import Entry
+from metafed.families import FAMILIES
 from simulation.cli.errors import BadInput
-
-if TYPE_CHECKING:
-    from metafed.data.sets.base import Dataset
-    from metafed.data.sets.catalogue import Entry
 
 DATA_DIR = Path("data")
 
@@ -25,7 +25,7 @@ class Reader(NamedTuple):
 
     family: str
     name: str
-    kind: "type[Dataset]"
+    kind: type[Dataset]
 
     @property
     def task(self) -> str:
@@ -35,23 +35,18 @@ class Reader(NamedTuple):
 
 def readers(file: Path | None = None) -> Iterator[Reader]:
     """Yield all readers of all families, or those of one prepared file."""
-    from metafed.data.sets.base import Dataset
-    from metafed.families import FAMILIES
-
     for family in FAMILIES.values():
         for name, make in family.sources.items():
             if isinstance(make, type) and issubclass(make, Dataset) and file in (None, make.file):
                 yield Reader(family.name, name, make)
 
 
-def entry(name: str, catalogue: "Mapping[str, Entry]") -> "Entry":
+def entry(name: str, catalogue: Mapping[str, Entry]) -> Entry:
     """Return the entry of a data set, by its own name or that of one of its readers.
 
     Raises:
         BadInput: There is none; a near miss is suggested.
     """
-    from metafed.core.names import known
-
     files = {reader.kind.file: reader.task for reader in named(name)}
     if name not in catalogue and files:
         one_file(name, files)
@@ -69,7 +64,7 @@ def named(name: str) -> list[Reader]:
     return [reader for reader in readers() if name in (reader.name, reader.task)]
 
 
-def one_file(name: str, files: "Mapping[Path, str]") -> None:
+def one_file(name: str, files: Mapping[Path, str]) -> None:
     """Refuse a name of several data sets.
 
     Raises:
@@ -79,7 +74,7 @@ def one_file(name: str, files: "Mapping[Path, str]") -> None:
         raise BadInput(f"{name!r} is the name of several data sets: {', '.join(files.values())}")
 
 
-def licence(found: "Entry") -> str:
+def licence(found: Entry) -> str:
     """Return the licence that the entry's readers state."""
     return next((reader.kind.licence for reader in readers(found.file)), f"see {found.page}")
 

@@ -2,17 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+import numpy as np
+
+from metafed.core.episodes import Examples, Shots
+from metafed.core.names import known
+from metafed.core.source import Origin, Source
+from metafed.data.sets.catalogue import Entry
+from metafed.experiment.choices import TaskChoice, parse_tasks
+from metafed.families import FAMILIES
 from simulation.cli.errors import BadInput
 from simulation.data.sets import first_folder, folders, named, one_file, readers
-
-if TYPE_CHECKING:
-    from metafed.core.episodes import Examples, Shots
-    from metafed.core.source import Source
-    from metafed.data.sets.catalogue import Entry
-    from metafed.experiment.choices import TaskChoice
-
 
 SUFFIX = ".toml"
 """Of a description of somebody's own data."""
@@ -28,9 +29,9 @@ class People(NamedTuple):
         endless: Whether any number of clients can be made, and some are in ``parts``.
     """
 
-    choice: "TaskChoice"
-    source: "Source"
-    parts: list[tuple["Source", range]]
+    choice: TaskChoice
+    source: Source
+    parts: list[tuple[Source, range]]
     endless: bool
 
     @property
@@ -39,21 +40,21 @@ class People(NamedTuple):
         return f"{self.choice.family.name}:{self.choice.source}"
 
     @property
-    def shots(self) -> "Shots":
+    def shots(self) -> Shots:
         """The size of its episodes."""
         return self.source.shots or self.choice.family.shots
 
     def __len__(self) -> int:
         return sum(len(numbers) for _, numbers in self.parts)
 
-    def examples(self) -> "Iterator[Examples]":
+    def examples(self) -> Iterator[Examples]:
         """Read the clients one by one."""
         for source, numbers in self.parts:
             for number in numbers:
                 yield source.examples(number)
 
 
-def tasks(name: str, catalogue: "dict[str, Entry]", data_dir: str) -> list[tuple[str, tuple[Path, ...]]]:
+def tasks(name: str, catalogue: dict[str, Entry], data_dir: str) -> list[tuple[str, tuple[Path, ...]]]:
     """Return the tasks that ``name`` means, each with the folders to read it from.
 
     Args:
@@ -64,10 +65,6 @@ def tasks(name: str, catalogue: "dict[str, Entry]", data_dir: str) -> list[tuple
     Raises:
         BadInput: It means nothing; a near miss is suggested.
     """
-    from metafed.core.names import known
-    from metafed.experiment.choices import parse_tasks
-    from metafed.families import FAMILIES
-
     searched, path = folders(data_dir), Path(name)
     if path.is_file() and path.suffix != SUFFIX:
         found = [reader.task for reader in readers() if reader.kind.file.name == path.name]
@@ -99,9 +96,6 @@ def people(task: str, data_dirs: tuple[Path, ...], clients: int, seed: int = 0) 
     Raises:
         DataError: The data set is missing or damaged.
     """
-    from metafed.core.source import Origin
-    from metafed.experiment.choices import parse_tasks
-
     (choice,) = parse_tasks(task)
     make: Callable[[Origin], Source] = choice.family.sources[choice.source]
     if choice.source.endswith(SUFFIX):  # holds out no classes, and cannot be fitted to one seen client
@@ -121,8 +115,6 @@ def people(task: str, data_dirs: tuple[Path, ...], clients: int, seed: int = 0) 
     return People(choice, everyone, parts, endless=False)
 
 
-def same(one: "Examples", other: "Examples") -> bool:
+def same(one: Examples, other: Examples) -> bool:
     """Say whether two clients have the same rows."""
-    import numpy as np
-
     return np.array_equal(one.x, other.x) and np.array_equal(one.y, other.y)

@@ -9,7 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+from safetensors.numpy import load_file
+
 from metafed.experiment.settings import Experiment
+from metafed.fairness.summary import summarize as summary_of
 from metafed.federation.federation import Federation, federation_of
 from server.record.record import now, theta_sha256
 
@@ -49,16 +53,12 @@ def close(record: Path, reason: str) -> None:
     checkpoints = sorted((record / "checkpoints").glob("*.safetensors"))
     digest = about.get("theta_sha256")
     if digest is None and checkpoints:
-        from safetensors.numpy import load_file
-
         digest = theta_sha256(load_file(checkpoints[-1]))
     amend(record, {"exit_reason": reason, "end": about.get("end") or now(), "theta_sha256": digest})
 
 
 def join(record: Path) -> None:
     """Join the rows of the finished rounds; a part that its writer did not finish has no line in ``rounds.jsonl``."""
-    import polars as pl
-
     parts = record / "parts"
     paths = [parts / f"{line['round']:08d}.parquet" for line in finished_rounds(record)]
     whole = [path for path in paths if path.exists()]
@@ -71,10 +71,6 @@ def join(record: Path) -> None:
 
 def summarize(record: Path, federation: Federation) -> None:
     """Write ``summary.json`` from the rows, where there are any."""
-    import polars as pl
-
-    from metafed.fairness.summary import summarize as summary_of
-
     path = record / "clients.parquet"
     if path.exists():
         kinds = {choice.family.name: choice.kind for choice in federation.choices}

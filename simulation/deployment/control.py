@@ -26,12 +26,10 @@ from flwr.supercore.interceptors import RuntimeVersionHttpInterceptor
 from flwr.supercore.primitives.asymmetric import public_key_to_bytes
 from flwr.supercore.protobuf.client import ProtobufCall, ProtobufClientInterceptor, ProtobufRequestContext
 
+from simulation.deployment.errors import Refused
+
 FINISHED, COMPLETED = "finished", "completed"
 ONLINE, UNREGISTERED = "online", "unregistered"
-
-
-class Refused(RuntimeError):
-    """The SuperLink refused, or could not be reached; the message says which."""
 
 
 class Node(NamedTuple):

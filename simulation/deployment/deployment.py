@@ -7,38 +7,35 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
+
+from rich.console import Console
 
 from metafed.experiment.lookup import algorithm_name
+from metafed.federation.federation import federation_of
 from server.record.provenance import git_state
+from simulation.cli.config import Config
 from simulation.cli.console import Screen
 from simulation.cli.errors import BadInput
 from simulation.deployment.closing import amend, close, manifest
-from simulation.deployment.control import Control, Refused
-from simulation.deployment.local import LocalFederation, NotStarted
+from simulation.deployment.control import Control
+from simulation.deployment.errors import Interrupted, NotStarted, Refused, RunEndedEarly
+from simulation.deployment.local import LocalFederation
 from simulation.deployment.plan import Plan
 from simulation.deployment.runs import (
     ROOT,
-    RunEndedEarly,
     Watch,
     collect,
     judge,
     run_config,
     wait_for_nodes,
 )
-from simulation.run import default_folder, federated, read
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from simulation.cli.config import Config
+from simulation.report.pages import write_report
+from simulation.runs.preparing import federated, read
+from simulation.runs.settings import default_folder
 
 NOTHING_KEPT = "interrupted before the first round; nothing is left behind"
 KEPT = "interrupted; θ and all finished rounds are in {}"
-
-
-class Interrupted(RuntimeError):
-    """The run was interrupted; the message says what there is of it."""
 
 
 class Federation(NamedTuple):
@@ -49,7 +46,7 @@ class Federation(NamedTuple):
     logs: dict[str, Path]
 
 
-def deploy(plan: Plan, console: "Console") -> Path:
+def deploy(plan: Plan, console: Console) -> Path:
     """Have a federation compute what ``plan`` says, and return the folder of the record.
 
     Raises:
@@ -94,14 +91,12 @@ def deploy(plan: Plan, console: "Console") -> Path:
     return folder
 
 
-def check_resumable(config: "Config", record: Path) -> int:
+def check_resumable(config: Config, record: Path) -> int:
     """Refuse what would go on as another run; returns how many times the record was gone on with before.
 
     Raises:
         BadInput: There is nothing left to do, or clients had personal states, which were their nodes'.
     """
-    from metafed.federation.federation import federation_of
-
     experiment, about = config.experiment, manifest(record)
     if experiment.algorithm.personal(federation_of(experiment).initial):
         raise BadInput(
@@ -115,7 +110,7 @@ def check_resumable(config: "Config", record: Path) -> int:
 
 
 @contextmanager
-def _federation(plan: Plan, scratch: Path, console: "Console") -> Iterator[Federation]:
+def _federation(plan: Plan, scratch: Path, console: Console) -> Iterator[Federation]:
     """Start the federation or join the one that runs, and register its nodes."""
     if plan.remote is not None:
         with Control(plan.remote.address, plan.remote.credentials) as control:
@@ -189,8 +184,6 @@ def _collect(record: Path, folder: Path, logs: dict[str, Path], reason: str | No
         close(folder, reason)
     collect(logs, folder)
     if (folder / "summary.json").exists():
-        from simulation.report.command import write_report
-
         write_report(folder)
     if record != folder:
         owner = folder.parent.stat()

@@ -12,16 +12,13 @@ from typing import Self, final
 
 from metafed.experiment.choices import OWN_DATA
 from simulation.deployment.certificates import OPERATOR, SUPERLINK, issue
+from simulation.deployment.errors import NotStarted
 from simulation.deployment.processes import Process, end_all, environment, free_ports, program
 from simulation.deployment.superlink import KEY_FILE
 
 PAUSE = 0.2
 STARTING = 120.0
 """Seconds that a process has to start; a busy machine takes its time."""
-
-
-class NotStarted(RuntimeError):
-    """A process of the federation did not start; the message has the end of its log."""
 
 
 @final

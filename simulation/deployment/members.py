@@ -6,11 +6,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from simulation.cli.late import late
-
-late("torch")
-
-from simulation.deployment.control import UNREGISTERED, Control, Refused  # noqa: E402
+import simulation.cli.start  # noqa: F401  (first: it puts heavy packages off)
+from simulation.deployment.control import UNREGISTERED, Control
+from simulation.deployment.errors import Refused
 
 
 def main(argv: Sequence[str] | None = None) -> int:

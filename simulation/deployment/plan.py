@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from metafed.faults.plan import described
-from simulation.cli.config import Config, take_option
-from simulation.cli.config import parse as parse_config
+from simulation.cli.config import Config
 from simulation.cli.errors import BadInput
+from simulation.cli.flags import parse as parse_config
+from simulation.cli.flags import take_option
 from simulation.deployment.closing import manifest
 from simulation.deployment.local import own_folder
 

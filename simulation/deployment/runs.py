@@ -15,7 +15,8 @@ import tomli_w
 from metafed.experiment.settings import Experiment, flatten_config
 from simulation.cli.errors import BadInput
 from simulation.deployment.closing import finished_rounds, manifest
-from simulation.deployment.control import COMPLETED, FINISHED, ONLINE, UNREGISTERED, Control, Refused, Status
+from simulation.deployment.control import COMPLETED, FINISHED, ONLINE, UNREGISTERED, Control, Status
+from simulation.deployment.errors import NodesMissing, Refused, RunEndedEarly
 
 ROOT = Path(__file__).resolve().parents[2]
 """The Flower app: the folder of ``pyproject.toml``."""
@@ -23,18 +24,6 @@ PAUSE = 1.0
 LAST_WORDS = 30.0
 """Seconds that the ServerApp has to close its record after a stop."""
 DIVERGED = re.compile(r"round \d+ diverged: .*")
-
-
-class NodesMissing(RuntimeError):
-    """Not all nodes joined in time."""
-
-
-class RunEndedEarly(RuntimeError):
-    """The run did not do what it was asked for; ``diverged`` says whether it left the finite numbers."""
-
-    def __init__(self, message: str, diverged: bool = False) -> None:
-        super().__init__(message)
-        self.diverged = diverged
 
 
 def run_config(

@@ -12,12 +12,19 @@ from typing import Any, cast
 # what is smaller travels with a call or its answer, not by Ray's store, which takes a millisecond or more each time: a
 # default run's answers are just above Ray's own limit of 100 kB. Ray reads this when it is imported.
 os.environ.setdefault("RAY_max_direct_call_object_size", str(2**20))
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 import ray
 from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, RecordDict
 from ray.actor import ActorHandle
 from ray.exceptions import RayError
 
+# a module travels to the workers by its name, what is in it would be copied
+from client import app as flower
+from client.device import name, resolve
+from metafed.experiment.settings import Experiment
+from metafed.federation.federation import federation_of
 from simulation.engines.crew import Crew
 from simulation.engines.grid import PoolGrid, failed, named, pool_context, take_identity
 
@@ -38,12 +45,9 @@ class Worker:
     """A process that runs the ClientApp."""
 
     def __init__(self, run_config: dict[str, Any], device: str) -> None:
-        # imported here: the driver need not wait for what only workers use
-        from client.app import app, ready
-
         take_identity()
-        self._app, self._context = app, pool_context(run_config, device)
-        ready(self._context)
+        self._app, self._context = flower.app, pool_context(run_config, device)
+        flower.ready(self._context)
 
     def answer(self, message: Message, theta: ArrayRecord | None, states: RecordDict) -> tuple[Message, RecordDict]:
         """Answer one message whose θ travelled apart; returns the reply and the states that it left."""
@@ -57,18 +61,14 @@ class Worker:
 
     def turn(self, run_config: dict[str, Any]) -> None:
         """Serve another experiment from now on."""
-        from client.app import ready
-
         self._context = pool_context(run_config, str(self._context.node_config["device"]))
-        ready(self._context)
+        flower.ready(self._context)
 
     def alive(self) -> None:
         """Answer, which says that this worker lives."""
 
     def device(self) -> dict[str, str]:
         """Return what this worker trains on, and its name."""
-        from client.device import name, resolve
-
         device = resolve(str(self._context.node_config["device"]))
         return {"device": str(device), "name": name(device)}
 
@@ -102,7 +102,6 @@ class RayGrid(PoolGrid):
         super().__init__()
         if address is None and device != "cpu":
             # the workers are on this machine: what is not here is said before anything is started
-            from client.device import resolve
 
             device = str(resolve(device))
         if not ray.is_initialized():
@@ -224,8 +223,6 @@ def doomed(run_config: Mapping[str, Any]) -> Callable[[Message], bool] | None:
     """Return what tells the messages whose worker is lost on purpose; None where none is."""
     if not run_config.get("faults"):
         return None
-    from metafed.experiment.settings import Experiment
-    from metafed.federation.federation import federation_of
 
     faults = federation_of(Experiment.from_run_config(run_config)).faults
 

@@ -3,15 +3,13 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import polars as pl
 
 from server.record.rounds import WALL_TIMES
 from simulation.cli.errors import BadInput
-
-if TYPE_CHECKING:
-    import polars as pl
 
 
 class Difference(NamedTuple):
@@ -55,8 +53,6 @@ def rows(folder: Path) -> "pl.DataFrame":
     Raises:
         BadInput: It is not there, or not Parquet.
     """
-    import polars as pl
-
     path = folder / "clients.parquet"
     if not path.exists():
         raise BadInput(

@@ -5,11 +5,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from metafed.fairness.panel import Panel, last_evaluation
 from simulation.cli.errors import BadInput
-from simulation.records.runs import Run, kinds, read_object, read_run
-from simulation.runs.references import ALONE
-from simulation.runs.study import is_study
+from simulation.cli.references import ALONE
+from simulation.records.runs import NAMES, NUMBERS, Run, kinds, read_object, read_run
+from simulation.records.studies import is_study
 
 
 class NotEvaluated(BadInput):
@@ -139,10 +141,6 @@ def evaluated(run: Run) -> tuple[int | None, Panel]:
     if run.clients is None:
         if run.manifest.get("exit_reason") == "done":
             raise BadInput(f"{run.folder}: has no clients.parquet")
-        import polars as pl
-
-        from simulation.records.runs import NAMES, NUMBERS
-
         text = dict.fromkeys(sorted(NAMES), pl.String)
         return last_evaluation(pl.DataFrame(schema={**text, **dict.fromkeys(sorted(NUMBERS), pl.Float64)}))
     try:

@@ -8,7 +8,10 @@ from typing import Any, get_args
 
 import polars as pl
 
+from metafed.experiment.choices import parse_tasks
 from metafed.experiment.renames import renewed
+from metafed.fairness.summary import summarize
+from metafed.families import FAMILIES
 from metafed.tasks.task import Kind
 from server.record.resume import FORMAT
 from simulation.cli.errors import BadInput
@@ -32,7 +35,7 @@ class Run:
     folder: Path
     manifest: dict[str, Any]
     rounds: list[dict[str, Any]]
-    clients: pl.DataFrame | None
+    clients: "pl.DataFrame | None"
     summary: dict[str, Any] | None
     config: str
     gaps: list[str] = field(default_factory=list)
@@ -69,8 +72,6 @@ def read_run(folder: Path) -> Run:
         if not {"round", "inner_steps", "by_family", "seen", "unseen"} <= set(summary):
             raise BadInput(f"{folder / 'summary.json'}: not a run's summary; remove it to have it made anew")
     elif clients is not None:
-        from metafed.fairness.summary import summarize
-
         gaps.append("summary.json is missing; its numbers were computed from the clients' rows.")
         try:
             summary = summarize(clients, int(manifest.get("seed", 0)), kinds(manifest))
@@ -100,9 +101,6 @@ def read_manifest(path: Path) -> dict[str, Any]:
 
 def kinds(manifest: Mapping[str, Any]) -> dict[str, Kind]:
     """Return the kind of each family that metafed knows, as the run's data sets have it."""
-    from metafed.experiment.choices import parse_tasks
-    from metafed.families import FAMILIES
-
     known = {name: family.kind for name, family in FAMILIES.items()}
     experiment = manifest.get("experiment")
     tasks = experiment.get("tasks") if isinstance(experiment, Mapping) else None
@@ -160,7 +158,7 @@ def read_rounds(path: Path, gaps: list[str]) -> list[dict[str, Any]]:
     return rounds
 
 
-def read_clients(folder: Path, gaps: list[str]) -> pl.DataFrame | None:
+def read_clients(folder: Path, gaps: list[str]) -> "pl.DataFrame | None":
     """Read the clients' rows.
 
     Raises:
@@ -190,7 +188,7 @@ NUMBERS = {"round", "client", "seen", "step", "loss", "score", "ceiling", "n", "
 """With ``NAMES``, the columns that a report uses."""
 
 
-def read_parquet(path: Path) -> pl.DataFrame:
+def read_parquet(path: Path) -> "pl.DataFrame":
     """Read one Parquet file of clients' rows.
 
     Raises:

@@ -3,9 +3,12 @@
 from collections import Counter
 from typing import Any
 
+import polars as pl
+
 from metafed.fairness.panel import Panel
 from simulation.cli.errors import BadInput
 from simulation.records.runs import Run, kinds
+from simulation.report.drawing.files import shown
 from simulation.report.drawing.plot import Figure
 from simulation.report.figures.adaptation import adaptation
 from simulation.report.figures.distribution import distribution
@@ -13,7 +16,6 @@ from simulation.report.figures.heat import heat
 from simulation.report.figures.learning import learning, losses
 from simulation.report.figures.lorenz import lorenz
 from simulation.report.figures.size import gain_by_size
-from simulation.report.files import shown
 from simulation.report.findings import judged
 from simulation.report.reasons import Rate, Served, worst_served
 
@@ -70,8 +72,6 @@ def took_part(run: Run) -> dict[int, tuple[int, int]]:
     Raises:
         BadInput: ``participation.parquet`` is damaged.
     """
-    import polars as pl
-
     path = run.folder / "participation.parquet"
     if not path.is_file():
         return {}

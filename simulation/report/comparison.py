@@ -11,13 +11,13 @@ from simulation.analysis.measures import MEASURES
 from simulation.cli.errors import BadInput
 from simulation.records.folders import read_methods
 from simulation.records.methods import Method
+from simulation.report.drawing.files import shown
 from simulation.report.drawing.plot import Figure
 from simulation.report.facts import moment, objective
 from simulation.report.figures.beside import Beside, beside
 from simulation.report.figures.differences import differences
 from simulation.report.figures.frontier import Place, frontier
 from simulation.report.figures.noise import privacy
-from simulation.report.files import shown
 from simulation.report.findings import command
 from simulation.report.words import count, listed, short
 

@@ -3,26 +3,30 @@
 import json
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+import tomli_w
 from pydantic import ValidationError
+from rich.console import Console
 
 from metafed.experiment.lookup import algorithm_name
 from metafed.experiment.settings import kebab
-from simulation.cli.config import Config, take_option
+from server.record.record import now
+from simulation.cli.config import Config
+from simulation.cli.console import Screen
 from simulation.cli.errors import BadInput, RunDiverged, explain
-from simulation.runs.references import parse_references, reference
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from simulation.runs.pool import Pool
-
-KIND = "study"
-"""What the manifest of a folder of runs calls itself."""
+from simulation.cli.references import parse_references, reference
+from simulation.engines.start import make_grid
+from simulation.records.studies import KIND
+from simulation.runs.files import write_json
+from simulation.runs.kernels import decided
+from simulation.runs.pool import Pool
+from simulation.runs.settings import engine_settings
+from simulation.runs.simulate import Report, simulate
+from simulation.runs.summary import write_summary
 
 
 class Member(NamedTuple):
@@ -63,7 +67,12 @@ def members(config: Config, folder: Path) -> list[Member]:
 
 
 def run_study(
-    config: Config, console: "Console", folder: Path, again: bool = False, pool: "Pool | None" = None
+    config: Config,
+    console: Console,
+    folder: Path,
+    again: bool = False,
+    pool: Pool | None = None,
+    report: Report | None = None,
 ) -> Path:
     """Run all members by one engine, then write ``summary.json`` across them.
 
@@ -73,17 +82,13 @@ def run_study(
         folder: The study's; it must not exist, unless ``again``.
         again: Keep what a study of the same settings has finished there, and run the rest.
         pool: An engine that several studies share; it is left running.
+        report: Writes the report of each run.
 
     Raises:
         BadInput: As for one run; nothing is left behind.
         RunFailed: A run failed, and none was tried after it; or some diverged, and all others were run.
         KeyboardInterrupt: The runs before are whole, and so is the record of the one that was interrupted.
     """
-    from simulation.cli.console import Screen
-    from simulation.run import make_grid, simulate
-    from simulation.runs.kernels import decided
-    from simulation.runs.pool import Pool
-
     config = decided(config)
     planned = members(config, folder)
     parents = start(config, folder, planned, again)
@@ -98,7 +103,7 @@ def run_study(
                 heading = f"run {index + 1} of {len(planned)}: {what}, seed {member.config.experiment.seed}"
                 known = any(other.reference == member.reference for other in planned[:index])
                 try:
-                    simulate(member.config, Screen(member.config, console, heading, known), shared)
+                    simulate(member.config, Screen(member.config, console, heading, known), shared, report)
                 except RunDiverged as error:
                     diverged.append(f"{member.name}: {error}")
         reason = "done" if not diverged else f"diverged: {'; '.join(diverged)}"
@@ -121,42 +126,12 @@ def run_study(
     return folder
 
 
-def is_study(folder: Path) -> bool:
-    """Say whether a folder is a study's and not a single run's."""
-    try:
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(manifest, dict) and manifest.get("kind") == KIND
-
-
-def resumed(argv: Sequence[str]) -> Config | None:
-    """Return the settings of the study that ``--resume`` names in a command line; None where it names none.
-
-    Raises:
-        BadInput: Other flags are given, or the study's ``config.toml`` cannot be read.
-    """
-    rest, named = take_option(list(argv), "--resume")
-    if named is None or not is_study(Path(named)):
-        return None
-    others = [word for word in rest if word != "--quiet"]
-    if others:
-        raise BadInput(f"--resume {named}: a study goes on with the settings that it has; leave {others[0]} out")
-    config = Config.from_file(Path(named) / "config.toml")
-    return config.model_copy(update={"resume": Path(named), "quiet": len(rest) > 0})
-
-
 def start(config: Config, folder: Path, planned: list[Member], again: bool) -> list[Path]:
     """Make the study's folder with its manifest and ``config.toml``; return the parents that were made for it.
 
     Raises:
         BadInput: It exists, or cannot be made, or holds another study.
     """
-    import tomli_w
-
-    from server.record.record import now
-    from simulation.run import engine_settings
-
     whole = {**config.experiment.model_dump(mode="json", exclude_none=True), **engine_settings(config)}
     text = tomli_w.dumps(kebab(whole))
     before = folder / "config.toml"
@@ -166,7 +141,7 @@ def start(config: Config, folder: Path, planned: list[Member], again: bool) -> l
     try:
         folder.mkdir(parents=True, exist_ok=again)
         (folder / "config.toml").write_text(text, encoding="utf-8")
-        write(
+        write_json(
             folder / "manifest.json",
             {
                 "kind": KIND,
@@ -204,12 +179,9 @@ def finished(member: Member, folder: Path) -> bool:
 
 def close(folder: Path, planned: list[Member], reason: str) -> None:
     """Close the manifest, and summarize what is there."""
-    from server.record.record import now
-    from simulation.runs.summary import write_summary
-
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     done = [member.name for member in planned if finished(member, folder)]
-    write(folder / "manifest.json", {**manifest, "end": now(), "exit_reason": reason, "finished": done})
+    write_json(folder / "manifest.json", {**manifest, "end": now(), "exit_reason": reason, "finished": done})
     write_summary(folder)
 
 
@@ -222,10 +194,3 @@ def discard(folder: Path, parents: list[Path]) -> None:
             remove(parent)
         except OSError:
             return
-
-
-def write(path: Path, value: dict[str, Any]) -> None:
-    """Write JSON, atomically."""
-    draft = path.with_suffix(".draft")
-    draft.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    draft.replace(path)

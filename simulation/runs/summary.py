@@ -10,17 +10,16 @@ from simulation.analysis.differences import comparison, remarks
 from simulation.analysis.measures import USUAL
 from simulation.cli.errors import BadInput
 from simulation.records.methods import Method, read_method
+from simulation.runs.files import write_json
 
 
 def write_summary(folder: Path) -> Path | None:
     """Write the summary of the study in ``folder``; None where no run of it was evaluated yet."""
-    from simulation.runs.study import write
-
     try:
         own = read_method(folder)
     except BadInput:
         return None
-    write(folder / "summary.json", study_summary(own))
+    write_json(folder / "summary.json", study_summary(own))
     return folder / "summary.json"
 
 
@@ -29,7 +28,7 @@ def study_summary(own: Method) -> dict[str, Any]:
 
     Returns:
         ``kind``, ``name``, ``seeds``, ``notes``, ``remarks``, and by part: ``all`` clients and ``by_family``, each a
-        comparison of the method with its references (``compare_differences.comparison``); null where there are no
+        comparison of the method with its references (``differences.comparison``); null where there are no
         such clients.
     """
     beside = [replace(method, name=name) for name, method in own.references.items()]

@@ -19,9 +19,9 @@ from metafed.fairness.intervals import (
     without_interval,
 )
 from metafed.fairness.metrics import Metric, Values, tail_size
-from simulation.analysis.differences import chosen, comparison, with_alone
+from simulation.analysis.differences import chosen, comparison, remarks, with_alone
 from simulation.analysis.measures import MEASURES, USUAL, paired
-from simulation.cli.methods import SHARES
+from simulation.analysis.tables import SHARES
 from simulation.records.methods import Method, kinds_of
 
 
@@ -56,8 +56,6 @@ def beside(methods: Sequence[Method], part: str, family: str | None) -> Beside:
     Raises:
         ValueError: They have no seed or client in common, or a client differs between them.
     """
-    from simulation.analysis.differences import remarks
-
     pairs = [(index, 0) for index in range(1, len(methods))]
     found = comparison(methods, pairs, part, family, USUAL)
     known = [name for name in USUAL if all(name in measures for measures in found["methods"].values())]

@@ -5,8 +5,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from simulation.cli.config import Config, parse
+from simulation.cli.config import Config
 from simulation.cli.errors import BadInput
+from simulation.cli.flags import parse
 
 LISTS = ("--tasks", "--mix", "--references", "--data-dir", "--out", "--config", "--ray-address")
 """Flags whose values may hold commas of their own: they are never axes."""
@@ -84,6 +85,11 @@ def spanned(flag: str, text: str, span: re.Match[str]) -> Axis:
         raise BadInput(f"{flag} {text}: LOW must be below HIGH{', and above 0 for :log' if log else ''}")
     whole = all(part.lstrip("-").isdigit() for part in (span[1], span[2]))
     return Axis(flag, (), low, high, log, whole)
+
+
+def number(axis: Axis, value: float) -> str:
+    """Write a number of an axis as its flag takes it."""
+    return str(round(value)) if axis.whole else repr(value)
 
 
 def grid(rest: Sequence[str], axes: Sequence[Axis]) -> list[Cell]:

@@ -4,13 +4,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from simulation.analysis.frontier import Point
 from simulation.cli.errors import BadInput
-from simulation.runs.sweep.plan import Axis, Cell, cell
+from simulation.runs.sweep.plan import Axis, Cell, cell, number
 
 if TYPE_CHECKING:
     import optuna
-
-    from simulation.runs.sweep.frontier import Point
 
 
 def search(
@@ -19,7 +18,7 @@ def search(
     folder: Path,
     trials: int,
     seed: int,
-    run: "Callable[[Cell], Point | None]",
+    run: Callable[[Cell], Point | None],
 ) -> None:
     """Run trials until there are so many finished ones; those of before count, and are shown to the sampler.
 
@@ -32,7 +31,6 @@ def search(
         import optuna
     except ImportError:
         raise BadInput("--trials needs Optuna: pip install 'metafed[sweep]'") from None
-    from simulation.sweep import number
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     from optuna.storages.journal import JournalFileBackend

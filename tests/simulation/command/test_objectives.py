@@ -7,7 +7,7 @@ import pytest
 
 from metafed.experiment.settings import Experiment
 from metafed.objectives import OBJECTIVES, Cvar, Gap, Mean, Minimax, Qffl, Tilted
-from simulation.cli.config import parse
+from simulation.cli.flags import parse
 from simulation.run import main
 from tests.simulation.command.running import command, manifest, sha
 

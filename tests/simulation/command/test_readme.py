@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from simulation.cli.config import parse
+from simulation.cli.flags import parse
 from simulation.deployment.plan import parse as deployment
 from tests.simulation.command.running import command
 

@@ -23,9 +23,9 @@ COMMAND = """
 import sys
 from pathlib import Path
 from metafed.data.sets.catalogue import Download, Entry
-from simulation.data import main
+from simulation.data.command import main
 url, size, sha256, binds, *words = sys.argv[1:]
-entry = Entry(name="films", file=Path("movielens100k/movielens100k.npz"), maker="movielens_files", page="p", wants="w",
+entry = Entry(name="films", file=Path("movielens100k/movielens100k.npz"), maker="movielens100k", page="p", wants="w",
               binds=binds, downloads=(Download(url, int(size), sha256),))
 sys.exit(main(words, {"films": entry}))
 """
@@ -48,7 +48,7 @@ class Films:
         entry = Entry(
             name="films",
             file=MovieLens100K.file,
-            maker="movielens_files",
+            maker="movielens100k",
             page="https://example.org/films",
             wants="u.data",
             binds=self.binds,

@@ -12,9 +12,9 @@ import pytest
 from simulation.records.runs import read_run
 from simulation.report.chapter import figures
 from simulation.report.command import main
+from simulation.report.drawing.files import shown, svg, write
 from simulation.report.drawing.plot import Axis, Box, Figure, Line, Panel, Points, Text
 from simulation.report.drawing.svg import elements, said
-from simulation.report.files import shown, svg, write
 from tests.metafed.fairness.hand_made import make
 from tests.simulation.command.running import command
 

@@ -6,9 +6,10 @@ import polars as pl
 import pytest
 
 from simulation.cli.errors import BadInput
-from simulation.report.command import write_comparison, write_figure
 from simulation.report.comparison import figures_of_several
 from simulation.report.drawing.plot import Line, Points
+from simulation.report.pages import write_comparison
+from simulation.report.single import write_figure
 from tests.simulation.studies.records import record, study
 
 

@@ -9,7 +9,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from simulation.report.command import main, write_report
+from simulation.report.command import main
+from simulation.report.pages import write_report
 from tests.metafed.fairness.frames import client, frame
 from tests.metafed.fairness.hand_made import make
 

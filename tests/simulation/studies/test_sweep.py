@@ -6,9 +6,9 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
+from simulation.analysis.frontier import Point, efficient
 from simulation.cli.errors import BadInput
-from simulation.report.figures.frontier import efficient
-from simulation.runs.sweep.frontier import Point, write_frontier
+from simulation.report.frontier import write_frontier
 from simulation.runs.sweep.plan import axes_of, grid
 from simulation.sweep import main
 from tests.simulation.command.running import manifest

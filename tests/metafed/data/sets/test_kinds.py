@@ -83,7 +83,7 @@ class TestRecord:
 
 
 def test_the_summary_and_the_report_of_a_run_take_accuracy_for_what_it_is(shared_data, tmp_path, capfd):
-    from simulation.report.command import write_report
+    from simulation.report.pages import write_report
     from simulation.run import main
 
     out = tmp_path / "run"

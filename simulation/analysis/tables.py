@@ -3,17 +3,15 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich import box
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from simulation.analysis.measures import MEASURES, USUAL
 from simulation.cli.tables import MISSING, number
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 VERDICTS = {
     "holds": "holds",
@@ -43,7 +41,7 @@ HEADINGS = {
 """Short words for columns of numbers."""
 
 
-def show_study(folder: Path, console: "Console") -> None:
+def show_study(folder: Path, console: Console) -> None:
     """Print the closing tables of a study."""
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     part = "unseen" if summary["unseen"] is not None else "seen"

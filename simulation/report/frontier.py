@@ -1,32 +1,12 @@
-"""The frontier of a sweep: the mean against the worst tenth, as CSV and SVG."""
+"""The frontier of a sweep as CSV and SVG: the mean against the worst tenth."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
 
-from simulation.report.figures.frontier import Place, efficient, frontier
-
-
-class Point(NamedTuple):
-    """A cell's mean score and worst tenth, estimates with intervals where there are seeds enough."""
-
-    name: str
-    chosen: Mapping[str, str]
-    mean: Mapping[str, Any]
-    worst: Mapping[str, Any]
-    part: str
-
-
-def point(name: str, chosen: Mapping[str, str], summary: Mapping[str, Any]) -> Point | None:
-    """Read a cell's ``summary.json`` (of a study); None where nobody was evaluated."""
-    part = "unseen" if summary.get("unseen") else "seen"
-    block = summary.get(part)
-    cells = list(block["all"]["methods"].values()) if block else []
-    if not cells or cells[0]["after"]["value"] is None:
-        return None
-    return Point(name, chosen, cells[0]["after"], cells[0]["worst10"], part)
+from simulation.analysis.frontier import Point, efficient
+from simulation.report.figures.frontier import Place, frontier
 
 
 def write_frontier(points: Sequence[Point], folder: Path) -> tuple[Path, Path]:
@@ -49,7 +29,8 @@ def write_frontier(points: Sequence[Point], folder: Path) -> tuple[Path, Path]:
 
 def draw(points: Sequence[Point], path: Path) -> Path:
     """Draw the cells as a report draws runs, each with a letter that the legend explains."""
-    from simulation.report.files import write
+    # here, since it loads matplotlib, which takes a second
+    from simulation.report.drawing.files import write
 
     named = [
         (", ".join(f"{flag.rpartition('.')[2].lstrip('-')} {value}" for flag, value in each.chosen.items()), each)

@@ -1,0 +1,35 @@
+"""The frontier of a sweep: the mean against the worst tenth, and which cells no other beats."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+
+class Point(NamedTuple):
+    """A cell's mean score and worst tenth, estimates with intervals where there are seeds enough."""
+
+    name: str
+    chosen: Mapping[str, str]
+    mean: Mapping[str, Any]
+    worst: Mapping[str, Any]
+    part: str
+
+
+def point(name: str, chosen: Mapping[str, str], summary: Mapping[str, Any]) -> Point | None:
+    """Read a cell's ``summary.json`` (of a study); None where nobody was evaluated."""
+    part = "unseen" if summary.get("unseen") else "seen"
+    block = summary.get(part)
+    cells = list(block["all"]["methods"].values()) if block else []
+    if not cells or cells[0]["after"]["value"] is None:
+        return None
+    return Point(name, chosen, cells[0]["after"], cells[0]["worst10"], part)
+
+
+def efficient(points: Sequence[Point]) -> list[bool]:
+    """Say of each point whether no other is at least as good in both, and better in one."""
+
+    def beaten(one: Point, other: Point) -> bool:
+        a = (one.mean["value"], one.worst["value"])
+        b = (other.mean["value"], other.worst["value"])
+        return b != a and b[0] >= a[0] and b[1] >= a[1]
+
+    return [not any(beaten(one, other) for other in points) for one in points]

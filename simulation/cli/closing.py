@@ -1,0 +1,17 @@
+"""The end of a run, as a terminal shows it."""
+
+import json
+from pathlib import Path
+
+from rich.console import Console
+
+from simulation.cli.config import Config
+from simulation.cli.console import Screen
+from simulation.cli.tables import closing_table
+
+
+def show(folder: Path, config: Config, console: Console) -> None:
+    """Print the closing table of the run in ``folder``, and where its files are."""
+    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    files = {"report": folder / "report.html", "clients": folder / "clients.parquet", "all": folder}
+    Screen(config, console).end(closing_table(summary), files)

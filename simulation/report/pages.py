@@ -1,0 +1,90 @@
+"""The pages: one HTML file that opens offline, of one run or of several."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from simulation.cli.errors import BadInput
+from simulation.cli.tables import number
+from simulation.records.runs import read_run
+from simulation.report.chapter import chapter
+from simulation.report.comparison import several
+from simulation.report.drawing.files import style
+from simulation.report.facts import facts
+from simulation.report.findings import findings
+from simulation.report.words import CONTROL, short
+
+
+def write_report(run: Path, out: Path | None = None) -> Path:
+    """Write the report of the run in the folder ``run`` and return its path.
+
+    A run that has not ended gets a report of what there is, which says so.
+
+    Args:
+        run: The run's folder.
+        out: The file to write. Default: ``report.html`` in the folder.
+
+    Raises:
+        BadInput: It is no run's folder, a file in it is damaged, or the report cannot be written.
+    """
+    record = read_run(run)
+    said = {**findings(record), **facts(record), **chapter(record)}
+    return save(render("report.html.j2", {**said, "contents": contents(said)}), out or run / "report.html")
+
+
+def write_comparison(runs: Sequence[Path], out: Path | None = None) -> Path:
+    """Write the report of several runs, or of one folder of several seeds and references, and return its path.
+
+    Args:
+        runs: Their folders.
+        out: The file to write. Default: ``report.html`` in the folder, if there is but one.
+
+    Raises:
+        BadInput: One is no run's folder or damaged, they cannot be compared, or the report cannot be written.
+    """
+    if out is None and len(runs) > 1:
+        raise BadInput("a report of several runs needs a file of its own: --out FILE.html")
+    return save(render("comparison.html.j2", several(runs)), out or runs[0] / "report.html")
+
+
+def render(template: str, values: dict[str, Any]) -> str:
+    """Set ``values`` in a template."""
+    page = jinja2.Environment(
+        loader=jinja2.PackageLoader("simulation.report"),
+        autoescape=True,  # groups, reasons and notes come from clients: nothing of theirs is markup
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page.filters["number"] = lambda value, sign="": number(value, sign).replace("-", "−")
+    page.filters["short"] = short
+    page.filters["along"] = lambda score: f"{200 * min(1.0, max(0.0, score)):.1f}"
+    return CONTROL.sub("�", page.get_template(template).render(**values, colours=style()))
+
+
+def save(html: str, path: Path) -> Path:
+    """Write a page.
+
+    Raises:
+        BadInput: It cannot be written.
+    """
+    try:
+        path.write_text(html, encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"--out {path}: {error.strerror}") from None
+    return path
+
+
+def contents(said: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the page's sections, as ids and words."""
+    there = [("findings", "Findings", True)]
+    evaluated = said["summary"] is not None
+    there += [
+        ("served", "Who is served", evaluated), ("badly", "Who is served badly", evaluated),
+        ("adapting", "How adaptation goes", evaluated), ("evenness", "How evenly", evaluated),
+        ("learning-curves", "How it was learned", bool({"learning", "losses"} & set(said["figures"]))),
+        ("failures", "Failures", bool(said["failures"] or said["diverged"])), ("made", "How this was made", True),
+    ]  # fmt: skip
+    return [(key, words) for key, words, shown in there if shown]

@@ -1,0 +1,151 @@
+"""One run: the engine is started, the data are read, the rounds are computed, and the record is closed."""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from metafed.federation.federation import Federation
+from server.record.record import Record, file_sha256
+from server.record.resume import last_checkpoint
+from server.record.writer import WritingFailed
+from simulation.cli.config import Config
+from simulation.cli.console import Screen
+from simulation.cli.errors import RunDiverged, RunFailed
+from simulation.cli.logs import into
+from simulation.engines.start import make_grid
+from simulation.runs.kernels import decided
+from simulation.runs.pool import Pool
+from simulation.runs.preparing import federated, set_up
+from simulation.runs.resume import check_data, notes, open_record, where
+from simulation.runs.settings import default_folder, engine_settings
+from simulation.runs.track import check_tracker, figures, open_tracker
+
+if TYPE_CHECKING:
+    from simulation.engines.grid import PoolGrid
+
+Report: TypeAlias = Callable[[Path], object]
+
+
+def simulate(
+    config: Config, screen: Screen | None = None, pool: Pool | None = None, report: Report | None = None
+) -> Path:
+    """Run what ``config`` says and return the folder of its record.
+
+    Args:
+        config: What to run, and how.
+        screen: Who is told of it.
+        pool: An engine that several runs share; it is left running.
+        report: Writes the report of the record in a folder, where there is something to report.
+
+    Raises:
+        BadInput: The data, the engine or the folder cannot be used; nothing is left behind.
+        RunFailed: The run ended early, by divergence (RunDiverged) or otherwise; the record says so.
+        KeyboardInterrupt: The record says so, and holds θ and all finished rounds.
+    """
+    config = decided(config)
+    check_tracker(config.track)
+    folder = config.resume or config.out or default_folder(config)
+    federation = federated(config.experiment)
+    keep = open_record(config, federation, folder, engine_settings(config))
+    tracker = None
+
+    def progress(line: dict[str, Any]) -> None:
+        if screen:
+            screen.round(line)
+        if tracker:
+            tracker.log(line["round"], figures(line))
+
+    tell: Callable[[str], None] = screen.tell if screen else lambda text: None
+    with into(folder / "run.log") as log:
+        try:
+            found = where(config, keep)
+            show = partial(screen.start, config, folder=folder) if screen else lambda federation, remarks: None
+            grid, remarks = set_up(config, federation, show, pool.grid if pool else make_grid)
+            about = how(config, federation, remarks, grid)
+            tracker = open_tracker(config, folder)
+            if found is not None:
+                check_data(keep, about)
+        except BaseException as error:
+            if screen:
+                screen.stop()
+            keep.discard()
+            if isinstance(error, KeyboardInterrupt) and config.resume is None:
+                raise KeyboardInterrupt("interrupted before the first round; nothing is left behind") from None
+            raise
+        # here, since it loads Flower and PyTorch, which ``set_up`` did while the engine was starting
+        from server.app import serve
+        from server.strategy import Diverged
+
+        reason = "failed"
+        try:
+            if found is not None:
+                keep.go_on(found)
+                for note in notes(found):
+                    log.info(note)
+                    tell(note)
+            keep.about(**about)
+            start, every = found.checkpoint if found else None, config.checkpoint_every
+            serve(grid, federation, keep, progress, config.round_timeout, start, every)
+            reason = "done"
+        except KeyboardInterrupt:
+            reason = "interrupted"
+            raise
+        except Diverged as error:
+            reason = f"diverged: {error}"
+            raise RunDiverged(f"{error}; {last_good(keep)}") from error
+        except Exception as error:
+            log.exception("the run failed")
+            raise RunFailed(f"{error} (the traceback is in {folder / 'run.log'})") from error
+        finally:
+            if screen:
+                screen.stop()
+            if pool is None:
+                grid.close()
+            if tracker:
+                tracker.close()
+            finish(keep, reason)
+            if report is not None and (folder / "summary.json").exists():
+                report(folder)
+    return folder
+
+
+def finish(keep: Record, reason: str) -> None:
+    """Close the record.
+
+    Raises:
+        RunFailed: Something of it could not be written.
+    """
+    try:
+        keep.finish(reason)
+    except WritingFailed as error:
+        raise RunFailed(str(error)) from error
+
+
+def last_good(keep: Record) -> str:
+    """Name the last good checkpoint of a run that diverged."""
+    with suppress(WritingFailed):  # which is told when the record is closed
+        keep.about()  # what waits is written first
+    found = last_checkpoint(keep.folder)
+    return f"the last good checkpoint is {found}" if found else "there is no checkpoint yet: no round was finished"
+
+
+def how(config: Config, federation: Federation, remarks: Sequence[str], grid: "PoolGrid") -> dict[str, Any]:
+    """Return what the manifest says of how the experiment was run."""
+    sources = zip(federation.choices, federation.sources, strict=True)
+    return {
+        "trap": config.experiment.algorithm.trap(config.experiment.evaluation_steps),
+        "engine": engine_settings(config),
+        "device": grid.device,
+        "chunks": {family: size._asdict() for family, size in federation.chunk_sizes.items()},
+        "data": {
+            f"{choice.family.name}:{choice.source}": {
+                "kind": choice.kind,
+                "files": {str(file): file_sha256(file) for file in source.files},
+                "notes": list(source.notes),
+            }
+            for choice, source in sources
+        },
+        "guard": list(remarks),
+    }

@@ -1,0 +1,112 @@
+"""Carrying out a sweep: a study a cell, by one engine; what is finished is kept."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from simulation.analysis.frontier import Point, point
+from simulation.cli.errors import BadInput, RunDiverged
+from simulation.engines.start import make_grid
+from simulation.runs.files import write_json
+from simulation.runs.pool import Pool
+from simulation.runs.simulate import Report
+from simulation.runs.study import run_study
+from simulation.runs.sweep.plan import Cell, axes_of, cell, grid, number
+from simulation.runs.sweep.trials import search
+
+
+def sweep(
+    words: Sequence[str],
+    folder: Path,
+    trials: int | None,
+    seed: int,
+    console: Console,
+    frontier: Callable[[Sequence[Point], Path], object],
+    report: Report | None = None,
+) -> list[Point]:
+    """Run what is not finished yet, cell by cell, and write the frontier after each.
+
+    Args:
+        words: A command line of ``simulation.run`` whose flags may have several values.
+        folder: The sweep's; what is finished in it is kept.
+        trials: So many trials by Optuna in place of a grid.
+        seed: Of Optuna's sampler.
+        console: Where to show it.
+        frontier: Writes the frontier of the points so far into a folder.
+        report: Writes the report of each run.
+
+    Returns:
+        The cells that have a result.
+
+    Raises:
+        BadInput: A value is not allowed, or the folder holds another sweep.
+        RunFailed: A run failed; the cells before it are kept.
+        KeyboardInterrupt: Likewise.
+    """
+    rest, axes = axes_of(words, ranges=trials is not None)
+    if any(word.partition("=")[0] == "--out" for word in rest):
+        raise BadInput("--out is the sweep's own; give it once")
+    if not axes:
+        raise BadInput("no flag has several values: write FLAG VALUE,VALUE,…, such as --objective.q 0,0.1,1")
+    cells = grid(rest, axes) if trials is None else []
+    if trials is not None:
+        # what every trial shares is checked before the first
+        cell(rest, {axis.flag: axis.values[0] if axis.values else number(axis, axis.low) for axis in axes})
+    begin(folder, list(words), trials)
+    found: list[Point] = []
+
+    def one(what: Cell) -> Point | None:
+        console.print(f"cell {what.name}", soft_wrap=True, highlight=False)
+        got = run_cell(what, folder, console, pool, report)
+        if got is not None and all(got.name != other.name for other in found):
+            found.append(got)
+            frontier(found, folder)
+        return got
+
+    with Pool(make_grid) as pool:
+        if trials is None:
+            for what in cells:
+                one(what)
+        else:
+            search(rest, axes, folder, trials, seed, one)
+    return found
+
+
+def run_cell(what: Cell, folder: Path, console: Console, pool: Pool, report: Report | None = None) -> Point | None:
+    """Run a cell, or what is left of it, and return its point; None where it diverged before it was judged."""
+    own = folder / "cells" / what.name
+    seeds = what.config.seeds or 1
+    config = what.config.model_copy(update={"seeds": seeds, "out": None})
+    try:
+        run_study(config, console, own, again=True, pool=pool, report=report)
+    except RunDiverged as error:
+        console.print(f"{what.name}: {error}", soft_wrap=True, highlight=False, style="yellow")
+    summary = own / "summary.json"
+    if not summary.is_file():
+        return None
+    return point(what.name, what.chosen, json.loads(summary.read_text(encoding="utf-8")))
+
+
+def begin(folder: Path, words: list[str], trials: int | None) -> None:
+    """Make the sweep's folder, or see that it holds this sweep.
+
+    Raises:
+        BadInput: It holds something else, or cannot be made.
+    """
+    said = {"kind": "sweep", "words": words, "search": "grid" if trials is None else "optuna"}
+    file = folder / "sweep.json"
+    try:
+        if file.is_file():
+            if json.loads(file.read_text(encoding="utf-8")) != said:
+                raise BadInput(f"--out {folder}: holds another sweep (its sweep.json); choose another folder")
+            return
+        if folder.exists() and any(folder.iterdir()):
+            raise BadInput(f"--out {folder}: exists already and is no sweep's; choose another folder")
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(file, said)
+    except json.JSONDecodeError:
+        raise BadInput(f"{file}: not JSON; choose another folder") from None
+    except OSError as error:
+        raise BadInput(f"--out {folder}: {error.strerror}") from None
