@@ -173,8 +173,8 @@ def picture(
     """
     # here, since they load matplotlib, which a description in the terminal does not need
     from simulation.data.figures import population
-    from simulation.report.command import render
     from simulation.report.drawing.files import shown, write
+    from simulation.report.pages import render
 
     figure = population(seen, who.task, who.choice.anonymous)
     try:

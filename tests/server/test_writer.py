@@ -115,7 +115,7 @@ def test_what_cannot_be_written_ends_the_run_and_leaves_what_was(small, tmp_path
             shutil.rmtree(folder / "parts")
 
     with pytest.raises(WritingFailed, match="cannot be written"):
-        serve(LocalGrid(small.to_run_config()), Federation(keep.roster.experiment), keep, watch, 600)
+        serve(LocalGrid(small.to_run_config()), keep.federation, keep, watch, 600)
     with pytest.raises(WritingFailed, match="cannot be written"):
         keep.finish("failed")
     assert manifest(folder)["exit_reason"].startswith("failed: the record cannot be written")
