@@ -17,6 +17,7 @@ from benchmarks.gradients import one_thread
 from benchmarks.returns import returns, worlds
 from benchmarks.tables import show
 from metafed.core.parameters import Params, spread
+from metafed.experiment.choices import names
 from metafed.experiment.settings import Experiment
 from metafed.fairness.intervals import mean_interval
 from metafed.families.assets import ASSETS, COST, Acting, acting
@@ -94,7 +95,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BadInput as error:
         parser.error(str(error))
     worlds_of_run = worlds(experiment)
-    has_assets = any(choice.family.name == NAME for choice in experiment.choices)
+    has_assets = NAME in names(experiment.tasks)
     if not (worlds_of_run or has_assets):
         parser.error(
             f"{options.run} has no clients of the family {NAME}, and none with a policy:"

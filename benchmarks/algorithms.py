@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from benchmarks.gradients import evaluations_of_a_round, one_thread
 from benchmarks.tables import show
 from metafed.algorithms import ALGORITHMS
+from metafed.experiment.choices import names
 from metafed.experiment.lookup import algorithm_class
 from metafed.experiment.settings import Experiment
 from metafed.families import FAMILIES
@@ -54,16 +55,20 @@ class Budget(NamedTuple):
 def fitted(base: Experiment, name: str) -> tuple[Experiment, list[str]]:
     """Return the experiment with algorithm ``name``, without the families that it cannot run, and those."""
     algorithm = algorithm_class(name)()
-    names = [choice.family.name for choice in base.choices]
-    kept = [family for family in names if FAMILIES[family].kind in algorithm.kinds]
+    families = names(base.tasks)
+    kept = [family for family in families if FAMILIES[family].kind in algorithm.kinds]
     # each family keeps its share of the clients
-    changed = {"algorithm": algorithm, "tasks": ",".join(kept), "clients": round(base.clients * len(kept) / len(names))}
-    return Experiment(**{**base.model_dump(), **changed}), [family for family in names if family not in kept]
+    changed = {
+        "algorithm": algorithm,
+        "tasks": ",".join(kept),
+        "clients": round(base.clients * len(kept) / len(families)),
+    }
+    return Experiment(**{**base.model_dump(), **changed}), [family for family in families if family not in kept]
 
 
 def measure(budget: Budget, name: str, folder: Path) -> tuple[str, ...]:
     """Run one algorithm and return its row."""
-    base, families = budget.base, [choice.family.name for choice in budget.base.choices]
+    base, families = budget.base, names(budget.base.tasks)
     experiment, without = fitted(base, name)
     cost = evaluations_of_a_round(experiment)
     # a run of fewer families has its share of the budget
@@ -128,7 +133,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         clients=options.clients, rounds=options.rounds, seed=options.seed, width=options.width, eval_every=0
     )
     budget = Budget(base, options.rounds * evaluations_of_a_round(base))
-    families = [choice.family.name for choice in base.choices]
+    families = names(base.tasks)
     columns = (*COLUMNS, *families, "MB", "gradients", "seconds")
     rows = []
     with tempfile.TemporaryDirectory() as folder:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.memory import peak_bytes
-from metafed.federation.federation import Federation, federation_of
+from metafed.federation.federation import federation_of
 from simulation.cli.errors import BadInput, explain
 
 CHUNKS = {"default": 16, "mlp": 50, "null": 50, "conv4": 5}
@@ -173,9 +173,9 @@ class Bench:
 
             self.grid = LocalGrid(settings)
         self.start = peak_bytes()
-        self.keep = Record(folder / "run", Federation(federation), {}, {})
+        self.keep = Record(folder / "run", federation, {}, {})
         self.failures: list[Any] = []
-        self.strategy = MetaStrategy(Federation(federation))
+        self.strategy = MetaStrategy(federation, self.observe)
         self.arrays = record(federation.vectors)
         self.strategy.evaluate_first(self.grid, self.arrays, 600)
 

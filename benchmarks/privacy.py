@@ -27,7 +27,7 @@ from metafed.privacy.mechanism import noise_of
 def served(experiment: Experiment, trained: bool = True) -> tuple[float, float, float]:
     """Return mean score, worst tenth, and the share of clients that adaptation harms, after training or before."""
     roster = Federation(experiment).roster
-    kinds = {choice.family.name: choice.kind for choice in experiment.choices}
+    kinds = {choice.family.name: choice.kind for choice in Federation(experiment).choices}
     scores: list[float] = []
     hurt: list[bool] = []
     for rows in evaluated(experiment, trained):

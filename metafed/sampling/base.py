@@ -28,6 +28,14 @@ class Scene(NamedTuple):
     online: Callable[[int], bool] = lambda client: True
 
 
+NEEDS: dict[str, frozenset[Trait]] = {
+    "nothing": NOTHING,
+    "online": NOTHING,  # who is online follows from the devices
+    "rows": frozenset({"client_rows"}),
+    "losses": frozenset({"client_losses"}),
+}
+
+
 class Sampler(BaseModel, ABC):
     """Who is asked in a round; its fields are its settings. Pure: the round's own stream is an argument."""
 
@@ -36,8 +44,6 @@ class Sampler(BaseModel, ABC):
     uses: ClassVar[Literal["nothing", "rows", "losses", "online"]] = "nothing"
     """What it must know of the clients beside their number."""
 
-    needs: ClassVar[frozenset[Trait]] = NOTHING
-    """What the server must get of single clients."""
     scheme: ClassVar[Literal["poisson", "without replacement"] | None] = None
     """What accountants of differential privacy call this sampling; None: they have no bound for it."""
 
@@ -47,6 +53,11 @@ class Sampler(BaseModel, ABC):
         Raises:
             ValueError: They do not.
         """
+
+    @property
+    def needs(self) -> frozenset[Trait]:
+        """What the server must get of single clients: it follows from what the sampler ``uses``."""
+        return NEEDS[self.uses]
 
     @abstractmethod
     def cohort(self, scene: Scene, rng: np.random.Generator) -> list[int]:

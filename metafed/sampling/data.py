@@ -17,7 +17,6 @@ import numpy as np
 import tyro
 from numpy.typing import NDArray
 
-from metafed.core.traits import Trait
 from metafed.sampling.base import Sampler, Scene
 
 
@@ -28,7 +27,6 @@ class Data(Sampler):
     name: Annotated[Literal["data"], tyro.conf.Suppress] = "data"
 
     uses: ClassVar[Literal["nothing", "rows", "losses", "online"]] = "rows"
-    needs: ClassVar[frozenset[Trait]] = frozenset({"client_rows"})
 
     def cohort(self, scene: Scene, rng: np.random.Generator) -> list[int]:
         """Lay the clients' probabilities end to end in random order and take who is met at u, u + 1, and so on."""

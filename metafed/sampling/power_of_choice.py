@@ -17,7 +17,6 @@ import numpy as np
 import tyro
 from pydantic import Field
 
-from metafed.core.traits import Trait
 from metafed.sampling.base import Sampler, Scene
 
 
@@ -31,7 +30,6 @@ class PowerOfChoice(Sampler):
     )
 
     uses: ClassVar[Literal["nothing", "rows", "losses", "online"]] = "losses"
-    needs: ClassVar[frozenset[Trait]] = frozenset({"client_losses"})
 
     def check(self, size: int, seen: int) -> None:
         """Refuse a number of candidates that does not suit a cohort of ``size`` of ``seen`` clients.

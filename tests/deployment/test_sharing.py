@@ -180,7 +180,7 @@ def test_settings_that_need_single_clients_are_named():
     assert needing_rows(EXPERIMENT.model_copy(update={"objective": groups})) == []
     lies = [json.dumps({"fault": [{"kind": kind, "clients": [1]}]}) for kind in ("scale", "alie")]
     told = [needing_rows(EXPERIMENT.model_copy(update={"faults": lie})) for lie in lies]
-    assert told == [[], ["--faults of kind alie or inner-product"]]
+    assert told == [[], ["--faults of kind 'alie'"]]
 
 
 class Nameless(Objective):
@@ -289,7 +289,7 @@ def test_an_error_that_a_nodes_guard_finds_stops_the_run(tmp_path, shared):
         assert ("'target'" in fatal) is not shared
     grid = LocalGrid(experiment.to_run_config(), "cpu")
     with pytest.raises(GuardStops, match="can be read off copy"):
-        ask(grid, experiment, 60.0)
+        ask(grid, Federation(experiment), 60.0)
 
 
 def test_sound_data_pass_the_guard_of_every_node(tmp_path):

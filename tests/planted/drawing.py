@@ -42,7 +42,7 @@ DRAWING = {
         f"{LEAKS}::test_unseen_clients_are_never_in_a_cohort",
     ),
     "a client of every chunk lost": one(
-        "metafed.federation.roster",
+        "metafed.federation.federation",
         "members[first:last])",
         "members[first : last - (last - first > 1)])",
         f"{MATH}/federation/test_roster.py::test_chunks_have_one_family_each_and_every_client_once",

@@ -15,9 +15,9 @@ TELLING = {
         f"{KILLED}[ditto]",
     ),
     "a checkpoint without the objective's state": one(
-        "server.checkpoint",
-        "objective=dict(checkpoint.objective)",
-        "objective={}",
+        "server.stages.weighting",
+        'return {"state": dict(self._state)}',
+        'return {"state": {}}',
         f"{KILLED}[AFL over clients]",
     ),
     "a round skipped on resuming": one(

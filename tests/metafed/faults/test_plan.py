@@ -74,16 +74,16 @@ def test_clients_that_do_not_train_or_are_named_twice_are_refused():
 def test_a_file_travels_as_what_it_says(tmp_path):
     file = tmp_path / "faults.toml"
     file.write_text('[[fault]]\nkind = "random"\nshare = 0.25\nstrength = 3\n')
-    experiment = Experiment(faults=str(file))
+    experiment = Experiment(faults=read_faults(str(file)))
     file.unlink()
     again = Experiment.from_run_config(experiment.to_run_config())
     assert again == experiment
     assert len(Federation(again).faults.afflicted()) == 10
     with pytest.raises(ValueError, match="No such file"):
-        Experiment(faults=str(file))
+        read_faults(str(file))
     file.write_text("kind = ")
     with pytest.raises(ValueError, match="not TOML"):
-        Experiment(faults=str(file))
+        read_faults(str(file))
 
 
 def test_every_kind_has_a_line_in_the_documentation():

@@ -23,9 +23,9 @@ def same(one, other):
 
 
 def people(folder, **changes):
-    made = Federation(Experiment(**{"clients": 6, "unseen": 0.5, **changes})).population
-    made.keep(folder)
-    return made
+    federation = Federation(Experiment(**{"clients": 6, "unseen": 0.5, **changes}))
+    federation.population.keep(folder, federation.origins)
+    return federation.population
 
 
 @pytest.mark.parametrize("task", TASKS)

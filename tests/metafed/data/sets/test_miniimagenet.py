@@ -247,7 +247,7 @@ class TestFamily:
     def test_its_network_has_32_filters_unless_told_otherwise(self):
         def chosen(**settings):
             experiment = Experiment(tasks="miniimagenet:5w1s", **settings)
-            return network(experiment, FAMILIES["miniimagenet"], Federation(experiment).sources[0])
+            return network(experiment, FAMILIES["miniimagenet"], Federation(experiment).sources[0], "torch")
 
         usual = chosen()
         assert isinstance(usual, Conv4)

@@ -12,7 +12,7 @@ from client.host import Host
 from metafed.core.source import DataError
 from metafed.data.table import source as own
 from metafed.data.table.numbering import Numbering
-from metafed.experiment.choices import moved
+from metafed.experiment.choices import moved, names
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation, federation_of
 from metafed.federation.preflight import check_size
@@ -68,7 +68,7 @@ def hosted(experiment, family="people"):
     """Return the numbers within the family of the clients that each node hosts."""
     roster = Federation(experiment).roster
     places = [[roster.place(client) for client in range(p, experiment.clients, NODES)] for p in range(NODES)]
-    task = [choice.family.name for choice in experiment.choices].index(family)
+    task = names(experiment.tasks).index(family)
     return [tuple(place.number for place in each if place.task == task) for each in places]
 
 
@@ -277,23 +277,22 @@ def test_the_guard_looks_at_the_nodes_own_people(federation):
     assert "3 clients of node 1: client 7 ('p001'), who is unseen, has the same rows as client 4 ('p004')" in fatal
 
 
+def kept_by(federation, folder):
+    """Return a population whose rows are kept in a folder."""
+    federation.population.keep(folder, federation.origins)
+    return federation.population
+
+
 def test_kept_clients_are_the_nodes_own(federation, tmp_path):
     experiment, folders = federation
     kept = tmp_path / "kept"
     table = f"people:{describe(folders[0], STATED, rows(12))}"
     alone = experiment.model_copy(update={"tasks": table})
-    made = [
-        Federation(alone).population,
-        Federation(alone, (0, 1)).population,
-        Federation(alone, (0, 3)).population,
-        Federation(alone, (1, 3)).population,
-    ]
-    for population in made:
-        population.keep(kept)
+    nodes = [None, (0, 1), (0, 3), (1, 3)]
+    made = [kept_by(Federation(alone, node), kept) for node in nodes]
     read = [population.split(client).own for population, client in zip(made, (0, 0, 0, 1), strict=True)]
     assert len([folder for folder in kept.iterdir() if folder.name != "files"]) == 4
-    again = Federation(alone, (0, 3)).population
-    again.keep(kept)
+    again = kept_by(Federation(alone, (0, 3)), kept)
     assert alike(again.split(0).own, read[2])
     assert [each.sources[0].share for each in made] == [None, (0, 1, tuple(range(12))), (0, 3, (0, 3, 6, 9)),
         (1, 3, (1, 4, 7, 10))]  # fmt: skip
