@@ -43,7 +43,7 @@ def evaluations_of_a_round(experiment: Experiment) -> float:
     experiment = experiment.model_copy(update={"kernels": "torch"})
     federation = Federation(experiment)
     roster, population, task_of = federation.roster, federation.population, federation.tasks
-    host, cohort = Host(Federation(federation)), roster.cohort(1)
+    host, cohort = Host(federation), roster.cohort(1)
     whole = counted(lambda: host.train(federation.vectors, cohort, 1, {}))
     network, total = federation.initial, 0.0
     for family, members in federation.chunks(cohort):

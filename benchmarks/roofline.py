@@ -113,7 +113,7 @@ def prepare(options: Options, workload: Workload) -> Bench:
             first[family], sample = members, sample + useful
     chosen = on(options.kernels)
     theirs = Federation(chosen)
-    return Bench(workload, Host(Federation(theirs)), theirs.vectors, list(first.values()), sample=sample, **totals)
+    return Bench(workload, Host(theirs), theirs.vectors, list(first.values()), sample=sample, **totals)
 
 
 def best(first: dict[str, float], second: dict[str, float]) -> dict[str, float]:
