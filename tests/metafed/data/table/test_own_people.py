@@ -117,7 +117,7 @@ def test_three_nodes_train_as_one_host_with_everybody(tmp_path, monkeypatch, tex
     order = np.array([int(person_of[client][1:]) for client in range(12)])
     theirs, ours = [], []
     nodes = Nodes(experiment, folders)
-    about = about_nodes(ask(nodes, experiment, 60.0))
+    about = about_nodes(ask(nodes, Federation(experiment), 60.0))
     assert about["own_people"] == [0, 1, 2]
     parted = run(experiment, nodes, theirs.append)
     # everybody's rows in one file: there the numbers are drawn otherwise, so they are set
@@ -225,7 +225,7 @@ def test_the_server_is_told_that_a_node_cannot_use_its_data(federation, openly):
     for context in nodes.contexts.values():
         context.node_config["share-client-rows"] = openly
     with pytest.raises(GuardStops) as error:
-        ask(nodes, experiment, 60.0)
+        ask(nodes, Federation(experiment), 60.0)
     told = str(error.value)
     assert ("classes = […] of stars" in told) is openly
     assert (f"{folders[2]}/people.toml: no such file" in told) is openly
@@ -238,12 +238,12 @@ def test_a_description_that_differs_between_nodes_stops_the_run(federation):
         # where the rows are may differ
         (folder / "people.csv").rename(folder / "other.csv")
         describe(folder, STATED.replace("people.csv", "other.csv"))
-    ask(Nodes(experiment, folders), experiment, 60.0)
+    ask(Nodes(experiment, folders), Federation(experiment), 60.0)
     describe(folders[1], STATED.replace("people.csv", "other.csv").replace("[40, 15]", "[41, 15]"))
     client_app._host.cache_clear()
     federation_of.cache_clear()
     with pytest.raises(GuardStops, match=r"node 1: its description of people differs from the server's in features;"):
-        ask(Nodes(experiment, folders), experiment, 60.0)
+        ask(Nodes(experiment, folders), Federation(experiment), 60.0)
 
 
 def test_a_class_that_is_trained_on_elsewhere_is_no_error_here(federation):
