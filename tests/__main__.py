@@ -13,7 +13,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 PARTS = {
     "deployed": ["tests/deployment"],
-    "commands": ["tests/simulation", "tests/integration", "tests/laws", "tests/server", "tests/client"],
+    "commands": ["tests/simulation"],
+    "federations": ["tests/integration", "tests/laws", "tests/server", "tests/client"],
 }
 NOTHING_CHOSEN = 5
 
