@@ -10,10 +10,13 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.needs import TOGETHER, together
+
 HERE = Path(__file__).resolve().parent
 PARTS = {
     "deployed": ["tests/deployment"],
-    "commands": ["tests/simulation", "tests/integration", "tests/laws", "tests/server", "tests/client"],
+    "commands": ["tests/simulation"],
+    "federations": ["tests/integration", "tests/laws", "tests/server", "tests/client"],
 }
 NOTHING_CHOSEN = 5
 
@@ -25,6 +28,7 @@ def main(words: list[str]) -> int:
     elsewhere = [f"--ignore={path}" for paths in PARTS.values() for path in paths]
     began, codes, started = time.monotonic(), {}, {}
     with tempfile.TemporaryDirectory() as folder:
+        os.environ[TOGETHER] = str(Path(folder, "left out"))
         for name, paths in PARTS.items():
             with Path(folder, name).open("w") as log:
                 started[name] = subprocess.Popen(
@@ -34,8 +38,10 @@ def main(words: list[str]) -> int:
         for name, process in started.items():
             codes[name] = process.wait()
             print(f"\n== {name}\n{Path(folder, name).read_text(errors='replace')}", flush=True)
+        left_out = together(Path(folder, "left out"))
     failed = [name for name, code in codes.items() if code not in (0, NOTHING_CHOSEN)]
     print(f"== {time.monotonic() - began:.0f} s in all; {'failed: ' + ', '.join(failed) if failed else 'all is well'}")
+    print(left_out)
     return 1 if failed or set(codes.values()) == {NOTHING_CHOSEN} else 0
 
 

@@ -16,6 +16,8 @@ DATA = ("shared_data", "movielens_dir", "movielens_data", "seglearn")
 """The fixtures of real data: a test that asks for one of them has the mark ``data``."""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 LEFT_OUT = pytest.StashKey[Counter[str]]()
+TOGETHER = "METAFED_TESTS_LEFT_OUT"
+"""Names the file in which the parts of ``python -m tests`` say what they left out."""
 
 
 def data_folder() -> Path:
@@ -85,6 +87,24 @@ def select(config: pytest.Config, items: list[pytest.Item]) -> None:
 
 
 def told(config: pytest.Config) -> str:
-    """Return the line that says what was left out, or nothing."""
+    """Return the line that says what was left out, or nothing; ``python -m tests`` says it for all its parts."""
     left = config.stash.get(LEFT_OUT, Counter())
+    if place := os.environ.get(TOGETHER):
+        with open(place, "a", encoding="utf-8") as file:
+            file.writelines(f"{count} {said}\n" for said, count in left.items())
+        return ""
+    return line(left)
+
+
+def together(path: Path) -> str:
+    """Return the line of all parts, out of the file in which each has said what it left out."""
+    left: Counter[str] = Counter()
+    for text in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        count, _, said = text.partition(" ")
+        left[said] += int(count)
+    return line(left)
+
+
+def line(left: Counter[str]) -> str:
+    """Return the line of what was left out, or nothing."""
     return "left out on this machine: " + ", ".join(f"{n} {said}" for said, n in left.items()) if left else ""

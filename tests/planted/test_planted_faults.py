@@ -18,9 +18,10 @@ def test_a_planted_fault_is_caught_by_the_tests_that_are_named(name):
     assert "\nERROR " not in said, said
 
 
-def test_without_a_fault_they_all_pass():
-    named = dict.fromkeys(test for fault in FAULTS.values() for test in fault.caught_by)
-    code, said = said_with(None, Fault((), ()), list(named))
+def test_planting_itself_makes_no_test_fail():
+    """All tests that are named run without a fault beside this one; here some do in such a process."""
+    some = [FAULTS[name].caught_by[0] for name in list(FAULTS)[::8]]
+    code, said = said_with(None, Fault((), ()), some)
     assert code == 0, said
 
 
