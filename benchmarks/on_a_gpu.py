@@ -14,9 +14,9 @@ import tyro
 from benchmarks.results import complain
 from client.device import NoDevice, resolve
 from client.host import Host
-from metafed.experiment import Experiment
-from metafed.population import layout_of, shared_theta
-from simulation.errors import BadInput
+from metafed.experiment.settings import Experiment
+from metafed.federation.federation import Federation
+from simulation.cli.errors import BadInput
 
 WORKLOADS = {
     "mlp": {"tasks": "avatar"},
@@ -44,8 +44,8 @@ class Options:
 def measured(settings: dict[str, object], clients: int, chunk: int, device: str, rounds: int) -> str:
     """Return what was measured, in words: the median of the rounds, and the most memory that tensors took."""
     experiment = Experiment(clients=clients, cohort=clients, chunk=chunk, unseen=0.0, eval_every=0, **settings)
-    host, layout, seconds = Host(experiment, device), layout_of(experiment), []
-    theta = {p: f.numpy() for p, f in layout.flatten(shared_theta(experiment), layout.parts).items()}
+    federation, seconds = Federation(experiment), []
+    host, theta = Host(federation, device), federation.vectors
     if device != "cpu":
         torch.cuda.reset_peak_memory_stats(device)
     for server_round in range(1, rounds + 2):

@@ -10,12 +10,16 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import torch
-from torch.optim.adagrad import adagrad
-from torch.optim.adam import adam
-from torch.optim.sgd import sgd
 
 from metafed.core.parameters import Vectors
 from server.yogi import yogi
+
+# where a command has put PyTorch off, it must be whole before a part of it is imported, or that part is run twice
+_ = torch.Tensor
+
+from torch.optim.adagrad import adagrad  # noqa: E402
+from torch.optim.adam import adam  # noqa: E402
+from torch.optim.sgd import sgd  # noqa: E402
 
 Moments: TypeAlias = "MutableMapping[str, torch.Tensor]"
 """What a rule keeps of one part from round to round, by name; empty at first."""

@@ -36,7 +36,8 @@ def set_up(
         grid = make(config)
         return grid, read(federation, show)
     with held_back() as came:
-        import simulation.engines.ray  # noqa: F401  (before the helper starts: two threads import no faster than one)
+        # before the helper starts: two threads import no faster than one, and PyTorch cannot be imported by two
+        import simulation.engines.ray  # noqa: F401
     if came:
         raise KeyboardInterrupt
     with ThreadPoolExecutor(1) as helper:

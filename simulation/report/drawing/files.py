@@ -11,8 +11,7 @@ from typing import Any
 from markupsafe import Markup
 
 from simulation.report.drawing.frame import BROAD, sheet
-from simulation.report.drawing.paint import GRID, SHEET, SIZES, draw
-from simulation.report.drawing.plot import NIGHT, PAPER, Figure
+from simulation.report.drawing.plot import GRID, NIGHT, PAPER, SHEET, SIZES, Figure
 from simulation.report.drawing.svg import elements
 from simulation.report.words import escape
 
@@ -86,6 +85,9 @@ def write(figure: Figure, path: Path) -> None:
         text = svg(figure, *elements(figure)) if path.suffix == ".svg" else table(figure)
         path.write_text(text, encoding="utf-8")
     else:
+        # here, since it loads matplotlib, which takes a second
+        from simulation.report.drawing.paint import draw
+
         path.write_bytes(draw(figure, path.suffix[1:]))
 
 

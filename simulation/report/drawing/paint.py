@@ -21,15 +21,27 @@ from matplotlib.textpath import text_to_path
 from matplotlib.transforms import Affine2D
 
 from simulation.report.drawing.frame import GAP, LINE_OF_WORDS, TOP, Frame, lines_of_words, plot, sheet
-from simulation.report.drawing.plot import PAPER, Band, Box, Cells, Figure, Line, Mark, Panel, Points, Role, Text
+from simulation.report.drawing.plot import (
+    GRID,
+    PAPER,
+    SHEET,
+    SIZES,
+    Band,
+    Box,
+    Cells,
+    Figure,
+    Line,
+    Mark,
+    Panel,
+    Points,
+    Role,
+    Text,
+)
 from simulation.report.drawing.scale import place
 from simulation.report.words import CONTROL
 
-GRID, SHEET = "#e4e3dd", "#ffffff"
 POINTS = 72.0
 """Points of an inch."""
-SIZES = {"name": 14, "measure": 12.5, "cell": 12.5, "words": 12, "label": 12, "axis": 11, "tick": 11, "under": 10}
-"""Classes of words, and their size in pixels."""
 SETTINGS: Any = {
     "text.parse_math": False,  # a name with two dollars is a name
     "svg.fonttype": "none",

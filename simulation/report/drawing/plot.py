@@ -31,6 +31,10 @@ NIGHT: dict[Role, str] = {
 }
 """The same on a dark page."""
 
+GRID, SHEET = "#e4e3dd", "#ffffff"
+SIZES = {"name": 14, "measure": 12.5, "cell": 12.5, "words": 12, "label": 12, "axis": 11, "tick": 11, "under": 10}
+"""Classes of words, and their size in pixels."""
+
 Numbers: TypeAlias = Sequence[float]
 
 

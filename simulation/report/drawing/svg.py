@@ -5,8 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
-from simulation.report.drawing.paint import GRID, SHEET, draw
-from simulation.report.drawing.plot import PAPER, Box, Figure, Line, Mark, Points
+from simulation.report.drawing.plot import GRID, PAPER, SHEET, Box, Figure, Line, Mark, Points
 from simulation.report.words import escape
 
 NAMES: dict[str, str] = {**{colour: role for role, colour in PAPER.items()}, GRID: "line", SHEET: "sheet"}
@@ -17,6 +16,9 @@ LINK = "{http://www.w3.org/1999/xlink}href"
 
 def elements(figure: Figure) -> tuple[str, list[str]]:
     """Draw a figure, and return the elements of its legend and those of each panel, without ``<svg>``."""
+    # here, since it loads matplotlib, which takes a second
+    from simulation.report.drawing.paint import draw
+
     root = ElementTree.fromstring(draw(figure, "svg"))
     shapes = {node.get("id", ""): node for defs in root.iter() if kind(defs) == "defs" for node in defs}
     parts: dict[str, list[tuple[str, Element]]] = {str(number): [] for number in range(len(figure.panels))}
