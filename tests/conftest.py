@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from metafed.experiment.settings import Experiment
 from metafed.native import library
 from tests.needs import data_folder, mark, select, told
 
@@ -116,3 +117,21 @@ def seglearn():
             pytest.fail(f"pip download seglearn==1.2.5 failed: {done.stderr}")
         folder.with_name(f"{folder.name}.part").rename(folder)
     return folder
+
+
+@pytest.fixture
+def small():
+    """A small experiment in float64 whose outer step is θ − mean of the directions."""
+    return Experiment(
+        clients=10,
+        rounds=2,
+        unseen=0.2,
+        chunk=3,
+        width=8,
+        precision="float64",
+        activation="tanh",
+        outer_optimizer="sgd",
+        outer_lr=1.0,
+        eval_every=1,
+        seed=3,
+    )

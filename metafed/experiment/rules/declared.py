@@ -22,14 +22,14 @@ def declared(experiment: "Experiment") -> list[Declared]:
             instead="choose --objective mean, propfair, qffl or tilted",
         ),
         Declared(
-            f"--aggregator {aggregator_name(experiment.aggregator)}",
-            experiment.aggregator.needs,
-            instead="choose --aggregator mean",
-        ),
-        Declared(
             f"--sampling {sampler_name(experiment.sampling)}",
             experiment.sampling.needs,
             instead="choose --sampling uniform",
+        ),
+        Declared(
+            f"--aggregator {aggregator_name(experiment.aggregator)}",
+            experiment.aggregator.needs,
+            instead="choose --aggregator mean",
         ),
         Declared("--privacy.noise or --privacy.epsilon", hides=_if(experiment.private, "client_updates")),
         Declared("--secure.aggregation", hides=_if(experiment.secure.aggregation, "client_updates")),
