@@ -27,7 +27,7 @@ from metafed.data.table.stated import described
 from metafed.experiment.choices import OWN_DATA, moved
 from metafed.experiment.settings import Experiment
 from metafed.faults import read_faults
-from metafed.federation.federation import federation_of
+from metafed.federation.federation import Federation, federation_of
 from metafed.messages.census import pack_people
 from metafed.messages.packing import ASKED, DESCRIPTIONS, OWN_PEOPLE, Answer, pack
 from metafed.objectives import Plain
@@ -119,13 +119,18 @@ PARTITION = {"partition-id": 0, "num-partitions": 1}
 
 
 @lru_cache(maxsize=2)
-def _host(settings: Settings, device: str, cache: str, own_people: tuple[int, int] | None) -> Host:
+def _experiment(settings: Settings) -> Experiment:
+    return Experiment.from_run_config(dict(settings))
+
+
+@lru_cache(maxsize=2)
+def _host(federation: Federation, device: str, cache: str) -> Host:
     # one intra-op thread a process: the same bits everywhere, and workers do not fight over cores
     torch.set_num_threads(1)
     keep_freed_memory()
-    host = Host(federation_of(Experiment.from_run_config(dict(settings)), own_people), device)
+    host = Host(federation, device)
     if cache:
-        host.population.keep(Path(cache), host.federation.origins)
+        host.population.keep(Path(cache), federation.origins)
     return host
 
 
@@ -137,9 +142,8 @@ def _hosted(context: Context) -> Host:
     if own_data and "tasks" in settings:
         settings["tasks"] = moved(str(settings["tasks"]), own_data)
     own_people = share_of(context) if own_data else None
-    return _host(
-        tuple(sorted(settings.items())), str(node.get("device", "cpu")), str(node.get("cache", "")), own_people
-    )
+    federation = federation_of(_experiment(tuple(sorted(settings.items()))), own_people)
+    return _host(federation, str(node.get("device", "cpu")), str(node.get("cache", "")))
 
 
 def share_of(context: Context) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 import itertools
 import os
 from collections.abc import Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, final
 
@@ -176,11 +176,26 @@ class Federation:
         return chunks
 
 
-@lru_cache(maxsize=2)
+_HANDED: list[Federation] = []
+"""What ``federation_of`` finds: the process's newest two, for a test or a notebook may run one after another."""
+
+
+def hand_on(federation: Federation) -> Federation:
+    """Return the federation, which server and hosts of this process find from now on.
+
+    A command or a call makes its own and hands it on, so that files that changed since the last are read again.
+    """
+    _HANDED[:] = [federation, *_HANDED[:1]]
+    return federation
+
+
 def federation_of(experiment: Experiment, own_people: tuple[int, int] | None = None) -> Federation:
-    """Return the process's federation of an experiment: server and hosts of one process share it.
+    """Return the federation that was handed on in this process, or make it: a server or host knows settings alone.
 
     Raises:
         ValueError: As ``Federation``.
     """
-    return Federation(experiment, own_people)
+    for federation in _HANDED:
+        if (federation.experiment, federation.own_people) == (experiment, own_people):
+            return federation
+    return hand_on(Federation(experiment, own_people))

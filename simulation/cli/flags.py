@@ -15,7 +15,7 @@ from metafed.experiment.lookup import aggregator_class, algorithm_class, objecti
 from metafed.experiment.renames import RENAMED
 from metafed.experiment.settings import Experiment
 from metafed.faults import read_faults
-from metafed.federation.federation import federation_of
+from metafed.federation.federation import Federation
 from metafed.objectives import OBJECTIVES
 from metafed.sampling import SAMPLERS
 from simulation.cli.config import Config
@@ -77,7 +77,7 @@ def parse(argv: Sequence[str]) -> Config:
     except ValidationError as error:
         raise BadInput(explain(error)) from None
     try:
-        federation_of(experiment)  # a user's own table, and what only it can tell
+        Federation(experiment)  # a user's own table, and what only it can tell
     except ValueError as error:
         raise BadInput(str(error)) from None
     if config.resume is not None:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from metafed.federation.federation import federation_of
+from metafed.federation.federation import Federation
 from simulation.cli.config import Config
 from simulation.cli.errors import BadInput
 
@@ -70,4 +70,4 @@ def _same_chunks(name: str, before: Config, after: Config) -> bool:
     """Say whether ``--chunk`` was changed to what it was decided to be all the same."""
     if name != "chunk":
         return False
-    return federation_of(before.experiment).chunk_sizes == federation_of(after.experiment).chunk_sizes
+    return Federation(before.experiment).chunk_sizes == Federation(after.experiment).chunk_sizes

@@ -24,14 +24,14 @@ def findings(who: People, task: str, data_dirs: tuple[Path, ...]) -> list[str]:
         DataError: A client's data cannot be used.
     """
     # here, since it loads PyTorch, which nothing else of these commands needs
-    from metafed.federation.federation import federation_of
+    from metafed.federation.federation import Federation
     from metafed.federation.guard.inspect import inspect
 
     if not who.source.files:
         return []
     folders = os.pathsep.join(str(folder) for folder in data_dirs)
     experiment = Experiment(tasks=task, clients=len(who.parts[0][1]), unseen=UNSEEN, data_dir=folders)
-    found = inspect(federation_of(experiment).population)
+    found = inspect(Federation(experiment).population)
     fatal = [finding.text for finding in found if finding.fatal]
     if fatal:
         raise BadInput("; ".join(fatal))

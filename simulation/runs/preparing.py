@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from metafed.core.source import GENERATED, DataError
 from metafed.experiment.settings import Experiment
-from metafed.federation.federation import Federation, federation_of
+from metafed.federation.federation import Federation, hand_on
 from simulation.cli.config import Config
 from simulation.cli.errors import BadInput
 from simulation.cli.interrupts import held_back
@@ -55,13 +55,13 @@ def set_up(
 
 
 def federated(experiment: Experiment) -> Federation:
-    """Return the process's federation of an experiment.
+    """Make the federation of an experiment, which server and hosts of this process find.
 
     Raises:
         BadInput: A user's own table, or a setting that does not fit it, cannot be used.
     """
     try:
-        return federation_of(experiment)
+        return hand_on(Federation(experiment))
     except ValueError as error:
         raise BadInput(str(error)) from None
 

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from flwr.app import Array, ArrayRecord, ConfigRecord
 
-import client.answering as client_app
-from metafed.federation.federation import Federation, federation_of
+from metafed.federation.federation import Federation, hand_on
 from metafed.federation.population import Population
 from server.asking import messages, pieces, record
 from server.hosts import HostsMissing, discover
@@ -127,12 +126,10 @@ def test_one_client_whose_data_cannot_be_read_costs_itself_and_not_its_chunk(sma
         return honest(self, client)
 
     monkeypatch.setattr(Population, "_split", unreadable)
-    client_app._host.cache_clear()
-    federation_of.cache_clear()
+    hand_on(Federation(small))
     rounds = []
     run(small, observe=rounds.append, rounds=1)
-    client_app._host.cache_clear()
-    federation_of.cache_clear()
+    hand_on(Federation(small))
     assert {failure.client for failure in rounds[1].failures} == {victim}
     assert "disk on fire" in rounds[1].failures[0].reason
 
@@ -213,9 +210,7 @@ def test_a_fault_that_every_client_has_ends_the_run_with_its_reason(small, monke
         raise OSError("disk on fire")
 
     monkeypatch.setattr(Population, "_split", broken)
-    client_app._host.cache_clear()
-    federation_of.cache_clear()
+    hand_on(Federation(small))
     with pytest.raises(NothingEvaluated, match=r"after round 0; client 0: OSError: disk on fire"):
         run(small)
-    client_app._host.cache_clear()
-    federation_of.cache_clear()
+    hand_on(Federation(small))

@@ -28,6 +28,7 @@ import numpy as np
 from client.host import Host
 from client.memory import return_freed_memory
 from metafed.experiment.settings import Experiment
+from metafed.federation.federation import Federation
 
 experiment = Experiment(tasks="avatar", clients=8, unseen=0.0, width=1024, chunk=8, kernels="torch")
 layout = Federation(experiment).layout

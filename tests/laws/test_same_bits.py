@@ -69,7 +69,7 @@ def test_a_record_is_complete_and_tidy(runs):
     }
     about = manifest(folder)
     assert about["exit_reason"] == "done"
-    assert about["engine"]["workers"] == 2
+    assert about["engine"]["workers"] == 3
     assert about["versions"]["flwr"].startswith("1.41.")
     assert about["end"] >= about["start"]
     frame = clients(folder)

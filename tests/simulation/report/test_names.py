@@ -11,10 +11,10 @@ from simulation.report.comparison import label, protection
     ("settings", "words"),
     [
         ({}, []),
-        ({"aggregator": {"name": "mean"}, "dp_epsilon": None, "dp_noise": None}, []),
+        ({"aggregator": {"name": "mean"}, "privacy": {"epsilon": None, "noise": None}}, []),
         ({"aggregator": {"name": "krum", "f": 2}}, ["krum"]),
-        ({"dp_epsilon": 8.0, "dp_noise": None}, ["ε 8"]),
-        ({"dp_epsilon": None, "dp_noise": 1.25}, ["noise 1.25"]),
+        ({"privacy": {"epsilon": 8.0, "noise": None}}, ["ε 8"]),
+        ({"privacy": {"epsilon": None, "noise": 1.25}}, ["noise 1.25"]),
     ],
 )
 def test_privacy_and_aggregator_are_named(settings, words):

@@ -14,7 +14,7 @@ from metafed.data.table import source as own
 from metafed.data.table.numbering import Numbering
 from metafed.experiment.choices import moved, names
 from metafed.experiment.settings import Experiment
-from metafed.federation.federation import Federation, federation_of
+from metafed.federation.federation import Federation, hand_on
 from metafed.federation.preflight import check_size
 from server.nodes import GuardStops, about_nodes
 from server.nodes import guarded as ask
@@ -240,8 +240,7 @@ def test_a_description_that_differs_between_nodes_stops_the_run(federation):
         describe(folder, STATED.replace("people.csv", "other.csv"))
     ask(Nodes(experiment, folders), Federation(experiment), 60.0)
     describe(folders[1], STATED.replace("people.csv", "other.csv").replace("[40, 15]", "[41, 15]"))
-    client_app._host.cache_clear()
-    federation_of.cache_clear()
+    hand_on(Federation(experiment))
     with pytest.raises(GuardStops, match=r"node 1: its description of people differs from the server's in features;"):
         ask(Nodes(experiment, folders), Federation(experiment), 60.0)
 
