@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import torch
 
 from metafed.algorithms.base import Outer, Update
-from metafed.algorithms.inner import Stateless
+from metafed.algorithms.inner import Descent
 from metafed.core.episodes import Batch, Episode
 from metafed.core.parameters import Params
 from metafed.tasks.task import Task
 
 
-class Null(Stateless):
+class Null(Descent):
     """Answers with zeros of θ's shape."""
 
     outer = Outer("sgd", 1.0)

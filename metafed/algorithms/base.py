@@ -1,8 +1,8 @@
 """The one interface of all algorithms: pure functions of θ, a client's own state, and an episode."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from typing import ClassVar, Literal, NamedTuple, Self, final
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeVar, final
 
 import torch
 from pydantic import BaseModel, ConfigDict
@@ -10,6 +10,14 @@ from pydantic import BaseModel, ConfigDict
 from metafed.core.episodes import Batch, Episode
 from metafed.core.parameters import Params
 from metafed.tasks.task import Kind, Task
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def hook(method: F) -> F:
+    """Mark a method whose answer suits most: it is there to be overridden. What is not marked never is."""
+    method.__dict__["hook"] = True
+    return method
 
 
 class Outer(NamedTuple):

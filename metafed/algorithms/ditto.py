@@ -10,43 +10,26 @@ v_k on the support set, from θ where a client has no v_k yet.
 """
 
 from collections.abc import Iterator
-from typing import Annotated, ClassVar, Literal, Self, final
+from typing import Annotated, ClassVar, Literal, final
 
-import torch
 import tyro
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from metafed.algorithms.base import Outer, Update
-from metafed.algorithms.fedavg import Fedavg
-from metafed.algorithms.inner import Descent, Pull, descend, everywhere
-from metafed.algorithms.local_training import all_rows, check_pull, detached
-from metafed.core.episodes import Batch, Episode
-from metafed.core.parameters import Params, spread
+from metafed.algorithms.inner import descend
+from metafed.algorithms.local_training import LocalTraining, Proximal
+from metafed.core.episodes import Batch
+from metafed.core.parameters import Params
 from metafed.tasks.task import Task
 
 
 @final
-class Ditto(Descent):
+class Ditto(Proximal, LocalTraining):
     """FedAvg, and a model of one's own near it."""
 
     name: Annotated[Literal["ditto"], tyro.conf.Suppress] = "ditto"
     lam: float = Field(1.0, ge=0, allow_inf_nan=False, description="Strength λ of the pull towards θ.")
 
-    outer: ClassVar[Outer] = Outer("sgd", 1.0)
-    judged: ClassVar[bool] = False
-
-    @model_validator(mode="after")
-    def _converges(self) -> Self:
-        check_pull(self.inner_lr, self.lam, "--algorithm.lam")
-        return self
-
-    def trap(self, steps: int) -> str | None:
-        """None."""
-        return None
-
-    def shared(self, theta: Params) -> Params:
-        """θ and nothing else."""
-        return theta
+    pulls: ClassVar[str] = "lam"
 
     def personal(self, theta: Params) -> Params:
         """A whole model v_k, at first θ."""
@@ -54,19 +37,17 @@ class Ditto(Descent):
 
     def adapt(self, task: Task, start: Params, state: Params, support: Batch, steps: int) -> Iterator[Params]:
         """Yield θ, then v_k after each proximal step."""
-        path = self._personal_path(task, state, support, start, steps)
+        path = descend(task, state, support, self.rates(state, steps), pull=self.pull(start))
         next(path)  # v_k itself is not among the answers
         yield start
         yield from path
 
-    def update(self, task: Task, theta: Params, state: Params, episode: Episode, server_round: int) -> Update:
-        """Return FedAvg's θ − w_k with weight 1, and the new v_k."""
-        fedavg = Fedavg(inner_steps=self.inner_steps, inner_lr=self.inner_lr)
-        update = fedavg.update(task, theta, {}, episode, server_round)
-        rows, start = all_rows(episode), spread(theta, len(episode.support.mask))
-        *_, trained = self._personal_path(task, state, rows, start, self.inner_steps)
-        return update._replace(weights=torch.ones_like(update.weights), state=detached(trained))
+    def trained(self, task: Task, start: Params, rows: Batch) -> Params:
+        """Return FedAvg's w_k: nothing pulls that."""
+        *_, last = descend(task, start, rows, self.rates(start, self.inner_steps))
+        return last
 
-    def _personal_path(self, task: Task, state: Params, rows: Batch, theta: Params, steps: int) -> Iterator[Params]:
-        rates = [everywhere(state, self.inner_lr)] * steps
-        return descend(task, state, rows, rates, pull=Pull(theta, self.lam))
+    def kept(self, task: Task, start: Params, state: Params, rows: Batch, trained: Params) -> Params:
+        """Return v_k after K proximal steps."""
+        *_, last = descend(task, state, rows, self.rates(state, self.inner_steps), pull=self.pull(start))
+        return last

@@ -7,49 +7,27 @@ Ours: full-batch steps on support and query rows, as in ``fedavg``; weights n_k,
 sampled uniformly (the paper samples them by n_k and averages uniformly); the same K for all clients.
 """
 
-from collections.abc import Iterator
-from typing import Annotated, ClassVar, Literal, Self, final
+from typing import Annotated, ClassVar, Literal, final
 
 import tyro
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from metafed.algorithms.base import Outer, Update
-from metafed.algorithms.inner import Pull, Stateless, descend, everywhere
-from metafed.algorithms.local_training import all_rows, check_pull, moved
-from metafed.core.episodes import Batch, Episode
-from metafed.core.parameters import Params, spread
-from metafed.tasks.task import Task
+from metafed.algorithms.local_training import LocalTraining, Proximal
 
 
 @final
-class Fedprox(Stateless):
-    """FedAvg with a proximal term that keeps clients near θ."""
+class Fedprox(Proximal, LocalTraining):
+    """FedAvg with a proximal term that keeps clients near θ; θ is fine-tuned with it where steps are asked for."""
 
     name: Annotated[Literal["fedprox"], tyro.conf.Suppress] = "fedprox"
     mu: float = Field(0.1, ge=0, allow_inf_nan=False, description="Strength μ of the pull towards θ.")
 
-    outer: ClassVar[Outer] = Outer("sgd", 1.0)
+    judged: ClassVar[bool] = True
     weighs: ClassVar[Literal["alike", "rows", "none"]] = "rows"
-    adapts: ClassVar[bool] = False
+    fine_tunes: ClassVar[bool] = False
+    pulls: ClassVar[str] = "mu"
 
     @property
     def local_rate(self) -> float:
         """α."""
         return self.inner_lr
-
-    @model_validator(mode="after")
-    def _converges(self) -> Self:
-        check_pull(self.inner_lr, self.mu, "--algorithm.mu")
-        return self
-
-    def adapt(self, task: Task, start: Params, state: Params, support: Batch, steps: int) -> Iterator[Params]:
-        """Yield θ, and where more is asked for, θ fine-tuned with the proximal term."""
-        rates = [everywhere(start, self.inner_lr)] * steps
-        return descend(task, start, support, rates, pull=Pull(start, self.mu))
-
-    def update(self, task: Task, theta: Params, state: Params, episode: Episode, server_round: int) -> Update:
-        """Return each client's θ − w_k, with weight n_k."""
-        rows, start = all_rows(episode), spread(theta, len(episode.support.mask))
-        rates = [everywhere(start, self.inner_lr)] * self.inner_steps
-        *_, trained = descend(task, start, rows, rates, pull=Pull(start, self.mu))
-        return moved(task, start, trained, episode.query, rows.mask.sum(1))

@@ -9,52 +9,36 @@ evaluation is (b, h_k), and K steps of the head on the support set follow; an un
 the initial head.
 """
 
-from collections.abc import Iterator
-from typing import Annotated, ClassVar, Literal, final
+from typing import Annotated, Literal, final
 
-import torch
 import tyro
 from pydantic import Field
 
-from metafed.algorithms.base import Outer, Update
-from metafed.algorithms.inner import Descent, descend, everywhere
-from metafed.algorithms.local_training import all_rows, body, detached, head, moved
-from metafed.core.episodes import Batch, Episode
-from metafed.core.parameters import Params, spread
+from metafed.algorithms.inner import descend, everywhere
+from metafed.algorithms.local_training import LocalTraining, body
+from metafed.core.episodes import Batch
+from metafed.core.parameters import Params
+from metafed.models import is_head
 from metafed.tasks.task import Task
 
 
 @final
-class Fedrep(Descent):
+class Fedrep(LocalTraining):
     """A shared body and a private head, trained in turn."""
 
     name: Annotated[Literal["fedrep"], tyro.conf.Suppress] = "fedrep"
     body_steps: int = Field(5, ge=0, description="Steps J of the body, after K of the head.")
 
-    outer: ClassVar[Outer] = Outer("sgd", 1.0)
-    judged: ClassVar[bool] = False
-
-    def trap(self, steps: int) -> str | None:
-        """None."""
-        return None
-
-    def shared(self, theta: Params) -> Params:
-        """The body."""
-        return body(theta)
-
-    def personal(self, theta: Params) -> Params:
+    def private(self, name: str) -> bool:
         """The head."""
-        return head(theta)
+        return is_head(name)
 
-    def adapt(self, task: Task, start: Params, state: Params, support: Batch, steps: int) -> Iterator[Params]:
-        """Yield (b, h_k), then (b, h_k) after each step of the head."""
-        return descend(task, {**start, **state}, support, [everywhere(state, self.inner_lr)] * steps)
+    def adapts(self, name: str) -> bool:
+        """The head."""
+        return is_head(name)
 
-    def update(self, task: Task, theta: Params, state: Params, episode: Episode, server_round: int) -> Update:
-        """Return each client's b − b_k, with weight 1, and its new head."""
-        rows, whole = all_rows(episode), {**spread(theta, len(episode.support.mask)), **state}
-        head_first = [everywhere(state, self.inner_lr)] * self.inner_steps
-        then_body = [everywhere(theta, self.inner_lr)] * self.body_steps
-        *_, trained = descend(task, whole, rows, head_first + then_body)
-        update = moved(task, whole, trained, episode.query, torch.ones_like(rows.mask[:, 0]))
-        return update._replace(directions=body(update.directions), state=detached(head(trained)))
+    def trained(self, task: Task, start: Params, rows: Batch) -> Params:
+        """Return body and head after K steps of the head, then J of the body."""
+        then_body = [everywhere(body(start), self.inner_lr)] * self.body_steps
+        *_, last = descend(task, start, rows, [*self.rates(start, self.inner_steps), *then_body])
+        return last

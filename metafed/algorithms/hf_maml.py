@@ -6,32 +6,27 @@ gradients, [∇L(φ_i + δ u; S) − ∇L(φ_i − δ u; S)] / 2δ: the error is
 The paper, and Per-FedAvg (HF) after it, takes one step; more steps apply the same formula to each.
 """
 
-from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal, final
 
 import tyro
 from pydantic import Field
 
 from metafed.algorithms.base import Outer, Update
-from metafed.algorithms.fomaml import first_order
-from metafed.algorithms.inner import Stateless, descend, everywhere, gradient, leaves
-from metafed.core.episodes import Batch, Episode
+from metafed.algorithms.inner import Descent, descend, everywhere, gradient, leaves
+from metafed.algorithms.meta_gradient import first_order
+from metafed.core.episodes import Episode
 from metafed.core.parameters import Params, spread
 from metafed.tasks.task import Task
 
 
 @final
-class HfMaml(Stateless):
+class HfMaml(Descent):
     """Hessian-free MAML: second order by differences of gradients."""
 
     name: Annotated[Literal["hf-maml"], tyro.conf.Suppress] = "hf-maml"
     delta: float = Field(1e-3, gt=0, allow_inf_nan=False, description="Step δ of the gradient difference.")
 
     outer: ClassVar[Outer] = Outer("adam", 0.003)
-
-    def adapt(self, task: Task, start: Params, state: Params, support: Batch, steps: int) -> Iterator[Params]:
-        """Yield φ_0 … φ_K."""
-        return descend(task, start, support, [everywhere(start, self.inner_lr)] * steps)
 
     def update(self, task: Task, theta: Params, state: Params, episode: Episode, server_round: int) -> Update:
         """Return each client's meta-gradient to O(δ²)."""

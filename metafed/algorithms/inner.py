@@ -7,15 +7,15 @@ which rows they descend, and whether the path can be differentiated.
 
 from abc import ABC
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Annotated, ClassVar, NamedTuple, TypeAlias
+from typing import Annotated, ClassVar, NamedTuple, TypeAlias, final
 
 import torch
 import tyro
 from pydantic import Field
 
-from metafed.algorithms.base import Algorithm, Update
-from metafed.core.episodes import Batch, Episode
-from metafed.core.parameters import Params, spread
+from metafed.algorithms.base import Algorithm, hook
+from metafed.core.episodes import Batch
+from metafed.core.parameters import Params
 from metafed.tasks.task import Task
 
 InnerSteps: TypeAlias = Annotated[
@@ -43,12 +43,12 @@ class Pull(NamedTuple):
 
 
 class Descent(Algorithm, ABC):
-    """An algorithm whose clients take ``inner_steps`` gradient steps."""
+    """An algorithm whose clients take ``inner_steps`` gradient steps; its hooks say on what, how far, and to where."""
 
     inner_steps: InnerSteps = 5
     inner_lr: InnerRate = 0.1
 
-    adapts: ClassVar[bool] = True
+    fine_tunes: ClassVar[bool] = True
     """Whether a client's prediction is by adapted parameters, or by θ as it is."""
 
     @property
@@ -59,28 +59,58 @@ class Descent(Algorithm, ABC):
     @property
     def evaluation_steps(self) -> int:
         """K as well; 0 for a method that does not adapt."""
-        return self.inner_steps if self.adapts else 0
+        return self.inner_steps if self.fine_tunes else 0
 
+    @hook
+    def adapts(self, name: str) -> bool:
+        """Say whether the inner steps move parameter ``name``; all do."""
+        return True
 
-class Stateless(Descent, ABC):
-    """A ``Descent`` in which θ is all there is: the server holds nothing besides, a client keeps nothing."""
+    @hook
+    def private(self, name: str) -> bool:
+        """Say whether parameter ``name`` is the client's own: kept there, and never sent; none is."""
+        return False
 
+    @hook
+    def rates(self, start: Params, steps: int) -> "Sequence[Rates]":
+        """Return the rates of each step from ``start`` ``(C, …)``: α for all that ``adapts``."""
+        return [everywhere(filter(self.adapts, start), self.inner_lr)] * steps
+
+    @hook
+    def pull(self, anchor: Params) -> Pull | None:
+        """Return the proximal term that every step minimises as well; there is none."""
+        return None
+
+    @hook
     def trap(self, steps: int) -> str | None:
         """None, except where a method that does not adapt is made to."""
-        if self.adapts or steps == 0:
+        if self.fine_tunes or steps == 0:
             return None
         return (
             f"{type(self).__name__} predicts with θ as it is, at step 0; the --eval-steps {steps} fine-tune it,"
             " as fedavg-ft does"
         )
 
+    @hook
     def shared(self, theta: Params) -> Params:
-        """θ and nothing else."""
-        return theta
+        """All that is not private."""
+        return {name: value for name, value in theta.items() if not self.private(name)}
 
+    @hook
     def personal(self, theta: Params) -> Params:
-        """Nothing: a client starts from θ every time."""
-        return {}
+        """All that is private; where nothing is, a client starts from θ every time."""
+        return self.own(theta)
+
+    @hook
+    def adapt(self, task: Task, start: Params, state: Params, support: Batch, steps: int) -> Iterator[Params]:
+        """Yield φ_0 … φ_K from what the server and the client hold together."""
+        whole = {**start, **self.own(state)}
+        return descend(task, whole, support, self.rates(whole, steps), pull=self.pull(start))
+
+    @final
+    def own(self, params: Params) -> Params:
+        """Return the private ones of ``params``."""
+        return {name: value for name, value in params.items() if self.private(name)}
 
 
 def everywhere(names: Iterable[str], rate: float) -> Rates:
@@ -152,34 +182,3 @@ def descend(
 def stepped(phi: "torch.Tensor", slope: "torch.Tensor", rate: "float | torch.Tensor") -> "torch.Tensor":
     """Return φ − rate · slope; with a number as rate in one pass over memory."""
     return phi - rate * slope if isinstance(rate, torch.Tensor) else torch.add(phi, slope, alpha=-rate)
-
-
-def maml_update(task: Task, theta: Params, episode: Episode, rates: Sequence[float], *, second_order: bool) -> Update:
-    """Return MAML's update after one step of ``descend`` for each of ``rates``: the exact one, or the first-order one.
-
-    Where kernels can run whole episodes (``metafed.native.episode``) they do; else autograd does, to the same result.
-    """
-    # a task of somebody else's need not be a network at all
-    if getattr(getattr(task, "model", None), "kernels", "torch") == "native":
-        from metafed.native.episode import episodes, fits
-
-        if fits(task, theta):
-            directions, losses, output = episodes(task, theta, episode, rates, second_order)
-            return Update(directions, losses, output, torch.ones_like(losses), {}, len(rates))
-    start = spread(theta, len(episode.support.mask))
-    steps = [everywhere(start, rate) for rate in rates]
-    *_, adapted = descend(task, start, episode.support, steps, graph=second_order)
-    return meta_update(task, adapted, episode.query, wrt=start if second_order else adapted, step=len(rates))
-
-
-def meta_update(task: Task, adapted: Params, query: Batch, wrt: Params, step: int) -> Update:
-    """Return the update with direction ∇L(φ; query) at φ = ``adapted``, with respect to ``wrt``.
-
-    With respect to θ, at the end of a path whose graph was kept, it is the exact meta-gradient; with
-    respect to φ itself it is the first-order one.
-    """
-    output = task.predict(adapted, query.x, query.mask)
-    losses = task.loss(output, query)
-    values = torch.autograd.grad(losses.sum(), list(wrt.values()))
-    directions = dict(zip(wrt, values, strict=True))
-    return Update(directions, losses.detach(), output.detach(), torch.ones_like(losses), {}, step)

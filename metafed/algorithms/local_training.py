@@ -1,12 +1,90 @@
 """What the methods share that train a client's model on all of its rows and send what it became."""
 
-import torch
+from abc import ABC
+from typing import ClassVar, Self, final
 
-from metafed.algorithms.base import Update
+import torch
+from pydantic import model_validator
+
+from metafed.algorithms.base import Outer, Update, hook
+from metafed.algorithms.inner import Descent, Pull, descend
 from metafed.core.episodes import Batch, Episode
-from metafed.core.parameters import Params
+from metafed.core.parameters import Params, spread
 from metafed.models import is_head
 from metafed.tasks.task import Task
+
+
+class LocalTraining(Descent, ABC):
+    """FedAvg, and what its hooks and ``Descent``'s make of it: what is private, how a client trains, who counts."""
+
+    outer: ClassVar[Outer] = Outer("sgd", 1.0)
+    judged: ClassVar[bool] = False
+
+    @final
+    def update(self, task: Task, theta: Params, state: Params, episode: Episode, server_round: int) -> Update:
+        """Return each client's θ − w_k, of what is shared, and its new state.
+
+        The clients are judged before they trained: the query set is among the rows that they train on.
+        """
+        rows, start = all_rows(episode), spread(theta, len(episode.support.mask))
+        whole = {**start, **self.own(state)}
+        trained, query = self.trained(task, whole, rows), episode.query
+        with torch.no_grad():
+            output = task.predict(whole, query.x, query.mask)
+            losses = task.loss(output, query)
+            directions = {name: whole[name] - trained[name] for name in whole if not self.private(name)}
+        kept = detached(self.kept(task, start, state, rows, trained))
+        return Update(directions, losses, output, self.weights(rows), kept, 0)
+
+    @hook
+    def trained(self, task: Task, start: Params, rows: Batch) -> Params:
+        """Return what the model that begins as ``start`` became: after K steps on the rows."""
+        rates = self.rates(start, self.inner_steps)
+        *_, last = descend(task, start, rows, rates, pull=self.pull(start))
+        return last
+
+    @hook
+    def kept(self, task: Task, start: Params, state: Params, rows: Batch, trained: Params) -> Params:
+        """Return the client's new state: what is private of the model that it trained."""
+        return self.own(trained)
+
+    @final
+    def weights(self, rows: Batch) -> "torch.Tensor":
+        """Return what each client counts ``(C,)``: 1, its rows or 0, as ``weighs`` says."""
+        if self.weighs == "rows":
+            return rows.mask.sum(1)
+        return torch.full_like(rows.mask[:, 0], float(self.weighs == "alike"))
+
+
+class Proximal(Descent, ABC):
+    """A method with a proximal term: ½ λ ‖φ − θ‖²."""
+
+    pulls: ClassVar[str]
+    """The setting that is the strength λ."""
+
+    @property
+    def strength(self) -> float:
+        """λ."""
+        return float(getattr(self, self.pulls))
+
+    @hook
+    def pull(self, anchor: Params) -> Pull | None:
+        """Return the pull towards ``anchor``."""
+        return Pull(anchor, self.strength)
+
+    @model_validator(mode="after")
+    def _converges(self) -> Self:
+        """Refuse a proximal term that makes every gradient step overshoot its anchor further.
+
+        α λ is 2 or more, so that |1 − α λ| is 1 or more.
+        """
+        rate, strength = self.inner_lr, self.strength
+        if rate * strength >= 2:
+            raise ValueError(
+                f"--algorithm.{self.pulls} {strength:g} times --inner-lr {rate:g} is {rate * strength:g}, and gradient"
+                f" steps diverge from 2 on; choose --inner-lr below {2 / strength:g}"
+            )
+        return self
 
 
 def all_rows(episode: Episode) -> Batch:
@@ -15,41 +93,11 @@ def all_rows(episode: Episode) -> Batch:
     return Batch(*(torch.cat(pair, dim=1) for pair in zip(support, query, strict=True)))
 
 
-def moved(task: Task, before: Params, after: Params, query: Batch, weights: "torch.Tensor") -> Update:
-    """Return the update with direction ``before − after``: a server with rate 1 takes the mean of ``after``.
-
-    The clients are judged before they trained: the query set is among the rows that they train on.
-    """
-    with torch.no_grad():
-        output = task.predict(before, query.x, query.mask)
-        losses = task.loss(output, query)
-        directions = {name: before[name] - after[name] for name in before}
-    return Update(directions, losses, output, weights, {}, 0)
-
-
 def body(params: Params) -> "dict[str, torch.Tensor]":
     """Return the parameters below the head."""
     return {name: value for name, value in params.items() if not is_head(name)}
 
 
-def head(params: Params) -> "dict[str, torch.Tensor]":
-    """Return the parameters of the head."""
-    return {name: value for name, value in params.items() if is_head(name)}
-
-
 def detached(params: Params) -> "dict[str, torch.Tensor]":
     """Return ``params`` cut off from any graph, as a state to keep."""
     return {name: value.detach() for name, value in params.items()}
-
-
-def check_pull(inner_lr: float, strength: float, flag: str) -> None:
-    """Refuse a proximal term that makes every gradient step overshoot its anchor further.
-
-    Raises:
-        ValueError: α λ is 2 or more, so that |1 − α λ| is 1 or more.
-    """
-    if inner_lr * strength >= 2:
-        raise ValueError(
-            f"{flag} {strength:g} times --inner-lr {inner_lr:g} is {inner_lr * strength:g}, and gradient steps"
-            f" diverge from 2 on; choose --inner-lr below {2 / strength:g}"
-        )

@@ -10,7 +10,7 @@ all rounds (the paper may begin in first order); no batch normalisation, hence n
 outer learning rate is the server's affair.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal, final
 
 import torch
@@ -18,50 +18,47 @@ import tyro
 from pydantic import Field
 
 from metafed.algorithms.base import Outer, Update
-from metafed.algorithms.inner import Descent, Rates, SomeInnerSteps, descend, rate_name
-from metafed.core.episodes import Batch, Episode
+from metafed.algorithms.inner import Rates, descend, rate_name
+from metafed.algorithms.meta_gradient import LearnedRates
+from metafed.core.episodes import Episode
 from metafed.core.parameters import Params, spread
 from metafed.tasks.task import Task
 
 
 @final
-class MamlPlusPlus(Descent):
+class MamlPlusPlus(LearnedRates):
     """MAML with a loss at every step and learned rates by layer and step."""
 
     name: Annotated[Literal["maml++"], tyro.conf.Suppress] = "maml++"
-    inner_steps: SomeInnerSteps = 5
     anneal_rounds: int = Field(
         20, ge=0, description="Rounds in which the multi-step loss becomes that of the last step; 0: at once."
     )
 
     outer: ClassVar[Outer] = Outer("adam", 0.003)
-
-    def trap(self, steps: int) -> str | None:
-        """There are rates for as many steps as were trained with."""
-        if steps <= self.inner_steps:
-            return None
-        return (
-            f"--eval-steps {steps} is more than the --inner-steps {self.inner_steps} that {self.name} learns its"
-            " rates for; the steps beyond them use the last one's and may diverge"
-        )
+    beyond: ClassVar[str] = "the steps beyond them use the last one's and may diverge"
 
     def shared(self, theta: Params) -> Params:
         """θ, and K rates for every tensor of it."""
         rates = {rate_name(n): value.new_full((self.inner_steps,), self.inner_lr) for n, value in theta.items()}
         return {**theta, **rates}
 
-    def personal(self, theta: Params) -> Params:
-        """Nothing: a client starts from θ every time."""
-        return {}
+    def rates(self, start: Params, steps: int) -> "Sequence[Rates]":
+        """Return the learned rates ``(C, 1, …)`` of each tensor at each step."""
 
-    def adapt(self, task: Task, start: Params, state: Params, support: Batch, steps: int) -> Iterator[Params]:
-        """Yield φ_0 … φ_K."""
-        return descend(task, start, support, self._learned(start, steps))
+        def learned(step: int) -> Rates:
+            column = min(step, self.inner_steps - 1)
+            return {
+                name: start[rate_name(name)][:, column].view(-1, *[1] * (phi.ndim - 1))
+                for name, phi in start.items()
+                if rate_name(name) in start
+            }
+
+        return [learned(step) for step in range(steps)]
 
     def update(self, task: Task, theta: Params, state: Params, episode: Episode, server_round: int) -> Update:
         """Return each client's gradient of the multi-step loss with respect to θ and the rates."""
         start = spread(theta, len(episode.support.mask))
-        rates = self._learned(start, self.inner_steps)
+        rates = self.rates(start, self.inner_steps)
         _, *path = descend(task, start, episode.support, rates, graph=True)
         outputs = [task.predict(phi, episode.query.x, episode.query.mask) for phi in path]
         losses = [task.loss(output, episode.query) for output in outputs]
@@ -76,14 +73,3 @@ class MamlPlusPlus(Descent):
         done = min(1.0, (server_round - 1) / self.anneal_rounds) if self.anneal_rounds else 1.0
         early = [(1 - done) / self.inner_steps] * (self.inner_steps - 1)
         return [*early, 1 - sum(early)]
-
-    def _learned(self, start: Params, steps: int) -> list[Rates]:
-        def rates(step: int) -> Rates:
-            column = min(step, self.inner_steps - 1)
-            return {
-                name: start[rate_name(name)][:, column].view(-1, *[1] * (phi.ndim - 1))
-                for name, phi in start.items()
-                if rate_name(name) in start
-            }
-
-        return [rates(step) for step in range(steps)]

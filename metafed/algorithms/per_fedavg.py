@@ -9,23 +9,22 @@ full batch. The paper adapts with K = 1 step; ours is 5, like that of all other 
 first order and α = 0.1 drift to a θ that is bad before adaptation on the avatar family.
 """
 
-from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal, final
 
 import tyro
 from pydantic import Field
 
 from metafed.algorithms.base import Outer, Update
-from metafed.algorithms.fomaml import first_order
 from metafed.algorithms.hf_maml import hessian_free
-from metafed.algorithms.inner import InnerRate, Stateless, descend, everywhere
-from metafed.core.episodes import Batch, Episode
+from metafed.algorithms.inner import Descent, InnerRate
+from metafed.algorithms.meta_gradient import first_order
+from metafed.core.episodes import Episode
 from metafed.core.parameters import Params, spread
 from metafed.tasks.task import Task
 
 
 @final
-class PerFedavg(Stateless):
+class PerFedavg(Descent):
     """Per-FedAvg: several meta-steps on the client, then averaging."""
 
     name: Annotated[Literal["per-fedavg"], tyro.conf.Suppress] = "per-fedavg"
@@ -44,10 +43,6 @@ class PerFedavg(Stateless):
         """β."""
         return self.meta_lr
 
-    def adapt(self, task: Task, start: Params, state: Params, support: Batch, steps: int) -> Iterator[Params]:
-        """Yield φ_0 … φ_K."""
-        return descend(task, start, support, [everywhere(start, self.inner_lr)] * steps)
-
     def update(self, task: Task, theta: Params, state: Params, episode: Episode, server_round: int) -> Update:
         """Return each client's θ − w_k; it is judged where its first meta-step adapts to."""
         start = spread(theta, len(episode.support.mask))
@@ -61,4 +56,4 @@ class PerFedavg(Stateless):
     def _meta_gradient(self, task: Task, start: Params, episode: Episode) -> Update:
         if self.hessian == "difference":
             return hessian_free(task, start, episode, self.inner_lr, self.inner_steps, self.delta)
-        return first_order(task, start, episode, [everywhere(start, self.inner_lr)] * self.inner_steps)
+        return first_order(task, start, episode, self.rates(start, self.inner_steps))

@@ -11,23 +11,20 @@ paper none). For the embedded families λ = 2, R = 5 and η = 0.2 where theirs a
 client keeps no state; evaluation takes K proximal steps from θ on the support set.
 """
 
-from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal, Self, final
 
-import torch
 import tyro
 from pydantic import Field, model_validator
 
-from metafed.algorithms.base import Outer, Update
-from metafed.algorithms.inner import Pull, Stateless, descend, everywhere
-from metafed.algorithms.local_training import all_rows, check_pull, detached, moved
-from metafed.core.episodes import Batch, Episode
-from metafed.core.parameters import Params, spread
+from metafed.algorithms.inner import descend
+from metafed.algorithms.local_training import LocalTraining, Proximal, detached
+from metafed.core.episodes import Batch
+from metafed.core.parameters import Params
 from metafed.tasks.task import Task
 
 
 @final
-class Pfedme(Stateless):
+class Pfedme(Proximal, LocalTraining):
     """Personal models as proximal points of θ, θ by descent on the Moreau envelopes."""
 
     name: Annotated[Literal["pfedme"], tyro.conf.Suppress] = "pfedme"
@@ -35,12 +32,10 @@ class Pfedme(Stateless):
     local_rounds: int = Field(5, ge=1, description="Steps R of w in a round.")
     local_lr: float = Field(0.2, gt=0, allow_inf_nan=False, description="Rate η of w's steps.")
 
-    outer: ClassVar[Outer] = Outer("sgd", 1.0)
-    judged: ClassVar[bool] = False
+    pulls: ClassVar[str] = "lam"
 
     @model_validator(mode="after")
-    def _converges(self) -> Self:
-        check_pull(self.inner_lr, self.lam, "--algorithm.lam")
+    def _stays_short_of_phi(self) -> Self:
         if self.local_lr * self.lam > 1:
             raise ValueError(
                 f"--algorithm.local-lr {self.local_lr:g} times --algorithm.lam {self.lam:g} is"
@@ -49,20 +44,11 @@ class Pfedme(Stateless):
             )
         return self
 
-    def adapt(self, task: Task, start: Params, state: Params, support: Batch, steps: int) -> Iterator[Params]:
-        """Yield θ, then φ after each proximal step."""
-        return self._proximal_path(task, start, support, start, steps)
-
-    def update(self, task: Task, theta: Params, state: Params, episode: Episode, server_round: int) -> Update:
-        """Return each client's θ − w_k, with weight 1."""
-        rows, start = all_rows(episode), spread(theta, len(episode.support.mask))
+    def trained(self, task: Task, start: Params, rows: Batch) -> Params:
+        """Return w_k: R steps towards φ, which goes on from where it was."""
         w: Params = detached(start)
         phi = w
         for _ in range(self.local_rounds):
-            *_, phi = self._proximal_path(task, phi, rows, w, self.inner_steps)
+            *_, phi = descend(task, phi, rows, self.rates(phi, self.inner_steps), pull=self.pull(w))
             w = {n: (w[n] - self.local_lr * self.lam * (w[n] - phi[n])).detach() for n in w}
-        return moved(task, start, w, episode.query, torch.ones_like(rows.mask[:, 0]))
-
-    def _proximal_path(self, task: Task, phi: Params, rows: Batch, w: Params, steps: int) -> Iterator[Params]:
-        rates = [everywhere(phi, self.inner_lr)] * steps
-        return descend(task, phi, rows, rates, pull=Pull(w, self.lam))
+        return w

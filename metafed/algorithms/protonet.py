@@ -17,8 +17,8 @@ import torch
 import tyro
 
 from metafed.algorithms.base import Algorithm, Outer, Update
-from metafed.algorithms.inner import meta_update
 from metafed.algorithms.local_training import body, detached
+from metafed.algorithms.meta_gradient import meta_update
 from metafed.core.episodes import Batch, Episode
 from metafed.core.parameters import Params, spread
 from metafed.models import is_head

@@ -8,14 +8,14 @@ import torch
 
 from metafed.algorithms import Maml
 from metafed.algorithms.base import Outer
-from metafed.algorithms.inner import Stateless
+from metafed.algorithms.inner import Descent
 
 FITS = 3
 MOST = 2**60
 """Bytes that no machine has."""
 
 
-class Greedy(Stateless):
+class Greedy(Descent):
     """Allocates for each client beyond the third what no machine has."""
 
     fits: int = FITS
