@@ -51,7 +51,7 @@ def layers(model: Network) -> list[int]:
 
 
 class Rows(NamedTuple):
-    """How many rows the clients of a chunk adapt on and are judged on, all together."""
+    """How many rows the clients of a chunk adapt on and are evaluated on, all together."""
 
     support: float
     query: float

@@ -3,7 +3,7 @@
 One gradient evaluation is what one gradient of the loss on all rows of one client's episode, support and
 query, takes. An update's cost is its floating-point operations over those of such a gradient, both
 counted by PyTorch while it computes (matrix products and convolutions, whatever they are for: forward,
-backward, second derivatives, and the outputs from which a client is judged). So a second-order step costs what it
+backward, second derivatives, and the outputs from which a client is evaluated). So a second-order step costs what it
 takes, and a gradient on half of the rows is half an evaluation.
 """
 

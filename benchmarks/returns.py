@@ -1,6 +1,6 @@
 """What policies of a finished run got: the return of an episode before and after adaptation, as papers have it.
 
-A client's loss is its mean cost a step over the episodes that judge it, from ``clients.parquet``; a return is the
+A client's loss is its mean cost a step over the episodes that evaluate it, from ``clients.parquet``; a return is the
 reward of a whole episode. Reward is minus the cost in navigation, and 1 in CartPole for each step that the pole was up.
 """
 

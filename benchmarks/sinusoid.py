@@ -68,7 +68,7 @@ def initial(seed: int) -> dict[str, torch.Tensor]:
 
 
 def waves(number: int, count: int, query: int | None, seed: int) -> Episode:
-    """Draw one episode of ``count`` waves; without ``query``, a grid of 100 points is judged."""
+    """Draw one episode of ``count`` waves; without ``query``, a grid of 100 points is evaluated."""
     rng = stream(seed, "benchmarks/sinusoid", number)
     amplitude, phase = rng.uniform(0.1, 5, (count, 1, 1)), rng.uniform(0, np.pi, (count, 1, 1))
 

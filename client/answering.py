@@ -44,17 +44,17 @@ def hosting(message: Message, context: Context) -> Message:
     """Say which share of the clients this host has; a host without a partition is a pool, and has them all."""
     number, count = share_of(context)
     openly = shares_rows(context)
-    told: dict[str, int | bool | list[str]] = {**dict(zip(PARTITION, (number, count), strict=True)), SHARE: openly}
-    told |= {"pool": "partition-id" not in context.node_config, OWN_PEOPLE: bool(context.node_config.get(OWN_DATA))}
+    answer: dict[str, int | bool | list[str]] = {**dict(zip(PARTITION, (number, count), strict=True)), SHARE: openly}
+    answer |= {"pool": "partition-id" not in context.node_config, OWN_PEOPLE: bool(context.node_config.get(OWN_DATA))}
     if "guard" in message.content.config_records.get("ask", {}):
         try:
             host = _hosted(context)
         except (DataError, ValidationError) as error:
-            told |= unusable(error, openly)
+            answer |= unusable(error, openly)
         else:
-            told |= guarded(host, (number, count), openly)
-            told[DESCRIPTIONS] = described(host.federation.choices)
-    return Message(RecordDict({"hosting": ConfigRecord(dict(told))}), reply_to=message)
+            answer |= guarded(host, (number, count), openly)
+            answer[DESCRIPTIONS] = described(host.federation.choices)
+    return Message(RecordDict({"hosting": ConfigRecord(dict(answer))}), reply_to=message)
 
 
 @app.query("census")
@@ -92,8 +92,8 @@ def shares(message: Message, context: Context) -> Message:
 @app.query("unmask")
 def unmask(message: Message, context: Context) -> Message:
     """Secure aggregation, phase 4: tell shares of masks that do not cancel."""
-    told = speaker(message, context).unmasking(_hosted(context).roster)
-    return Message(RecordDict({"secure": told}), reply_to=message)
+    answer = speaker(message, context).unmasking(_hosted(context).roster)
+    return Message(RecordDict({"secure": answer}), reply_to=message)
 
 
 def speaker(message: Message, context: Context) -> Speaker:

@@ -35,12 +35,12 @@ def guarded(host: Host, share: tuple[int, int], openly: bool) -> dict[str, list[
     for source in host.population.sources:
         for note in source.notes if source.share is not None else ():
             logging.getLogger("flwr").info("own people: %s", note)
-    told: dict[str, list[str]] = {"guard-fatal": [], "guard": []}
+    findings: dict[str, list[str]] = {"guard-fatal": [], "guard": []}
     for finding in found[:MOST]:
         logging.getLogger("flwr").warning("guard: %s", finding.text)
         text = finding.text[:LONGEST] if openly else f"rule {finding.rule!r}; the node's log says where"
-        told["guard-fatal" if finding.fatal else "guard"].append(text)
-    return told
+        findings["guard-fatal" if finding.fatal else "guard"].append(text)
+    return findings
 
 
 def unusable(error: DataError | ValidationError, openly: bool) -> dict[str, list[str]]:

@@ -12,14 +12,14 @@ from client.device import prepare, resolve
 from client.faults import Faults
 from client.isolation import Isolation
 from client.states import States
-from metafed.aggregators.updates import Ballot
+from metafed.aggregators.updates import ClientVectors
 from metafed.core.episodes import Batch
 from metafed.core.parameters import Params, Vector, Vectors, part_of, spread
 from metafed.federation.federation import Federation
 from metafed.federation.population import Draw
 from metafed.messages.census import Person
 from metafed.messages.packing import Answer, Failure, Halved, Rows
-from metafed.objectives import NOTHING, Contribution, Plain, Rates, Updates
+from metafed.objectives import NOTHING, ClientUpdates, Contribution, Plain, Rates
 from metafed.tasks.task import Kind, constant_error
 
 NOT_FINITE = "the update is not finite"
@@ -80,7 +80,7 @@ class Host:
     def evaluate(
         self, theta: Vectors, clients: Sequence[int], states: Mapping[int, np.ndarray], most: int | None = None
     ) -> Answer:
-        """Adapt each client on its evaluation support set and judge it after each of the steps 0 … K.
+        """Adapt each client on its evaluation support set and evaluate it after each of the steps 0 … K.
 
         Nothing flows back: neither θ nor ``states`` change.
         """
@@ -112,7 +112,7 @@ class Host:
         rows: list[Rows] = []
         failures: list[Failure] = []
         halved: list[Halved] = []
-        ballots: list[Ballot] = []
+        client_vectors: list[ClientVectors] = []
         own: dict[int, Vector] = {}
         whole = self.federation.chunks(clients, evaluation=phase == "evaluate")
         for family, chunk in ((family, piece) for family, one in whole for piece in alike(one, fewer or {})):
@@ -121,9 +121,9 @@ class Host:
                 rows += answer.rows
                 failures += answer.failures
                 halved += answer.halved
-                ballots += answer.ballots
+                client_vectors += answer.client_vectors
                 own |= answer.own
-        return Answer(total, rows, failures, halved, ballots, own=own)
+        return Answer(total, rows, failures, halved, client_vectors, own=own)
 
     def _train_chunk(
         self,
@@ -164,7 +164,7 @@ class Host:
         chosen = [index for index in kept.tolist() if chunk[index] not in absent]
         speaking = kept if len(chosen) == len(kept) else torch.tensor(chosen, dtype=kept.dtype, device=kept.device)
         own = flat if len(chosen) == len(chunk) else {part: rows[speaking] for part, rows in flat.items()}
-        said = Updates(
+        updates = ClientUpdates(
             update.losses[speaking],
             update.weights[speaking],
             own,
@@ -174,8 +174,8 @@ class Host:
             rows=[len(draw.examples[index].y) for index in chosen],
             rates=self.rates,
         )
-        contribution, ballots, hidden = (
-            contributed(self.federation, said, ask, server_round) if chosen else Contributed(NOTHING)
+        contribution, client_vectors, hidden = (
+            contributed(self.federation, updates, ask, server_round) if chosen else Contributed(NOTHING)
         )
         score = task.score(update.output, draw.episode.query)
         table = rows_of(chunk, task.kind, draw, [update.step], update.losses.unsqueeze(1), score.unsqueeze(1))
@@ -184,7 +184,9 @@ class Host:
             flat_states = fresh.cpu().numpy()
             for index in kept.tolist():
                 states[chunk[index]] = flat_states[index].copy()
-        return Answer(contribution, [select(table, kept.cpu().numpy())], lost, ballots=ballots, own=hidden)
+        return Answer(
+            contribution, [select(table, kept.cpu().numpy())], lost, client_vectors=client_vectors, own=hidden
+        )
 
     def _evaluate_chunk(
         self, vectors: Vectors, family: str, chunk: list[int], states: Mapping[int, np.ndarray]
@@ -268,7 +270,7 @@ def rows_of(
     scores: torch.Tensor,
 ) -> Rows:
     """Tabulate losses and scores ``(C, S)`` of a chunk with sizes, groups and best possible scores."""
-    best = np.array([own.ceiling[r.query].mean() for own, r in zip(draw.examples, draw.rows, strict=True)])
+    best = np.array([own.oracle_score[r.query].mean() for own, r in zip(draw.examples, draw.rows, strict=True)])
     if kind == "regression":
         best = 1 - best / constant_error(draw.episode.query).cpu().double().numpy()
     sizes = [(len(own.y), len(r.support), len(r.query)) for own, r in zip(draw.examples, draw.rows, strict=True)]
@@ -277,7 +279,7 @@ def rows_of(
         steps=np.array(steps, np.int64),
         loss=losses.cpu().double().numpy(),
         score=scores.cpu().double().numpy(),
-        ceiling=best.astype(np.float64),
+        oracle_score=best.astype(np.float64),
         sizes=np.array(sizes, np.int64),
         group=[own.group for own in draw.examples],
     )
@@ -290,7 +292,7 @@ def select(rows: Rows, kept: np.ndarray) -> Rows:
         rows.steps,
         rows.loss[kept],
         rows.score[kept],
-        rows.ceiling[kept],
+        rows.oracle_score[kept],
         rows.sizes[kept],
         [rows.group[index] for index in kept],
     )

@@ -34,7 +34,7 @@ class Speaker:
         self.round = int(str(message.content.config_records["ask"]["round"]))
         secret = self._secret()
         self.parties = {c: Party(c, derived(secret, self.round, c), self.round) for c in clients}
-        self._said: Mapping[str, Any] = message.content.config_records.get("secure", {})
+        self._request: Mapping[str, Any] = message.content.config_records.get("secure", {})
 
     def keys(self) -> ConfigRecord:
         """Phase 1."""
@@ -50,7 +50,7 @@ class Speaker:
 
     def masked(self, answer: Answer, cohort: int) -> Answer:
         """Phase 3: put the sum of the masked inputs of those clients that contributed in the place of their vectors."""
-        everybody, sharing = read_keys(self._said), cast(list[int], self._said["sharing"])
+        everybody, sharing = read_keys(self._request), cast(list[int], self._request["sharing"])
         hidden = [
             self.parties[client].masked(input_of(vector, cohort), everybody, sharing)
             for client, vector in answer.own.items()
@@ -66,16 +66,16 @@ class Speaker:
             Refused: The sum would say too much, or this node has answered in this round.
         """
         everybody, threshold = self._everybody()
-        sharing, left = cast(list[int], self._said["sharing"]), cast(list[int], self._said["left"])
+        sharing, left = cast(list[int], self._request["sharing"]), cast(list[int], self._request["left"])
         if (part := exposed(left, lambda client: roster.parts(roster.family(client)))) is not None:
             raise Refused(f"of the clients that are left one alone holds the part {part!r}")
         self._once(left)
         found: dict[str, list[bytes]] = {}
         for client, party in self.parties.items():
             others = [other for other in sharing if other != client]
-            sealed = dict(zip(others, cast(list[bytes], self._said[f"for{client}"]), strict=True))
-            told = party.unmasking(everybody, threshold, sharing, left, sealed)
-            found[f"from{client}"] = [told[other].to_bytes(SHARE, "big") for other in sharing]
+            sealed = dict(zip(others, cast(list[bytes], self._request[f"for{client}"]), strict=True))
+            shares = party.unmasking(everybody, threshold, sharing, left, sealed)
+            found[f"from{client}"] = [shares[other].to_bytes(SHARE, "big") for other in sharing]
         return ConfigRecord(dict(found))
 
     def _everybody(self) -> tuple[dict[int, Keys], int]:
@@ -84,11 +84,11 @@ class Speaker:
         Raises:
             Refused: The server says another number than the experiment.
         """
-        everybody, told = read_keys(self._said), int(self._said["threshold"])
+        everybody, shares = read_keys(self._request), int(self._request["threshold"])
         wanted = threshold_of(len(everybody), self.experiment.secure.threshold)
-        if told != wanted:
-            raise Refused(f"a threshold of {told} of {len(everybody)} clients; by --secure.threshold it is {wanted}")
-        return everybody, told
+        if shares != wanted:
+            raise Refused(f"a threshold of {shares} of {len(everybody)} clients; by --secure.threshold it is {wanted}")
+        return everybody, shares
 
     def _secret(self) -> bytes:
         if "partition-id" not in self._context.node_config:

@@ -26,8 +26,8 @@ def shares_rows(context: Context) -> bool:
     A node's config says it, as our engines do, which host everybody in one pool of their own; or the environment of
     the process, for runtimes that give no config, such as Flower's simulation. Where nobody says so, rows stay.
     """
-    said = context.node_config.get(SHARE, os.environ.get(SHARE_VARIABLE, False))
-    return said is True or str(said).lower() == "true"
+    value = context.node_config.get(SHARE, os.environ.get(SHARE_VARIABLE, False))
+    return value is True or str(value).lower() == "true"
 
 
 def refuse_to_share(what: str, context: Context) -> None:
@@ -48,7 +48,7 @@ def answered(answer: Answer, asked: Sequence[int], roster: Roster, context: Cont
     """
     if shares_rows(context):
         return answer
-    if answer.ballots:
+    if answer.client_vectors:
         refuse_to_share("their updates, which this aggregator needs", context)
     for failure in answer.failures:  # the reason stays here
         logging.getLogger("flwr").warning("client %d: %s", failure.client, failure.reason)

@@ -77,13 +77,13 @@ def message(data: bytes) -> None:
     arrays: dict[str, np.ndarray] = {}
     values: dict[str, Any] = {}
     if source.below(3):  # most of a usable answer, so that what lies deeper is reached
-        values = {"tables": 1, "ballots": 1, "failed": [], "reasons": [], "halved": [], "tried": [], "fitted": []}
-        values |= {"rows0/steps": [1], "rows0/group": ["x"], "votes0/clients": [1], "weight/trunk": 1.0}
+        values = {"tables": 1, "updates": 1, "failed": [], "reasons": [], "halved": [], "tried": [], "fitted": []}
+        values |= {"rows0/steps": [1], "rows0/group": ["x"], "updates0/clients": [1], "weight/trunk": 1.0}
         arrays = {"rows0": np.array([[1.0, 0.5, 5, 2, 3, 0.1, 0.9]]), "sum/trunk": np.zeros(3)}
-        arrays["votes0/trunk"] = np.zeros((1, 3))
-    names = ("sum/trunk", "sum/a", "sum/zzz", "rows0", "votes0/trunk", "votes0/q", "masked", "sum/a/x", "rows1")
-    keys = ("tables", "ballots", "failed", "reasons", "halved", "tried", "fitted", "rows0/steps", "rows0/group")
-    more = ("votes0/clients", "weight/trunk", "weight/a", "scale/trunk", "total/x", "masked", "rows1/steps")
+        arrays["updates0/trunk"] = np.zeros((1, 3))
+    names = ("sum/trunk", "sum/a", "sum/zzz", "rows0", "updates0/trunk", "updates0/q", "masked", "sum/a/x", "rows1")
+    keys = ("tables", "updates", "failed", "reasons", "halved", "tried", "fitted", "rows0/steps", "rows0/group")
+    more = ("updates0/clients", "weight/trunk", "weight/a", "scale/trunk", "total/x", "masked", "rows1/steps")
     for _ in range(source.below(5)):
         arrays[names[source.below(len(names))]] = source.array()
     for _ in range(source.below(8)):

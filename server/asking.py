@@ -76,8 +76,8 @@ def messages(
         key = (id(theta), parts)
         if key not in held:
             held[key] = ArrayRecord({part: theta[part] for part in parts})
-        said: dict[str, Plain] = {**(ask(clients) if ask else {}), **(plan.ask if plan else {})}
-        own: dict[str, Plain] = {f"{ASKED}{name}": value for name, value in said.items()}
+        request: dict[str, Plain] = {**(ask(clients) if ask else {}), **(plan.ask if plan else {})}
+        own: dict[str, Plain] = {f"{ASKED}{name}": value for name, value in request.items()}
         if plan and (hurried := [client for client in clients if client in plan.steps]):
             own |= {"hurried": hurried, "steps": [plan.steps[client] for client in hurried]}
         content = RecordDict({"theta": held[key], "ask": ConfigRecord({"clients": clients, "round": number, **own})})
@@ -118,12 +118,12 @@ def read(
         except (BadAnswer, IndexError) as error:
             errors[node] = str(error)
     failures = [failure for index in sorted(answers) for failure in answers[index].failures]
-    told = {int(c) for a in answers.values() for rows in a.rows for c in rows.client}
-    told |= {failure.client for failure in failures}
-    told |= {client for first, answer in answers.items() if answer.withheld for client in asked[first]}
+    accounted = {int(c) for a in answers.values() for rows in a.rows for c in rows.client}
+    accounted |= {failure.client for failure in failures}
+    accounted |= {client for first, answer in answers.items() if answer.withheld for client in asked[first]}
     assert hosts is not None or not position, "messages went out, so the hosts are known"
     for client in position:
-        if client not in told and hosts is not None:
+        if client not in accounted and hosts is not None:
             reason = errors.get(hosts.node(client), "no answer in time")
             failures.append(Failure(client, reason.strip()[-300:]))
     return [answers[index] for index in sorted(answers)], failures

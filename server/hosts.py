@@ -10,6 +10,8 @@ from flwr.serverapp import Grid
 
 PATIENCE = 60.0
 """Seconds to wait for nodes to join."""
+FIRST_ANSWER = 600.0
+"""Seconds to wait for the first answer of a node that joined: it imports PyTorch, on a machine that may be busy."""
 PAUSE = 0.5
 """Seconds between looks for nodes that have not joined yet."""
 
@@ -20,11 +22,11 @@ class Hosts:
 
     Attributes:
         nodes: Their ids.
-        told: What else each of them said.
+        answers: What else each of them answered.
     """
 
     nodes: tuple[int, ...]
-    told: tuple[dict[str, Any], ...] = ()
+    answers: tuple[dict[str, Any], ...] = ()
 
     def node(self, client: int) -> int:
         """Return the id of the node that hosts ``client``."""
@@ -33,7 +35,7 @@ class Hosts:
     @property
     def pooled(self) -> bool:
         """Whether one node hosts every client, and is a pool of workers that takes chunk by chunk."""
-        return len(self.nodes) == 1 and all(told.get("pool", True) for told in self.told)
+        return len(self.nodes) == 1 and all(answers.get("pool", True) for answers in self.answers)
 
 
 class HostsMissing(RuntimeError):
@@ -57,26 +59,30 @@ def discover(
     deadline = time.monotonic() + patience
     found: dict[int, int] = {}
     shares: dict[int, tuple[int, int]] = {}
-    told: dict[int, dict[str, Any]] = {}
+    answers: dict[int, dict[str, Any]] = {}
+    refused: dict[int, str] = {}
     ask = {} if guard is None else {"guard": True}
     while True:
         strangers = [node for node in grid.get_node_ids() if node not in shares]
         question = [Message(RecordDict({"ask": ConfigRecord(dict(ask))}), n, MessageType.QUERY) for n in strangers]
-        for reply in grid.send_and_receive(question, timeout=guard or patience) if question else ():
-            if reply.has_content():
-                said = reply.content.config_records["hosting"]
+        for reply in grid.send_and_receive(question, timeout=guard or FIRST_ANSWER) if question else ():
+            if reply.has_error():
+                refused[reply.metadata.src_node_id] = reply.error.reason
+            else:
+                record = reply.content.config_records["hosting"]
                 shares[reply.metadata.src_node_id] = (
-                    int(str(said["partition-id"])),
-                    int(str(said["num-partitions"])),
+                    int(str(record["partition-id"])),
+                    int(str(record["num-partitions"])),
                 )
-                told[reply.metadata.src_node_id] = dict(said)
+                answers[reply.metadata.src_node_id] = dict(record)
         found = {share: node for node, (share, _) in sorted(shares.items(), reverse=True)}
         total = max((count for _, count in shares.values()), default=0)
         if total and set(range(total)) <= set(found):
             nodes = tuple(found[share] for share in range(total))
-            return Hosts(nodes, tuple(told[node] for node in nodes))
+            return Hosts(nodes, tuple(answers[node] for node in nodes))
         if time.monotonic() > deadline:
+            why = "".join(f"; node {node}: {reason}" for node, reason in refused.items() if node not in shares)
             raise HostsMissing(
-                f"after {patience:.0f} s the shares {sorted(found)} of {total or 'an unknown number'} have a node"
+                f"after {patience:.0f} s the shares {sorted(found)} of {total or 'an unknown number'} have a node{why}"
             )
         pause(PAUSE)

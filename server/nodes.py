@@ -59,8 +59,8 @@ def guarded(grid: Grid, federation: Federation, timeout: float) -> Hosts:
     if fatal:
         raise GuardStops("; ".join(fatal))
     ours = described(federation.choices)
-    for number, told in enumerate(hosts.told):
-        for family, keys in differing(ours, told.get(DESCRIPTIONS, ours)).items():
+    for number, answer in enumerate(hosts.answers):
+        for family, keys in differing(ours, answer.get(DESCRIPTIONS, ours)).items():
             raise GuardStops(
                 f"node {number}: its description of {family} differs from the server's in {', '.join(keys)}; it must be"
                 " the same everywhere but for where the rows are"
@@ -79,15 +79,15 @@ def guarded(grid: Grid, federation: Federation, timeout: float) -> Hosts:
 def found(hosts: Hosts, kind: str) -> list[tuple[int, str]]:
     """Return what the nodes' guards found, each text once, with the number of the first node that says it."""
     texts: dict[str, int] = {}
-    for number, told in enumerate(hosts.told):
-        for text in told.get(kind, ()):
+    for number, answer in enumerate(hosts.answers):
+        for text in answer.get(kind, ()):
             texts.setdefault(str(text), number)
     return [(number, text) for text, number in texts.items()]
 
 
 def keepers(hosts: Hosts) -> list[int]:
     """Return the numbers of the nodes that share no rows of single clients."""
-    return [number for number, told in enumerate(hosts.told) if told.get("share-client-rows") is False]
+    return [number for number, answer in enumerate(hosts.answers) if answer.get("share-client-rows") is False]
 
 
 def needing_rows(experiment: Experiment) -> list[str]:
@@ -105,7 +105,7 @@ def about_nodes(hosts: Hosts) -> dict[str, Any]:
     return {
         "guard": remarks,
         "nodes": len(hosts.nodes),
-        "own_people": [number for number, told in enumerate(hosts.told) if told.get(OWN_PEOPLE)],
+        "own_people": [number for number, answer in enumerate(hosts.answers) if answer.get(OWN_PEOPLE)],
         "rows_withheld": [
             f"node {number} keeps the rows of its clients: they are not in clients.parquet and summary.json;"
             " rounds.jsonl has sums over them under 'withheld'"

@@ -142,7 +142,7 @@ class MetaStrategy(Strategy):
             raise Diverged(number, received.clients, "θ is not finite after the step")
         self._check_heard(received)
         # a method that shares nothing (weight 0) moves nothing
-        moved = any(received.total.weights.values()) or any(answer.ballots for answer in received.answers)
+        moved = any(received.total.weights.values()) or any(answer.client_vectors for answer in received.answers)
         sent = traffic(self.federation, received.contributing) if moved else 0
         tables = [rows for answer in received.answers for rows in answer.rows]
         self._round = Round(

@@ -48,8 +48,8 @@ def carry_out(plan: Plan) -> int:
     except OSError as error:
         return complain(f"the record could not be brought here: {error}", FAILED)
     if not (folder / "summary.json").exists():
-        told = f"all nodes keep the rows of their clients: there is no summary; sums are in {folder / 'rounds.jsonl'}"
-        console.print(told, soft_wrap=True)
+        text = f"all nodes keep the rows of their clients: there is no summary; sums are in {folder / 'rounds.jsonl'}"
+        console.print(text, soft_wrap=True)
     elif not plan.config.quiet:
         show(folder, plan.config, console)
     return DONE

@@ -99,7 +99,7 @@ def export(asked: Arguments) -> list[Path]:
 
 
 CLIENT = [
-    *("method", "seed", "round", "client", "family", "group", "device", "seen", "n", "query", "ceiling"),
+    *("method", "seed", "round", "client", "family", "group", "device", "seen", "n", "query", "oracle_score"),
     *("before", "after", "gain", "loss", "alone", "state"),
 ]
 ROUND = ["method", "seed", "round", "part", "family", "before", "after"]
@@ -115,9 +115,9 @@ def client_rows(method: Method) -> Iterable[list[Any]]:
             client = int(people.client[i])
             before, after = float(people.scores[i, 0]), float(people.scores[i, -1])
             numbers = [None] * 4 if lost else [before, after, after - before, float(people.loss[i])]
-            ceiling = float(people.ceiling[i]) if people.ceiling[i] == people.ceiling[i] else None
+            oracle_score = float(people.oracle_score[i]) if people.oracle_score[i] == people.oracle_score[i] else None
             about = [people.family[i], people.group[i], people.device[i], bool(people.seen[i])]
-            sizes = [int(people.n[i]), int(people.query[i]), ceiling]
+            sizes = [int(people.n[i]), int(people.query[i]), oracle_score]
             place = [method.name, seed, replicate.round, client]
             yield [*place, *about, *sizes, *numbers, alone.get(client), lost or "whole"]
 

@@ -139,14 +139,14 @@ def main(arguments: Arguments) -> int:
         folder.mkdir()
         after = run(ROOT, chosen, folder, files, arguments.jobs, False)
         for case in chosen:
-            found = judged(case, before.get(case.name), after.get(case.name), folder)
+            found = evaluated(case, before.get(case.name), after.get(case.name), folder)
             equal += not found
             print(f"{case.name:32} {'equal' if not found else 'DIFFERENT: ' + found}")
     print(f"{len(chosen)} experiments, {equal} equal, {time.monotonic() - start:.0f} s")
     return 0 if equal == len(chosen) else 1
 
 
-def judged(case: Case, before: dict | None, after: dict | None, folder: Path) -> str:
+def evaluated(case: Case, before: dict | None, after: dict | None, folder: Path) -> str:
     """Return how the two results of an experiment differ; empty: not at all."""
     for who, said in (("before", before), ("now", after)):
         if said is None:

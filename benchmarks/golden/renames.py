@@ -13,9 +13,9 @@ FLAGS: dict[str, str] = {
     "inject-bias": "plant",
 }
 """Flags, without their dashes."""
-KEYS: dict[str, str] = {}
+KEYS: dict[str, str] = {"oracle_score": "ceiling", "updates": "votes", "evaluation_warning": "trap"}
 """Keys of JSON, wherever they stand."""
-COLUMNS: dict[str, str] = {}
+COLUMNS: dict[str, str] = {"oracle_score": "ceiling"}
 """Columns of Parquet files."""
 VALUES: dict[str, str] = {}
 """Texts that stand as a value."""

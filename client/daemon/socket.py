@@ -57,10 +57,10 @@ def ask(folder: str, message: Message, context: Context) -> Message:
             line.send_bytes(str(TaskIdentity.task_id).encode())
             line.send_bytes(message_to_proto(message).SerializeToString())
             line.send_bytes(context_to_proto(context).SerializeToString())
-            said, answer, state = line.recv_bytes(), line.recv_bytes(), line.recv_bytes()
+            text, answer, state = line.recv_bytes(), line.recv_bytes(), line.recv_bytes()
         except (OSError, EOFError) as error:
             raise NotAnswered(f"the host's process ended while it answered ({type(error).__name__})") from None
-    if said != ANSWERED:
+    if text != ANSWERED:
         raise NotAnswered(answer.decode("utf-8", "replace"))
     context.state = context_from_proto(ContextProto.FromString(state)).state
     return message_from_proto(MessageProto.FromString(answer))
@@ -85,8 +85,8 @@ def _line(folder: Path, context: Context) -> Iterator[Connection]:
 
 def _named(context: Context) -> str:
     """Return the name of a door: it follows from where this app's code lies, and from the node's config."""
-    said = json.dumps({"code": str(_code()), "node": dict(context.node_config)}, sort_keys=True)
-    return hashlib.sha256(said.encode()).hexdigest()[:16]
+    text = json.dumps({"code": str(_code()), "node": dict(context.node_config)}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _code() -> Path:

@@ -1,9 +1,9 @@
-"""The aggregators, one a file: how the clients' votes become one direction, whoever lies.
+"""The aggregators, one a file: how the clients' updates become one direction, whoever lies.
 
 A new one is a class in a file of its own and a line in ``AGGREGATORS``.
 """
 
-from metafed.aggregators.base import Aggregator, Bounded, Direction, Votes
+from metafed.aggregators.base import Aggregator, Bounded, Direction, UpdateRows
 from metafed.aggregators.bulyan import Bulyan
 from metafed.aggregators.centered_clipping import CenteredClipping
 from metafed.aggregators.geometric_median import GeometricMedian
@@ -43,5 +43,5 @@ __all__ = [
     "NormClipping",
     "SignGuard",
     "TrimmedMean",
-    "Votes",
+    "UpdateRows",
 ]

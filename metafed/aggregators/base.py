@@ -1,4 +1,4 @@
-"""The one interface of all aggregators: how the clients' votes on a part become one direction."""
+"""The one interface of all aggregators: how the clients' updates on a part become one direction."""
 
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar, TypeAlias
@@ -9,43 +9,43 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from metafed.core.traits import Trait
 
-Votes: TypeAlias = NDArray[np.float64]
+UpdateRows: TypeAlias = NDArray[np.float64]
 """A vector a client, ``(n, size)``, in the order of the clients' ids."""
 Direction: TypeAlias = NDArray[np.float64]
 
 
 class Aggregator(BaseModel, ABC):
-    """How the votes of the clients that hold a part become its direction; its fields are its settings. Pure.
+    """How the updates of the clients that hold a part become its direction; its fields are its settings. Pure.
 
-    A vote is what a client alone would have the part move along. Each part is aggregated by itself, over the clients
-    that hold it, and every client has one vote, whatever rows it says that it owns.
+    A update is what a client alone would have the part move along. Each part is aggregated by itself, over the clients
+    that hold it, and every client has one update, whatever rows it says that it owns.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     sums: ClassVar[bool] = False
-    """Whether the sum of what clients say is enough, so that hosts need not send each client's vote."""
+    """Whether the sum of what clients say is enough, so that hosts need not send each client's update."""
     needs: ClassVar[frozenset[Trait]] = frozenset({"client_updates"})
     """What the server must get of single clients."""
     remembers: ClassVar[bool] = False
     """Whether it starts from the direction of the round before."""
 
     @abstractmethod
-    def combine(self, votes: Votes, before: Direction | None = None) -> Direction:
+    def combine(self, updates: UpdateRows, before: Direction | None = None) -> Direction:
         """Return the direction ``(size,)``.
 
         Args:
-            votes: ``(n, size)``, all finite, n at least ``needed(n)``.
+            updates: ``(n, size)``, all finite, n at least ``needed(n)``.
             before: What it returned in the last round that moved the part, where it remembers.
         """
 
-    def needed(self, votes: int) -> int:
-        """Return how many votes there must be, where there are ``votes``, for its guarantee to mean anything."""
+    def needed(self, updates: int) -> int:
+        """Return how many updates there must be, where there are ``updates``, for its guarantee to mean anything."""
         return 1
 
 
 class Bounded(Aggregator):
-    """An aggregator that is told how many of the votes may be lies."""
+    """An aggregator that is told how many of the updates may be lies."""
 
     f: int | None = Field(
         None,
@@ -56,18 +56,18 @@ class Bounded(Aggregator):
         0.2, ge=0, lt=0.5, description="Share of lying clients at most, rounded down, where f is not set."
     )
 
-    def liars(self, votes: int) -> int:
-        """Return how many of so many votes may be lies."""
+    def liars(self, updates: int) -> int:
+        """Return how many of so many updates may be lies."""
         # a product that is whole but for its rounding counts as whole
-        return int(np.floor(self.share * votes + 1e-9)) if self.f is None else self.f
+        return int(np.floor(self.share * updates + 1e-9)) if self.f is None else self.f
 
 
-def distances(votes: Votes) -> NDArray[np.float64]:
-    """Return the squared distances ``(n, n)`` between votes."""
-    return np.stack([np.square(votes - vote).sum(1) for vote in votes])
+def distances(updates: UpdateRows) -> NDArray[np.float64]:
+    """Return the squared distances ``(n, n)`` between updates."""
+    return np.stack([np.square(updates - update).sum(1) for update in updates])
 
 
-def shortened(vectors: Votes, bound: float) -> Votes:
+def shortened(vectors: UpdateRows, bound: float) -> UpdateRows:
     """Return each vector, cut to the length ``bound`` if it is longer."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return plain(vectors * (bound / np.maximum(lengths, max(bound, np.finfo(np.float64).tiny))))

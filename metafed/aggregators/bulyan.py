@@ -1,6 +1,6 @@
 """Bulyan: El Mhamdi, Guerraoui, Rouault, ICML 2018, arXiv 1802.07927, section 4, over Krum.
 
-Krum chooses a vote among those that are left, n − 2 f times; of each coordinate the n − 4 f values of the chosen that
+Krum chooses a update among those that are left, n − 2 f times; of each coordinate the n − 4 f values of the chosen that
 are nearest to their median are averaged. It wants n ≥ 4 f + 3.
 """
 
@@ -9,7 +9,7 @@ from typing import Annotated, Literal, final
 import numpy as np
 import tyro
 
-from metafed.aggregators.base import Bounded, Direction, Votes, distances, plain
+from metafed.aggregators.base import Bounded, Direction, UpdateRows, distances, plain
 from metafed.aggregators.krum import scores
 
 
@@ -19,19 +19,19 @@ class Bulyan(Bounded):
 
     name: Annotated[Literal["bulyan"], tyro.conf.Suppress] = "bulyan"
 
-    def needed(self, votes: int) -> int:
+    def needed(self, updates: int) -> int:
         """Return 4 f + 3."""
-        return 4 * self.liars(votes) + 3
+        return 4 * self.liars(updates) + 3
 
-    def combine(self, votes: Votes, before: Direction | None = None) -> Direction:
-        """Return the mean of the chosen votes' values near the median."""
-        n, f = len(votes), self.liars(len(votes))
-        apart, left, chosen = distances(votes), list(range(n)), []
+    def combine(self, updates: UpdateRows, before: Direction | None = None) -> Direction:
+        """Return the mean of the chosen updates' values near the median."""
+        n, f = len(updates), self.liars(len(updates))
+        apart, left, chosen = distances(updates), list(range(n)), []
         for _ in range(n - 2 * f):
             best = left[int(np.argmin(scores(apart[np.ix_(left, left)], f)))]
             chosen.append(best)
             left.remove(best)
-        kept = votes[sorted(chosen)]
+        kept = updates[sorted(chosen)]
         off = np.abs(kept - np.median(kept, axis=0))
         nearest = np.argsort(off, axis=0, kind="stable")[: n - 4 * f]
         return plain(np.take_along_axis(kept, nearest, axis=0).mean(0))

@@ -1,6 +1,6 @@
 """Centered clipping: Karimireddy, He, Jaggi, ICML 2021, arXiv 2012.10333, algorithm 2 (without the clients' momentum).
 
-v ← v + mean of (vote − v), each difference cut to the length τ, some times over, from the v of the round before: a lie
+v ← v + mean of (update − v), each difference cut to the length τ, some times over, from the last round's v: a lie
 must stay near what was, round after round. Before the first round v is 0. τ is given, or the median of the differences'
 lengths, as for norm clipping.
 """
@@ -11,12 +11,12 @@ import numpy as np
 import tyro
 from pydantic import Field
 
-from metafed.aggregators.base import Aggregator, Direction, Votes, shortened
+from metafed.aggregators.base import Aggregator, Direction, UpdateRows, shortened
 
 
 @final
 class CenteredClipping(Aggregator):
-    """The mean of votes cut around the direction of the round before."""
+    """The mean of updates cut around the direction of the round before."""
 
     name: Annotated[Literal["centered-clipping"], tyro.conf.Suppress] = "centered-clipping"
     bound: float | None = Field(
@@ -26,11 +26,11 @@ class CenteredClipping(Aggregator):
 
     remembers: ClassVar[bool] = True
 
-    def combine(self, votes: Votes, before: Direction | None = None) -> Direction:
+    def combine(self, updates: UpdateRows, before: Direction | None = None) -> Direction:
         """Return the centre after the last step."""
-        centre = np.zeros(votes.shape[1]) if before is None else before
+        centre = np.zeros(updates.shape[1]) if before is None else before
         for _ in range(self.steps):
-            off = votes - centre
+            off = updates - centre
             bound = self.bound or float(np.median(np.linalg.norm(off, axis=1)))
             centre = centre + shortened(off, bound).mean(0)
         return centre

@@ -1,6 +1,6 @@
 """Krum: Blanchard, El Mhamdi, Guerraoui, Stainer, NeurIPS 2017, arXiv 1703.02757.
 
-A vote's score is the sum of its squared distances to the n − f − 2 votes nearest to it; the vote of lowest score is
+A update's score is the sum of its squared distances to the n − f − 2 updates nearest to it; the one of lowest score is
 the direction, the first of equals. It wants n ≥ 2 f + 3.
 """
 
@@ -10,22 +10,22 @@ import numpy as np
 import tyro
 from numpy.typing import NDArray
 
-from metafed.aggregators.base import Bounded, Direction, Votes, distances, plain
+from metafed.aggregators.base import Bounded, Direction, UpdateRows, distances, plain
 
 
 @final
 class Krum(Bounded):
-    """The one vote that is nearest to its neighbours."""
+    """The one update that is nearest to its neighbours."""
 
     name: Annotated[Literal["krum"], tyro.conf.Suppress] = "krum"
 
-    def needed(self, votes: int) -> int:
+    def needed(self, updates: int) -> int:
         """Return 2 f + 3."""
-        return 2 * self.liars(votes) + 3
+        return 2 * self.liars(updates) + 3
 
-    def combine(self, votes: Votes, before: Direction | None = None) -> Direction:
-        """Return the vote of lowest score."""
-        return plain(votes[int(np.argmin(scores(distances(votes), self.liars(len(votes)))))].copy())
+    def combine(self, updates: UpdateRows, before: Direction | None = None) -> Direction:
+        """Return the update of lowest score."""
+        return plain(updates[int(np.argmin(scores(distances(updates), self.liars(len(updates)))))].copy())
 
 
 def scores(apart: NDArray[np.float64], liars: int) -> NDArray[np.float64]:

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal, final
 
 import tyro
 
-from metafed.aggregators.base import Aggregator, Direction, Votes, plain
+from metafed.aggregators.base import Aggregator, Direction, UpdateRows, plain
 from metafed.core.traits import NOTHING, Trait
 
 
@@ -16,6 +16,6 @@ class Mean(Aggregator):
     sums: ClassVar[bool] = True
     needs: ClassVar[frozenset[Trait]] = NOTHING
 
-    def combine(self, votes: Votes, before: Direction | None = None) -> Direction:
-        """Return the mean of the votes."""
-        return plain(votes.mean(0))
+    def combine(self, updates: UpdateRows, before: Direction | None = None) -> Direction:
+        """Return the mean of the updates."""
+        return plain(updates.mean(0))

@@ -1,7 +1,7 @@
 """The coordinate-wise median: Yin, Chen, Ramchandran, Bartlett, ICML 2018, arXiv 1803.01498, definition 1.
 
-Of an even number of votes it is the mean of the two in the middle. Each coordinate lies among honest ones while less
-than half of the votes are lies.
+Of an even number of updates it is the mean of the two in the middle. Each coordinate lies among honest ones while less
+than half of the updates are lies.
 """
 
 from typing import Annotated, Literal, final
@@ -9,7 +9,7 @@ from typing import Annotated, Literal, final
 import numpy as np
 import tyro
 
-from metafed.aggregators.base import Aggregator, Direction, Votes, plain
+from metafed.aggregators.base import Aggregator, Direction, UpdateRows, plain
 
 
 @final
@@ -18,6 +18,6 @@ class Median(Aggregator):
 
     name: Annotated[Literal["median"], tyro.conf.Suppress] = "median"
 
-    def combine(self, votes: Votes, before: Direction | None = None) -> Direction:
+    def combine(self, updates: UpdateRows, before: Direction | None = None) -> Direction:
         """Return the median of each coordinate."""
-        return plain(np.median(votes, axis=0))
+        return plain(np.median(updates, axis=0))

@@ -6,39 +6,43 @@ from typing import NamedTuple
 
 import numpy as np
 
-from metafed.aggregators.base import Aggregator, Direction, Votes
-from metafed.objectives import Contribution, Objective, Plain, Updates
+from metafed.aggregators.base import Aggregator, Direction, UpdateRows
+from metafed.objectives import ClientUpdates, Contribution, Objective, Plain
 from metafed.objectives.single import alone
 
 
-class Ballot(NamedTuple):
-    """The votes of ``C`` clients that hold the same parts.
+class ClientVectors(NamedTuple):
+    """The updates of ``C`` clients that hold the same parts.
 
     Attributes:
         clients: Their ids.
-        votes: Their votes ``(C, size)`` on each part.
+        updates: Their updates ``(C, size)`` on each part.
     """
 
     clients: Sequence[int]
-    votes: Mapping[str, Votes]
+    vectors: Mapping[str, UpdateRows]
 
 
 class Unmoved(NamedTuple):
-    """A part that a round left where it is: it had too few votes."""
+    """A part that a round left where it is: it had too few updates."""
 
     part: str
-    votes: int
+    updates: int
     needed: int
 
 
-def ballot(objective: Objective, said: Updates, ask: Mapping[str, Plain]) -> Ballot:
-    """On the host: return each client's vote, its contribution divided by its own weight; one without has none."""
-    own = [(client, one) for client, one in zip(said.clients, alone(objective, said, ask), strict=True) if weighs(one)]
-    votes = {part: [one.directions[part] / one.weights[part] for _, one in own] for part in said.directions}
-    sizes = {part: rows.shape[1] for part, rows in said.directions.items()}
-    return Ballot(
+def client_vectors_of(objective: Objective, updates: ClientUpdates, ask: Mapping[str, Plain]) -> ClientVectors:
+    """On the host: return each client's update, its contribution divided by its own weight; one without has none."""
+    own = [
+        (client, one)
+        for client, one in zip(updates.clients, alone(objective, updates, ask), strict=True)
+        if weighs(one)
+    ]
+    vectors = {part: [one.directions[part] / one.weights[part] for _, one in own] for part in updates.directions}
+    sizes = {part: rows.shape[1] for part, rows in updates.directions.items()}
+    return ClientVectors(
         [client for client, _ in own],
-        {part: np.array(rows, np.float64).reshape(len(own), sizes[part]) for part, rows in votes.items()},
+        {part: np.array(rows, np.float64).reshape(len(own), sizes[part]) for part, rows in vectors.items()},
     )
 
 
@@ -50,54 +54,54 @@ def weighs(one: Contribution) -> bool:
 
 
 def counted(
-    aggregator: Aggregator, ballots: Iterable[Ballot], before: Mapping[str, Direction]
+    aggregator: Aggregator, client_vectors: Iterable[ClientVectors], before: Mapping[str, Direction]
 ) -> tuple[dict[str, Direction], list[Unmoved]]:
     """On the server: aggregate each part over the clients that hold it, in the order of their ids.
 
     Args:
-        aggregator: What combines votes.
-        ballots: All votes of a round; no client votes twice.
+        aggregator: What combines client updates.
+        client_vectors: All client updates of a round; no client has two.
         before: The last direction of each part that ever had one, where the aggregator remembers it.
 
     Returns:
-        The direction of each part, and the parts that had too few votes for one.
+        The direction of each part, and the parts that had too few updates for one.
     """
     by_part: dict[str, list[tuple[int, Direction]]] = {}
-    for each in ballots:
-        for part, rows in each.votes.items():
+    for each in client_vectors:
+        for part, rows in each.vectors.items():
             by_part.setdefault(part, []).extend(zip(each.clients, rows, strict=True))
     found: dict[str, Direction] = {}
     unmoved: list[Unmoved] = []
     for part in sorted(by_part):
-        votes = np.array([vector for _, vector in sorted(by_part[part], key=lambda pair: pair[0])])
-        needed = aggregator.needed(len(votes))
-        if not len(votes):
+        vectors = np.array([vector for _, vector in sorted(by_part[part], key=lambda pair: pair[0])])
+        needed = aggregator.needed(len(vectors))
+        if not len(vectors):
             continue
-        if len(votes) < needed:
-            unmoved.append(Unmoved(part, len(votes), needed))
+        if len(vectors) < needed:
+            unmoved.append(Unmoved(part, len(vectors), needed))
         else:
-            found[part] = aggregator.combine(votes, before.get(part))
+            found[part] = aggregator.combine(vectors, before.get(part))
     return found, unmoved
 
 
 def check_enough(aggregator: Aggregator, name: str, cohort: int, shares: Mapping[str, float]) -> None:
-    """Refuse an aggregator for which a usual round has too few votes.
+    """Refuse an aggregator for which a usual round has too few updates.
 
     Args:
-        aggregator: What combines votes.
+        aggregator: What combines client updates.
         name: Its name.
         cohort: Clients of a round.
         shares: The share of clients that hold each part.
 
     Raises:
-        ValueError: Some part would have too few votes.
+        ValueError: Some part would have too few updates.
     """
     for part, share in shares.items():
-        votes = int(cohort * share + 1e-9)
-        needed = aggregator.needed(votes)
-        if not aggregator.sums and votes < needed:
+        vectors = int(cohort * share + 1e-9)
+        needed = aggregator.needed(vectors)
+        if not aggregator.sums and vectors < needed:
             raise ValueError(
-                f"--aggregator {name} needs {needed} votes of {votes}: so many clients of a cohort of {cohort} hold the"
-                f" part {part!r}; choose a larger --cohort, a smaller --aggregator.f or --aggregator.share, or another"
-                " aggregator"
+                f"--aggregator {name} needs {needed} client updates of {vectors}: so many of a cohort of {cohort}"
+                f" hold the part {part!r}; choose a larger --cohort, a smaller --aggregator.f or --aggregator.share,"
+                " or another aggregator"
             )

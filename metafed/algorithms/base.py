@@ -39,8 +39,8 @@ class Update(NamedTuple):
         weights: Weight of each client in the mean ``(C,)``: 1, or its number of rows where the
             algorithm is defined so; 0 for a client that takes no part.
         state: Each client's new personal state ``(C, …)``; empty where the algorithm keeps none.
-        step: Inner steps on the support set after which the client was judged on the query set. An
-            algorithm that trains on the query set as well judges before it does: 0.
+        step: Inner steps on the support set after which the client was evaluated on the query set. An
+            algorithm that trains on the query set as well is evaluated before it does: 0.
     """
 
     directions: Params
@@ -59,9 +59,9 @@ class Algorithm(BaseModel, ABC):
     outer: ClassVar[Outer]
     kinds: ClassVar[tuple[Kind, ...]] = ("classification", "regression", "control")
     """The kinds of task that the algorithm is defined for."""
-    judged: ClassVar[bool] = True
+    weighable_losses: ClassVar[bool] = True
     """Whether the losses in ``update`` are of what clients end up with, so that an objective can weigh them. Not
-    where clients that adapt train on their query rows as well, and are therefore judged before."""
+    where clients that adapt train on their query rows as well, and are therefore evaluated before."""
     weighs: ClassVar[Literal["alike", "rows", "none"]] = "alike"
     """What the weights in ``update`` are: 1, the client's rows, or 0, since it says nothing."""
 
@@ -81,7 +81,7 @@ class Algorithm(BaseModel, ABC):
         return 1.0
 
     @abstractmethod
-    def trap(self, steps: int) -> str | None:
+    def evaluation_warning(self, steps: int) -> str | None:
         """Return what a user must know who evaluates after ``steps`` inner steps; None if nothing."""
 
     @abstractmethod

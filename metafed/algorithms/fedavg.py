@@ -21,7 +21,7 @@ class Fedavg(LocalTraining):
 
     name: Annotated[Literal["fedavg"], tyro.conf.Suppress] = "fedavg"
 
-    judged: ClassVar[bool] = True
+    weighable_losses: ClassVar[bool] = True
     weighs: ClassVar[Literal["alike", "rows", "none"]] = "rows"
     fine_tunes: ClassVar[bool] = False
 

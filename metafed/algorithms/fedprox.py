@@ -22,7 +22,7 @@ class Fedprox(Proximal, LocalTraining):
     name: Annotated[Literal["fedprox"], tyro.conf.Suppress] = "fedprox"
     mu: float = Field(0.1, ge=0, allow_inf_nan=False, description="Strength μ of the pull towards θ.")
 
-    judged: ClassVar[bool] = True
+    weighable_losses: ClassVar[bool] = True
     weighs: ClassVar[Literal["alike", "rows", "none"]] = "rows"
     fine_tunes: ClassVar[bool] = False
     pulls: ClassVar[str] = "mu"

@@ -82,7 +82,7 @@ class Descent(Algorithm, ABC):
         return None
 
     @hook
-    def trap(self, steps: int) -> str | None:
+    def evaluation_warning(self, steps: int) -> str | None:
         """None, except where a method that does not adapt is made to."""
         if self.fine_tunes or steps == 0:
             return None

@@ -18,13 +18,13 @@ class LocalTraining(Descent, ABC):
     """FedAvg, and what its hooks and ``Descent``'s make of it: what is private, how a client trains, who counts."""
 
     outer: ClassVar[Outer] = Outer("sgd", 1.0)
-    judged: ClassVar[bool] = False
+    weighable_losses: ClassVar[bool] = False
 
     @final
     def update(self, task: Task, theta: Params, state: Params, episode: Episode, server_round: int) -> Update:
         """Return each client's θ − w_k, of what is shared, and its new state.
 
-        The clients are judged before they trained: the query set is among the rows that they train on.
+        The clients are evaluated before they trained: the query set is among the rows that they train on.
         """
         rows, start = all_rows(episode), spread(theta, len(episode.support.mask))
         whole = {**start, **self.own(state)}

@@ -55,7 +55,7 @@ class LearnedRates(Descent, ABC):
     """What becomes of steps beyond those."""
 
     @hook
-    def trap(self, steps: int) -> str | None:
+    def evaluation_warning(self, steps: int) -> str | None:
         """Learned rates are good for as many steps as they were learned with."""
         if steps <= self.inner_steps:
             return None

@@ -44,7 +44,7 @@ class PerFedavg(Descent):
         return self.meta_lr
 
     def update(self, task: Task, theta: Params, state: Params, episode: Episode, server_round: int) -> Update:
-        """Return each client's θ − w_k; it is judged where its first meta-step adapts to."""
+        """Return each client's θ − w_k; it is evaluated where its first meta-step adapts to."""
         start = spread(theta, len(episode.support.mask))
         first = here = self._meta_gradient(task, start, episode)
         reached = {n: start[n] - self.meta_lr * u for n, u in here.directions.items()}

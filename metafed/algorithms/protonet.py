@@ -44,7 +44,7 @@ class Protonet(Algorithm):
         """One: the prototypes."""
         return 1
 
-    def trap(self, steps: int) -> str | None:
+    def evaluation_warning(self, steps: int) -> str | None:
         """There is only one step."""
         if steps <= 1:
             return None

@@ -95,12 +95,12 @@ def draw_together(halves: Sequence[Half], shots: Shots, query: int, numbers: Num
     rank = np.arange(ends[-1]) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     adapt = np.maximum(1, np.minimum(shots.support, sizes // 2))
     support = rank < np.repeat(adapt, sizes)
-    judged = ~support & (rank < np.repeat(adapt + query, sizes))
+    evaluated = ~support & (rank < np.repeat(adapt + query, sizes))
     drawn = []
     for own, end, length in zip(halves, ends.tolist(), lengths.tolist(), strict=True):
         here = slice(end - length, end)
         mine = own.rows[order[here]]
-        drawn.append(Rows(mine[support[here]], mine[judged[here]]))
+        drawn.append(Rows(mine[support[here]], mine[evaluated[here]]))
     return drawn
 
 

@@ -19,7 +19,7 @@ class Examples(NamedTuple):
         x: Features ``(n, …)``.
         y: Targets: integer class labels ``(n,)``, or reals ``(n, D)``.
         group: The client's group, for fairness.
-        ceiling: What the best possible predictor reaches on each row ``(n,)``: its chance of being
+        oracle_score: What the best possible predictor reaches on each row ``(n,)``: its chance of being
             right (classification) or its expected squared error (regression). NaN where unknown,
             as for real data.
         evaluation: Where the source itself says which rows are evaluation draws, bool ``(n,)``, as
@@ -34,7 +34,7 @@ class Examples(NamedTuple):
     x: np.ndarray
     y: np.ndarray
     group: str
-    ceiling: np.ndarray
+    oracle_score: np.ndarray
     evaluation: np.ndarray | None = None
     block: np.ndarray | None = None
     time: np.ndarray | None = None
@@ -52,7 +52,7 @@ class Batch(NamedTuple):
 
 
 class Episode(NamedTuple):
-    """A disjoint pair: adapt on ``support``, judge on ``query``."""
+    """A disjoint pair: adapt on ``support``, evaluate on ``query``."""
 
     support: Batch
     query: Batch
@@ -64,14 +64,14 @@ class Shots:
 
     Attributes:
         support: Rows to adapt on.
-        query: Rows to judge on, in training.
-        judge: Rows to judge on, in evaluation.
+        query: Rows to evaluate on, in training.
+        evaluation: Rows to evaluate on, in evaluation.
         per_class: Whether the numbers count rows of each class or rows of the client.
     """
 
     support: int
     query: int
-    judge: int
+    evaluation: int
     per_class: bool
 
 
@@ -115,8 +115,8 @@ def _stretch(
 def _two(own: Examples, stratum: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Split one stratum into training and evaluation draws; see ``halves``."""
     if own.evaluation is not None:
-        told = own.evaluation[stratum]
-        training, evaluation = stratum[~told], stratum[told]
+        evaluated = own.evaluation[stratum]
+        training, evaluation = stratum[~evaluated], stratum[evaluated]
         if min(len(training), len(evaluation)) < MINIMUM // 2:
             raise ValueError(
                 f"{len(training)} training and {len(evaluation)} evaluation rows: at least {MINIMUM // 2}"
@@ -177,10 +177,10 @@ def draw_from(own: Examples, among: Sequence[np.ndarray], shots: Shots, query: i
     return Rows(np.concatenate(support_rows), np.concatenate(query_rows))
 
 
-def judged(size: int, shots: Shots) -> int:
+def evaluation_rows(size: int, shots: Shots) -> int:
     """Return how many of a stratum's ``size`` rows come into the evaluation query; blocks aside."""
     half = size // 2
-    return min(shots.judge, half - max(1, min(shots.support, half // 2)))
+    return min(shots.evaluation, half - max(1, min(shots.support, half // 2)))
 
 
 def pad(examples: Sequence[Examples], rows: Sequence[np.ndarray], dtype: "torch.dtype", length: int = 0) -> Batch:

@@ -100,10 +100,10 @@ def describe(devices: str) -> Description:
     except tomllib.TOMLDecodeError as error:
         raise DataError(f"--devices.tiers {path}: not TOML: {error}") from None
     except ValidationError as error:
-        raise DataError(f"--devices.tiers {path}: {'; '.join(map(_said, error.errors()))}") from None
+        raise DataError(f"--devices.tiers {path}: {'; '.join(map(_explained, error.errors()))}") from None
 
 
-def _said(problem: Any) -> str:
+def _explained(problem: Any) -> str:
     where = ".".join(str(step) for step in problem["loc"])
     if problem["type"] == "extra_forbidden":
         keys = [name.replace("_", "-") for model in (Tier, Description) for name in model.model_fields]

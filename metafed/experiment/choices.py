@@ -109,19 +109,19 @@ def parse_mix(text: str | None, families: tuple[str, ...]) -> tuple[int, ...]:
     Raises:
         ValueError: A family is not of the run or is named twice, or a number is not whole, below 1, or too large.
     """
-    said: dict[str, int] = {}
+    numbers: dict[str, int] = {}
     for entry in filter(None, (item.strip() for item in (text or "").split(","))):
         name, _, number = entry.partition("=")
         if name not in families:
             hint = near(name, families)
             raise ValueError(f"--mix {entry}: no such family in --tasks{hint} (it has {', '.join(families)})")
-        if name in said:
+        if name in numbers:
             raise ValueError(f"--mix {text}: family {name!r} is named twice")
         if not (number.isascii() and number.isdigit() and 1 <= int(number) <= LARGEST_SHARE):
             raise ValueError(
                 f"--mix {entry}: a proportion is a whole number from 1 to {LARGEST_SHARE}, such as {name}=3; a family"
                 " without clients is left out of --tasks"
             )
-        said[name] = int(number)
-    shares = [said.get(name, 1) for name in families]
+        numbers[name] = int(number)
+    shares = [numbers.get(name, 1) for name in families]
     return tuple(share // gcd(*shares) for share in shares)

@@ -21,6 +21,8 @@ RENAMED = {
     "plant": "inject_bias",
 }
 """Old name → new name; a dot leads into a table."""
+KEYS = {"ceiling": "oracle_score", "votes": "updates", "trap": "evaluation_warning"}
+"""Keys and columns of records: old name → new name."""
 
 
 def renewed(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -43,3 +45,10 @@ def renewed(settings: Mapping[str, Any]) -> dict[str, Any]:
             raise ValueError(f"{old} is now {new}, and both are given")
         inside[last] = value
     return found
+
+
+def renewed_keys(value: Any) -> Any:
+    """Return a record's JSON under today's names."""
+    if isinstance(value, dict):
+        return {KEYS.get(key, key): renewed_keys(each) for key, each in value.items()}
+    return [renewed_keys(each) for each in value] if isinstance(value, list) else value

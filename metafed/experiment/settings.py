@@ -26,7 +26,7 @@ from metafed.experiment.lookup import KINDS
 from metafed.experiment.renames import renewed
 from metafed.experiment.rules.families import check_families
 from metafed.experiment.rules.settings import check_settings
-from metafed.faults.injected_bias import parse_plant
+from metafed.faults.injected_bias import parse_bias
 from metafed.faults.plan import checked
 from metafed.models import Activation, NetworkName, Norm
 from metafed.objectives import Mean, Objective
@@ -41,7 +41,7 @@ LARGEST_COHORT = 50
 class Experiment(BaseModel):
     """Population, families, algorithm and seed: everything that the result depends on.
 
-    Plain settings: making one reads no file. What only a user's own table can tell is judged by ``Federation``.
+    Plain settings: making one reads no file. What only a user's own table can tell is evaluated by ``Federation``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -165,7 +165,7 @@ class Experiment(BaseModel):
     @classmethod
     def _bias_is_sound(cls, value: str | None) -> str | None:
         if value is not None:
-            parse_plant(value)
+            parse_bias(value)
         return value
 
     @field_validator("faults")

@@ -123,8 +123,8 @@ def _values(people: "pl.DataFrame", question: Question) -> "pl.DataFrame":
         return asked.with_columns(value=pl.col("finished") / pl.col("asked"))
     if question.what == "rows":
         return people.with_columns(value=pl.col("n").cast(pl.Float64))
-    judged = people.filter(pl.col("after").is_finite())
-    return judged.with_columns(value=pl.col("after"))
+    evaluated = people.filter(pl.col("after").is_finite())
+    return evaluated.with_columns(value=pl.col("after"))
 
 
 def _entry(question: Question, name: str, chance: float, rows: "pl.DataFrame") -> dict[str, Any]:

@@ -22,7 +22,7 @@ from metafed.fairness import metrics as fairness
 from metafed.fairness.intervals import rank_correlation, without_interval
 from metafed.fairness.metrics import Values
 from metafed.fairness.panel import Column, Panel
-from metafed.objectives import NOTHING, Contribution, Rates, Updates
+from metafed.objectives import NOTHING, ClientUpdates, Contribution, Rates
 
 if TYPE_CHECKING:
     import polars as pl
@@ -71,7 +71,7 @@ def ledger(clients: "pl.DataFrame", experiment: Experiment) -> Iterator[Shares]:
                 raise NoLedger(f"a round has {len(own)} clients of {name}, more than {LARGEST_COHORT}")
             unit = np.zeros((len(own), last - first))
             unit[np.arange(len(own)), own - first] = 1
-            said = Updates(
+            updates = ClientUpdates(
                 torch.from_numpy(column["loss"][own].astype(np.float64)),
                 torch.from_numpy(weights[own]),
                 {TRUNK: torch.from_numpy(unit)},
@@ -81,7 +81,7 @@ def ledger(clients: "pl.DataFrame", experiment: Experiment) -> Iterator[Shares]:
                 rows=column["n"][own].tolist(),
                 rates=rates,
             )
-            total += objective.share(said, objective.ask(state, said.clients))
+            total += objective.share(updates, objective.ask(state, updates.clients))
         losses = dict(zip(column["client"][first:last].tolist(), column["loss"][first:last].tolist(), strict=True))
         directions, state = objective.step(total, state, losses)
         found = np.abs(directions[TRUNK]) if TRUNK in directions else np.zeros(last - first)
@@ -115,24 +115,24 @@ def influence(clients: "pl.DataFrame", experiment: Experiment, people: Panel) ->
     if not rounds:
         return {"reason": "no round of meta-training"}
     shares /= rounds
-    judged = people.usable.where(people.usable.seen)
-    own = shares[judged.client.astype(np.int64)]
-    score = judged.scores[:, -1]
+    evaluated = people.usable.where(people.usable.seen)
+    own = shares[evaluated.client.astype(np.int64)]
+    score = evaluated.scores[:, -1]
     return {
         "rounds": rounds,
         "clients": seen,
         "never": int((times == 0).sum()),
         "gini": {"times": fairness.gini(times), "shares": fairness.gini(shares)},
-        "groups": by_group(judged, own),
+        "groups": by_group(evaluated, own),
         "with_score": (
-            rank_correlation(own, score) if len(judged) else without_interval(None, 0, "no clients")
+            rank_correlation(own, score) if len(evaluated) else without_interval(None, 0, "no clients")
         )._asdict(),
     }
 
 
-def by_group(judged: Panel, shares: Values) -> list[dict[str, Any]]:
+def by_group(evaluated: Panel, shares: Values) -> list[dict[str, Any]]:
     """Return an entry a group: its share of the clients and of the influence, ordered by their ratio."""
-    labels = np.array([f"{family}/{group}" for family, group in zip(judged.family, judged.group, strict=True)])
+    labels = np.array([f"{family}/{group}" for family, group in zip(evaluated.family, evaluated.group, strict=True)])
     whole = float(shares.sum())
     found = []
     for label in np.unique(labels) if len(labels) else ():

@@ -26,8 +26,8 @@ class Panel:
         device: Names ``(C,)``.
         seen: Whether the client took part in meta-training ``(C,)``.
         n: Rows that the client owns ``(C,)``.
-        query: Rows that it is judged on ``(C,)``.
-        ceiling: Best possible score on these rows ``(C,)``, NaN where unknown.
+        query: Rows that it is evaluated on ``(C,)``.
+        oracle_score: Best possible score on these rows ``(C,)``, NaN where unknown.
         scores: ``(C, K + 1)``; where a family takes fewer steps, its last score is carried on.
         loss: Query loss after the last step ``(C,)``, in the unit of the client's family.
         diverged: ``(C,)``.
@@ -41,7 +41,7 @@ class Panel:
     seen: Column
     n: Column
     query: Column
-    ceiling: Column
+    oracle_score: Column
     scores: np.ndarray[tuple[int, int], np.dtype[np.float64]]
     loss: Column
     diverged: Column
@@ -109,7 +109,7 @@ def panel(rows: "pl.DataFrame") -> Panel:
         seen=column["seen"][first].astype(bool),
         n=column["n"][first],
         query=column["query"][first],
-        ceiling=column["ceiling"][first].astype(np.float64),
+        oracle_score=column["oracle_score"][first].astype(np.float64),
         scores=scores,
         loss=losses[:, -1],
         diverged=diverged,

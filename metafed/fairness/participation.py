@@ -49,9 +49,9 @@ def ledger(lines: Iterable[Mapping[str, Any]], clients: "pl.DataFrame", federati
     rows = [{"client": client, **counts[client]} for client in sorted(counts)]
     schema: dict[str, Any] = {"client": pl.Int64, **dict.fromkeys(COUNTS, pl.Int32), **dict.fromkeys(SPENT, pl.Float64)}
     asked = pl.DataFrame(rows, schema=schema)
-    judged = clients.filter(pl.col("phase") == "evaluate")
-    judged = judged.filter(pl.col("round") == judged["round"].max()) if judged.height else judged
-    ends = judged.sort("step").group_by("client").agg(before=pl.col("score").first(), after=pl.col("score").last())
+    evaluated = clients.filter(pl.col("phase") == "evaluate")
+    evaluated = evaluated.filter(pl.col("round") == evaluated["round"].max()) if evaluated.height else evaluated
+    ends = evaluated.sort("step").group_by("client").agg(before=pl.col("score").first(), after=pl.col("score").last())
     about = clients.unique("client", keep="first").select("client", "family", "group", "n")
     joined = (
         about.join(ends, on="client", how="left")
@@ -144,7 +144,7 @@ def _rows(people: "pl.DataFrame", labels: Sequence[str | None], order: Sequence[
     )
     for label in there:
         own = people.filter(pl.Series([label == each for each in labels]))
-        judged = own.filter(pl.col("after").is_finite() & pl.col("before").is_finite())
+        evaluated = own.filter(pl.col("after").is_finite() & pl.col("before").is_finite())
         asked = int(own["asked"].sum())
         rows.append(
             {
@@ -154,9 +154,9 @@ def _rows(people: "pl.DataFrame", labels: Sequence[str | None], order: Sequence[
                 **{name: int(own[name].sum()) for name in COUNTS},
                 "share_finished": int(own["finished"].sum()) / asked if asked else None,
                 "joules": float(own["joules"].sum()),
-                "after": mean_interval(judged["after"].to_numpy().astype(np.float64), most=1.0)._asdict(),
-                "against_family": mean_interval(judged["relative"].to_numpy().astype(np.float64))._asdict(),
-                "gain": mean_interval(judged["gain"].to_numpy().astype(np.float64))._asdict(),
+                "after": mean_interval(evaluated["after"].to_numpy().astype(np.float64), most=1.0)._asdict(),
+                "against_family": mean_interval(evaluated["relative"].to_numpy().astype(np.float64))._asdict(),
+                "gain": mean_interval(evaluated["gain"].to_numpy().astype(np.float64))._asdict(),
             }
         )
     return rows

@@ -31,7 +31,7 @@ def adaptation(usable: Panel, targets: Mapping[str, float]) -> Block:
     before, after = usable.scores[:, 0], usable.scores[:, -1]
     wanted = np.array([targets[str(name)] for name in usable.family], np.float64)
     steps = steps_to(usable.scores, wanted)
-    share = headroom_gain(before, after, usable.ceiling)
+    share = headroom_gain(before, after, usable.oracle_score)
     known = np.isfinite(share)
     each = gains_by_step(usable.scores)
     return {

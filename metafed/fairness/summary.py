@@ -105,7 +105,7 @@ def block(people: Panel, kinds: Mapping[str, Kind], targets: Mapping[str, float]
     usable = people.usable
     before, after = usable.scores[:, 0], usable.scores[:, -1]
     of_scores = partial(mean_interval, least=lowest_score(usable, kinds), most=1.0)
-    known = len(usable) > 0 and bool(np.isfinite(usable.ceiling).all())
+    known = len(usable) > 0 and bool(np.isfinite(usable.oracle_score).all())
     return {
         "clients": len(people),
         "diverged": int(people.diverged.sum()),
@@ -114,7 +114,7 @@ def block(people: Panel, kinds: Mapping[str, Kind], targets: Mapping[str, float]
         "after": of_scores(after)._asdict(),
         "gain": mean_interval(gain(before, after))._asdict(),
         # over some of the clients only, it would not compare with their mean score
-        "ceiling": fairness.mean(usable.ceiling) if known else None,
+        "oracle_score": fairness.mean(usable.oracle_score) if known else None,
         "curve": [
             {"step": step, **of_scores(usable.scores[:, step])._asdict()} for step in range(usable.scores.shape[1])
         ],

@@ -6,7 +6,7 @@ past gives the best possible expected squared error, day by day. A model sees a 
 what they leave out is small, and is the difference between a good model and the best possible.
 
 Time has an order here: evaluation draws are the later half of an asset's days, and an episode adapts on a stretch of
-days to be judged on the days that follow.
+days to be evaluated on the days that follow.
 """
 
 from typing import NamedTuple, final
@@ -62,7 +62,7 @@ class Generated(Source):
             x=features(days).astype(np.float32),
             y=targets(days).astype(np.float32),
             group="restless" if asset.stay < RESTLESS else "steady",
-            ceiling=(variance[rows] / standard(days).unit ** 2).mean(1),
+            oracle_score=(variance[rows] / standard(days).unit ** 2).mean(1),
             time=rows,
         )
 
@@ -109,6 +109,6 @@ def sharpe(profit: np.ndarray) -> float:
 ASSETS = Family(
     name="assets",
     kind="regression",
-    shots=Shots(support=60, query=60, judge=150, per_class=False),
+    shots=Shots(support=60, query=60, evaluation=150, per_class=False),
     sources={GENERATED: Generated, "crypto_prices": CryptoPrices},
 )

@@ -15,14 +15,14 @@ from typing import final
 
 import numpy as np
 
-from metafed.core.episodes import Examples, Shots, judged
+from metafed.core.episodes import Examples, Shots, evaluation_rows
 from metafed.core.source import GENERATED, Family, Origin, Source
 from metafed.core.streams import stream
 from metafed.data.sets.banking77.reader import Banking77, Banking77Encoder
 from metafed.data.sets.clinc150.reader import Clinc150, Clinc150Encoder
 
 SLOTS = 5
-SHOTS = Shots(support=5, query=10, judge=20, per_class=True)
+SHOTS = Shots(support=5, query=10, evaluation=20, per_class=True)
 
 DOMAINS = 10
 INTENTS = 60
@@ -105,13 +105,13 @@ class Generated(Source):
         user = self.user(client)
         y = np.repeat(np.arange(SLOTS), user.sizes)
         counts = user.speak(y, stream(self._seed, "assistant/client", client))
-        prior = np.array([judged(size, SHOTS) for size in user.sizes], dtype=np.float64)
+        prior = np.array([evaluation_rows(size, SHOTS) for size in user.sizes], dtype=np.float64)
         return Examples(
             x=features_of(counts),
             y=y,
             group=f"domain {user.domain}",
             # an episode holds a set number of rows of each class: those are the prior of its query
-            ceiling=user.posterior(counts, prior / prior.sum()).max(1),
+            oracle_score=user.posterior(counts, prior / prior.sum()).max(1),
         )
 
 

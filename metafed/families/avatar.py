@@ -85,13 +85,13 @@ class Generated(Source):
             x=inputs(person.tracked(motion)).astype(np.float32),
             y=(pose + noise).astype(np.float32),
             group="out of step" if abs(person.lag) > OUT_OF_STEP else "in step",
-            ceiling=np.full(len(pose), NOISE**2),
+            oracle_score=np.full(len(pose), NOISE**2),
         )
 
 
 AVATAR = Family(
     name="avatar",
     kind="regression",
-    shots=Shots(support=20, query=40, judge=100, per_class=False),
+    shots=Shots(support=20, query=40, evaluation=100, per_class=False),
     sources={GENERATED: Generated, "bandai_motion": BandaiMotion, "watch_gestures": WatchGestures},
 )

@@ -27,7 +27,7 @@ MOMENTS = 20
 SCENES = (5, 40)
 UNIT = 0.15
 """Radians of a turn that are 1 in y."""
-EPISODES = Shots(support=20, query=20, judge=40, per_class=False)
+EPISODES = Shots(support=20, query=20, evaluation=40, per_class=False)
 """Episodes before and after adaptation: 20, as in Finn et al.'s code for navigation."""
 EVALUATION = np.arange(160) >= 100
 """Which of a client's episodes are for evaluation."""
@@ -61,7 +61,7 @@ class Gaze(Source):
             x=np.concatenate(x, axis=1).astype(np.float32),
             y=(scenes.turn / UNIT).astype(np.float32),
             group=THINGS[person.favourite],
-            ceiling=np.full(len(scenes.pitch), np.mean(np.square(SHAKE)) / UNIT**2),
+            oracle_score=np.full(len(scenes.pitch), np.mean(np.square(SHAKE)) / UNIT**2),
         )
 
 
@@ -110,7 +110,7 @@ class World(Source, ABC):
             x=world.rows(physics, len(EVALUATION), self._stream("episodes", client)),
             y=np.tile(np.array([reached.aimless, best], np.float32), (len(EVALUATION), 1)),
             group=self.group(physics),
-            ceiling=np.full(len(EVALUATION), 1.0 if reached.expert == best else np.nan),
+            oracle_score=np.full(len(EVALUATION), 1.0 if reached.expert == best else np.nan),
             evaluation=EVALUATION,
         )
 
@@ -157,6 +157,6 @@ class Poles(World):
 ENVIRONMENT = Family(
     name="environment",
     kind="regression",
-    shots=Shots(support=30, query=40, judge=100, per_class=False),
+    shots=Shots(support=30, query=40, evaluation=100, per_class=False),
     sources={GENERATED: Gaze, "gaze": Gaze, "vr_head_sit": VrHeadSit, "navigation": Goals, "cartpole": Poles},
 )

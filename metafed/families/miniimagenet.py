@@ -7,7 +7,7 @@ from metafed.data.sets.miniimagenet.reader import QUERY, SIDE, FiveWayFiveShot, 
 MINIIMAGENET = Family(
     name="miniimagenet",
     kind="classification",
-    shots=Shots(support=1, query=QUERY, judge=QUERY, per_class=True),
+    shots=Shots(support=1, query=QUERY, evaluation=QUERY, per_class=True),
     sources={"5w1s": FiveWayOneShot, "5w5s": FiveWayFiveShot},
     anonymous=True,
     network="conv4",

@@ -9,7 +9,7 @@ from metafed.data.sets.omniglot.reader import SIDE
 OMNIGLOT = Family(
     name="omniglot",
     kind="classification",
-    shots=Shots(support=1, query=15, judge=15, per_class=True),
+    shots=Shots(support=1, query=15, evaluation=15, per_class=True),
     sources={
         "5w1s": FiveWayOneShot,
         "5w5s": FiveWayFiveShot,

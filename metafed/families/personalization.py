@@ -105,13 +105,13 @@ class Generated(Source):
             x=self.catalogue.features[person.items].astype(np.float32),
             y=likes.astype(np.int64),
             group="newcomer" if len(likes) < NEWCOMER else "regular",
-            ceiling=np.maximum(chance, 1 - chance),
+            oracle_score=np.maximum(chance, 1 - chance),
         )
 
 
 PERSONALIZATION = Family(
     name="personalization",
     kind="classification",
-    shots=Shots(support=30, query=40, judge=200, per_class=False),
+    shots=Shots(support=30, query=40, evaluation=200, per_class=False),
     sources={GENERATED: Generated, "movielens100k": MovieLens100K},
 )

@@ -10,13 +10,13 @@ from typing import final
 
 import numpy as np
 
-from metafed.core.episodes import Examples, Shots, judged
+from metafed.core.episodes import Examples, Shots, evaluation_rows
 from metafed.core.source import GENERATED, Family, Origin, Source
 from metafed.core.streams import stream
 from metafed.data.sets.facebook_ego.reader import FacebookEgo
 from metafed.families.circles import KIND_SPREAD, KINDS, OLD, RARE, SLOTS, TRAITS, Friends, Person
 
-SHOTS = Shots(support=5, query=10, judge=20, per_class=True)
+SHOTS = Shots(support=5, query=10, evaluation=20, per_class=True)
 TRAIT, KNOWN = 1.0, 2.0
 """Size of a trait that is shared, and of an old friend who is known."""
 LOOSE = 0.45
@@ -50,13 +50,13 @@ class Generated(Source):
         person = self.person(client)
         y = np.repeat(np.arange(SLOTS), person.sizes)
         friends = person.meet(y, stream(self._seed, "social/client", client))
-        prior = np.array([judged(size, SHOTS) for size in person.sizes], dtype=np.float64)
+        prior = np.array([evaluation_rows(size, SHOTS) for size in person.sizes], dtype=np.float64)
         return Examples(
             x=features_of(friends),
             y=y,
             group="loose" if person.inside.mean() < LOOSE else "close-knit",
             # an episode holds a set number of rows of each class: those are the prior of its query
-            ceiling=person.posterior(friends, prior / prior.sum()).max(1),
+            oracle_score=person.posterior(friends, prior / prior.sum()).max(1),
         )
 
 

@@ -36,7 +36,7 @@ class Group(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Plant:
+class InjectedBias:
     """What is planted: groups whose shares add up to 1. They take the place of the families' own groups."""
 
     groups: tuple[Group, ...]
@@ -49,13 +49,13 @@ class Plant:
     @property
     def remark(self) -> str:
         """What a reader of results must know."""
-        said = [
+        groups = [
             f"{group.name} {group.share:.0%}"
             + (f" with {group.rows:.0%} of their rows" if group.rows < 1 else "")
             + (f" with {group.labels:.0%} of their labels dealt anew" if group.labels > 0 else "")
             for group in self.groups
         ]
-        return f"planted groups, drawn at random in place of the families' own: {'; '.join(said)}"
+        return f"planted groups, drawn at random in place of the families' own: {'; '.join(groups)}"
 
     def __call__(self, seed: int, client: int, own: Examples, shots: Shots) -> Examples:
         """Return a client's rows as they are once the client is in its group; a pure function of its arguments."""
@@ -70,11 +70,11 @@ class Plant:
             y = own.y.copy()
             y[wrong] = y[rng.permutation(wrong)]
             # what the best predictor reaches on such labels nobody has worked out
-            own = own._replace(y=y, ceiling=np.full(len(y), np.nan))
+            own = own._replace(y=y, oracle_score=np.full(len(y), np.nan))
         return own._replace(group=group.name)
 
 
-PER_ROW = ("x", "y", "ceiling", "evaluation", "block", "time")
+PER_ROW = ("x", "y", "oracle_score", "evaluation", "block", "time")
 
 
 def _strata(own: Examples, shots: Shots) -> list[np.ndarray]:
@@ -98,7 +98,7 @@ def _kept(own: Examples, rows: np.ndarray, share: float, rng: np.random.Generato
     return chosen if own.block is None else rows[np.isin(own.block[rows], chosen)]
 
 
-def parse_plant(text: str) -> Plant:
+def parse_bias(text: str) -> InjectedBias:
     """Parse ``NAME:SHARE[:rows=PART][:labels=PART],…``; where shares do not add up to 1 the rest are ``others``.
 
     Raises:
@@ -116,7 +116,7 @@ def parse_plant(text: str) -> Plant:
     left = 1 - fsum(group.share for group in groups)
     if left < -1e-9:
         raise ValueError(f"the groups' shares add up to {1 - left:g}; they must not exceed 1")
-    return Plant((*groups, Group(REST, left)) if left > 1e-9 else tuple(groups))
+    return InjectedBias((*groups, Group(REST, left)) if left > 1e-9 else tuple(groups))
 
 
 def _group(entry: str) -> Group:

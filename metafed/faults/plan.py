@@ -151,7 +151,7 @@ def _explained(error: ValidationError) -> str:
 class Faults:
     """The faults of one experiment.
 
-    Who is afflicted is drawn once, of the seen clients that no fault before has; with ``rate`` below 1 a round decides
+    Who is affected is drawn once, of the seen clients that no fault before has; with ``rate`` below 1 a round decides
     for each of them whether it happens. A client has one fault at most.
 
     Args:
@@ -186,7 +186,7 @@ class Faults:
             chosen = stream(seed, "faults", index).choice(free, wanted, replace=False)
             self._which |= {int(client): index for client in chosen}
 
-    def afflicted(self, kinds: Sequence[str] = KINDS) -> list[int]:
+    def affected(self, kinds: Sequence[str] = KINDS) -> list[int]:
         """Return the clients that have a fault of one of the kinds, ascending: all others are honest."""
         return sorted(client for client, index in self._which.items() if self.faults[index].kind in kinds)
 

@@ -63,7 +63,7 @@ def sizes(
         part = share / sum(shares)
         training = episode_bytes(own, image, shots, strata, experiment.algorithm.training_steps, itemsize)
         # evaluation keeps no graph from step to step
-        evaluation = episode_bytes(own, image, replace(shots, query=shots.judge), strata, 1, itemsize)
+        evaluation = episode_bytes(own, image, replace(shots, query=shots.evaluation), strata, 1, itemsize)
         found[choice.family.name] = Sizes(
             suited(roster.cohort_size, part, training),
             suited(evaluated, part, evaluation),

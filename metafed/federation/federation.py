@@ -33,7 +33,7 @@ UNSPECIFIED = "unspecified"
 class Federation:
     """The clients of an experiment, with all that their host and their server derive from it.
 
-    Making one reads the descriptions of a user's own tables, and judges what an experiment alone cannot: whether its
+    Making one reads the descriptions of a user's own tables, and checks what an experiment alone cannot: whether its
     settings fit its families. All else is made when it is first asked for, once.
 
     Args:

@@ -15,7 +15,7 @@ from metafed.core.streams import stream
 from metafed.data.files.kept import keep
 from metafed.experiment.choices import TaskChoice
 from metafed.experiment.settings import Experiment
-from metafed.faults.injected_bias import parse_plant
+from metafed.faults.injected_bias import parse_bias
 from metafed.federation.roster import Roster
 
 KEPT = 256 * 2**20
@@ -62,7 +62,7 @@ class Population:
         self.shots = [source.shots or choice.family.shots for choice, source in zip(choices, sources, strict=True)]
         self.dtype = getattr(torch, experiment.precision)
         self.deals_slots = deals_slots
-        self.bias = parse_plant(experiment.inject_bias) if experiment.inject_bias else None
+        self.bias = parse_bias(experiment.inject_bias) if experiment.inject_bias else None
         self._halves = Shelf(self._split, _bytes, KEPT)
 
     def training(self, clients: list[int], server_round: int) -> Draw:
@@ -93,7 +93,7 @@ class Population:
         for client in clients:
             own, _, evaluation = self._halves(client)
             rng = stream(self.experiment.seed, "evaluation", client)
-            rows.append(draw_from(own, evaluation.strata, shots, shots.judge, rng))
+            rows.append(draw_from(own, evaluation.strata, shots, shots.evaluation, rng))
             examples.append(own)
         # evaluation asks for all rows that a client has: there the chunk's longest is much shorter
         return self._assembled(examples, rows, task, 0)

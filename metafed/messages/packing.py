@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from metafed.aggregators.updates import Ballot
+from metafed.aggregators.updates import ClientVectors
 from metafed.core.parameters import Layout, Vector, Vectors
 from metafed.messages.withheld import Withheld, from_values, to_values
 from metafed.objectives import NOTHING, Contribution
@@ -49,8 +49,8 @@ class Rows:
         steps: The inner steps that ``loss`` and ``score`` were taken after ``(S,)``.
         loss: Query loss ``(C, S)``.
         score: Query score ``(C, S)``.
-        ceiling: Best possible score on the client's query set ``(C,)``; NaN where unknown.
-        sizes: Rows owned, adapted on, judged on ``(C, 3)``.
+        oracle_score: Best possible score on the client's query set ``(C,)``; NaN where unknown.
+        sizes: Rows owned, adapted on, evaluated on ``(C, 3)``.
         group: The clients' groups.
     """
 
@@ -58,19 +58,19 @@ class Rows:
     steps: np.ndarray
     loss: np.ndarray
     score: np.ndarray
-    ceiling: np.ndarray
+    oracle_score: np.ndarray
     sizes: np.ndarray
     group: Sequence[str]
 
 
 class Answer(NamedTuple):
-    """A host's answer: summed contribution (empty in evaluation), a row a client, failures, chunks too large, votes."""
+    """A host's answer: the sum (empty in evaluation), a row a client, failures, chunks too large, client updates."""
 
     contribution: Contribution
     rows: Sequence[Rows]
     failures: Sequence[Failure]
     halved: Sequence[Halved] = ()
-    ballots: Sequence[Ballot] = ()
+    client_vectors: Sequence[ClientVectors] = ()
     withheld: Withheld | None = None
     own: Mapping[int, Vector] = MappingProxyType({})
     """Each client's own vector, on its way to be masked on the host; it never travels."""
@@ -91,10 +91,10 @@ def pack(answer: Answer) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         arrays[f"rows{index}"] = _table(rows)
         values[f"rows{index}/steps"] = [int(step) for step in rows.steps]
         values[f"rows{index}/group"] = [str(group)[:LONGEST_TEXT] for group in rows.group]
-    for index, ballot in enumerate(answer.ballots):
-        arrays |= {f"votes{index}/{part}": votes for part, votes in ballot.votes.items()}
-        values[f"votes{index}/clients"] = [int(client) for client in ballot.clients]
-    values["ballots"] = len(answer.ballots)
+    for index, single in enumerate(answer.client_vectors):
+        arrays |= {f"updates{index}/{part}": vectors for part, vectors in single.vectors.items()}
+        values[f"updates{index}/clients"] = [int(client) for client in single.clients]
+    values["updates"] = len(answer.client_vectors)
     values["tables"] = len(answer.rows)
     values["failed"] = [failure.client for failure in answer.failures]
     values["reasons"] = [failure.reason[:LONGEST_TEXT] for failure in answer.failures]
@@ -143,9 +143,11 @@ def unpack(arrays: Mapping[str, np.ndarray], values: Mapping[str, Any], layout: 
     if len(halved) > len(asked) or any(not 1 <= h.fitted < h.tried <= len(asked) for h in halved):
         raise BadAnswer(f"speaks of chunks that it cannot have had: {halved[:8]}")
     contribution = Contribution(directions, weights, scales, sums) if directions else NOTHING
-    ballots = read_ballots(arrays, values, layout, [int(client) for rows in tables for client in rows.client])
+    client_vectors = read_client_vectors(
+        arrays, values, layout, [int(client) for rows in tables for client in rows.client]
+    )
     masked = read_masked(arrays, values, layout, asked)
-    return Answer(contribution, tables, failures, halved, ballots, kept, masked=masked)
+    return Answer(contribution, tables, failures, halved, client_vectors, kept, masked=masked)
 
 
 def read_masked(
@@ -169,32 +171,34 @@ def read_masked(
     return Masked([int(client) for client in clients], vector)
 
 
-def read_ballots(
-    arrays: Mapping[str, np.ndarray], values: Mapping[str, Any], layout: Layout, heard: Sequence[int]
-) -> list[Ballot]:
-    """Read the votes of clients that the answer has rows of, each at most once; none where there are none.
+def read_client_vectors(
+    arrays: Mapping[str, np.ndarray], values: Mapping[str, Any], layout: Layout, recorded: Sequence[int]
+) -> list[ClientVectors]:
+    """Read the updates of clients that the answer has rows of, each at most once; none where there are none.
 
     Raises:
-        BadAnswer: A vote has another form, is not finite, or is of another client.
+        BadAnswer: A update has another form, is not finite, or is of another client.
     """
-    ballots: list[Ballot] = []
+    client_vectors: list[ClientVectors] = []
     try:
-        for index in range(min(int(values.get("ballots", 0)), len(heard))):
-            clients = [int(client) for client in values[f"votes{index}/clients"]]
-            prefix = f"votes{index}/"
-            votes = {key.removeprefix(prefix): arrays[key] for key in arrays if key.startswith(prefix)}
-            for part, rows in votes.items():
+        for index in range(min(int(values.get("updates", 0)), len(recorded))):
+            clients = [int(client) for client in values[f"updates{index}/clients"]]
+            prefix = f"updates{index}/"
+            vectors = {key.removeprefix(prefix): arrays[key] for key in arrays if key.startswith(prefix)}
+            for part, rows in vectors.items():
                 if rows.ndim != 2 or len(rows) != len(clients):
-                    raise ValueError(f"votes on part {part!r} have shape {rows.shape}, expected ({len(clients)}, size)")
-                for vote in rows:
-                    check_vectors({part: vote}, layout)
-            ballots.append(Ballot(clients, {part: np.asarray(rows, np.float64) for part, rows in votes.items()}))
+                    raise ValueError(f"updates of part {part!r} have shape {rows.shape}, not ({len(clients)}, size)")
+                for vector in rows:
+                    check_vectors({part: vector}, layout)
+            client_vectors.append(
+                ClientVectors(clients, {part: np.asarray(rows, np.float64) for part, rows in vectors.items()})
+            )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise BadAnswer(f"unreadable votes: {type(error).__name__}: {error}") from None
-    voted = [client for ballot in ballots for client in ballot.clients]
-    if len(set(voted)) != len(voted) or not set(voted) <= set(heard):
-        raise BadAnswer(f"has votes of clients that it has no row of, or of one twice: {voted[:8]}")
-    return ballots
+        raise BadAnswer(f"unreadable client updates: {type(error).__name__}: {error}") from None
+    named = [client for single in client_vectors for client in single.clients]
+    if len(set(named)) != len(named) or not set(named) <= set(recorded):
+        raise BadAnswer(f"has updates of clients that it has no row of, or of one twice: {named[:8]}")
+    return client_vectors
 
 
 def check_vectors(vectors: Vectors, layout: Layout) -> None:
@@ -217,7 +221,7 @@ def check_vectors(vectors: Vectors, layout: Layout) -> None:
 
 def _table(rows: Rows) -> np.ndarray:
     """Lay the numbers of ``rows`` out as one array, a row a client: an array costs more than its numbers."""
-    columns = (rows.client, rows.ceiling, rows.sizes, rows.loss, rows.score)
+    columns = (rows.client, rows.oracle_score, rows.sizes, rows.loss, rows.score)
     return np.column_stack([np.asarray(column, np.float64) for column in columns])
 
 
@@ -236,7 +240,7 @@ def _rows(arrays: Mapping[str, np.ndarray], values: Mapping[str, Any], index: in
         steps=steps,
         loss=table[:, 5 : 5 + len(steps)],
         score=table[:, 5 + len(steps) :],
-        ceiling=table[:, 1],
+        oracle_score=table[:, 1],
         sizes=table[:, 2:5].astype(np.int64),
         group=group,
     )

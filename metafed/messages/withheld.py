@@ -80,14 +80,14 @@ def _sums(family: str, seen: bool, own: Sequence[tuple[np.ndarray, np.ndarray]])
     return Sums(family, seen, count, lost, sums[0], sums[1], total, int((gain < 0).sum()))
 
 
-def to_values(said: Withheld) -> dict[str, Any]:
+def to_values(withheld: Withheld) -> dict[str, Any]:
     """Return the plain values that stand for ``said`` in a message."""
     values: dict[str, Any] = {
-        "withheld": len(said.sums),
-        "withheld/first": int(said.first),
-        "withheld/failed": int(said.failed),
+        "withheld": len(withheld.sums),
+        "withheld/first": int(withheld.first),
+        "withheld/failed": int(withheld.failed),
     }
-    for index, sums in enumerate(said.sums):
+    for index, sums in enumerate(withheld.sums):
         values |= {f"withheld{index}/{name}": _plain(value) for name, value in sums._asdict().items()}
     return values
 

@@ -20,7 +20,7 @@ from metafed.core.parameters import Params
 
 Norm: TypeAlias = Literal["batch", "group", "none"]
 """``batch``: by the statistics of the client's own rows of this very batch (*transductive*: rows that are
-judged together see one another; support and query do not, since they are predicted apart; there are no
+evaluated together see one another; support and query do not, since they are predicted apart; there are no
 running statistics). ``group``: each row by itself, over groups of channels (Wu and He 2018)."""
 
 EPSILON = 1e-5

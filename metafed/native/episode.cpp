@@ -75,7 +75,7 @@ void forward(const Net& net, const T* phi, const Batch<T>& batch, Pass<T>& pass,
 
 // The client's mean loss, with its slopes in d of the last layer.
 template <typename T>
-T judge(const Net& net, const Batch<T>& batch, Pass<T>& pass) {
+T evaluate(const Net& net, const Batch<T>& batch, Pass<T>& pass) {
     const long O = net.width[net.layers];
     T total = 0, loss = 0;
     for (long n = 0; n < batch.rows; n++) total += batch.mask[n];
@@ -135,7 +135,7 @@ void backward(const Net& net, const T* phi, const Batch<T>& batch, Pass<T>& pass
     }
 }
 
-// out = H(phi) v, where pass holds what forward, judge and backward left at phi.
+// out = H(phi) v, where pass holds what forward, evaluate and backward left at phi.
 template <typename T>
 void hessian(const Net& net, const T* phi, const T* v, const Batch<T>& batch, const Pass<T>& pass, Pass<T>& dot,
              T* out, Scratch<T>& scratch) {
@@ -230,22 +230,22 @@ void episodes(long C, const Net& net, int second_order, long K, const T* rates, 
     query.size(net, Q);
     for (long c = 0; c < C; c++) {
         const Batch<T> support = batch_of(net, c, S, xs, ls, ts, ms);
-        Batch<T> judged = batch_of(net, c, Q, xq, lq, tq, mq);
+        Batch<T> evaluated = batch_of(net, c, Q, xq, lq, tq, mq);
         std::copy(theta, theta + P, phi.data());
         for (long i = 0; i < K; i++) {
             Pass<T>& pass = steps[second_order ? i : 0];
             const T* from = &phi[i * P];
             forward(net, from, support, pass, scratch);
-            judge(net, support, pass);
+            evaluate(net, support, pass);
             backward(net, from, support, pass, gradient.data(), scratch);
             for (long p = 0; p < P; p++) phi[(i + 1) * P + p] = from[p] - rates[i] * gradient[p];
         }
         T* direction = directions + c * P;
-        forward(net, &phi[K * P], judged, query, scratch);
-        losses[c] = judge(net, judged, query);
+        forward(net, &phi[K * P], evaluated, query, scratch);
+        losses[c] = evaluate(net, evaluated, query);
         std::fill(outputs + c * Q * O, outputs + (c + 1) * Q * O, T(0));
-        std::copy(query.h.back().data(), query.h.back().data() + judged.rows * O, outputs + c * Q * O);
-        backward(net, &phi[K * P], judged, query, direction, scratch);
+        std::copy(query.h.back().data(), query.h.back().data() + evaluated.rows * O, outputs + c * Q * O);
+        backward(net, &phi[K * P], evaluated, query, direction, scratch);
         for (long i = second_order ? K - 1 : -1; i >= 0; i--) {
             hessian(net, &phi[i * P], direction, support, steps[i], dot, gradient.data(), scratch);
             for (long p = 0; p < P; p++) direction[p] -= rates[i] * gradient[p];

@@ -3,7 +3,7 @@
 A new one is a class in a file of its own and a line in ``OBJECTIVES``.
 """
 
-from metafed.objectives.base import NOTHING, Contribution, Objective, Plain, Rates, State, Updates
+from metafed.objectives.base import NOTHING, ClientUpdates, Contribution, Objective, Plain, Rates, State
 from metafed.objectives.cvar import Cvar
 from metafed.objectives.gap import Gap
 from metafed.objectives.mean import Mean
@@ -27,6 +27,7 @@ OBJECTIVES: dict[str, type[Objective]] = {
 __all__ = [
     "NOTHING",
     "OBJECTIVES",
+    "ClientUpdates",
     "Contribution",
     "Cvar",
     "Gap",
@@ -39,6 +40,5 @@ __all__ = [
     "Rates",
     "State",
     "Tilted",
-    "Updates",
     "Weighted",
 ]

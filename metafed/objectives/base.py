@@ -86,7 +86,7 @@ class Rates(NamedTuple):
     local: float
 
 
-class Updates(NamedTuple):
+class ClientUpdates(NamedTuple):
     """What ``C`` clients of one family say after one episode each.
 
     Attributes:
@@ -121,10 +121,10 @@ class Objective(BaseModel, ABC):
 
     uses: ClassVar[Literal["nothing", "weights", "losses"]] = "losses"
     """What of the clients it changes or reads: nothing, their weights in the mean, or their losses."""
-    apart: ClassVar[Literal["votes", "sums", "no"]] = "no"
-    """What a client determines alone, whatever others say. votes: the direction is the mean of a vector a client, which
-    it determines alone, its share divided by its own mass. sums: so are a_k g_k and b_k, but not their quotient. no:
-    others' losses, or sums by group, change how much a client counts."""
+    separability: ClassVar[Literal["updates", "sums", "no"]] = "no"
+    """What a client determines alone, whatever others say. updates: the direction is the mean of a vector a client,
+    which it determines alone, its share divided by its own mass. sums: so are a_k g_k and b_k, but not their quotient.
+    no: others' losses, or sums by group, change how much a client counts."""
 
     scaled: ClassVar[bool] = False
     """Whether what it sums are multiples of a power that only who sees a sum knows (``Contribution.scales``)."""
@@ -139,11 +139,11 @@ class Objective(BaseModel, ABC):
         return LOSSES if type(self).step is not Objective.step else NO_TRAITS
 
     @abstractmethod
-    def share(self, said: Updates, ask: Mapping[str, Plain]) -> Contribution:
+    def share(self, updates: ClientUpdates, ask: Mapping[str, Plain]) -> Contribution:
         """On the host: sum what clients say.
 
         Args:
-            said: The clients' updates.
+            updates: The clients' updates.
             ask: What the server's ``ask`` said.
 
         Raises:
@@ -169,13 +169,13 @@ class Objective(BaseModel, ABC):
         return quotients(total), state
 
 
-def summed(said: Updates, factors: "torch.Tensor", masses: "torch.Tensor", scale: float = 0.0) -> Contribution:
+def summed(updates: ClientUpdates, factors: "torch.Tensor", masses: "torch.Tensor", scale: float = 0.0) -> Contribution:
     """Sum directions by the ``factors (C,)``, and the ``masses (C,)``, both in float64 and multiples of exp(scale)."""
     return Contribution(
         # in float64, so that it hardly matters how clients were grouped
-        {part: (factors @ rows.double()).cpu().numpy() for part, rows in said.directions.items()},
-        {part: float(masses.sum()) for part in said.directions},
-        dict.fromkeys(said.directions, scale) if scale else {},
+        {part: (factors @ rows.double()).cpu().numpy() for part, rows in updates.directions.items()},
+        {part: float(masses.sum()) for part in updates.directions},
+        dict.fromkeys(updates.directions, scale) if scale else {},
     )
 
 

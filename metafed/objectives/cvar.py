@@ -17,7 +17,7 @@ import tyro
 from pydantic import Field
 
 from metafed.core.parameters import Vector
-from metafed.objectives.base import Contribution, Objective, Plain, State, Updates, summed
+from metafed.objectives.base import ClientUpdates, Contribution, Objective, Plain, State, summed
 
 
 @final
@@ -36,14 +36,14 @@ class Cvar(Objective):
         """The threshold ν, once there is one."""
         return {} if state["threshold"] is None or self.alpha == 1 else {"threshold": float(state["threshold"])}
 
-    def share(self, said: Updates, ask: Mapping[str, Plain]) -> Contribution:
+    def share(self, updates: ClientUpdates, ask: Mapping[str, Plain]) -> Contribution:
         """Sum the directions beyond the threshold, and all weights."""
-        weights = said.weights.double()
+        weights = updates.weights.double()
         if "threshold" not in ask:
-            return summed(said, weights, weights)
+            return summed(updates, weights, weights)
         threshold = float(str(ask["threshold"]))
-        beyond = torch.where(said.losses.double() > threshold, weights / self.alpha, torch.zeros_like(weights))
-        return summed(said, beyond, weights)
+        beyond = torch.where(updates.losses.double() > threshold, weights / self.alpha, torch.zeros_like(weights))
+        return summed(updates, beyond, weights)
 
     def step(self, total: Contribution, state: State, losses: Mapping[int, float]) -> tuple[dict[str, Vector], State]:
         """Divide by all weights, and move the threshold."""

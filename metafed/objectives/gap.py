@@ -22,7 +22,7 @@ from pydantic import Field
 from metafed.core.parameters import Vector
 from metafed.core.traits import NOTHING as NO_TRAITS
 from metafed.core.traits import Trait
-from metafed.objectives.base import Contribution, Objective, Plain, State, Updates
+from metafed.objectives.base import ClientUpdates, Contribution, Objective, Plain, State
 from metafed.objectives.groups import Group, Over, by_group, combined, groups_of
 
 
@@ -44,9 +44,9 @@ class Gap(Objective):
         """What the server must get of single clients."""
         return NO_TRAITS  # the sums by group say all
 
-    def share(self, said: Updates, ask: Mapping[str, Plain]) -> Contribution:
+    def share(self, updates: ClientUpdates, ask: Mapping[str, Plain]) -> Contribution:
         """Sum by group: directions, weights, losses."""
-        return by_group(said, self.over)
+        return by_group(updates, self.over)
 
     def step(self, total: Contribution, state: State, losses: Mapping[int, float]) -> tuple[dict[str, Vector], State]:
         """Weigh the groups by who is worse than whom."""

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple, TypeAlias
 import numpy as np
 
 from metafed.core.parameters import Vector
-from metafed.objectives.base import NOTHING, Contribution, Updates, summed
+from metafed.objectives.base import NOTHING, ClientUpdates, Contribution, summed
 
 Over: TypeAlias = Literal["groups", "families"]
 """What the groups are: the clients' groups, of each family apart, or the families."""
@@ -22,20 +22,20 @@ class Group(NamedTuple):
     weight: float
 
 
-def label_of(said: Updates, position: int, over: Over) -> str:
+def label_of(updates: ClientUpdates, position: int, over: Over) -> str:
     """Return ``frame/name``: the groups of a frame can be compared. It is the family, and empty for families."""
-    name = f"{said.family}/{said.groups[position]}" if over == "groups" else f"/{said.family}"
+    name = f"{updates.family}/{updates.groups[position]}" if over == "groups" else f"/{updates.family}"
     return name[:LONGEST_NAME]
 
 
-def by_group(said: Updates, over: Over) -> Contribution:
+def by_group(updates: ClientUpdates, over: Over) -> Contribution:
     """Sum weighted directions by part and group, and weighted losses and weights by group."""
-    labels = [label_of(said, position, over) for position in range(len(said.clients))]
+    labels = [label_of(updates, position, over) for position in range(len(updates.clients))]
     total = NOTHING
     for label in dict.fromkeys(labels):
         member = [position for position, own in enumerate(labels) if own == label]
-        weights, losses = said.weights[member].double(), said.losses[member].double()
-        some = said._replace(directions={part: rows[member] for part, rows in said.directions.items()})
+        weights, losses = updates.weights[member].double(), updates.losses[member].double()
+        some = updates._replace(directions={part: rows[member] for part, rows in updates.directions.items()})
         own = summed(some, weights, weights)
         total += Contribution(
             {f"{part}/{label}": vector for part, vector in own.directions.items()},

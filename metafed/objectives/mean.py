@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal, final
 
 import tyro
 
-from metafed.objectives.base import Contribution, Objective, Plain, Updates, summed
+from metafed.objectives.base import ClientUpdates, Contribution, Objective, Plain, summed
 
 
 @final
@@ -17,9 +17,9 @@ class Mean(Objective):
 
     name: Annotated[Literal["mean"], tyro.conf.Suppress] = "mean"
     uses: ClassVar[Literal["nothing", "weights", "losses"]] = "nothing"
-    apart: ClassVar[Literal["votes", "sums", "no"]] = "votes"
+    separability: ClassVar[Literal["updates", "sums", "no"]] = "updates"
 
-    def share(self, said: Updates, ask: Mapping[str, Plain]) -> Contribution:
+    def share(self, updates: ClientUpdates, ask: Mapping[str, Plain]) -> Contribution:
         """Sum the weighted directions, and the weights."""
-        weights = said.weights.double()
-        return summed(said, weights, weights)
+        weights = updates.weights.double()
+        return summed(updates, weights, weights)

@@ -24,7 +24,7 @@ from pydantic import Field
 from metafed.core.parameters import Vector
 from metafed.core.traits import NOTHING as NO_TRAITS
 from metafed.core.traits import Trait
-from metafed.objectives.base import LOSSES, Contribution, Objective, Plain, State, Updates, quotients, summed
+from metafed.objectives.base import LOSSES, ClientUpdates, Contribution, Objective, Plain, State, quotients, summed
 from metafed.objectives.groups import by_group, combined, groups_of
 from metafed.objectives.simplex import project
 
@@ -58,15 +58,15 @@ class Minimax(Objective):
         who = [client for client in clients if str(client) in own]
         return {"rest": seen * state["rest"], "who": who, "own": [seen * own[str(client)] for client in who]}
 
-    def share(self, said: Updates, ask: Mapping[str, Plain]) -> Contribution:
+    def share(self, updates: ClientUpdates, ask: Mapping[str, Plain]) -> Contribution:
         """Sum the directions by λ, and the weights; or both by group, with the groups' losses."""
         if self.over != "clients":
-            return by_group(said, self.over)
+            return by_group(updates, self.over)
         who, own = cast(list[int], ask["who"]), cast(list[float], ask["own"])
         known, rest = dict(zip(who, own, strict=True)), cast(float, ask["rest"])
-        weights = said.weights.double()
-        relative = torch.tensor([known.get(client, rest) for client in said.clients], dtype=torch.float64)
-        return summed(said, weights * relative.to(weights.device), weights)
+        weights = updates.weights.double()
+        relative = torch.tensor([known.get(client, rest) for client in updates.clients], dtype=torch.float64)
+        return summed(updates, weights * relative.to(weights.device), weights)
 
     def step(self, total: Contribution, state: State, losses: Mapping[int, float]) -> tuple[dict[str, Vector], State]:
         """Step by the λ that was, then move λ."""

@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar, Literal, Self, final
 import tyro
 from pydantic import Field, model_validator
 
-from metafed.objectives.base import Contribution, Objective, Plain, Updates, summed
+from metafed.objectives.base import ClientUpdates, Contribution, Objective, Plain, summed
 
 
 @final
@@ -25,7 +25,7 @@ class Propfair(Objective):
     )
     eps: float = Field(0.2, gt=0, allow_inf_nan=False, description="Utility ε below which the logarithm is a line.")
 
-    apart: ClassVar[Literal["votes", "sums", "no"]] = "votes"
+    separability: ClassVar[Literal["updates", "sums", "no"]] = "updates"
 
     @model_validator(mode="after")
     def _below_the_bound(self) -> Self:
@@ -35,8 +35,8 @@ class Propfair(Objective):
             )
         return self
 
-    def share(self, said: Updates, ask: Mapping[str, Plain]) -> Contribution:
+    def share(self, updates: ClientUpdates, ask: Mapping[str, Plain]) -> Contribution:
         """Sum the directions by the slopes of the logarithm, and the weights."""
-        weights = said.weights.double()
-        utilities = (self.bound - said.losses.double()).clamp(min=self.eps)
-        return summed(said, weights * self.bound / utilities, weights)
+        weights = updates.weights.double()
+        utilities = (self.bound - updates.losses.double()).clamp(min=self.eps)
+        return summed(updates, weights * self.bound / utilities, weights)

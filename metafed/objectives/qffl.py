@@ -18,7 +18,7 @@ import torch
 import tyro
 from pydantic import Field
 
-from metafed.objectives.base import NOTHING, Contribution, Objective, Plain, Updates, exponential, summed
+from metafed.objectives.base import NOTHING, ClientUpdates, Contribution, Objective, Plain, exponential, summed
 
 SMALLEST = 1e-10
 """A loss below counts as this; the authors' code adds as much."""
@@ -37,19 +37,19 @@ class Qffl(Objective):
         description="Lipschitz constant L of the loss's gradient. Default: 1 / (outer rate · client's own rate).",
     )
 
-    apart: ClassVar[Literal["votes", "sums", "no"]] = "sums"
+    separability: ClassVar[Literal["updates", "sums", "no"]] = "sums"
     scaled: ClassVar[bool] = True
 
-    def share(self, said: Updates, ask: Mapping[str, Plain]) -> Contribution:
+    def share(self, updates: ClientUpdates, ask: Mapping[str, Plain]) -> Contribution:
         """Sum Δ_k and h_k / L."""
-        losses, weights = said.losses.double(), said.weights.double()
+        losses, weights = updates.losses.double(), updates.weights.double()
         if (losses < 0).any():
             raise ValueError(f"q-FFL takes powers of losses, which must not be below 0, got {float(losses.min()):g}")
         if not (weights > 0).any():
             return NOTHING
         losses = losses.clamp(min=SMALLEST)
-        outer, local = said.rates
+        outer, local = updates.rates
         lipschitz = self.lipschitz or 1 / (outer * local)
-        squares = torch.stack([rows.double().square().sum(1) for rows in said.directions.values()]).sum(0) / local**2
+        squares = torch.stack([rows.double().square().sum(1) for rows in updates.directions.values()]).sum(0) / local**2
         factors, scale = exponential(weights, self.q * losses.log())
-        return summed(said, factors, factors * (1 + self.q * squares / (lipschitz * losses)), scale)
+        return summed(updates, factors, factors * (1 + self.q * squares / (lipschitz * losses)), scale)

@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar, Literal, final
 import tyro
 from pydantic import Field
 
-from metafed.objectives.base import NOTHING, Contribution, Objective, Plain, Updates, exponential, summed
+from metafed.objectives.base import NOTHING, ClientUpdates, Contribution, Objective, Plain, exponential, summed
 
 
 @final
@@ -23,13 +23,13 @@ class Tilted(Objective):
         1.0, allow_inf_nan=False, description="Tilt t; 0: mean, large: the worst client, below 0: the best."
     )
 
-    apart: ClassVar[Literal["votes", "sums", "no"]] = "sums"
+    separability: ClassVar[Literal["updates", "sums", "no"]] = "sums"
     scaled: ClassVar[bool] = True
 
-    def share(self, said: Updates, ask: Mapping[str, Plain]) -> Contribution:
+    def share(self, updates: ClientUpdates, ask: Mapping[str, Plain]) -> Contribution:
         """Sum the directions by the tilted weights, and these weights."""
-        exponents, weights = self.t * said.losses.double(), said.weights.double()
+        exponents, weights = self.t * updates.losses.double(), updates.weights.double()
         if not (weights > 0).any():
             return NOTHING
         factors, scale = exponential(weights, exponents)
-        return summed(said, factors, factors, scale)
+        return summed(updates, factors, factors, scale)

@@ -12,7 +12,7 @@ import torch
 import tyro
 from pydantic import Field
 
-from metafed.objectives.base import Contribution, Objective, Plain, Updates, summed
+from metafed.objectives.base import ClientUpdates, Contribution, Objective, Plain, summed
 
 
 @final
@@ -24,10 +24,10 @@ class Weighted(Objective):
         1.0, ge=-4, le=4, description="Power p of a client's rows in its weight; 0: all alike, below 0: few rows count."
     )
     uses: ClassVar[Literal["nothing", "weights", "losses"]] = "weights"
-    apart: ClassVar[Literal["votes", "sums", "no"]] = "sums"
+    separability: ClassVar[Literal["updates", "sums", "no"]] = "sums"
 
-    def share(self, said: Updates, ask: Mapping[str, Plain]) -> Contribution:
+    def share(self, updates: ClientUpdates, ask: Mapping[str, Plain]) -> Contribution:
         """Sum the directions weighted by rows, and these weights."""
-        rows = torch.tensor(list(said.rows)).to(said.weights).double()
-        weights = said.weights.double() * rows**self.power
-        return summed(said, weights, weights)
+        rows = torch.tensor(list(updates.rows)).to(updates.weights).double()
+        weights = updates.weights.double() * rows**self.power
+        return summed(updates, weights, weights)

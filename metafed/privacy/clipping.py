@@ -5,7 +5,7 @@ from math import exp, log
 
 import numpy as np
 
-from metafed.objectives import NOTHING, Contribution, Objective, Plain, Updates
+from metafed.objectives import NOTHING, ClientUpdates, Contribution, Objective, Plain
 from metafed.objectives.single import alone
 from metafed.privacy.settings import PrivateExperiment
 
@@ -18,17 +18,25 @@ CLIENTS = "dp.clients"
 
 
 def clipped(
-    experiment: PrivateExperiment, objective: Objective, said: Updates, ask: Mapping[str, Plain], server_round: int = 0
+    experiment: PrivateExperiment,
+    objective: Objective,
+    updates: ClientUpdates,
+    ask: Mapping[str, Plain],
+    server_round: int = 0,
 ) -> Contribution:
     """Return the sum of a_k g_k, each cut to the length C over all parts, and how many were not longer.
 
     The objective's masses b_k are not summed, since they depend on data. Arguments are those of ``shares``.
     """
-    return sum(shares(experiment, objective, said, ask, server_round), NOTHING)
+    return sum(shares(experiment, objective, updates, ask, server_round), NOTHING)
 
 
 def shares(
-    experiment: PrivateExperiment, objective: Objective, said: Updates, ask: Mapping[str, Plain], server_round: int
+    experiment: PrivateExperiment,
+    objective: Objective,
+    updates: ClientUpdates,
+    ask: Mapping[str, Plain],
+    server_round: int,
 ) -> Iterator[Contribution]:
     """Yield what each client adds to the sum: its share, cut; in the local model with its own noise.
 
@@ -37,7 +45,7 @@ def shares(
     Args:
         experiment: It is private.
         objective: Its objective.
-        said: The clients' updates.
+        updates: The clients' updates.
         ask: Among others C, under ``CLIP``, in the central model.
         server_round: The round.
     """
@@ -45,7 +53,7 @@ def shares(
 
     local = experiment.privacy.model == "local"
     clip = float(str(experiment.privacy.clip if local else ask[CLIP]))
-    for client, one in zip(said.clients, alone(objective, said, ask), strict=True):
+    for client, one in zip(updates.clients, alone(objective, updates, ask), strict=True):
         yield noised(experiment, cut(one, clip), client, server_round) if local else cut(one, clip)
 
 

@@ -25,7 +25,7 @@ def split(
     if not 0 <= secret < prime or any(not 0 < place < prime for place in wanted) or len(set(wanted)) < len(wanted):
         raise ValueError("a secret lies in [0, prime), places are different and lie in [1, prime)")
     if not 1 <= threshold <= len(wanted):
-        raise ValueError(f"a threshold of {threshold} cannot be had with {len(wanted)} shares")
+        raise ValueError(f"a threshold of {threshold} cannot be combined with {len(wanted)} shares")
     coefficients = [secret, *(draw() for _ in range(threshold - 1))]
     return {place: _value(coefficients, place, prime) for place in wanted}
 

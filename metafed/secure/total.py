@@ -18,7 +18,7 @@ def unmasked(
     threshold: int,
     sharing: Iterable[int],
     left: Iterable[int],
-    told: Mapping[int, Mapping[int, int]],
+    shares: Mapping[int, Mapping[int, int]],
 ) -> Ring:
     """Return the sum of the inputs of the clients that are left.
 
@@ -28,19 +28,19 @@ def unmasked(
         threshold: How many shares give a secret back.
         sharing: The clients whose shares arrived.
         left: Those of them whose masked input arrived.
-        told: What each client that answered the last question said: a share of each client's secret.
+        shares: What each client that answered the last question sent: a share of each client's secret.
 
     Raises:
         TooFew: Fewer than ``threshold`` answered, or their shares are not of one secret.
     """
     there, remaining = set(sharing), set(left)
-    if len(told) < threshold:
-        raise TooFew(f"{len(told)} clients answered to the end, {threshold} are needed")
+    if len(shares) < threshold:
+        raise TooFew(f"{len(shares)} clients answered to the end, {threshold} are needed")
     total = added(masked)
-    answering = sorted(told)[:threshold]
+    answering = sorted(shares)[:threshold]
     for client in sorted(there):
         try:
-            secret = joined({place(other): told[other][client] for other in answering}).to_bytes(SECRET, "big")
+            secret = joined({place(other): shares[other][client] for other in answering}).to_bytes(SECRET, "big")
         except (KeyError, OverflowError):
             raise TooFew(f"the shares of client {client}'s secret do not fit together") from None
         if client in remaining:

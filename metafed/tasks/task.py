@@ -26,9 +26,9 @@ class Task(ABC):
 
     @abstractmethod
     def predict(self, params: Params, x: "torch.Tensor", mask: "torch.Tensor | None" = None) -> "torch.Tensor":
-        """Return what loss and score judge, ``(C, N, …)``; ``mask (C, N)`` marks the rows of ``x`` that are real.
+        """Return the outputs, ``(C, N, …)``; ``mask (C, N)`` marks the rows of ``x`` that are real.
 
-        A network may judge rows by the company that they are in (batch norm), so a batch's mask goes with its rows.
+        A row's output may depend on the other rows of its batch (batch norm), so a batch's mask goes with its rows.
         """
 
     @abstractmethod

@@ -13,10 +13,10 @@ def keep_devices(keep: Record) -> None:
     fleet = keep.federation.fleet
     if fleet is None:
         return
-    said, before = fleet.description.model_dump(mode="json", by_alias=True), keep.manifest.get("devices")
-    if before not in (None, said):
+    described, before = fleet.description.model_dump(mode="json", by_alias=True), keep.manifest.get("devices")
+    if before not in (None, described):
         name = keep.federation.experiment.devices.tiers
         raise DataError(
             f"--devices.tiers {name}: has changed since the run began, whose devices are in its manifest.json"
         )
-    keep.about(devices=said)
+    keep.about(devices=described)

@@ -269,13 +269,13 @@ def table(phase: str, server_round: int, rows: Rows, federation: Federation) -> 
         "step": (np.tile(rows.steps, count), pl.Int16),
         "loss": (rows.loss.ravel(), pl.Float64),
         "score": (rows.score.ravel(), pl.Float64),
-        "ceiling": (repeat(rows.ceiling), pl.Float64),
+        "oracle_score": (repeat(rows.oracle_score), pl.Float64),
         "n": (repeat(rows.sizes[:, 0]), pl.Int32),
         "support": (repeat(rows.sizes[:, 1]), pl.Int32),
         "query": (repeat(rows.sizes[:, 2]), pl.Int32),
     }
     frame = pl.DataFrame({name: pl.Series(values, dtype=dtype) for name, (values, dtype) in columns.items()})
-    return frame.with_columns(pl.col("ceiling").fill_nan(None))
+    return frame.with_columns(pl.col("oracle_score").fill_nan(None))
 
 
 def theta_sha256(theta: Vectors) -> str:

@@ -26,7 +26,7 @@ class Round(NamedTuple):
         evaluation: Rows of the evaluated clients; empty where the round has no evaluation.
         seconds: Wall time.
         halved: Chunks that did not fit in memory and were cut smaller.
-        notes: Further entries of the line: parts without enough votes, what privacy has cost.
+        notes: Further entries of the line: parts without enough updates, what privacy has cost.
     """
 
     number: int

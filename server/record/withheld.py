@@ -10,7 +10,7 @@ from metafed.messages.withheld import Sums, Withheld
 from server.record.rounds import Round
 
 
-def told(answers: Sequence[Answer]) -> dict[str, dict[str, Any]]:
+def by_group(answers: Sequence[Answer]) -> dict[str, dict[str, Any]]:
     """Return, by family and then seen or unseen, what nodes say of clients whose rows they keep; empty if none does.
 
     ``unspoken`` counts the clients of nodes that have too few of them to tell a sum.
@@ -26,20 +26,20 @@ def told(answers: Sequence[Answer]) -> dict[str, dict[str, Any]]:
 
 
 def _joined(own: Sequence[Sums]) -> dict[str, Any]:
-    spoken = [sums for sums in own if sums.loss]
-    count = sum(sums.clients for sums in spoken)
+    nonempty = [sums for sums in own if sums.loss]
+    count = sum(sums.clients for sums in nonempty)
     entry: dict[str, Any] = {
         "clients": count,
         "unspoken": sum(sums.clients for sums in own) - count,
         "not_finite": sum(sums.lost for sums in own),
     }
     if count:
-        entry["loss"] = sum(sums.loss[-1] for sums in spoken) / count
-        entry["after"] = sum(sums.score[-1] for sums in spoken) / count
-        if len(spoken[0].score) > 1:  # in training there is one score, after adaptation
-            entry["before"] = sum(sums.score[0] for sums in spoken) / count
-            entry["gain"] = interval(sum(s.gain[0] for s in spoken), sum(s.gain[1] for s in spoken), count)
-            entry["harmed"] = sum(sums.harmed for sums in spoken) / count
+        entry["loss"] = sum(sums.loss[-1] for sums in nonempty) / count
+        entry["after"] = sum(sums.score[-1] for sums in nonempty) / count
+        if len(nonempty[0].score) > 1:  # in training there is one score, after adaptation
+            entry["before"] = sum(sums.score[0] for sums in nonempty) / count
+            entry["gain"] = interval(sum(s.gain[0] for s in nonempty), sum(s.gain[1] for s in nonempty), count)
+            entry["harmed"] = sum(sums.harmed for sums in nonempty) / count
     return entry
 
 
@@ -63,35 +63,35 @@ def training_notes(answers: Sequence[Answer], losses: Sequence[float], scores: S
         losses: Losses of the clients whose rows came, after adaptation.
         scores: Their scores.
     """
-    said = [answer.withheld for answer in answers if answer.withheld]
-    if not said:
+    withheld = [answer.withheld for answer in answers if answer.withheld]
+    if not withheld:
         return {}
-    spoken = [sums for each in said for sums in each.sums if sums.loss]
-    count = sum(sums.clients for sums in spoken)
+    nonempty = [sums for each in withheld for sums in each.sums if sums.loss]
+    count = sum(sums.clients for sums in nonempty)
     finite = [(a, b) for a, b in zip(losses, scores, strict=True) if math.isfinite(a) and math.isfinite(b)]
     total = count + len(finite)
     whole = [sum(pair[side] for pair in finite) for side in (0, 1)]
-    whole[0] += sum(sums.loss[-1] for sums in spoken)
-    whole[1] += sum(sums.score[-1] for sums in spoken)
+    whole[0] += sum(sums.loss[-1] for sums in nonempty)
+    whole[1] += sum(sums.score[-1] for sums in nonempty)
     return {
-        "clients": len(losses) + clients(said),
+        "clients": len(losses) + clients(withheld),
         "loss": whole[0] / total if total else None,
         "score": whole[1] / total if total else None,
         "worst10": None,  # of sums nobody is the worst
-        "withheld": {"failed": sum(each.failed for each in said), "train": told(answers)},
+        "withheld": {"failed": sum(each.failed for each in withheld), "train": by_group(answers)},
     }
 
 
 def evaluation_notes(answers: Sequence[Answer], finished: Round) -> dict[str, Any]:
     """Return the line's entry ``withheld`` with what nodes say of evaluated clients added, or nothing."""
-    said = [answer.withheld for answer in answers if answer.withheld]
-    if not said:
+    withheld = [answer.withheld for answer in answers if answer.withheld]
+    if not withheld:
         return {}
     before = dict(finished.notes.get("withheld", {"failed": 0}))
-    failed = before["failed"] + sum(each.failed for each in said)
-    return {"withheld": {**before, "failed": failed, "evaluation": told(answers)}}
+    failed = before["failed"] + sum(each.failed for each in withheld)
+    return {"withheld": {**before, "failed": failed, "evaluation": by_group(answers)}}
 
 
-def clients(said: Sequence[Withheld]) -> int:
+def clients(withheld: Sequence[Withheld]) -> int:
     """Return how many clients contributed of which there is no row."""
-    return sum(sums.clients + sums.lost for each in said for sums in each.sums)
+    return sum(sums.clients + sums.lost for each in withheld for sums in each.sums)

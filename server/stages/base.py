@@ -91,15 +91,15 @@ class Received:
     @property
     def summed_only(self) -> list[int]:
         """The clients of messages whose nodes tell sums, and keep rows."""
-        told = [answer.withheld for answer in self.answers if answer.withheld]
-        spoken = [each for each in told if any(sums.clients for sums in each.sums)]
-        return [client for each in spoken for chunk in self.asked if each.first in chunk for client in chunk]
+        withheld = [answer.withheld for answer in self.answers if answer.withheld]
+        nonempty = [each for each in withheld if any(sums.clients for sums in each.sums)]
+        return [client for each in nonempty for chunk in self.asked if each.first in chunk for client in chunk]
 
     @property
     def contributing(self) -> list[int]:
         """All clients that may have contributed."""
-        told = [answer.withheld for answer in self.answers if answer.withheld]
-        kept = [client for each in told for chunk in self.asked if each.first in chunk for client in chunk]
+        withheld = [answer.withheld for answer in self.answers if answer.withheld]
+        kept = [client for each in withheld for chunk in self.asked if each.first in chunk for client in chunk]
         return [*self.clients, *kept]
 
     @property

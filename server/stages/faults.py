@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self, final
 import numpy as np
 from flwr.app import Array, ArrayRecord
 
-from metafed.aggregators.updates import Ballot
+from metafed.aggregators.updates import ClientVectors
 from metafed.core.parameters import Vector
 from metafed.faults.lies import alie, inner_product
 from metafed.faults.plan import OMNISCIENT
@@ -64,15 +64,15 @@ class Faults(Stage):
         self._past = {number: ArrayRecord(past[number]) for number in sorted(past)}
 
     def _forged(self, answers: Sequence[Answer], server_round: int) -> list[Answer]:
-        """Return what the omniscient liars send, as answers of their own; they are told every honest client's vote.
+        """Return what the omniscient liars send, as answers of their own; they are told every honest client's update.
 
         Where sums are taken each liar's update has the mean weight of the honest ones.
         """
-        heard = [int(client) for answer in answers for rows in answer.rows for client in rows.client]
-        liars = self._faults.among(heard, server_round, OMNISCIENT)
+        answered = [int(client) for answer in answers for rows in answer.rows for client in rows.client]
+        liars = self._faults.among(answered, server_round, OMNISCIENT)
         if not liars:
             return []
-        votes = _votes(answers)
+        updates = _updates(answers)
         total: Contribution = sum((answer.contribution for answer in answers), NOTHING)
         found = []
         for kind, strength in sorted({(fault.kind, fault.strong) for fault in liars.values()}):
@@ -80,37 +80,37 @@ class Faults(Stage):
             for family, members in self._roster.by_family(alike):
                 lies: dict[str, Vector] = {}
                 for part in self._roster.parts(family):
-                    if part in votes:
+                    if part in updates:
                         holders = [c for c in liars if part in self._roster.parts(self._roster.family(c))]
-                        honest = votes[part]
+                        honest = updates[part]
                         lies[part] = alie(honest, len(holders)) if kind == "alie" else inner_product(honest, strength)
-                found.append(self._told(members, lies, votes, total))
+                found.append(self._lying_answer(members, lies, updates, total))
         return found
 
     def _delay(self, client: int, server_round: int) -> int:
         fault = self._faults.on(client, server_round)
         return int(fault.strong) if fault is not None and fault.kind == "stale" else 0
 
-    def _told(
-        self, members: Sequence[int], lies: Mapping[str, Vector], votes: Mapping[str, Vector], total: Contribution
+    def _lying_answer(
+        self, members: Sequence[int], lies: Mapping[str, Vector], updates: Mapping[str, Vector], total: Contribution
     ) -> Answer:
         if not self._sums:
-            ballot = Ballot(members, {part: np.stack([lie] * len(members)) for part, lie in lies.items()})
-            return Answer(NOTHING, [], [], ballots=[ballot])
-        weights = {part: len(members) * total.weights[part] / len(votes[part]) for part in lies}
+            single = ClientVectors(members, {part: np.stack([lie] * len(members)) for part, lie in lies.items()})
+            return Answer(NOTHING, [], [], client_vectors=[single])
+        weights = {part: len(members) * total.weights[part] / len(updates[part]) for part in lies}
         directions = {part: weights[part] * lie for part, lie in lies.items()}
         scales = {part: total.scales[part] for part in lies if part in total.scales}
         return Answer(Contribution(directions, weights, scales), [], [])
 
 
-def _votes(answers: Sequence[Answer]) -> dict[str, Vector]:
-    """Return the honest clients' votes ``(n, size)`` on each part, in the order of their ids."""
+def _updates(answers: Sequence[Answer]) -> dict[str, Vector]:
+    """Return the honest clients' updates ``(n, size)`` on each part, in the order of their ids."""
     found: dict[str, list[tuple[int, Vector]]] = {}
-    for ballot in (ballot for answer in answers for ballot in answer.ballots):
-        for part, rows in ballot.votes.items():
-            found.setdefault(part, []).extend(zip(ballot.clients, rows, strict=True))
+    for single in (single for answer in answers for single in answer.client_vectors):
+        for part, rows in single.vectors.items():
+            found.setdefault(part, []).extend(zip(single.clients, rows, strict=True))
     return {
-        part: np.array([vote for _, vote in sorted(own, key=lambda pair: pair[0])])
+        part: np.array([update for _, update in sorted(own, key=lambda pair: pair[0])])
         for part, own in found.items()
         if own
     }

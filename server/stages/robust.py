@@ -28,7 +28,7 @@ class RobustAggregation(Stage):
 
     def before_step(self, received: Received) -> None:
         """Make directions of single updates."""
-        updates = [each for answer in received.believed for each in answer.ballots]
+        updates = [each for answer in received.believed for each in answer.client_vectors]
         found, unmoved = counted(self._aggregator, updates, self._before)
         if self._aggregator.remembers:
             self._before |= found

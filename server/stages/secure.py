@@ -75,31 +75,35 @@ class SecureAggregation(Stage):
         for values in self._answers("shares", list(self._everybody), common):
             for client in self._everybody:
                 others = [other for other in self._everybody if other != client]
-                said = values.get(f"from{client}")
-                if isinstance(said, list) and len(said) == len(others) and all(isinstance(s, bytes) for s in said):
-                    self._sealed[client] = dict(zip(others, said, strict=True))
+                sealed = values.get(f"from{client}")
+                if (
+                    isinstance(sealed, list)
+                    and len(sealed) == len(others)
+                    and all(isinstance(s, bytes) for s in sealed)
+                ):
+                    self._sealed[client] = dict(zip(others, sealed, strict=True))
         return sorted(self._sealed)
 
     def _total(self, answers: Iterable[Answer]) -> tuple[Contribution, dict[str, Any]]:
         """Run phase 4 and return the sum of what clients say, and what the round's record says of it."""
         masked = [answer.masked for answer in answers if answer.masked is not None]
         left = sorted(client for each in masked for client in each.clients if client in self._sealed)
-        told: dict[int, dict[int, int]] = {}
+        shares: dict[int, dict[int, int]] = {}
         found: Contribution = NOTHING
         try:
             if self._lost:
                 raise TooFew(self._lost)
             if len(left) != sum(len(each.clients) for each in masked) or len(left) < self.threshold:
                 raise TooFew(f"{len(left)} clients sent a masked input, {self.threshold} are needed")
-            told = self._unmasking(left)
+            shares = self._unmasking(left)
             total = unmasked(
-                [each.vector for each in masked], self._everybody, self.threshold, self._sealed, left, told
+                [each.vector for each in masked], self._everybody, self.threshold, self._sealed, left, shares
             )
             found = contribution_of(total, self._layout)
         except (TooFew, Forged) as error:
             self._lost = str(error)
         counts = {"asked": self._asked, "keys": len(self._everybody), "shares": len(self._sealed)}
-        return found, {"secure": {**counts, "masked": len(left), "unmasked": len(told), "lost": self._lost or None}}
+        return found, {"secure": {**counts, "masked": len(left), "unmasked": len(shares), "lost": self._lost or None}}
 
     def _unmasking(self, left: Sequence[int]) -> dict[int, dict[int, int]]:
         sharing = sorted(self._sealed)
@@ -108,13 +112,13 @@ class SecureAggregation(Stage):
             client: {f"for{client}": [self._sealed[other][client] for other in sharing if other != client]}
             for client in left
         }
-        told: dict[int, dict[int, int]] = {}
+        shares: dict[int, dict[int, int]] = {}
         for values in self._answers("unmask", left, common, own):
             for client in left:
-                said = values.get(f"from{client}")
-                if isinstance(said, list) and len(said) == len(sharing) and all(len(s) == SHARE for s in said):
-                    told[client] = {o: int.from_bytes(s, "big") for o, s in zip(sharing, said, strict=True)}
-        return told
+                sealed = values.get(f"from{client}")
+                if isinstance(sealed, list) and len(sealed) == len(sharing) and all(len(s) == SHARE for s in sealed):
+                    shares[client] = {o: int.from_bytes(s, "big") for o, s in zip(sharing, sealed, strict=True)}
+        return shares
 
     def _answers(
         self,
@@ -128,9 +132,9 @@ class SecureAggregation(Stage):
         assert self._hosts is not None, "a round begins with phase 1"
         messages = []
         for piece in self._pieces(clients):
-            said = {**common, **{k: v for client in piece for k, v in (own or {}).get(client, {}).items()}}
+            record = {**common, **{k: v for client in piece for k, v in (own or {}).get(client, {}).items()}}
             ask = ConfigRecord({"clients": list(piece), "round": self._round})
-            content = RecordDict({"ask": ask, "secure": ConfigRecord(said)})
+            content = RecordDict({"ask": ask, "secure": ConfigRecord(record)})
             messages.append(Message(content, self._hosts.node(piece[0]), f"{MessageType.QUERY}.{phase}"))
         replies = self._grid.send_and_receive(messages, timeout=PATIENCE) if messages else ()
         return [reply.content.config_records.get("secure", {}) for reply in replies if reply.has_content()]

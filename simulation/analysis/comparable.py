@@ -7,7 +7,7 @@ from simulation.cli.errors import BadInput
 from simulation.records.methods import Method
 
 PROTOCOL = ("tasks", "mix", "clients", "unseen", "eval_clients", "inject_bias")
-"""Settings that say who is judged, and on what; they must be equal."""
+"""Settings that say who is evaluated, and on what; they must be equal."""
 
 
 def check_comparable(methods: Sequence[Method]) -> list[str]:
@@ -24,8 +24,10 @@ def check_comparable(methods: Sequence[Method]) -> list[str]:
         raise BadInput(f"these runs cannot be compared: {'; '.join(dict.fromkeys(wrong))}")
     common = set.intersection(*(set(method.seeds) for method in methods))
     if not common:
-        said = ", ".join(f"{method.name} has {seeds(method)}" for method in methods)
-        raise BadInput(f"these runs cannot be compared: they have no --seed in common ({said}); differences are paired")
+        sentences = ", ".join(f"{method.name} has {seeds(method)}" for method in methods)
+        raise BadInput(
+            f"these runs cannot be compared: they have no --seed in common ({sentences}); differences are paired"
+        )
     notes = [
         f"{method.name}: seeds {', '.join(map(str, sorted(set(method.seeds) - common)))} have no counterpart and are"
         " left out."
@@ -43,15 +45,15 @@ def unlike(first: Method, other: Method) -> list[str]:
     """Return a text for each setting of the protocol in which two methods differ."""
     one, two = (method.first.manifest.get("experiment") or {} for method in (first, other))
     steps_asked = None not in (one.get("eval_steps"), two.get("eval_steps"))
-    said = [
+    sentences = [
         f"--{name.replace('_', '-')} is {shown(own)} in {first.name} and {shown(theirs)} in {other.name}"
         for name in (*PROTOCOL, *(["eval_steps"] if steps_asked else []))
         if (own := one.get(name)) != (theirs := two.get(name))
     ]
     for task in sorted(set(files(first)) & set(files(other))):
         if files(first)[task] != files(other)[task]:
-            said.append(f"the files of {task} differ (their checksums in manifest.json)")
-    return said
+            sentences.append(f"the files of {task} differ (their checksums in manifest.json)")
+    return sentences
 
 
 def files(method: Method) -> dict[str, list[str]]:
@@ -62,7 +64,7 @@ def files(method: Method) -> dict[str, list[str]]:
 
 
 def steps(method: Method) -> int:
-    """Return after how many inner steps the method's clients are judged."""
+    """Return after how many inner steps the method's clients are evaluated."""
     return max(replicate.people.scores.shape[1] - 1 for replicate in method.seeds.values())
 
 

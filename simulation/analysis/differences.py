@@ -166,17 +166,19 @@ def remarks(found: Mapping[str, Any]) -> list[str]:
     count, several = len(found["seeds"]), len(found["differences"])
     if count < FEWEST_SEEDS:
         what = "Which differences hold is not known" if several else "There are no intervals"
-        said = [f"{count} seed{'s' * (count != 1)}: points only. {what} below {FEWEST_SEEDS} seeds (--seeds 5)."]
+        sentences = [f"{count} seed{'s' * (count != 1)}: points only. {what} below {FEWEST_SEEDS} seeds (--seeds 5)."]
     else:
-        said = [f"95 % intervals over {count} seeds and the clients within them, paired where they are of differences."]
+        sentences = [
+            f"95 % intervals over {count} seeds and the clients within them, paired where they are of differences."
+        ]
         least = min(1.0, smallest_p(count) * several)
         if several and least > LEVEL:
-            said.append(
+            sentences.append(
                 f"An exact test of {several} differences by {count} seeds cannot reach p ≤ {LEVEL:g} after Holm's"
                 f" correction; {seeds_needed(several)} seeds can, or fewer --metrics."
             )
     if found["left_out"]:
-        said.append(f"{found['left_out']} clients diverged or lack steps in some run and are left out of all.")
+        sentences.append(f"{found['left_out']} clients diverged or lack steps in some run and are left out of all.")
     if found.get("why"):
-        said.append(f"Nothing can be compared: {found['why']}.")
-    return said
+        sentences.append(f"Nothing can be compared: {found['why']}.")
+    return sentences

@@ -37,7 +37,7 @@ class Screen:
         self._rounds, self._quiet, self._console = config.experiment.rounds, config.quiet, console
         self._live: Live | None = None
         self._spent = 0.0
-        self._told: set[str] = set()
+        self._announced: set[str] = set()
 
     def start(self, config: Config, federation: Federation, remarks: Sequence[str], folder: Path) -> None:
         """Show what will run and where its record goes."""
@@ -73,9 +73,9 @@ class Screen:
         )
         if federation.fleet is not None:
             tree.add(f"devices {experiment.devices.tiers}: {virtual(experiment, federation.fleet)}")
-        trap = algorithm.trap(experiment.evaluation_steps)
-        if trap:
-            tree.add(Text(trap, style="yellow"))
+        evaluation_warning = algorithm.evaluation_warning(experiment.evaluation_steps)
+        if evaluation_warning:
+            tree.add(Text(evaluation_warning, style="yellow"))
         at = f" at {config.ray_address}" if config.ray_address else ""
         tree.add(f"engine {config.engine}{at}, device {config.device}, {batches(federation)}")
         tree.add(Text(f"record {folder}"))
@@ -91,8 +91,8 @@ class Screen:
             warning = f"  {len(line['failed'])} failed, client {first['client']}: {first['reason']}"
             text.append(warning, style="red")
         for halved in line["halved"]:
-            if halved["family"] not in self._told:
-                self._told.add(halved["family"])
+            if halved["family"] not in self._announced:
+                self._announced.add(halved["family"])
                 self._console.print(Text(too_large(halved), style="yellow"), soft_wrap=True)
         if self._live is not None:
             if line["failed"] or "evaluation" in line or line["round"] == self._rounds:
@@ -154,8 +154,8 @@ def virtual(experiment: Experiment, fleet: Fleet) -> str:
 def missed(line: Mapping[str, Any]) -> str:
     """Count those of a round whom their devices kept from finishing; empty without devices."""
     kinds = ("shortened", "late", "dropped_out", "offline", "excluded")
-    said = [f"{len(line[kind])} {kind.replace('_', ' ')}" for kind in kinds if line.get(kind)]
-    return ", ".join(said)
+    text = [f"{len(line[kind])} {kind.replace('_', ' ')}" for kind in kinds if line.get(kind)]
+    return ", ".join(text)
 
 
 def too_large(halved: Mapping[str, Any]) -> str:
@@ -171,10 +171,10 @@ def batches(federation: Federation) -> str:
     """Say how many clients are trained as one batch, at most."""
     sizes = {family: size.training for family, size in federation.chunk_sizes.items()}
     if len(set(sizes.values())) == 1:
-        said = f"chunks of {next(iter(sizes.values()))}"
+        text = f"chunks of {next(iter(sizes.values()))}"
     else:
-        said = "chunks of " + ", ".join(f"{size} ({family})" for family, size in sizes.items())
-    return said + (" chosen by size of episode and round" if federation.experiment.chunk == "auto" else "")
+        text = "chunks of " + ", ".join(f"{size} ({family})" for family, size in sizes.items())
+    return text + (" chosen by size of episode and round" if federation.experiment.chunk == "auto" else "")
 
 
 def settled(name: str, chosen: BaseModel) -> str:

@@ -118,7 +118,7 @@ def _chosen(what: str, named: str | None, default: BaseModel, find: Callable[[st
 def _flags(default: Config, chosen: Mapping[str, BaseModel]) -> type[BaseModel]:
     """Return a schema of flags for tyro: types, defaults and help, with the settings of what was chosen.
 
-    It has no constraints: values are judged by our own models, whose complaints name the flag.
+    It has no constraints: values are evaluated by our own models, whose complaints name the flag.
     """
     changed = {}
     for what, model in chosen.items():

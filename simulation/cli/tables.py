@@ -56,7 +56,7 @@ def cells(part: str, block: Mapping[str, Any]) -> tuple[Text, ...]:
         Text(f"{number(block['before']['value'])} → {number(block['after']['value'])}"),
         Text(text, style=sign),
         Text(number(block["fairness"]["worst10"]["value"])),
-        Text(number(block["ceiling"])),
+        Text(number(block["oracle_score"])),
     )
 
 

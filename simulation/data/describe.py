@@ -123,9 +123,9 @@ def headline(who: People, seen: Portrait) -> list[tuple[str, str]]:
     short = int(np.isnan(seen.training).sum())
     if short:
         facts.append(("too few rows", f"{short} clients: they make no episodes"))
-    if np.isfinite(seen.ceiling).any():
+    if np.isfinite(seen.oracle_score).any():
         what = "accuracy" if seen.labels is not None else "squared error"
-        facts.append(("best possible", f"{five(seen.ceiling, '.3f')} {what} on the client's own rows"))
+        facts.append(("best possible", f"{five(seen.oracle_score, '.3f')} {what} on the client's own rows"))
     facts += [("file", str(path)) for path in who.source.files]
     return facts + [("note", note) for note in who.source.notes]
 

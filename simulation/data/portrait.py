@@ -21,7 +21,7 @@ class Portrait:
         labels: Classification: rows of each class ``(C, classes)``. None for regression.
         mean: Regression: mean of each client's targets ``(C, D)``. None for classification.
         spread: Regression: variance of each client's own targets around that mean ``(C, D)``.
-        ceiling: Mean of what the best possible predictor reaches ``(C,)``; NaN where unknown.
+        oracle_score: Mean of what the best possible predictor reaches ``(C,)``; NaN where unknown.
     """
 
     rows: np.ndarray
@@ -30,7 +30,7 @@ class Portrait:
     labels: np.ndarray | None
     mean: np.ndarray | None
     spread: np.ndarray | None
-    ceiling: np.ndarray
+    oracle_score: np.ndarray
 
     def group_names(self) -> list[str]:
         """Return the groups, the largest first, ties in order of the name."""
@@ -47,11 +47,11 @@ def portrait(people: Iterable[Examples], kind: Kind, outputs: int, shots: Shots)
         outputs: Classes, or numbers to predict.
         shots: The size of episodes.
     """
-    rows, training, groups, labels, mean, spread, ceiling = [], [], [], [], [], [], []
+    rows, training, groups, labels, mean, spread, oracle_score = [], [], [], [], [], [], []
     for number, own in enumerate(people):
         rows.append(len(own.y))
         groups.append(own.group)
-        ceiling.append(float(np.mean(own.ceiling)))
+        oracle_score.append(float(np.mean(own.oracle_score)))
         try:
             training.append(float(len(halves(own, shots, stream(0, "describe", number))[0])))
         except ValueError:
@@ -68,7 +68,7 @@ def portrait(people: Iterable[Examples], kind: Kind, outputs: int, shots: Shots)
         labels=np.array(labels).reshape(-1, outputs) if kind == "classification" else None,
         mean=np.array(mean).reshape(-1, outputs) if kind == "regression" else None,
         spread=np.array(spread).reshape(-1, outputs) if kind == "regression" else None,
-        ceiling=np.array(ceiling),
+        oracle_score=np.array(oracle_score),
     )
 
 

@@ -74,8 +74,10 @@ class _Errors:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, httpx.HTTPStatusError):
             flower = FlowerError.from_json(error.response.text)
-            said = flower.message if flower else error.response.text.strip()[:300]
-            raise Refused(f"the SuperLink at {self._address} refused ({error.response.status_code}): {said}") from None
+            reason = flower.message if flower else error.response.text.strip()[:300]
+            raise Refused(
+                f"the SuperLink at {self._address} refused ({error.response.status_code}): {reason}"
+            ) from None
         if isinstance(error, httpx.HTTPError):
             raise Refused(f"the SuperLink at {self._address} cannot be reached: {error}") from None
 

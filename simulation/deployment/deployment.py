@@ -25,8 +25,8 @@ from simulation.deployment.plan import Plan
 from simulation.deployment.runs import (
     ROOT,
     Watch,
+    check_status,
     collect,
-    judge,
     run_config,
     wait_for_nodes,
 )
@@ -63,8 +63,8 @@ def deploy(plan: Plan, console: Console) -> Path:
         read(federated(plan.config.experiment), lambda federation, remarks: None)
     record = plan.remote.records / folder.name if plan.remote else folder
     if record != folder and record.exists() != again:
-        told = "is not there" if again else "exists already"
-        raise BadInput(f"--{'resume' if again else 'out'} {folder}: {record} {told} on the SuperLink's machine")
+        announced = "is not there" if again else "exists already"
+        raise BadInput(f"--{'resume' if again else 'out'} {folder}: {record} {announced} on the SuperLink's machine")
     resumed = check_resumable(plan.config, record) if again else None
     settings = run_config(plan.config.experiment, record, plan.config.round_timeout, again)
     with tempfile.TemporaryDirectory(prefix="metafed-") as name:
@@ -78,7 +78,7 @@ def deploy(plan: Plan, console: Console) -> Path:
             watch = Watch(federation.control, run_id, record, scratch / "run.log", progress, resumed)
             logs = {"run.log": scratch / "run.log", **federation.logs}
             try:
-                judge(watch.until_end(federation.alive), record, plan.config.experiment.rounds)
+                check_status(watch.until_end(federation.alive), record, plan.config.experiment.rounds)
             except KeyboardInterrupt:
                 with _undisturbed():
                     watch.stop()
@@ -123,14 +123,14 @@ def _federation(plan: Plan, scratch: Path, console: Console) -> Iterator[Federat
             _register(control, local.operator, plan.nodes)
             own = plan.node_data or (None,) * plan.nodes
             nodes = [local.start_node(number, own_data=folder) for number, folder in enumerate(own)]
-            told: set[str] = set()
+            announced: set[str] = set()
 
             def alive() -> None:
                 if superlink.ended is not None:
                     raise NotStarted(f"the SuperLink ended; its log ends with\n{superlink.tail()}")
                 for node in nodes:
-                    if node.ended is not None and node.name not in told:
-                        told.add(node.name)
+                    if node.ended is not None and node.name not in announced:
+                        announced.add(node.name)
                         console.print(f"{node.name} ended; its clients are missing. Its log ends with\n{node.tail()}")
 
             try:

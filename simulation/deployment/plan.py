@@ -66,9 +66,9 @@ def parse(argv: Sequence[str]) -> Plan:
         BadInput: A value is not allowed.
     """
     rest = list(argv)
-    said: dict[str, str | None] = {}
+    options: dict[str, str | None] = {}
     for flag in ("nodes", "superlink", "credentials", "records", "patience", "node-data"):
-        rest, said[flag] = take_option(rest, f"--{flag}")
+        rest, options[flag] = take_option(rest, f"--{flag}")
     config = parse_config(rest)
     before = None if config.resume is None else nodes_before(config.resume)
     for name in SIMULATIONS:
@@ -80,16 +80,16 @@ def parse(argv: Sequence[str]) -> Plan:
     if config.experiment.kernels == "native":
         raise BadInput("--kernels native: Flower sends the nodes Python files only, no C++; choose torch or auto")
     experiment = config.experiment.model_copy(update={"kernels": "torch"})
-    node_data = folders_of(said["node-data"])
-    nodes = number(said["nodes"], "--nodes", before or len(node_data) or 4)
+    node_data = folders_of(options["node-data"])
+    nodes = number(options["nodes"], "--nodes", before or len(node_data) or 4)
     if before not in (None, nodes):
         raise BadInput(f"--nodes {nodes}: {config.resume} was computed by {before}; a node hosts i with i mod N = p")
-    patience = number(said["patience"], "--patience", 300)
+    patience = number(options["patience"], "--patience", 300)
     if node_data and len(node_data) != nodes:
         raise BadInput(f"--node-data names {len(node_data)} folders for --nodes {nodes}: one a node")
     if nodes > experiment.clients:
         raise BadInput(f"--nodes {nodes} exceeds --clients {experiment.clients}: some node would host nobody")
-    remote = remote_of(said["superlink"], said["credentials"], said["records"])
+    remote = remote_of(options["superlink"], options["credentials"], options["records"])
     if remote is not None and node_data:
         raise BadInput("--node-data is for nodes that are started here; those of --superlink say --own-data themselves")
     if remote is None:

@@ -41,13 +41,13 @@ def run_config(
         declared = flatten_config(project["tool"]["flwr"]["app"]["config"])
     except (OSError, KeyError):
         raise BadInput(f"{ROOT} is not a checkout of metafed: a deployment submits the app that lies there") from None
-    said = experiment.to_run_config()
+    config = experiment.to_run_config()
     extra: dict[str, list[str]] = {}
-    for key in [key for key in said if key not in declared]:
+    for key in [key for key in config if key not in declared]:
         section, _, name = key.partition(".")
-        extra.setdefault(f"{section}.settings", []).append(tomli_w.dumps({name: said.pop(key)}).strip())
-    said |= {key: ", ".join(entries) for key, entries in extra.items()}
-    return {**said, "out": str(out), "round-timeout": timeout, "resume": again}
+        extra.setdefault(f"{section}.settings", []).append(tomli_w.dumps({name: config.pop(key)}).strip())
+    config |= {key: ", ".join(entries) for key, entries in extra.items()}
+    return {**config, "out": str(out), "round-timeout": timeout, "resume": again}
 
 
 def wait_for_nodes(control: Control, count: int, patience: float, alive: Callable[[], None]) -> None:
@@ -159,7 +159,7 @@ class Watch:
                 file.flush()
 
 
-def judge(status: Status, record: Path, rounds: int) -> None:
+def check_status(status: Status, record: Path, rounds: int) -> None:
     """Say whether the run did all that it was asked for: by Flower's status, and by what its record holds.
 
     Raises:
@@ -183,5 +183,5 @@ def collect(logs: Mapping[str, Path], record: Path) -> None:
     for name, path in logs.items():
         if path.exists():
             (record / name).parent.mkdir(parents=True, exist_ok=True)
-            with path.open("rb") as said, (record / name).open("ab") as kept:
-                shutil.copyfileobj(said, kept)
+            with path.open("rb") as config, (record / name).open("ab") as kept:
+                shutil.copyfileobj(config, kept)

@@ -54,10 +54,10 @@ class Guard:
         """Return status and reason why the request is refused; None if it is not."""
         path = str(scope["path"])
         if path.startswith(CONTROL):
-            said = dict(scope["headers"]).get(b"authorization", b"")
-            if hmac.compare_digest(said, b"Bearer " + self._key):
+            header = dict(scope["headers"]).get(b"authorization", b"")
+            if hmac.compare_digest(header, b"Bearer " + self._key):
                 return None
-            return 401, "a wrong control key" if said else "no control key"
+            return 401, "a wrong control key" if header else "no control key"
         if path.startswith(OPEN) or (scope.get("client") or ("unknown",))[0] in HERE:
             return None
         return 403, "this interface answers to the SuperLink's own machine alone"
@@ -77,12 +77,12 @@ def note_handshakes() -> None:
     protocol: Any = sslproto.SSLProtocol
     fatal = protocol._fatal_error
 
-    def told(self: Any, error: BaseException, *rest: Any) -> None:
+    def report_error(self: Any, error: BaseException, *rest: Any) -> None:
         peer = self._transport.get_extra_info("peername") if self._transport else None
         note("Refused a connection from %s: %s %s", (peer or ("unknown",))[0], type(error).__name__, error)
         fatal(self, error, *rest)
 
-    protocol._fatal_error = told
+    protocol._fatal_error = report_error
 
 
 def main() -> int:

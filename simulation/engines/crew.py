@@ -56,7 +56,7 @@ class Crew:
         del self._order[worker]
         self._ask(self._make())
 
-    def heard(self, answer: ray.ObjectRef) -> None:
+    def answered(self, answer: ray.ObjectRef) -> None:
         """Take in what a worker that was asked said; one that is dead is replaced, unless too many were."""
         worker = self.asked.pop(answer)
         try:

@@ -164,7 +164,7 @@ class RayGrid(PoolGrid):
             if not done:
                 break
             if done[0] in crew.asked:
-                crew.heard(done[0])
+                crew.answered(done[0])
                 continue
             worker, message, tries = running.pop(done[0])
             try:
@@ -189,7 +189,7 @@ class RayGrid(PoolGrid):
         self.states.restore({})
         while self._crew.asked:
             # those that were started for the last experiment
-            self._crew.heard(next(iter(self._crew.asked)))
+            self._crew.answered(next(iter(self._crew.asked)))
         for worker, turned in [(worker, worker.turn.remote(run_config)) for worker in self._crew.idle]:
             try:
                 ray.get(turned)

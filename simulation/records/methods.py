@@ -104,7 +104,7 @@ def gathered(name: str, folders: Sequence[Path], references: Mapping[str, Method
         BadInput: A file is damaged, or two runs have one seed.
         NotEvaluated: None is left.
     """
-    said = list(notes)
+    sentences = list(notes)
     seeds: dict[int, Replicate] = {}
     for folder in folders:
         run = read_run(folder)
@@ -118,18 +118,20 @@ def gathered(name: str, folders: Sequence[Path], references: Mapping[str, Method
         if reason != "done":
             how = "is still going, or was killed" if reason is None else f"did not finish ({reason})"
             if number == 0 and rounds != 0:  # what the initial θ reaches is no result of training
-                said.append(f"{name}: the run with seed {seed} {how}; judged before training only, it is left out.")
+                sentences.append(
+                    f"{name}: the run with seed {seed} {how}; evaluated before training only, it is left out."
+                )
                 continue
-            at = "" if number is None else f", judged after round {number} of {'?' if rounds is None else rounds}"
-            said.append(f"{name}: the run with seed {seed} {how}; partial result{at}.")
+            at = "" if number is None else f", evaluated after round {number} of {'?' if rounds is None else rounds}"
+            sentences.append(f"{name}: the run with seed {seed} {how}; partial result{at}.")
         if number is None:
-            said.append(f"{name}: seed {seed} was not evaluated and is left out.")
+            sentences.append(f"{name}: seed {seed} was not evaluated and is left out.")
             continue
         other = references[ALONE].seeds.get(seed) if ALONE in references else None
         seeds[seed] = Replicate(run, number, people, other.people if other else None)
     if not seeds:
         raise NotEvaluated(f"{folders[0]}: no round was evaluated after training yet, so there is nothing to compare")
-    return Method(name, dict(sorted(seeds.items())), dict(references), said)
+    return Method(name, dict(sorted(seeds.items())), dict(references), sentences)
 
 
 def evaluated(run: Run) -> tuple[int | None, Panel]:

@@ -9,7 +9,7 @@ from typing import Any, get_args
 import polars as pl
 
 from metafed.experiment.choices import parse_tasks
-from metafed.experiment.renames import renewed
+from metafed.experiment.renames import KEYS, renewed, renewed_keys
 from metafed.fairness.summary import summarize
 from metafed.families import FAMILIES
 from metafed.tasks.task import Kind
@@ -68,7 +68,7 @@ def read_run(folder: Path) -> Run:
     clients = read_clients(folder, gaps)
     summary = None
     if (folder / "summary.json").is_file():
-        summary = read_object(folder / "summary.json")
+        summary = renewed_keys(read_object(folder / "summary.json"))
         if not {"round", "inner_steps", "by_family", "seen", "unseen"} <= set(summary):
             raise BadInput(f"{folder / 'summary.json'}: not a run's summary; remove it to have it made anew")
     elif clients is not None:
@@ -184,7 +184,7 @@ IN_A_ROUND = {"round", "failed", "families", "bytes_up", "bytes_down"}
 """What a report uses of a round's line."""
 
 NAMES = {"phase", "family", "group", "device"}
-NUMBERS = {"round", "client", "seen", "step", "loss", "score", "ceiling", "n", "query"}
+NUMBERS = {"round", "client", "seen", "step", "loss", "score", "oracle_score", "n", "query"}
 """With ``NAMES``, the columns that a report uses."""
 
 
@@ -195,7 +195,7 @@ def read_parquet(path: Path) -> "pl.DataFrame":
         BadInput: It is damaged or lacks columns.
     """
     try:
-        frame = pl.read_parquet(path)
+        frame = pl.read_parquet(path).rename(KEYS, strict=False)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise BadInput(f"{path}: not readable as Parquet: {str(error).splitlines()[0]}") from None
     missing = sorted((NAMES | NUMBERS) - set(frame.columns))

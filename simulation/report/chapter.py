@@ -16,16 +16,16 @@ from simulation.report.figures.heat import heat
 from simulation.report.figures.learning import learning, losses
 from simulation.report.figures.lorenz import lorenz
 from simulation.report.figures.size import gain_by_size
-from simulation.report.findings import judged
+from simulation.report.findings import evaluated
 from simulation.report.reasons import Rate, Served, worst_served
 
 
 def figures(run: Run) -> dict[str, Figure]:
     """Return the figures that the record of ``run`` has the numbers for, by key."""
     known = kinds(run.manifest)
-    who, panels = judged(run)
+    who, panels = evaluated(run)
     drawn: list[Figure | None] = []
-    people, everyone = last(panels), last(judged(run, part="all")[1])
+    people, everyone = last(panels), last(evaluated(run, part="all")[1])
     if people is not None and everyone is not None:
         drawn += [
             distribution(people, known, who),
@@ -44,7 +44,7 @@ def chapter(run: Run) -> dict[str, Any]:
     Raises:
         BadInput: ``participation.parquet`` is damaged.
     """
-    everyone = last(judged(run, part="all")[1])
+    everyone = last(evaluated(run, part="all")[1])
     served: list[Served] = []
     rates: list[Rate] = []
     if everyone is not None and run.summary is not None:

@@ -186,11 +186,11 @@ def sentences(table: Beside, part: str) -> list[str]:
     if len(means) == 1:
         alone = f"{part.capitalize()} clients score {short(means[top])} after adaptation"
         return [f"{alone}; their worst tenth reach {short(tails[top])}."]
-    said = f"{part.capitalize()} clients score highest with {top}: {short(means[top])} on average"
+    sentence = f"{part.capitalize()} clients score highest with {top}: {short(means[top])} on average"
     if top == kindest:
-        return [f"{said}; their worst tenth fares best with it too: {short(tails[top])}."]
+        return [f"{sentence}; their worst tenth fares best with it too: {short(tails[top])}."]
     return [
-        f"{said}, and {short(tails[top])} in the worst tenth.",
+        f"{sentence}, and {short(tails[top])} in the worst tenth.",
         f"The worst tenth fares best with {kindest}: {short(tails[kindest])}, at a mean of {short(means[kindest])}.",
     ]
 

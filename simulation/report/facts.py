@@ -48,7 +48,7 @@ def tiles(summary: Mapping[str, Any]) -> list[dict[str, str]]:
     before, after, gain, worst, hurt = (
         block["before"], block["after"], block["gain"], block["fairness"]["worst10"], block["fairness"]["harmed"],
     )  # fmt: skip
-    best = "" if block["ceiling"] is None else f", at best {two(block['ceiling'])}"
+    best = "" if block["oracle_score"] is None else f", at best {two(block['oracle_score'])}"
     return [
         {
             "name": f"Score of {part} clients",

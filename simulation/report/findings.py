@@ -37,11 +37,11 @@ def verdict(summary: Mapping[str, Any]) -> list[str]:
         return [f"No {part} client has a finite score."]
     before, after, gain = (text(block[what], "+" * (what == "gain")) for what in ("before", "after", "gain"))
     reached = text(block["fairness"]["worst10"])
-    best = f"; the best possible mean is {number(block['ceiling'])}" if block["ceiling"] is not None else ""
+    best = f"; the best possible mean is {number(block['oracle_score'])}" if block["oracle_score"] is not None else ""
     hurt = block["fairness"]["harmed"]
     fewest, most = (f"{100 * hurt[end]:.0f}" for end in ("low", "high"))
     count = round(hurt["value"] * hurt["n"])
-    said = [
+    sentences = [
         (
             f"{part.capitalize()} clients score {before} before adaptation and {after} after {steps} inner"
             f" step{'s' * (steps != 1)}: a gain of {gain}. The worst tenth of them reach {reached}{best}."
@@ -49,10 +49,10 @@ def verdict(summary: Mapping[str, Any]) -> list[str]:
         f"Adaptation harms {count} of {hurt['n']} {part} clients (95 % interval: {fewest} to {most} %).",
     ]
     # names of groups keep their hyphens
-    return [*(numbers.replace("-", "−") for numbers in said), *alarms_said(summary)]
+    return [*(numbers.replace("-", "−") for numbers in sentences), *alarm_sentences(summary)]
 
 
-def alarms_said(summary: Mapping[str, Any]) -> list[str]:
+def alarm_sentences(summary: Mapping[str, Any]) -> list[str]:
     """Name the groups and devices that are worse off than chance explains; a run that did not end has no such list."""
     found = summary.get("alarms")
     if found is None:
@@ -102,7 +102,7 @@ def diverged(run: Run) -> list[dict[str, Any]]:
     ]
 
 
-def judged(run: Run, part: str = "unseen") -> tuple[str, dict[int, Panel]]:
+def evaluated(run: Run, part: str = "unseen") -> tuple[str, dict[int, Panel]]:
     """Return the usable clients of each evaluated round: the unseen, or the seen where nobody is held out.
 
     Args:

@@ -30,8 +30,8 @@ def write_report(run: Path, out: Path | None = None) -> Path:
         BadInput: It is no run's folder, a file in it is damaged, or the report cannot be written.
     """
     record = read_run(run)
-    said = {**findings(record), **facts(record), **chapter(record)}
-    return save(render("report.html.j2", {**said, "contents": contents(said)}), out or run / "report.html")
+    values = {**findings(record), **facts(record), **chapter(record)}
+    return save(render("report.html.j2", {**values, "contents": contents(values)}), out or run / "report.html")
 
 
 def write_comparison(runs: Sequence[Path], out: Path | None = None) -> Path:
@@ -77,14 +77,14 @@ def save(html: str, path: Path) -> Path:
     return path
 
 
-def contents(said: dict[str, Any]) -> list[tuple[str, str]]:
+def contents(values: dict[str, Any]) -> list[tuple[str, str]]:
     """Return the page's sections, as ids and words."""
     there = [("findings", "Findings", True)]
-    evaluated = said["summary"] is not None
+    evaluated = values["summary"] is not None
     there += [
         ("served", "Who is served", evaluated), ("badly", "Who is served badly", evaluated),
         ("adapting", "How adaptation goes", evaluated), ("evenness", "How evenly", evaluated),
-        ("learning-curves", "How it was learned", bool({"learning", "losses"} & set(said["figures"]))),
-        ("failures", "Failures", bool(said["failures"] or said["diverged"])), ("made", "How this was made", True),
+        ("learning-curves", "How it was learned", bool({"learning", "losses"} & set(values["figures"]))),
+        ("failures", "Failures", bool(values["failures"] or values["diverged"])), ("made", "How this was made", True),
     ]  # fmt: skip
     return [(key, words) for key, words, shown in there if shown]

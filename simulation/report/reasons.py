@@ -55,7 +55,7 @@ class Served(NamedTuple):
     rows: int
     before: float
     after: float
-    ceiling: float | None
+    oracle_score: float | None
     reasons: list[tuple[str, str]]
 
 
@@ -96,7 +96,7 @@ def worst_served(
                 rate[at] += int(value.sum())
         for index in order[: min(tail_size(len(own)), SHOWN_OF_A_FAMILY)]:
             reasons = [(mark.name, mark.says(int(index))) for mark in found if mark.holds[index]]
-            ceiling = float(own.ceiling[index])
+            oracle_score = float(own.oracle_score[index])
             served.append(
                 Served(
                     name,
@@ -107,7 +107,7 @@ def worst_served(
                     int(own.n[index]),
                     float(own.scores[index, 0]),
                     float(own.scores[index, -1]),
-                    ceiling if np.isfinite(ceiling) else None,
+                    oracle_score if np.isfinite(oracle_score) else None,
                     reasons,
                 )
             )
@@ -164,16 +164,16 @@ def marks(
             "{:.0f} rows, median {:.0f}",
         )
     )
-    room = own.ceiling - after
-    if np.isfinite(own.ceiling).all():
-        low, half = np.quantile(own.ceiling, 0.25), np.median(room)
+    room = own.oracle_score - after
+    if np.isfinite(own.oracle_score).all():
+        low, half = np.quantile(own.oracle_score, 0.25), np.median(room)
         found.append(
             Mark(
-                "low ceiling",
+                "low oracle score",
                 "its best possible score is in its family’s lowest quarter, and it comes as near to it as half of"
                 " the family",
-                (own.ceiling <= low) & (room <= half),
-                lambda i: f"at best {short(own.ceiling[i])}",
+                (own.oracle_score <= low) & (room <= half),
+                lambda i: f"at best {short(own.oracle_score[i])}",
             )
         )
     start = np.quantile(before, 0.1)
@@ -201,7 +201,7 @@ def marks(
                 "may be chance",
                 "its score lies no further below its family’s mean than the binomial error of its query rows",
                 after >= mean - error,
-                lambda i: f"judged on {own.query[i]} rows",
+                lambda i: f"evaluated on {own.query[i]} rows",
             )
         )
     return found

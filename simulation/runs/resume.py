@@ -69,7 +69,9 @@ def check_data(keep: Record, about: Mapping[str, Any]) -> None:
 def _hashes(data: Mapping[str, Any]) -> dict[str, str]:
     """Return the hash of each data file, by source and the file's name: the folder may have moved."""
     return {
-        f"{source}/{Path(file).name}": digest for source, said in data.items() for file, digest in said["files"].items()
+        f"{source}/{Path(file).name}": digest
+        for source, source_files in data.items()
+        for file, digest in source_files["files"].items()
     }
 
 

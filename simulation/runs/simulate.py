@@ -135,7 +135,7 @@ def how(config: Config, federation: Federation, remarks: Sequence[str], grid: "P
     """Return what the manifest says of how the experiment was run."""
     sources = zip(federation.choices, federation.sources, strict=True)
     return {
-        "trap": config.experiment.algorithm.trap(config.experiment.evaluation_steps),
+        "evaluation_warning": config.experiment.algorithm.evaluation_warning(config.experiment.evaluation_steps),
         "engine": engine_settings(config),
         "device": grid.device,
         "chunks": {family: size._asdict() for family, size in federation.chunk_sizes.items()},

@@ -111,8 +111,8 @@ def run_study(
         reason = "interrupted"
         if not begun(folder, planned):
             raise
-        said = f"interrupted; what is finished is kept; go on with: python -m simulation.run --resume {folder}"
-        raise KeyboardInterrupt(said) from stop
+        message = f"interrupted; what is finished is kept; go on with: python -m simulation.run --resume {folder}"
+        raise KeyboardInterrupt(message) from stop
     except BadInput:
         reason = "bad input"
         raise

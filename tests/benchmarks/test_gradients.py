@@ -25,7 +25,7 @@ def test_first_order_costs_a_gradient_a_pass_over_the_rows():
     problem = wide((10, 30))
     assert evaluations(Fomaml(inner_steps=0), *problem) == pytest.approx(30 / 40)
     assert evaluations(Fomaml(inner_steps=4), *problem) == pytest.approx((4 * 10 + 30) / 40)
-    # Reptile's client is judged by one forward pass over the query rows, about a third of a gradient
+    # Reptile's client is evaluated by one forward pass over the query rows, about a third of a gradient
     assert evaluations(Reptile(inner_steps=4), *problem) == pytest.approx(4 + 0.36 * 30 / 40, abs=0.05)
 
 

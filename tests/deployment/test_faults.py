@@ -7,7 +7,7 @@ import pytest
 from metafed.experiment.settings import Experiment
 from simulation.deployment.control import Control
 from simulation.deployment.local import LocalFederation
-from simulation.deployment.runs import ROOT, Watch, judge, run_config, wait_for_nodes
+from simulation.deployment.runs import ROOT, Watch, check_status, run_config, wait_for_nodes
 from tests.deployment.waiting import said, until
 
 pytestmark = pytest.mark.slow
@@ -80,5 +80,5 @@ def test_a_superlink_restarted_with_its_database(federation, control, record, tm
     again = tmp_path / "again"
     short = ENDLESS.model_copy(update={"rounds": 1})
     watch = Watch(control, control.submit(ROOT, run_config(short, again)), again, tmp_path / "log", lambda line: None)
-    judge(watch.until_end(lambda: None), again, 1)
+    check_status(watch.until_end(lambda: None), again, 1)
     assert [line["failed"] for line in lines(again)] == [[], []]

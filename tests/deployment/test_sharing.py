@@ -13,7 +13,7 @@ from client.guarding import guarded
 from client.host import Host
 from client.sharing import NotShared, answered, shares_rows
 from metafed.aggregators import Aggregator
-from metafed.aggregators.updates import Ballot
+from metafed.aggregators.updates import ClientVectors
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation
 from metafed.federation.guard.inspect import sample
@@ -53,7 +53,7 @@ def table(clients, scores, losses=None):
     scores = np.array(scores, np.float64)
     return Rows(
         client=np.array(clients), steps=np.arange(scores.shape[1]), loss=scores * 2 if losses is None else losses,
-        score=scores, ceiling=np.full(len(clients), np.nan), sizes=np.ones((len(clients), 3), np.int64),
+        score=scores, oracle_score=np.full(len(clients), np.nan), sizes=np.ones((len(clients), 3), np.int64),
         group=["all"] * len(clients),
     )  # fmt: skip
 
@@ -118,7 +118,7 @@ def test_an_answer_without_rows_holds_nothing_of_single_clients():
 
 def test_votes_of_single_clients_are_refused():
     roster = Federation(EXPERIMENT).roster
-    answer = Answer(NOTHING, [], [], (), [Ballot([0], {})])
+    answer = Answer(NOTHING, [], [], (), [ClientVectors([0], {})])
     with pytest.raises(NotShared, match="their updates"):
         answered(answer, [0], roster, context(**{"share-client-rows": False}))
 
@@ -186,7 +186,7 @@ def test_settings_that_need_single_clients_are_named():
 class Nameless(Objective):
     """Somebody's own objective: it has no name."""
 
-    apart = "votes"
+    separability = "updates"
 
     def share(self, said, ask):
         return Mean().share(said, ask)
@@ -204,8 +204,8 @@ class Largest(Sampler):
 class First(Aggregator):
     """Somebody's own aggregator, without a name as well."""
 
-    def combine(self, votes, before=None):
-        return votes[0]
+    def combine(self, updates, before=None):
+        return updates[0]
 
 
 def test_classes_from_outside_are_named_as_they_were_chosen():

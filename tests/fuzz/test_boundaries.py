@@ -55,7 +55,7 @@ def test_masked_inputs_of_no_clients_are_refused(clients):
         read_masked({"masked": np.zeros(9, np.uint64)}, {"masked": clients}, LAYOUT, ASKED)
 
 
-@pytest.mark.parametrize("name", ["tables", "ballots"])
+@pytest.mark.parametrize("name", ["tables", "updates"])
 def test_a_message_with_infinitely_many_tables_is_refused(name):
     arrays, values = pack(Answer(NOTHING, [], []))
     with pytest.raises(BadAnswer):

@@ -18,7 +18,7 @@ def with_aggregator(experiment, name, **changed):
 @pytest.mark.parametrize("name", AGGREGATORS)
 def test_any_number_of_hosts_and_any_chunking_step_alike(small, name):
     experiment = with_aggregator(small, name)
-    # a node that tells nothing of single clients has no votes to tell
+    # a node that tells nothing of single clients has no updates to tell
     willing = Nodes(experiment.to_run_config(), 3, **{"share-client-rows": True})
     whole, several = run(experiment), run(experiment, willing)
     single = run(with_aggregator(small, name, chunk=1))
@@ -45,4 +45,4 @@ def test_a_part_with_too_few_votes_stays_and_the_round_says_so(small):
     run(experiment, observe=rounds.append, rounds=6)
     notes = [part for finished in rounds[1:] for part in finished.notes["unmoved"]]
     assert notes
-    assert all(part["needed"] == 5 > part["votes"] for part in notes)
+    assert all(part["needed"] == 5 > part["updates"] for part in notes)

@@ -85,8 +85,8 @@ def test_a_chunk_equals_a_loop_over_clients(settings, name):
     assert not together.failures + alone.failures
     for part, vector in alone.contribution.directions.items():
         np.testing.assert_allclose(together.contribution.directions[part], vector, rtol=1e-10, atol=1e-10)
-    judged = [host.evaluate(theta, clients, {}, most=most) for most in (None, 1)]
-    losses = [np.concatenate([rows.loss for rows in answer.rows]) for answer in judged]
+    evaluated = [host.evaluate(theta, clients, {}, most=most) for most in (None, 1)]
+    losses = [np.concatenate([rows.loss for rows in answer.rows]) for answer in evaluated]
     np.testing.assert_allclose(*losses, rtol=1e-10, atol=1e-10)
 
 

@@ -36,9 +36,9 @@ def test_chunks_of_any_size_agree(name, norm, some_data):
         # seen and unseen clients have query sets of 15 and 75 rows: one chunk has both, padded
         clients = [8, 9, 10, 11]
         assert [client < Federation(chosen).roster.seen for client in clients] == [True, True, False, False]
-        trained, judged = host.train(theta, clients[:3], 1, {}), host.evaluate(theta, clients, {})
-        assert not trained.failures + judged.failures
-        rows = [np.concatenate([getattr(rows, key) for rows in judged.rows]) for key in ("loss", "score", "sizes")]
+        trained, evaluated = host.train(theta, clients[:3], 1, {}), host.evaluate(theta, clients, {})
+        assert not trained.failures + evaluated.failures
+        rows = [np.concatenate([getattr(rows, key) for rows in evaluated.rows]) for key in ("loss", "score", "sizes")]
         answers.append((trained.contribution.directions["omniglot"], *rows))
     for alone, together in zip(*answers, strict=True):
         np.testing.assert_allclose(alone, together, rtol=1e-10, atol=1e-12)

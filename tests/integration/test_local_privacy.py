@@ -122,7 +122,7 @@ def test_workers_give_the_bits_of_one_process(small):
 
 
 def test_what_has_no_guarantee_is_refused(small):
-    with pytest.raises(ValueError, match=r"--privacy.quantile cannot be had with --privacy.model local"):
+    with pytest.raises(ValueError, match=r"--privacy.quantile cannot be combined with --privacy.model local"):
         local(small, dp_quantile=0.5)
     with pytest.raises(ValueError, match=r"--privacy.model local does nothing without"):
         local(small, dp_noise=None, dp_clip=None)

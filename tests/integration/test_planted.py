@@ -11,7 +11,7 @@ from metafed.core.episodes import MINIMUM, Examples, Shots
 from metafed.core.streams import stream
 from metafed.experiment.settings import Experiment
 from metafed.fairness.alarms import worse_off
-from metafed.faults.injected_bias import parse_plant
+from metafed.faults.injected_bias import parse_bias
 from metafed.federation.federation import Federation
 from simulation.records.runs import read_run
 from simulation.report.findings import findings
@@ -110,17 +110,17 @@ def rows(count, block=None, time=None, evaluation=None):
 @settings(deadline=None)
 def test_a_group_with_part_of_the_data_keeps_that_part_of_every_client(count, part, client, per_class):
     shots = Shots(5, 5, 20, per_class)
-    plant = parse_plant(f"poor:1:rows={part!r}")
+    plant = parse_bias(f"poor:1:rows={part!r}")
     own = plant(0, client, rows(count), shots)
     strata = [count // 3 + (count % 3 > label) for label in range(3)] if per_class else [count]
     assert len(own.y) == sum(min(size, max(MINIMUM, int(np.ceil(part * size)))) for size in strata)
-    assert len(own.x) == len(own.y) == len(own.ceiling) == len(set(own.x[:, 0].tolist()))
+    assert len(own.x) == len(own.y) == len(own.oracle_score) == len(set(own.x[:, 0].tolist()))
     assert (own.x[:, 0].astype(int) % 3 == own.y).all()
     assert own.group == "poor"
 
 
 def test_blocks_stay_whole_and_the_latest_rows_are_kept():
-    plant = parse_plant("poor:1:rows=0.5")
+    plant = parse_bias("poor:1:rows=0.5")
     blocks = plant(0, 1, rows(60, block=np.arange(60) // 6), SHOTS).block
     assert len(set(blocks.tolist())) == 5
     assert all((blocks == number).sum() == 6 for number in set(blocks.tolist()))
@@ -132,10 +132,10 @@ def test_blocks_stay_whole_and_the_latest_rows_are_kept():
 
 def test_labels_are_dealt_anew_among_a_part_of_the_rows():
     own = rows(3000)
-    noisy = parse_plant("noisy:1:labels=0.5")(0, 1, own, SHOTS)
+    noisy = parse_bias("noisy:1:labels=0.5")(0, 1, own, SHOTS)
     assert np.bincount(noisy.y).tolist() == np.bincount(own.y).tolist()
     assert (noisy.y != own.y).mean() == pytest.approx(0.5 * 2 / 3, abs=0.04)
-    assert np.isnan(noisy.ceiling).all()
+    assert np.isnan(noisy.oracle_score).all()
     assert (noisy.x == own.x).all()
 
 
@@ -145,7 +145,7 @@ def test_groups_are_drawn_by_their_shares_and_nothing_else_changes():
         left, right = plain.split(client), planted.split(client)
         assert np.array_equal(left.own.x, right.own.x)
         assert np.array_equal(left.training.rows, right.training.rows)
-    names = [parse_plant("a:0.3")(0, client, rows(12), SHOTS).group for client in range(1000)]
+    names = [parse_bias("a:0.3")(0, client, rows(12), SHOTS).group for client in range(1000)]
     assert names.count("a") == pytest.approx(300, abs=2.8 * 14.5)
     assert set(names) == {"a", "others"}
 

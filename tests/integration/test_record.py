@@ -95,8 +95,8 @@ def test_the_ledger_adds_up_and_the_summary_is_made_of_it(runs):
     assert (people["asked"] == sum(people[name] for name in parts)).all()
     assert (people["shortened"] <= people["finished"]).all()
     assert people["joules"].sum() == pytest.approx(sum(line["joules"] for line in lines))
-    judged = clients(folder).filter(phase="evaluate", round=6)
-    first, last = (judged.filter(step=step).sort("client")["score"] for step in (0, 5))
+    evaluated = clients(folder).filter(phase="evaluate", round=6)
+    first, last = (evaluated.filter(step=step).sort("client")["score"] for step in (0, 5))
     assert (people["after"] == last).all()
     assert (people["gain"] == last - first).all()
     assert set(people.filter(seen=False)["asked"]) == {0}

@@ -121,7 +121,7 @@ def test_no_message_holds_a_clients_update(small):
     ]
     assert len(seen) == 12  # one client a message: the server sees each masked input by itself
     for reply in grid.replies:
-        assert not any(key.startswith(("sum/", "votes")) for key in reply.content.array_records.get("arrays", {}))
+        assert not any(key.startswith(("sum/", "updates")) for key in reply.content.array_records.get("arrays", {}))
     for update in updates:
         for vector in update.directions.values():
             inside = np.rint(vector * 2.0**BITS).astype(np.int64).view(np.uint64)

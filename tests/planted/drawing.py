@@ -19,8 +19,8 @@ DRAWING = {
     ),
     "support rows in the query set": one(
         "metafed.core.draws",
-        "judged = ~support & (",
-        "judged = (",
+        "evaluated = ~support & (",
+        "evaluated = (",
         f"{MATH}/core/test_draws.py::test_as_many_rows_of_every_class_as_one_by_one_and_all_different",
     ),
     "one block on two sides": one(

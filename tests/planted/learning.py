@@ -15,7 +15,7 @@ LEARNING = {
     "adapted on the query set in training": one(
         INNER, "descend(task, start, episode.support", "descend(task, start, episode.query", EXACT
     ),
-    "judged on the support set in training": one(
+    "evaluated on the support set in training": one(
         INNER, "adapted, episode.query, wrt", "adapted, episode.support, wrt", EXACT
     ),
     "inner steps uphill": one(INNER, "alpha=-rate)", "alpha=rate)", EXACT),

@@ -57,8 +57,8 @@ def check_archive(path: Path, archive: zipfile.ZipFile, wanted: Container[str], 
     """
     size = sum(each.file_size for each in archive.infolist() if each.filename.removesuffix(".npy") in wanted)
     if size > ARCHIVE:
-        told = f"{size / 2**30:.1f} GiB, more than {ARCHIVE / 2**30:.0f} GiB"
-        raise DataError(f"{path}: the arrays that are used unpack to {told}{remedy}")
+        size_text = f"{size / 2**30:.1f} GiB, more than {ARCHIVE / 2**30:.0f} GiB"
+        raise DataError(f"{path}: the arrays that are used unpack to {size_text}{remedy}")
 
 
 def check_array(path: Path, name: str, array: "np.ndarray") -> None:
@@ -101,10 +101,10 @@ def check_whole(path: Path, rows: int, width: int) -> None:
         DataError: There are more than ``WHOLE``.
     """
     if rows * width > WHOLE:
-        told = f"{rows:,} rows of {width:,} numbers or texts"
+        size_text = f"{rows:,} rows of {width:,} numbers or texts"
         raise DataError(
-            f"{path} has {told}, and a partition reads all of them: more than {WHOLE:,}. Deal fewer rows, or name the"
-            " column of the client"
+            f"{path} has {size_text}, and a partition reads all of them: more than {WHOLE:,}. Deal fewer rows, or name"
+            " the column of the client"
         )
 
 
@@ -124,9 +124,9 @@ def check_people(path: Path, who: "pl.DataFrame", width: int) -> None:
             continue
         name, count = who.select("client", column).row(int(who[column].arg_max() or 0))
         if count * unit > most:
-            told = (
+            size_text = (
                 f"{count:,} rows of {width:,} numbers or texts, more than {most:,} in all"
                 if column == "rows"
                 else f"{count:,} bytes of texts, more than {most:,}"
             )
-            raise DataError(f"{path}: client {name!r} has {told}: the rows of a client are held in memory")
+            raise DataError(f"{path}: client {name!r} has {size_text}: the rows of a client are held in memory")

@@ -24,7 +24,7 @@ from metafed.data.files.bounds import UNREADABLE
 from metafed.environments.base import Environment
 from metafed.tasks.task import Kind
 
-ARRAYS = ("x", "y", "ceiling", "time", "block", "evaluation")
+ARRAYS = ("x", "y", "oracle_score", "time", "block", "evaluation")
 
 
 @final
@@ -94,7 +94,7 @@ def read(path: Path) -> Examples | None:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: np.asarray(file[name]) for name in file.files}
         group = str(arrays.pop("group"))
-        if not {"x", "y", "ceiling"} <= set(arrays) <= set(ARRAYS):
+        if not {"x", "y", "oracle_score"} <= set(arrays) <= set(ARRAYS):
             return None
         return Examples(group=group, **arrays)
     except UNREADABLE:
@@ -126,7 +126,7 @@ def keep(
 
 def folder_of(folder: Path, source: Source, task: str, origin: Origin) -> Path:
     """Return the folder below ``folder`` whose name follows from all that makes the source's clients what they are."""
-    said = {
+    facts = {
         "code": code(),
         "task": task,
         "seed": origin.seed,
@@ -134,7 +134,7 @@ def folder_of(folder: Path, source: Source, task: str, origin: Origin) -> Path:
         "share": source.share,
         "files": [content(file, folder) for file in source.files],
     }
-    digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:24]
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:24]
     name = "".join(letter if letter.isalnum() else "-" for letter in task)[-60:]
     return folder / f"{name}-{digest}"
 

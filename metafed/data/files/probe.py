@@ -63,8 +63,8 @@ def _check(path: Path, state: str, size: int) -> None:
         raise DataError(f"{path} is damaged: it could not be read through within {most:.0f} s") from None
     if done.returncode:
         lines = done.stderr.strip().splitlines()
-        told = lines[0] if lines else f"its reader ended with {done.returncode}"
-        raise DataError(f"{path} is damaged: {told}")
+        reason = lines[0] if lines else f"its reader ended with {done.returncode}"
+        raise DataError(f"{path} is damaged: {reason}")
     if size >= NOTED:
         with contextlib.suppress(OSError):
             note.parent.mkdir(parents=True, exist_ok=True)

@@ -129,19 +129,19 @@ class Intents(Dataset, ABC):
         sizes = np.clip(rng.lognormal(np.log(30), 0.7, SLOTS), *UTTERANCES).astype(int)
         rows, y, evaluation = [], [], []
         for slot, (intent, size) in enumerate(zip(chosen, sizes, strict=True)):
-            for pool, count, told in (
+            for pool, count, evaluated in (
                 (corpus.training[intent], size, False),
                 (corpus.evaluation[intent], size // 2, True),
             ):
                 picked = rng.choice(pool, min(count, len(pool)), replace=False)
                 rows.extend(picked.tolist())
                 y += [slot] * len(picked)
-                evaluation += [told] * len(picked)
+                evaluation += [evaluated] * len(picked)
         return Examples(
             x=self._embed([corpus.texts[row] for row in rows]),
             y=np.array(y),
             group=corpus.domains[int(liking.argmax())],
-            ceiling=np.full(len(y), np.nan),
+            oracle_score=np.full(len(y), np.nan),
             evaluation=np.array(evaluation),
         )
 

@@ -29,7 +29,7 @@ def broken(own: Examples, features: int, outputs: int, kind: Kind, shots: Shots,
             return f"a class is not one of 0 … {outputs - 1}"
     elif own.y.shape != (n, outputs) or not np.isfinite(own.y).all():
         return f"y has shape {own.y.shape}, expected ({n}, {outputs}) finite numbers"
-    for name in ("ceiling", "evaluation", "block", "time"):
+    for name in ("oracle_score", "evaluation", "block", "time"):
         rows = getattr(own, name)
         if rows is not None and len(rows) != n:
             return f"{name} has {len(rows)} rows, not {n}"

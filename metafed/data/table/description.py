@@ -8,7 +8,16 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from metafed.core.episodes import Shots
 from metafed.core.names import near
@@ -47,13 +56,14 @@ class Sizes(BaseModel):
 
     support: int | None = Field(None, ge=1)
     query: int | None = Field(None, ge=1)
-    judge: int | None = Field(None, ge=1)
+    # it was called judge
+    evaluation: int | None = Field(None, ge=1, validation_alias=AliasChoices("evaluation", "judge"))
     per_class: bool | None = None
 
     def over(self, usual: Shots) -> Shots:
         """Return ``usual`` with what is said here."""
-        said = {name: value for name, value in self.model_dump().items() if value is not None}
-        return Shots(**{**vars(usual), **said})
+        given = {name: value for name, value in self.model_dump().items() if value is not None}
+        return Shots(**{**vars(usual), **given})
 
 
 class Description(BaseModel):
@@ -126,8 +136,8 @@ class Description(BaseModel):
         """Columns of a CSV file that are read as they are written, whatever other rows hold: 007 is not 7."""
         names = [name for name in (self.client, self.group) if name is not None]
         names += [feature.name for feature in self.inputs if feature.cell in ("category", "text")]
-        told = self.classes is not None and all(isinstance(label, str) for label in self.classes)
-        return names + (self.targets if told else [])
+        stated = self.classes is not None and all(isinstance(label, str) for label in self.classes)
+        return names + (self.targets if stated else [])
 
     @property
     def as_number(self) -> list[str]:
@@ -146,14 +156,14 @@ class Description(BaseModel):
             DataError: It is missing, no TOML, or a key or a value is not allowed.
         """
         try:
-            said = tomllib.loads(path.read_text(encoding="utf-8"))
+            given = tomllib.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
-            told = missing(path) if isinstance(error, FileNotFoundError) else f"{path}: {error.strerror}"
-            raise DataError(told) from None
+            stated = missing(path) if isinstance(error, FileNotFoundError) else f"{path}: {error.strerror}"
+            raise DataError(stated) from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise DataError(f"{path}: not TOML: {error}") from None
         try:
-            made = cls.model_validate(said)
+            made = cls.model_validate(given)
         except ValidationError as error:
             raise DataError(f"{path}: {complaints(error, cls.model_fields)}") from None
         made._path = path

@@ -15,7 +15,7 @@ from metafed.data.table.tables import opened
 from metafed.tasks.task import Kind
 
 SUFFIX = ".toml"
-SHOTS = Shots(support=20, query=40, judge=100, per_class=False)
+SHOTS = Shots(support=20, query=40, evaluation=100, per_class=False)
 """Sizes of episodes, where neither the description nor a family says them."""
 NAME = re.compile(r"[a-z][a-z0-9_-]*")
 TOO_LIKE = 0.85
@@ -43,9 +43,9 @@ def own_family(name: str, source: str, like: Family | None, known: tuple[str, ..
         if hint := near(name, known, TOO_LIKE):
             raise DataError(f"{name!r} is nearly the name of a family of metafed{hint} Else choose another name")
     path = Path(source)
-    said = _described(path, changed(path))
+    description = _described(path, changed(path))
     usual = (None, SHOTS) if like is None else (like.kind, like.shots)
-    return _family(name, source, said, *usual, changed(said.file))
+    return _family(name, source, description, *usual, changed(description.file))
 
 
 @lru_cache(maxsize=16)
@@ -55,24 +55,26 @@ def _described(path: Path, change: tuple[int, int] | None) -> Description:
 
 @lru_cache(maxsize=16)
 def _family(
-    name: str, source: str, said: Description, kind: Kind | None, usual: Shots, change: tuple[int, int] | None
+    name: str, source: str, description: Description, kind: Kind | None, usual: Shots, change: tuple[int, int] | None
 ) -> Family:
-    told: Kind | None = "classification" if said.classes else "regression" if said.scale else None
-    kind = said.kind or kind or told or inferred_kind(said, opened(said))
-    if kind == "classification" and len(said.targets) > 1:
-        raise DataError(f"{said.path}: {kind} has one target, but there are {', '.join(said.targets)}")
-    if kind == "classification" and said.scale is not None:
-        raise DataError(f"{said.path}: scale is for regression, but kind is {kind}, as of the family {name}")
-    if kind == "regression" and said.classes is not None:
-        raise DataError(f"{said.path}: classes are for classification, but kind is {kind}, as of the family {name}")
-    shots = said.shots.over(usual)
+    stated: Kind | None = "classification" if description.classes else "regression" if description.scale else None
+    kind = description.kind or kind or stated or inferred_kind(description, opened(description))
+    if kind == "classification" and len(description.targets) > 1:
+        raise DataError(f"{description.path}: {kind} has one target, but there are {', '.join(description.targets)}")
+    if kind == "classification" and description.scale is not None:
+        raise DataError(f"{description.path}: scale is for regression, but kind is {kind}, as of the family {name}")
+    if kind == "regression" and description.classes is not None:
+        raise DataError(
+            f"{description.path}: classes are for classification, but kind is {kind}, as of the family {name}"
+        )
+    shots = description.shots.over(usual)
     if kind == "regression" and shots.per_class:
         raise DataError(
-            f"{said.path}: episodes of regression have no classes, but shots are per class, as of the family {name}:"
-            " write [shots] per-class = false"
+            f"{description.path}: episodes of regression have no classes, but shots are per class, as of the family"
+            f" {name}: write [shots] per-class = false"
         )
     # a class of its own, since what a family offers are classes of sources
-    made = type("Own", (Own,), {"__module__": __name__, "description": said, "kind": kind, "shots": shots})
-    channels, height, width = said.image or (0, 0, 0)
-    image = (channels, height, width) if said.image else None
+    made = type("Own", (Own,), {"__module__": __name__, "description": description, "kind": kind, "shots": shots})
+    channels, height, width = description.image or (0, 0, 0)
+    image = (channels, height, width) if description.image else None
     return Family(name, kind, shots, {source: made}, network="conv4" if image else "mlp", image=image)

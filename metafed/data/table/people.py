@@ -118,12 +118,12 @@ def _who(
     """Return a row a client, by name: its rows, the first of them, its units to be split, its group, its texts."""
     import polars as pl
 
-    group, block, told = description.group, description.block, description.evaluation
+    group, block, evaluation = description.group, description.block, description.evaluation
     columns = [pl.col(client).alias("client")]
     columns += [pl.col(group).cast(pl.String).alias("group")] if group else []
     columns += [pl.col(block).alias("block")] if block else []
     columns += [pl.col(description.targets[0]).cast(pl.String).alias("class")] if shots.per_class else []
-    columns += [pl.col(told).cast(pl.Float64).alias("told")] if told else []
+    columns += [pl.col(evaluation).cast(pl.Float64).alias("told")] if evaluation else []
     texts = [name for name in found.used if table.columns[name].content == "text"]
     if texts:
         columns += [pl.sum_horizontal(pl.col(name).cast(pl.String).str.len_bytes() for name in texts).alias("texts")]
@@ -135,9 +135,9 @@ def _who(
         torn = (groups.min() != groups.max()).fill_null(value=False)
         about += [groups.drop_nulls().first(), torn.alias("torn")]
     each = rows.group_by("client").agg(about)
-    if block or told or shots.per_class:
+    if block or evaluation or shots.per_class:
         unit = pl.col("block").n_unique() if block else pl.len()
-        if told:
+        if evaluation:
             # the side of fewer rows decides
             unit = 2 * pl.min_horizontal((pl.col("told") == 1).sum(), (pl.col("told") != 1).sum())
         units = rows.group_by("client", *(["class"] if shots.per_class else [])).agg(unit.alias("units"))

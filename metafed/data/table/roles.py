@@ -49,11 +49,11 @@ def roles(description: Description, table: Table, kind: Kind) -> Roles:
             f"{table.path}: column {description.time!r}, the time, holds {time.content}: write dates as 2024-12-31 or"
             " 2024-12-31T23:59:59, or number the rows"
         )
-    told = description.evaluation and table.has(description, "evaluation", description.evaluation)
-    if told and told.content not in ("bool", "integer"):
+    evaluation = description.evaluation and table.has(description, "evaluation", description.evaluation)
+    if evaluation and evaluation.content not in ("bool", "integer"):
         raise DataError(
-            f"{table.path}: column {description.evaluation!r}, which tells evaluation rows, holds {told.content}: write"
-            " true and false, or 1 and 0"
+            f"{table.path}: column {description.evaluation!r}, which tells evaluation rows, holds {evaluation.content}:"
+            " write true and false, or 1 and 0"
         )
     for name in description.targets:
         kept = table.has(description, "target", name)

@@ -30,8 +30,8 @@ def check_cells(description: Description, table: Table, found: Roles) -> None:
             bad = pl.col(name).is_null() if name in found.texts else _bad(name, table.columns[name], lenient=False)
             faults[name] = (bad, "no value", "")
     if description.evaluation is not None:
-        told = pl.col(description.evaluation).cast(pl.Float64).is_in([0.0, 1.0]).fill_null(value=False)
-        faults[description.evaluation] = (~told, "neither 1 nor 0", "")
+        sound = pl.col(description.evaluation).cast(pl.Float64).is_in([0.0, 1.0]).fill_null(value=False)
+        faults[description.evaluation] = (~sound, "neither 1 nor 0", "")
     lenient = description.missing == "mean"
     remedy = "repair them" + ("" if lenient else f', or write missing = "mean" in {description.path}')
     for name, cell, kept in ((used.feature.name, used.cell, used.kept) for used in found.inputs):

@@ -103,19 +103,20 @@ class Own(Source):
     def notes(self) -> tuple[str, ...]:
         """Who the clients are and who is none, how rows are split, and what becomes of each column."""
         table, _, who, classes = self._loaded
-        said, shown = self.description, ", ".join(self.description.targets)
+        description, shown = self.description, ", ".join(self.description.targets)
         everyone = len(who.names) + len(who.skipped)
         skipped = f"{len(who.skipped):,} of {everyone:,} clients skipped, with {who.rule}: {_listed(who.skipped)}"
-        unit = "the unit that the description states" if said.scale else "units of its standard deviation"
+        unit = "the unit that the description states" if description.scale else "units of its standard deviation"
         ways = {
-            said.time: f"the later half by {said.time!r} of each client's rows",
-            said.block: f"half of each client's values of {said.block!r}",
-            said.evaluation: f"as {said.evaluation!r} says",
+            description.time: f"the later half by {description.time!r} of each client's rows",
+            description.block: f"half of each client's values of {description.block!r}",
+            description.evaluation: f"as {description.evaluation!r} says",
         }
         way = next((way for name, way in ways.items() if name is not None), "a random half of each client's rows")
-        of_class = ", class by class" if self.shots.per_class and not said.evaluation else ""
+        of_class = ", class by class" if self.shots.per_class and not description.evaluation else ""
         return (
-            f"{table.rows:,} rows, {len(who.names):,} clients" + (f" by {said.client!r}" if said.client else ""),
+            f"{table.rows:,} rows, {len(who.names):,} clients"
+            + (f" by {description.client!r}" if description.client else ""),
             *((skipped,) if who.skipped else ()),
             *self._surplus,
             *who.notes,
@@ -124,7 +125,7 @@ class Own(Source):
             f"evaluation rows: {way}{of_class}",
             f"features: {'; '.join(column.about for column in self.encoders)}",
             *((f"fitted on training rows of {self._fitted.clients:,} seen clients",) if self._fits else ()),
-            *(("a missing number is taken for the mean",) if said.missing == "mean" else ()),
+            *(("a missing number is taken for the mean",) if description.missing == "mean" else ()),
         )
 
     def examples(self, client: int) -> Examples:
@@ -151,8 +152,8 @@ class Own(Source):
     def training(self, client: int, names: Sequence[str] = ()) -> tuple[Values, np.ndarray]:
         """Return columns of a client's meta-training rows, and the target there: classes, or numbers not scaled."""
         table, found, who, _ = self._loaded
-        said = self.description
-        wanted = dict.fromkeys([*names, *said.splits, *said.targets])
+        description = self.description
+        wanted = dict.fromkeys([*names, *description.splits, *description.targets])
         values = table.read(who.rows(self._person(client)), list(wanted), found.texts)
         own = self._split(client, values)
         # which rows they are is settled: the stream is not asked
@@ -175,15 +176,15 @@ class Own(Source):
 
     def _split(self, client: int, values: Values) -> Examples:
         """Return rows without x, their target not scaled, that are split into training and evaluation as they stay."""
-        said, person = self.description, self._person(client)
+        description, person = self.description, self._person(client)
         y = self._classes(person, values) if self.kind == "classification" else self._numbers(person, values)
         own = Examples(np.zeros((len(y), 0)), y, "", np.full(len(y), np.nan))
-        if said.time is not None:
-            return own._replace(time=values[said.time])
-        if said.evaluation is not None:
-            return own._replace(evaluation=values[said.evaluation] == 1)
-        if said.block is not None:
-            own = own._replace(block=np.unique([str(v) for v in values[said.block]], return_inverse=True)[1])
+        if description.time is not None:
+            return own._replace(time=values[description.time])
+        if description.evaluation is not None:
+            return own._replace(evaluation=values[description.evaluation] == 1)
+        if description.block is not None:
+            own = own._replace(block=np.unique([str(v) for v in values[description.block]], return_inverse=True)[1])
         _, evaluation = halves(own, self.shots, stream(self.origin.seed, "own/halves", client))
         return own._replace(evaluation=np.isin(np.arange(len(y)), evaluation))
 
@@ -243,9 +244,9 @@ class Own(Source):
 
     @cached_property
     def _loaded(self) -> Loaded:
-        said = self.description
-        seed = None if said.partition is None else self.origin.seed
-        return load(said, self.kind, self.shots, seed, changed(said.file))
+        description = self.description
+        seed = None if description.partition is None else self.origin.seed
+        return load(description, self.kind, self.shots, seed, changed(description.file))
 
     @cached_property
     def _numbering(self) -> Numbering:
@@ -313,11 +314,13 @@ def changed(path: Path) -> tuple[int, int, int] | None:
 
 
 @lru_cache(maxsize=8)
-def load(said: Description, kind: Kind, shots: Shots, seed: int | None, change: tuple[int, int, int] | None) -> Loaded:
+def load(
+    description: Description, kind: Kind, shots: Shots, seed: int | None, change: tuple[int, int, int] | None
+) -> Loaded:
     """Open a table; kept, since several sources of a process are made of one description.
 
     Args:
-        said: The description.
+        description: The description.
         kind: Classification or regression.
         shots: Sizes of episodes.
         seed: The experiment's, where the description has a partition.
@@ -326,10 +329,10 @@ def load(said: Description, kind: Kind, shots: Shots, seed: int | None, change: 
     Raises:
         DataError: The file is missing or damaged, or does not fit the description.
     """
-    table = opened(said)
-    found = roles(said, table, kind)
-    classes = classes_of(said, table) if kind == "classification" else ()
-    who = people(said, table, found, shots, seed or 0)
+    table = opened(description)
+    found = roles(description, table, kind)
+    classes = classes_of(description, table) if kind == "classification" else ()
+    who = people(description, table, found, shots, seed or 0)
     # from here on the rows are read from where they are sorted
     return Loaded(replace(table, frame=who.frame), found, who, classes)
 

@@ -21,7 +21,7 @@ APART = {"data", "separator"}
 """Keys of a description that say where the rows are and not what they mean: these may differ between nodes."""
 
 
-def lacking(said: Description, kind: Kind) -> list[str]:
+def lacking(description: Description, kind: Kind) -> list[str]:
     """Return what would be fitted to the rows or told by them, each with the way to state it."""
     ways = {
         "number": "[mean, unit]",
@@ -29,36 +29,36 @@ def lacking(said: Description, kind: Kind) -> list[str]:
         None: '[mean, unit] of a number, [its values] or "hashed" of a category',
     }
     found = []
-    for feature in said.inputs:
+    for feature in description.inputs:
         if pattern(feature.name):
             found.append(f"the columns that {feature.name!r} means, each by its name")
         elif stated(feature) is None:
             found.append(f"[features] {feature.name} = {ways.get(feature.cell, '')}")
-    if kind == "classification" and said.classes is None:
-        found.append(f"classes = […] of {said.targets[0]}")
-    if kind == "regression" and said.scale is None:
-        found.append(f"scale = [mean, unit] of {', '.join(said.targets)}")
+    if kind == "classification" and description.classes is None:
+        found.append(f"classes = […] of {description.targets[0]}")
+    if kind == "regression" and description.scale is None:
+        found.append(f"scale = [mean, unit] of {', '.join(description.targets)}")
     return found
 
 
-def check_stated(said: Description, kind: Kind) -> None:
+def check_stated(description: Description, kind: Kind) -> None:
     """Refuse a description that leaves something to be fitted to a node's own people: other nodes would fit otherwise.
 
     Raises:
         DataError: It does; the message lists what, and how each is stated.
     """
-    if said.partition is not None:
+    if description.partition is not None:
         raise DataError(
-            f"{said.path}: partition = {said.partition!r} deals a table of everybody; a node that holds its own people"
-            " only needs the column that names them: client = …"
+            f"{description.path}: partition = {description.partition!r} deals a table of everybody; a node that holds"
+            " its own people only needs the column that names them: client = …"
         )
-    found = lacking(said, kind)
+    found = lacking(description, kind)
     if found:
         more = f" and {len(found) - LISTED} more" if len(found) > LISTED else ""
         raise DataError(
-            f"{said.path}: a node that holds its own people only fits nothing to them, so state what is the same for"
-            f" all nodes: {'; '.join(found[:LISTED])}{more}. `python -m simulation.data describe {said.path} --stated`"
-            " writes it all, fitted to a table"
+            f"{description.path}: a node that holds its own people only fits nothing to them, so state what is the same"
+            f" for all nodes: {'; '.join(found[:LISTED])}{more}. `python -m simulation.data describe {description.path}"
+            " --stated` writes it all, fitted to a table"
         )
 
 
@@ -68,21 +68,21 @@ def statement(made: "Own") -> str:
     Raises:
         DataError: A column has several numbers a row, each with a scale of its own, which no description can state.
     """
-    said: dict[str, Any] = tomllib.loads(made.description.path.read_text(encoding="utf-8"))
+    description: dict[str, Any] = tomllib.loads(made.description.path.read_text(encoding="utf-8"))
     for key in ("features", "text", "kind", "classes", "scale"):
-        said.pop(key, None)
+        description.pop(key, None)
     texts = [column.name for column in made.encoders if isinstance(column, Text)]
     features = {column.name: _way(made, column) for column in made.encoders if not isinstance(column, Text)}
-    said |= {"kind": made.kind, **({"text": texts} if texts else {})}
+    description |= {"kind": made.kind, **({"text": texts} if texts else {})}
     if made.kind == "classification":
-        said["classes"] = list(made.labels)
+        description["classes"] = list(made.labels)
     elif made.target is not None:
         if made.outputs != len(made.description.targets):
             raise _unsaid(made, "target")
         pairs = [list(pair) for pair in zip(made.target.mean, made.target.unit, strict=True)]
-        said["scale"] = pairs if len(pairs) > 1 else pairs[0]
-    tables = {key: said.pop(key) for key, value in list(said.items()) if isinstance(value, dict)}
-    lines = list(_lines(said))
+        description["scale"] = pairs if len(pairs) > 1 else pairs[0]
+    tables = {key: description.pop(key) for key, value in list(description.items()) if isinstance(value, dict)}
+    lines = list(_lines(description))
     for name, table in {**({"features": features} if features else {}), **tables}.items():
         lines += ["", f"[{name}]", *_lines(table)]
     return "\n".join(lines)
@@ -92,9 +92,9 @@ def described(choices: "Iterable[TaskChoice]") -> list[str]:
     """Return a digest of every key of the description of each family that has one: ``FAMILY KEY DIGEST``."""
     found = []
     for choice in choices:
-        said = getattr(choice.family.sources[choice.source], "description", None)
-        if isinstance(said, Description):
-            values = {**said.model_dump(mode="json", exclude=APART), "kind": choice.kind}
+        description = getattr(choice.family.sources[choice.source], "description", None)
+        if isinstance(description, Description):
+            values = {**description.model_dump(mode="json", exclude=APART), "kind": choice.kind}
             for key, value in values.items():
                 digest = hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
                 found.append(f"{choice.family.name} {key} {digest}")
@@ -105,8 +105,8 @@ def differing(ours: Iterable[str], theirs: Iterable[str]) -> dict[str, list[str]
     """Return the keys, by family, in which two descriptions differ, as ``described`` tells of them."""
     found: dict[str, list[str]] = {}
     apart = set(ours) ^ set(theirs)
-    for told in sorted(apart):
-        family, _, rest = told.partition(" ")
+    for key in sorted(apart):
+        family, _, rest = key.partition(" ")
         keys, key = found.setdefault(family, []), rest.partition(" ")[0]
         if key not in keys:
             keys.append(key)

@@ -7,7 +7,7 @@ from metafed.aggregators.updates import check_enough
 from metafed.core.parameters import TRUNK
 from metafed.experiment.choices import TaskChoice
 from metafed.experiment.lookup import aggregator_name
-from metafed.faults.injected_bias import parse_plant
+from metafed.faults.injected_bias import parse_bias
 from metafed.faults.plan import described
 from metafed.models import IMAGE_NETWORKS, NETWORKS
 from metafed.secure.settings import FEWEST
@@ -70,7 +70,7 @@ def check_control(experiment: "Experiment", choices: Sequence[TaskChoice]) -> No
     control = [choice.family.name for choice in choices if choice.kind == "control"]
     if not control:
         return
-    if experiment.inject_bias and parse_plant(experiment.inject_bias).spoils_labels:
+    if experiment.inject_bias and parse_bias(experiment.inject_bias).spoils_labels:
         raise ValueError(
             f"--inject-bias {experiment.inject_bias}: family {control[0]!r} is control and has no labels to spoil"
         )

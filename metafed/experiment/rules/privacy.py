@@ -34,26 +34,30 @@ def check_privacy(experiment: "Experiment") -> None:
         raise ValueError(f"--privacy.clip-rate {privacy.clip_rate:g} does nothing without --privacy.quantile")
     if privacy.model == "local" and privacy.quantile is not None:
         raise ValueError(
-            "--privacy.quantile cannot be had with --privacy.model local: whether a client was cut would have to be"
-            " told with noise of its own; choose a fixed --privacy.clip"
+            "--privacy.quantile cannot be combined with --privacy.model local: whether a client was cut would have to"
+            " be told with noise of its own; choose a fixed --privacy.clip"
         )
     algorithm, objective, sampling = experiment.algorithm, experiment.objective, experiment.sampling
     if algorithm.weighs != "alike":
         reason = "weighs clients by their rows" if algorithm.weighs == "rows" else "has clients send nothing"
         raise ValueError(
-            f"differential privacy cannot be had with --algorithm {algorithm_name(algorithm)}, which {reason}: what a"
-            " client adds must not depend on others' data; choose another, such as reptile for fedavg"
+            f"differential privacy cannot be combined with --algorithm {algorithm_name(algorithm)}, which {reason}:"
+            " what a client adds must not depend on others' data; choose another, such as reptile for fedavg"
         )
-    if objective.apart == "no" or objective.uses == "weights":
+    if objective.separability == "no" or objective.uses == "weights":
         raise ValueError(
-            f"differential privacy cannot be had with --objective {objective_name(objective)}: it weighs clients by"
-            + (" their rows" if objective.uses == "weights" else " what others' losses are, which no noise covers")
+            f"differential privacy cannot be combined with --objective {objective_name(objective)}: it weighs"
+            + (
+                " clients by their rows"
+                if objective.uses == "weights"
+                else " clients by what others' losses are, which no noise covers"
+            )
             + "; choose mean, propfair, qffl or tilted (docs/privacy.md)"
         )
     if sampling.scheme is None:
         raise ValueError(
-            f"differential privacy cannot be had with --sampling {sampler_name(sampling)}: no accountant has a bound"
-            " for who is asked by data, losses or time; choose --sampling poisson (or uniform)"
+            f"differential privacy cannot be combined with --sampling {sampler_name(sampling)}: no accountant has a"
+            " bound for who is asked by data, losses or time; choose --sampling poisson (or uniform)"
         )
     without = sampling.scheme == "without replacement" and experiment.cohort_size < experiment.seen_clients
     if without and privacy.model == "central" and privacy.accountant == "pld":

@@ -43,13 +43,13 @@ def check_objective(objective: Objective, algorithm: "Algorithm") -> None:
     name, reason = algorithm_name(algorithm), None
     if objective.uses != "nothing" and algorithm.weighs == "none":
         reason = "whose clients send nothing"
-    elif objective.uses == "losses" and not algorithm.judged:
-        reason = "whose clients train on their query rows and are judged before they adapt: no loss to weigh them by"
+    elif objective.uses == "losses" and not algorithm.weighable_losses:
+        reason = "whose clients train on their query rows and are evaluated before they adapt: no loss to weigh them by"
     elif objective.uses == "weights" and algorithm.weighs == "rows":
         reason = "which weighs clients by their rows already"
     if reason is not None:
         raise ValueError(
-            f"--objective {objective_name(objective)} cannot be had with the algorithm {name}, {reason}; choose"
+            f"--objective {objective_name(objective)} cannot be combined with the algorithm {name}, {reason}; choose"
             " --objective mean or another --algorithm (docs/objectives.md)"
         )
 
@@ -65,20 +65,20 @@ def check_aggregator(aggregator: "Aggregator", objective: Objective, algorithm: 
     name, reason = objective_name(objective), None
     if algorithm.weighs == "none":
         name, reason = f"the algorithm {algorithm_name(algorithm)}", "whose clients send nothing"
-    elif objective.apart == "sums":
+    elif objective.separability == "sums":
         name, reason = f"--objective {name}", "which weighs clients by what each tells of itself: a liar tells anything"
-    elif objective.apart == "no":
+    elif objective.separability == "no":
         name, reason = f"--objective {name}", "by which one client's loss changes how much the others count"
     if reason is not None:
-        allowed = ", ".join(n for n, kind in OBJECTIVES.items() if kind.apart == "votes")
+        allowed = ", ".join(n for n, kind in OBJECTIVES.items() if kind.separability == "updates")
         raise ValueError(
-            f"--aggregator {aggregator_name(aggregator)} cannot be had with {name}, {reason}; choose --aggregator mean,"
-            f" or an objective of {allowed} (docs/robustness.md)"
+            f"--aggregator {aggregator_name(aggregator)} cannot be combined with {name}, {reason}; choose --aggregator"
+            f" mean, or an objective of {allowed} (docs/robustness.md)"
         )
 
 
 def check_devices(experiment: "Experiment") -> None:
-    """Refuse settings of devices that would do nothing, or cannot be had with the others.
+    """Refuse settings of devices that would do nothing, or cannot be combined with the others.
 
     Raises:
         ValueError: The message says which and why.
@@ -115,15 +115,15 @@ def check_secure(experiment: "Experiment") -> None:
             )
         return
     objective, name = experiment.objective, objective_name(experiment.objective)
-    if objective.apart == "no":
+    if objective.separability == "no":
         raise ValueError(
-            f"--secure.aggregation cannot be had with --objective {name}: sums by group, or weights by others' losses;"
-            " choose mean, weighted or propfair"
+            f"--secure.aggregation cannot be combined with --objective {name}: sums by group, or weights by others'"
+            " losses; choose mean, weighted or propfair"
         )
     if objective.scaled and not experiment.private:
         raise ValueError(
-            f"--secure.aggregation cannot be had with --objective {name}: its shares need a common scale, which only"
-            " who sees them knows; choose mean, weighted or propfair, or cut them by --privacy.clip with"
+            f"--secure.aggregation cannot be combined with --objective {name}: its shares need a common scale, which"
+            " only who sees them knows; choose mean, weighted or propfair, or cut them by --privacy.clip with"
             " --privacy.noise"
         )
 
@@ -135,7 +135,7 @@ def check_lies(experiment: "Experiment") -> None:
         ValueError: They are.
     """
     lies = {fault.kind for fault in described(experiment.faults)} & set(OMNISCIENT)
-    if lies and (experiment.objective.apart == "no" or experiment.algorithm.weighs == "none"):
+    if lies and (experiment.objective.separability == "no" or experiment.algorithm.weighs == "none"):
         raise ValueError(
             f"--faults: kind {min(lies)!r} needs updates that each client determines alone, which this objective or"
             " algorithm does not have; choose --objective mean"

@@ -108,5 +108,5 @@ def draws(population: "Population", clients: Sequence[Client]) -> list[Finding]:
             if set(rows.support.tolist()) & set(rows.query.tolist()):
                 return [Finding("overlap", f"{client.called} has rows that are in both support and query", True)]
         if any(held & {*rows.support.tolist(), *rows.query.tolist()} for rows in rounds):
-            return [Finding("trained", f"{client.called} is trained on rows that evaluation judges", True)]
+            return [Finding("trained", f"{client.called} is trained on evaluation rows", True)]
     return []

@@ -13,7 +13,7 @@ from metafed.federation.guard.columns import Columns
 from metafed.tasks.task import Kind
 
 PER_CLIENT = 50
-"""Rows of a client by which columns are judged, at most."""
+"""Rows of a client by which columns are evaluated, at most."""
 TWINS = 8
 """Different rows that two clients, and nobody else, must have to be taken for one person."""
 SHARED = 0.02
@@ -114,7 +114,7 @@ def same_person(clients: Sequence[Client]) -> list[Finding]:
 
 
 def shared_rows(clients: Sequence[Client]) -> list[Finding]:
-    """Count evaluation rows that are equal to rows of meta-training, as float32: what is judged has been seen then."""
+    """Count evaluation rows that are equal to rows of meta-training, as float32: those were seen in training."""
     trained: dict[bytes, set[int]] = {}
     own_keys = [keys(client.own) for client in clients]
     for client, hashed in zip(clients, own_keys, strict=True):
@@ -131,15 +131,17 @@ def shared_rows(clients: Sequence[Client]) -> list[Finding]:
             unseen += bool(owners) and not client.seen
     if own + others < SHARED * total:
         return []
-    said = f"{others:,} equal a training row of another client ({unseen:,} of them of unseen clients)"
-    text = f"of {total:,} evaluation rows {said}, {own:,} one of their own client: a leak, unless rows have few values"
+    counts = f"{others:,} equal a training row of another client ({unseen:,} of them of unseen clients)"
+    text = (
+        f"of {total:,} evaluation rows {counts}, {own:,} one of their own client: a leak, unless rows have few values"
+    )
     return [Finding("shared-rows", text)]
 
 
 def without_support(clients: Sequence[Client]) -> list[Finding]:
-    """Count clients that are judged on labels of which they have no example to adapt on."""
+    """Count clients that are evaluated on labels of which they have no example to adapt on."""
     lacking = [c for c in clients if set(c.own.y[c.episode.query]) - set(c.own.y[c.episode.support])]
-    what = "judged on labels that the support, which is adapted on, lacks"
+    what = "evaluated on labels that the support, which is adapted on, lacks"
     return [Finding("no-support", f"{what}: {_who(lacking)}")] if lacking else []
 
 

@@ -28,12 +28,14 @@ def elements(figure: Figure) -> tuple[str, list[str]]:
             parts.setdefault(where, []).append((own, leaf))
     legend = written(parts.pop("legend", []), "", {}, {})
     return legend, [
-        written(own, f"{figure.key}-{number}", shapes, {str(n): said(mark) for n, mark in enumerate(panel.marks)})
+        written(
+            own, f"{figure.key}-{number}", shapes, {str(n): hover_texts(mark) for n, mark in enumerate(panel.marks)}
+        )
         for (number, own), panel in zip(parts.items(), figure.panels, strict=True)
     ]
 
 
-def said(mark: Mark) -> Sequence[str]:
+def hover_texts(mark: Mark) -> Sequence[str]:
     """Return what the parts of a mark say to a pointer that rests on them, and to a screen reader."""
     match mark:
         case Points():
@@ -49,9 +51,9 @@ def written(
     """Write what is drawn, in order, without groups; ``shapes`` that it uses get ids that begin with ``name``."""
     parts: list[str] = []
     own: dict[str, str] = {}
-    told = {gid: iter(texts) for gid, texts in says.items()}
+    texts_left = {gid: iter(texts) for gid, texts in says.items()}
     for gid, leaf in drawn:
-        title = escape(next(told.get(gid, iter(())), ""))
+        title = escape(next(texts_left.get(gid, iter(())), ""))
         end = f"><title>{title}</title></{kind(leaf)}>" if title else "/>"
         if kind(leaf) == "text":
             write_words(parts, gid, leaf)

@@ -54,15 +54,15 @@ def finding(people: Panel) -> str:
             steps[name] = first / (means[-1] - means[0]) if means[-1] > means[0] else None
     known = {name: share for name, share in steps.items() if share is not None}
     lost = [name for name, share in steps.items() if share is None]
-    said = []
+    text = []
     if known:
         each = listed(
             [f"{min(1.0, max(0.0, share)):.0%} in {name}".replace("%", " %") for name, share in known.items()]
         )
-        said.append(f"The first inner step brings {each} of what all of them bring.")
+        text.append(f"The first inner step brings {each} of what all of them bring.")
     if lost:
-        said.append(f"In {listed(lost)} the mean ends no higher than it began.")
-    return " ".join(said) or "No inner step was taken."
+        text.append(f"In {listed(lost)} the mean ends no higher than it began.")
+    return " ".join(text) or "No inner step was taken."
 
 
 def one(own: Panel, name: str, scale: str) -> tuple[Drawn, list[tuple[Any, ...]]]:
@@ -80,11 +80,11 @@ def one(own: Panel, name: str, scale: str) -> tuple[Drawn, list[tuple[Any, ...]]
     marks: list[Mark] = []
     for group in groups if len(groups) > 1 else ():
         if group != worst:
-            marks.append(line(steps, curves[group], "context", 1.0, says=said(group, curves[group])))
+            marks.append(line(steps, curves[group], "context", 1.0, says=text(group, curves[group])))
     if worst is not None:
         marks += [
             *shade(steps, curves[worst], "harm"),
-            line(steps, curves[worst], "harm", 2, "1 4", said(worst, curves[worst])),
+            line(steps, curves[worst], "harm", 2, "1 4", text(worst, curves[worst])),
         ]
     marks += [*shade(steps, curves[None], "after"), line(steps, curves[None], "after", 2.4, says="all clients")]
     end = curves[None][-1]
@@ -94,7 +94,7 @@ def one(own: Panel, name: str, scale: str) -> tuple[Drawn, list[tuple[Any, ...]]
         last = curves[worst][-1]
         words.append((f"lowest group, {cut(group_name(worst))} {short(last.value)}", "harm"))
         says += f"; the lowest group, “{group_name(worst)}”, ends at {short(last.value)}"
-    best = float(own.ceiling.mean()) if np.isfinite(own.ceiling).all() else None
+    best = float(own.oracle_score.mean()) if np.isfinite(own.oracle_score).all() else None
     if best is not None:
         marks.insert(0, Line((0, steps[-1]), (best, best), "muted", 1.2, "5 4", says=f"best possible {short(best)}"))
         words.append((f"best possible {short(best)}", "muted"))
@@ -126,7 +126,7 @@ def shade(steps: list[int], estimates: list[Estimate], role: Role) -> list[Mark]
     return [Band([k[0] for k in known], [k[1] for k in known], [k[2] for k in known], role)]
 
 
-def said(group: str, estimates: list[Estimate]) -> str:
+def text(group: str, estimates: list[Estimate]) -> str:
     """Return what a group's line says to a pointer."""
     return f"{group_name(group)}: {short(estimates[0].value)} to {short(estimates[-1].value)}, n = {estimates[-1].n}"
 

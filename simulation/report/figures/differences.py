@@ -57,20 +57,20 @@ def finding(table: Beside, first: str) -> str:
         if entry["measure"] == "worst10" and entry["low"] is not None and entry["low"] * entry["high"] > 0:
             (raised if entry["low"] > 0 else lowered).append(entry["one"])
             holds += [entry["one"]] if entry["verdict"] == "holds" else []
-    said = []
+    sentences = []
     for names, verb in ((raised, "raises"), (lowered, "lowers")):
         if names:
-            said.append(
+            sentences.append(
                 f"{listed(names)} {verb if len(names) == 1 else verb[:-1]} the worst tenth, with an interval that"
                 " excludes 0."
             )
-    if not said:
+    if not sentences:
         return f"No run’s worst tenth differs from that of {first} by more than its interval allows for."
     if table.seeds == 1:
-        said.append("One seed cannot tell a method from its luck.")
+        sentences.append("One seed cannot tell a method from its luck.")
     elif not holds:
-        said.append("After correction for all comparisons made, the test over seeds does not confirm it.")
-    return " ".join(said)
+        sentences.append("After correction for all comparisons made, the test over seeds does not confirm it.")
+    return " ".join(sentences)
 
 
 def panel(table: Beside, names: Sequence[str]) -> Drawn:

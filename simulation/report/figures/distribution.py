@@ -24,7 +24,7 @@ def distribution(people: Panel, kinds: Mapping[str, Kind], who: str) -> Figure:
     """Draw the empirical distribution functions, a panel a family.
 
     Args:
-        people: The judged clients that are in means.
+        people: The evaluated clients that are in means.
         kinds: Each family's kind.
         who: What to call them: seen or unseen.
     """
@@ -53,7 +53,7 @@ def distribution(people: Panel, kinds: Mapping[str, Kind], who: str) -> Figure:
 def finding(people: Panel, who: str) -> str:
     """Say how many end lower than they began, and where the foot of the curve lies farthest below the mean."""
     fallen = int((people.scores[:, -1] < people.scores[:, 0]).sum())
-    said = [f"{fallen} of {count(len(people), f'{who} client')} end lower than they began."]
+    sentences = [f"{fallen} of {count(len(people), f'{who} client')} end lower than they began."]
     depth = {}
     for name in families(people):
         after = people.where(people.family == name).scores[:, -1]
@@ -61,8 +61,8 @@ def finding(people: Panel, who: str) -> str:
     name = max(depth, key=lambda family: depth[family][0] - depth[family][1])
     mean, worst = depth[name]
     where = f"In {name} the mean hides most" if len(depth) > 1 else "The mean"
-    said.append(f"{where}: it is {short(mean)}, and the worst tenth reach {short(worst)}.")
-    return " ".join(said).replace("The mean: it is", "The mean is")
+    sentences.append(f"{where}: it is {short(mean)}, and the worst tenth reach {short(worst)}.")
+    return " ".join(sentences).replace("The mean: it is", "The mean is")
 
 
 def panel(own: Panel, name: str, scale: str) -> Drawn:

@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 Lines = Sequence[Mapping[str, Any]]
 
 
-def learning(rounds: Lines, judged: Mapping[int, Panel], who: str, kinds: Mapping[str, Kind]) -> Figure | None:
-    """Draw scores by round, a panel a family; None without a trained or judged round.
+def learning(rounds: Lines, evaluated: Mapping[int, Panel], who: str, kinds: Mapping[str, Kind]) -> Figure | None:
+    """Draw scores by round, a panel a family; None without a trained or evaluated round.
 
     Args:
         rounds: Lines of ``rounds.jsonl``.
-        judged: The clients judged in each evaluated round.
+        evaluated: The clients evaluated in each evaluated round.
         who: What to call them: seen or unseen.
         kinds: Each family's kind.
     """
     drawn: list[Drawn] = []
     rows: list[tuple[Any, ...]] = []
-    for name in names(rounds, judged):
+    for name in names(rounds, evaluated):
         cohort = series(rounds, name, "score")
         rows += [(name, "cohort", number, value, None, None, None) for number, value in cohort]
         words: list[tuple[str, Role]] = [("cohort", "context")] if cohort else []
@@ -40,7 +40,7 @@ def learning(rounds: Lines, judged: Mapping[int, Panel], who: str, kinds: Mappin
         known_values = [value for _, value in cohort]
         sides: tuple[tuple[Role, int], ...] = (("before", 0), ("after", -1))
         for role, step in sides:
-            known = estimates(judged, name, step, measure(kinds, name))
+            known = estimates(evaluated, name, step, measure(kinds, name))
             rows += [(name, f"{who} {role}", number, e.value, e.low, e.high, e.n) for number, e in known]
             marks += whiskers(known, role, role)
             known_values += [end for _, e in known for end in (e.value, e.low) if end is not None]
@@ -49,13 +49,13 @@ def learning(rounds: Lines, judged: Mapping[int, Panel], who: str, kinds: Mappin
                 ends = [f"{short(estimate.value)} in round {number}" for number, estimate in (known[0], known[-1])]
                 says = f"after adaptation {', '.join(ends)}"
         y = scores(known_values, "mean score")
-        drawn.append(Drawn(name, measure(kinds, name), words, by_round(rounds, judged), y, marks, says))
+        drawn.append(Drawn(name, measure(kinds, name), words, by_round(rounds, evaluated), y, marks, says))
     if not drawn:
         return None
     return Figure(
         key="learning",
         title="Scores by round",
-        finding=finding(judged, who),
+        finding=finding(evaluated, who),
         caption=(
             f"Points: all evaluated {who} clients before and after adaptation, with 95 % intervals (Student’s t)."
             " Grey: each round’s cohort on its training draws, after adaptation (bold: running mean); it has no"
@@ -67,13 +67,13 @@ def learning(rounds: Lines, judged: Mapping[int, Panel], who: str, kinds: Mappin
     )
 
 
-def losses(rounds: Lines, clients: "pl.DataFrame | None", judged: Mapping[int, Panel], who: str) -> Figure | None:
+def losses(rounds: Lines, clients: "pl.DataFrame | None", evaluated: Mapping[int, Panel], who: str) -> Figure | None:
     """Draw query losses after adaptation by round, a panel a family; None if nothing was trained.
 
     Args:
         rounds: Lines of ``rounds.jsonl``.
         clients: The rows of ``clients.parquet``.
-        judged: The clients judged in each evaluated round.
+        evaluated: The clients evaluated in each evaluated round.
         who: What to call them: seen or unseen.
     """
     drawn: list[Drawn] = []
@@ -86,7 +86,7 @@ def losses(rounds: Lines, clients: "pl.DataFrame | None", judged: Mapping[int, P
             if clients is None
             else [
                 (number, lost(clients, number, people.where(people.family == name)))
-                for number, people in judged.items()
+                for number, people in evaluated.items()
             ]
         )
         known = [(number, e) for number, e in known if e.value is not None]
@@ -100,7 +100,7 @@ def losses(rounds: Lines, clients: "pl.DataFrame | None", judged: Mapping[int, P
             [value for _, value in cohort]
             + [value for _, e in known for value in (e.value, e.low, e.high) if value is not None]
         )
-        drawn.append(Drawn(name, "", words, by_round(rounds, judged), y, marks, says.replace("-", "−"), height=120))
+        drawn.append(Drawn(name, "", words, by_round(rounds, evaluated), y, marks, says.replace("-", "−"), height=120))
     if not drawn:
         return None
     return Figure(
@@ -117,12 +117,12 @@ def losses(rounds: Lines, clients: "pl.DataFrame | None", judged: Mapping[int, P
     )
 
 
-def finding(judged: Mapping[int, Panel], who: str) -> str:
-    """Say what meta-training brought the judged clients, from the first evaluation to the last."""
-    numbers = [number for number in sorted(judged) if len(judged[number])]
+def finding(evaluated: Mapping[int, Panel], who: str) -> str:
+    """Say what meta-training brought the evaluated clients, from the first evaluation to the last."""
+    numbers = [number for number in sorted(evaluated) if len(evaluated[number])]
     if len(numbers) < 2:
         return "There are not two evaluations to compare."
-    first, last = judged[numbers[0]], judged[numbers[-1]]
+    first, last = evaluated[numbers[0]], evaluated[numbers[-1]]
     ends = [
         (name, float(first.scores[first.family == name, -1].mean()), float(last.scores[last.family == name, -1].mean()))
         for name in families(last)
@@ -132,10 +132,10 @@ def finding(judged: Mapping[int, Panel], who: str) -> str:
     return f"From round {numbers[0]} to {numbers[-1]}, scores after adaptation of {who} clients go from {listed(each)}."
 
 
-def names(rounds: Lines, judged: Mapping[int, Panel]) -> list[str]:
-    """Return the families that trained or were judged, in order."""
+def names(rounds: Lines, evaluated: Mapping[int, Panel]) -> list[str]:
+    """Return the families that trained or were evaluated, in order."""
     trained = {name for line in rounds for name in line["families"]}
-    return sorted(trained | {name for people in judged.values() for name in families(people)})
+    return sorted(trained | {name for people in evaluated.values() for name in families(people)})
 
 
 def series(rounds: Lines, name: str, what: str) -> list[tuple[int, float]]:
@@ -144,11 +144,11 @@ def series(rounds: Lines, name: str, what: str) -> list[tuple[int, float]]:
     return [(number, value) for number, value in found if value is not None and math.isfinite(value)]
 
 
-def estimates(judged: Mapping[int, Panel], name: str, step: int, scale: str) -> list[tuple[int, Estimate]]:
-    """Return the mean of a family's judged clients by round."""
+def estimates(evaluated: Mapping[int, Panel], name: str, step: int, scale: str) -> list[tuple[int, Estimate]]:
+    """Return the mean of a family's evaluated clients by round."""
     found = [
         (number, score_interval(people.where(people.family == name).scores[:, step], scale))
-        for number, people in sorted(judged.items())
+        for number, people in sorted(evaluated.items())
     ]
     return [(number, estimate) for number, estimate in found if estimate.value is not None]
 
@@ -187,9 +187,9 @@ def whiskers(known: Sequence[tuple[int, Estimate]], role: Role, what: str) -> li
     return [*marks, Points(x, y, role, radius=3.2, says=says)]
 
 
-def by_round(rounds: Lines, judged: Mapping[int, Panel]) -> Axis:
+def by_round(rounds: Lines, evaluated: Mapping[int, Panel]) -> Axis:
     """Return the axis of rounds."""
-    numbers = [line["round"] for line in rounds] + list(judged)
+    numbers = [line["round"] for line in rounds] + list(evaluated)
     return whole(min(numbers, default=0), max(numbers, default=1), "round")
 
 

@@ -23,7 +23,7 @@ def lorenz(people: Panel, kinds: Mapping[str, Kind], who: str, seed: int) -> Fig
     """Draw the Lorenz curves of scores before and after adaptation and of gains, a panel a family.
 
     Args:
-        people: The judged clients that are in means.
+        people: The evaluated clients that are in means.
         kinds: Each family's kind.
         who: What to call them: seen or unseen.
         seed: The run's; resamples have a stream of their own.
@@ -73,7 +73,7 @@ def one(own: Panel, name: str, scale: str, seed: int) -> tuple[Drawn, list[tuple
     words: list[tuple[str, Role]] = []
     rows: list[tuple[Any, ...]] = []
     none: list[float | None] = [None] * (len(own) + 1)
-    said, missing = [], []
+    sentences, missing = [], []
     sides: tuple[tuple[str, Role, Values, str], ...] = (
         ("before", "before", before, ""), ("after", "after", after, ""), ("gain", "context", after - before, "4 4"),
     )  # fmt: skip
@@ -89,14 +89,14 @@ def one(own: Panel, name: str, scale: str, seed: int) -> tuple[Drawn, list[tuple
             marks.append(Band(x, low, high, role))
         marks.append(Line(x, y, role, 2.4 if what == "after" else 1.6, dash, says=f"{what}: Gini {short(gini)}"))
         words.append((f"{what} {short(gini)}", role))
-        said.append(f"Gini {short(gini)} {'of gains' if what == 'gain' else what}")
+        sentences.append(f"Gini {short(gini)} {'of gains' if what == 'gain' else what}")
         rows += [(name, what, *ends) for ends in zip(x, y, low or none, high or none, strict=True)]
     if words:
         words.insert(0, ("Gini", "muted"))
         marks.insert(0, Line((0, 1), (0, 1), "muted", 1, says="all alike"))
     for number, reason in enumerate(missing):
         marks.append(Text(0, 1, reason, "muted", dx=6, dy=17 + 14 * number))
-    says = ", ".join(said) if said else f"no curve ({'; '.join(missing)})"
+    says = ", ".join(sentences) if sentences else f"no curve ({'; '.join(missing)})"
     x_axis, y_axis = (
         Axis(0, 1, SHARES, "clients, the worst served first"),
         Axis(0, 1, SHARES, "share of the total", grid=True),

@@ -92,7 +92,7 @@ def panel(table: Beside, cost: Mapping[str, float], models: Mapping[str, str]) -
         x,
         y,
         marks,
-        said(table, alike(private, models), cost),
+        finding_text(table, alike(private, models), cost),
         170.0,
     )
 
@@ -113,7 +113,7 @@ def alike(private: Sequence[str], models: Mapping[str, str]) -> list[str]:
     return max(by_model, key=len)
 
 
-def said(table: Beside, private: Sequence[str], cost: Mapping[str, float]) -> str:
+def finding_text(table: Beside, private: Sequence[str], cost: Mapping[str, float]) -> str:
     """Say what the worst tenth has at the least ε and at the largest."""
     least, most = (table.methods[name]["worst10"]["value"] for name in (private[0], private[-1]))
     if least is None or most is None:

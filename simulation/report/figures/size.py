@@ -51,9 +51,9 @@ def finding(people: Panel) -> str:
         slope = rank_correlation(own.n.astype(np.float64), gain(own.scores[:, 0], own.scores[:, -1]))
         if slope.low is not None and slope.high is not None and slope.low * slope.high > 0:
             (more if slope.low > 0 else less).append(f"{name} (ρ {between(slope)})")
-    said = [f"Those with more data gain more in {listed(more)}."] if more else []
-    said += [f"Those with less data gain more in {listed(less)}."] if less else []
-    return " ".join(said) or "In no family can an order by size be told from chance."
+    sentences = [f"Those with more data gain more in {listed(more)}."] if more else []
+    sentences += [f"Those with less data gain more in {listed(less)}."] if less else []
+    return " ".join(sentences) or "In no family can an order by size be told from chance."
 
 
 def one(own: Panel, name: str, kinds: Mapping[str, Kind]) -> tuple[Drawn, list[tuple[Any, ...]]]:

@@ -75,7 +75,7 @@ def sweep(
 
 
 def run_cell(what: Cell, folder: Path, console: Console, pool: Pool, report: Report | None = None) -> Point | None:
-    """Run a cell, or what is left of it, and return its point; None where it diverged before it was judged."""
+    """Run a cell, or what is left of it, and return its point; None where it diverged before it was evaluated."""
     own = folder / "cells" / what.name
     seeds = what.config.seeds or 1
     config = what.config.model_copy(update={"seeds": seeds, "out": None})
@@ -95,17 +95,17 @@ def begin(folder: Path, words: list[str], trials: int | None) -> None:
     Raises:
         BadInput: It holds something else, or cannot be made.
     """
-    said = {"kind": "sweep", "words": words, "search": "grid" if trials is None else "optuna"}
+    plan = {"kind": "sweep", "words": words, "search": "grid" if trials is None else "optuna"}
     file = folder / "sweep.json"
     try:
         if file.is_file():
-            if json.loads(file.read_text(encoding="utf-8")) != said:
+            if json.loads(file.read_text(encoding="utf-8")) != plan:
                 raise BadInput(f"--out {folder}: holds another sweep (its sweep.json); choose another folder")
             return
         if folder.exists() and any(folder.iterdir()):
             raise BadInput(f"--out {folder}: exists already and is no sweep's; choose another folder")
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(file, said)
+        write_json(file, plan)
     except json.JSONDecodeError:
         raise BadInput(f"{file}: not JSON; choose another folder") from None
     except OSError as error:

@@ -114,7 +114,7 @@ def cell(rest: Sequence[str], chosen: Mapping[str, str]) -> Cell:
     try:
         config = parse(words)
     except BadInput as error:
-        said = " ".join(f"{flag} {value}" for flag, value in chosen.items())
-        raise BadInput(f"{error} (in the cell {said})" if said else str(error)) from None
+        cell_text = " ".join(f"{flag} {value}" for flag, value in chosen.items())
+        raise BadInput(f"{error} (in the cell {cell_text})" if cell_text else str(error)) from None
     name = "_".join(f"{flag.lstrip('-')}={value}" for flag, value in chosen.items()) or "all"
     return Cell(re.sub(r"[^\w.=+-]", "~", name), chosen, config)

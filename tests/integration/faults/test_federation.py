@@ -107,14 +107,14 @@ def test_alie_is_computed_from_all_honest_clients_wherever_they_are_hosted(fair,
     liars = [1, 5, 8]
     lying, rounds = step(having(fair, {"kind": "alie", "clients": liars}, aggregator=aggregator), 1)
     # the honest clients' own directions, one at a time: all others crash
-    votes = {part: [] for part in lying}
+    updates = {part: [] for part in lying}
     for client in sorted(set(range(10)) - set(liars)):
         others = [c for c in range(10) if c != client]
         alone, _ = step(having(fair, {"kind": "crash", "clients": others}), 1)
         for part, moved in alone.items():
-            votes[part].append(moved / -0.5)
+            updates[part].append(moved / -0.5)
     for part, moved in lying.items():
-        honest = np.array(votes[part])
+        honest = np.array(updates[part])
         everybody = np.concatenate([honest, np.stack([alie(honest, 3)] * 3)])
         expected = everybody.mean(0) if aggregator == "mean" else np.median(everybody, 0)
         np.testing.assert_allclose(moved, -0.5 * expected, rtol=1e-7, atol=1e-12)

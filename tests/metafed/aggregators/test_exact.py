@@ -68,65 +68,67 @@ def test_bulyan_by_hand():
     assert Bulyan(f=1).combine(line) == pytest.approx(np.mean(nearest))
 
 
-def slow_krum(votes, f):
+def slow_krum(updates, f):
     def score(i):
-        apart = sorted(float(((votes[i] - votes[j]) ** 2).sum()) for j in range(len(votes)) if j != i)
-        return sum(apart[: len(votes) - f - 2])
+        apart = sorted(float(((updates[i] - updates[j]) ** 2).sum()) for j in range(len(updates)) if j != i)
+        return sum(apart[: len(updates) - f - 2])
 
-    return min(range(len(votes)), key=score)
+    return min(range(len(updates)), key=score)
 
 
 @given(st.integers(0, 200), st.integers(5, 12), st.integers(1, 4))
 @settings(max_examples=40, deadline=None)
 def test_krum_is_its_definition(seed, n, size):
-    votes, f = cloud(n, size, seed), (n - 3) // 2
-    np.testing.assert_array_equal(Krum(f=f).combine(votes), votes[slow_krum(votes, f)])
-    np.testing.assert_array_equal(MultiKrum(f=f, m=1).combine(votes), Krum(f=f).combine(votes))
+    updates, f = cloud(n, size, seed), (n - 3) // 2
+    np.testing.assert_array_equal(Krum(f=f).combine(updates), updates[slow_krum(updates, f)])
+    np.testing.assert_array_equal(MultiKrum(f=f, m=1).combine(updates), Krum(f=f).combine(updates))
 
 
 @given(st.integers(0, 200), st.integers(7, 15))
 @settings(max_examples=30, deadline=None)
 def test_bulyan_is_its_definition(seed, n):
-    votes, f = cloud(n, 3, seed), (n - 3) // 4
+    updates, f = cloud(n, 3, seed), (n - 3) // 4
     left, chosen = list(range(n)), []
     while len(chosen) < n - 2 * f:
 
         def score(i):
-            apart = sorted(float(((votes[i] - votes[j]) ** 2).sum()) for j in left if j != i)
+            apart = sorted(float(((updates[i] - updates[j]) ** 2).sum()) for j in left if j != i)
             return sum(apart[: max(len(left) - f - 2, 1)])
 
         best = min(left, key=score)
         chosen.append(best)
         left.remove(best)
     expected = []
-    for values in votes[chosen].T:
+    for values in updates[chosen].T:
         middle = np.median(values)
         expected.append(np.mean(sorted(values, key=lambda v: abs(v - middle))[: n - 4 * f]))
-    np.testing.assert_allclose(Bulyan(f=f).combine(votes), expected, rtol=1e-12)
+    np.testing.assert_allclose(Bulyan(f=f).combine(updates), expected, rtol=1e-12)
 
 
 @given(st.integers(0, 200), st.integers(3, 12), st.integers(1, 4))
 @settings(max_examples=25, deadline=None)
 def test_the_geometric_median_has_the_least_sum_of_distances(seed, n, size):
-    votes = cloud(n, size, seed)
+    updates = cloud(n, size, seed)
 
     def cost(point):
-        return float(np.linalg.norm(votes - point, axis=1).sum())
+        return float(np.linalg.norm(updates - point, axis=1).sum())
 
-    found = cost(GeometricMedian(steps=1000).combine(votes))
-    best = minimize(cost, votes.mean(0), method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-12, "maxiter": 9000})
+    found = cost(GeometricMedian(steps=1000).combine(updates))
+    best = minimize(
+        cost, updates.mean(0), method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-12, "maxiter": 9000}
+    )
     assert found <= best.fun * (1 + 1e-6)
 
 
 @given(st.integers(0, 200), st.integers(1, 9), st.integers(1, 4))
 @settings(max_examples=30, deadline=None)
 def test_neutral_settings_are_the_mean(seed, n, size):
-    votes = cloud(n, size, seed)
+    updates = cloud(n, size, seed)
     neutral = [TrimmedMean(f=0), NormClipping(bound=1e9), CenteredClipping(bound=1e9, steps=1)]
     if n >= 3:
         neutral += [MultiKrum(f=0, m=n), Bulyan(f=0)]
     for aggregator in neutral:
-        np.testing.assert_allclose(aggregator.combine(votes), votes.mean(0), rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(aggregator.combine(updates), updates.mean(0), rtol=1e-9, atol=1e-12)
 
 
 each = pytest.mark.parametrize("name", AGGREGATORS)
@@ -136,10 +138,10 @@ each = pytest.mark.parametrize("name", AGGREGATORS)
 @given(st.integers(0, 100))
 @settings(max_examples=15, deadline=None)
 def test_everybody_agrees(name, seed):
-    vote = cloud(1, 4, seed)[0]
+    update = cloud(1, 4, seed)[0]
     # centered clipping comes near what everybody says, and reaches it where nothing is cut
     aggregator = AGGREGATORS[name]()
-    np.testing.assert_allclose(aggregator.combine(np.tile(vote, (7, 1)), vote), vote, rtol=1e-12)
+    np.testing.assert_allclose(aggregator.combine(np.tile(update, (7, 1)), update), update, rtol=1e-12)
 
 
 # the two nearest of the last few in Bulyan's choice have the same score by definition: there the clients' order decides
@@ -147,11 +149,13 @@ def test_everybody_agrees(name, seed):
 @given(st.integers(0, 100), st.randoms(use_true_random=False))
 @settings(max_examples=15, deadline=None)
 def test_order_does_not_matter(name, seed, random):
-    votes = cloud(11, 3, seed)
+    updates = cloud(11, 3, seed)
     shuffled = list(range(11))
     random.shuffle(shuffled)
     aggregator = AGGREGATORS[name]()
-    np.testing.assert_allclose(aggregator.combine(votes), aggregator.combine(votes[shuffled]), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(
+        aggregator.combine(updates), aggregator.combine(updates[shuffled]), rtol=1e-9, atol=1e-12
+    )
 
 
 @pytest.mark.parametrize(
@@ -160,15 +164,15 @@ def test_order_does_not_matter(name, seed, random):
 @given(st.integers(0, 100), st.floats(-100, 100), st.floats(0.1, 10))
 @settings(max_examples=15, deadline=None)
 def test_shifted_and_stretched_votes_shift_and_stretch_the_result(name, seed, shift, stretch):
-    votes, aggregator = cloud(11, 3, seed), AGGREGATORS[name]()
-    expected = stretch * aggregator.combine(votes) + shift
-    np.testing.assert_allclose(aggregator.combine(stretch * votes + shift), expected, rtol=1e-7, atol=1e-7)
+    updates, aggregator = cloud(11, 3, seed), AGGREGATORS[name]()
+    expected = stretch * aggregator.combine(updates) + shift
+    np.testing.assert_allclose(aggregator.combine(stretch * updates + shift), expected, rtol=1e-7, atol=1e-7)
 
 
 @pytest.mark.parametrize("steps", [1, 3])
 def test_centered_clipping_starts_at_the_direction_of_the_round_before(steps):
-    votes, before = cloud(5, 2) + 40, np.array([3.0, -2.0])
-    found = CenteredClipping(bound=0.5, steps=steps).combine(votes, before)
+    updates, before = cloud(5, 2) + 40, np.array([3.0, -2.0])
+    found = CenteredClipping(bound=0.5, steps=steps).combine(updates, before)
     assert np.linalg.norm(found - before) == pytest.approx(0.5 * steps, rel=1e-3)
 
 
@@ -179,7 +183,7 @@ def test_a_share_is_rounded_down_and_a_number_is_taken_as_it_is():
 
 
 def test_chosen_votes_are_a_subset_whose_mean_it_is():
-    votes = cloud(8, 2)
-    found = MultiKrum(f=1).combine(votes)
+    updates = cloud(8, 2)
+    found = MultiKrum(f=1).combine(updates)
     subsets = itertools.combinations(range(8), 5)
-    assert any(np.allclose(votes[list(subset)].mean(0), found) for subset in subsets)
+    assert any(np.allclose(updates[list(subset)].mean(0), found) for subset in subsets)

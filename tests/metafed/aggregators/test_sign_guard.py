@@ -38,9 +38,9 @@ def test_hand_computed():
 
 def test_where_nobody_passes_both_filters_lengths_decide():
     # the largest cluster of signs is of three that are far too long
-    votes = rows([100, 100], [90, 90], [95, 95], [-1, -1], [-1, -1], [1, -1], [-1, 1])
-    assert largest_cluster(signs(votes)).tolist() == [True] * 3 + [False] * 4
-    np.testing.assert_allclose(SignGuard().combine(votes), rows(-0.5, -0.5))
+    updates = rows([100, 100], [90, 90], [95, 95], [-1, -1], [-1, -1], [1, -1], [-1, 1])
+    assert largest_cluster(signs(updates)).tolist() == [True] * 3 + [False] * 4
+    np.testing.assert_allclose(SignGuard().combine(updates), rows(-0.5, -0.5))
 
 
 points = st.integers(1, 40).flatmap(lambda n: arrays(np.float64, (n, 3), elements=st.floats(0, 1, width=16)))
@@ -82,22 +82,22 @@ def test_clusters_that_are_apart_are_told_apart():
 @given(elections(lambda f: 2 * f + 1), st.booleans())
 @settings(max_examples=150, deadline=None)
 def test_a_step_is_as_long_as_an_honest_vote_at_most(election, strict):
-    honest, votes, _ = election
+    honest, updates, _ = election
     # less than half lie: the median length is at most the longest honest one
-    found = (SignGuard(lower=0.9, upper=1.1) if strict else SignGuard()).combine(votes)
+    found = (SignGuard(lower=0.9, upper=1.1) if strict else SignGuard()).combine(updates)
     assert np.linalg.norm(found) <= float(np.linalg.norm(honest, axis=1).max()) * (1 + 1e-9) + 1e-12
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_lie_within_the_spread_of_every_coordinate_is_told_by_its_signs(seed):
     honest = 0.1 + stream(seed, "votes").standard_normal((64, 400))
-    votes = np.concatenate([honest, np.tile(alie(honest, 16), (16, 1))])
-    found = {kind: kind().combine(votes) for kind in (Mean, MultiKrum, SignGuard)}
+    updates = np.concatenate([honest, np.tile(alie(honest, 16), (16, 1))])
+    found = {kind: kind().combine(updates) for kind in (Mean, MultiKrum, SignGuard)}
     off = {kind: float((vector - honest.mean(0)).mean()) for kind, vector in found.items()}
     assert abs(off[SignGuard]) < abs(off[Mean]) / 2
     assert off[MultiKrum] < off[Mean] < 0
 
 
 def test_more_liars_than_honest_are_believed():
-    votes = np.concatenate([np.ones((4, 8)), -np.ones((5, 8))])
-    assert (SignGuard().combine(votes) == -1).all()
+    updates = np.concatenate([np.ones((4, 8)), -np.ones((5, 8))])
+    assert (SignGuard().combine(updates) == -1).all()

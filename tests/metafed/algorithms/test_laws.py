@@ -113,9 +113,9 @@ def test_training_judges_what_evaluation_would_and_never_reads_the_query_labels(
     algorithm, task, theta, state, episode = prepared(name, kind)
     update = algorithm.update(task, theta, state, episode, 1)
     adapted = path(algorithm, task, theta, state, episode.support, update.step)[-1]
-    judged = task.predict(adapted, episode.query.x)
-    torch.testing.assert_close(update.output, judged, rtol=1e-12, atol=1e-12)
-    torch.testing.assert_close(update.losses, task.loss(judged, episode.query), rtol=1e-12, atol=1e-12)
+    weighable_losses = task.predict(adapted, episode.query.x)
+    torch.testing.assert_close(update.output, weighable_losses, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(update.losses, task.loss(weighable_losses, episode.query), rtol=1e-12, atol=1e-12)
 
     other_labels = episode.query._replace(y=episode.query.y.flip(1))
     relabelled = algorithm.update(task, theta, state, episode._replace(query=other_labels), 1)
@@ -166,7 +166,7 @@ def test_names_and_defaults(name):
     algorithm = kind()
     assert algorithm.model_dump()["name"] == name
     assert kind.model_validate(algorithm.model_dump()) == algorithm
-    assert algorithm.trap(algorithm.evaluation_steps) is None
+    assert algorithm.evaluation_warning(algorithm.evaluation_steps) is None
     assert algorithm.outer.optimizer in ("sgd", "adam")
     assert inspect.getmodule(kind).__doc__.count("arXiv") >= (name != "local")
 
@@ -209,4 +209,4 @@ def test_settings_that_cannot_work_are_refused_with_the_flag_that_helps():
     ("name", "steps"), [("meta-sgd", 6), ("maml++", 6), ("protonet", 2), ("fedavg", 1), ("fedprox", 1)]
 )
 def test_steps_that_mislead_are_named(name, steps):
-    assert f"--eval-steps {steps}" in ALGORITHMS[name]().trap(steps)
+    assert f"--eval-steps {steps}" in ALGORITHMS[name]().evaluation_warning(steps)

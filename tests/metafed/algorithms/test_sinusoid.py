@@ -34,8 +34,8 @@ def sinusoids(number, tasks, query):
         return Batch(torch.from_numpy(x).float(), torch.from_numpy(y).float(), torch.ones(x.shape[:2]))
 
     grid = np.broadcast_to(np.linspace(-5, 5, 100).reshape(1, 100, 1), (tasks, 100, 1))
-    judged = grid.copy() if query is None else rng.uniform(-5, 5, (tasks, query, 1))
-    return Episode(batch(rng.uniform(-5, 5, (tasks, SHOTS, 1))), batch(judged))
+    evaluated = grid.copy() if query is None else rng.uniform(-5, 5, (tasks, query, 1))
+    return Episode(batch(rng.uniform(-5, 5, (tasks, SHOTS, 1))), batch(evaluated))
 
 
 def initial():

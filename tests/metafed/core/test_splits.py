@@ -3,11 +3,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metafed.core.episodes import Examples, Shots, draw, halves, judged
+from metafed.core.episodes import Examples, Shots, draw, evaluation_rows, halves
 from metafed.core.streams import stream
 
-ROWS = Shots(support=5, query=7, judge=9, per_class=False)
-CLASSES = Shots(support=3, query=4, judge=6, per_class=True)
+ROWS = Shots(support=5, query=7, evaluation=9, per_class=False)
+CLASSES = Shots(support=3, query=4, evaluation=6, per_class=True)
 
 
 def examples(y, **told):
@@ -53,5 +53,5 @@ def test_judged_foretells_the_evaluation_query(size):
     y = np.repeat([0, 1], [size, 9])
     own, rng = examples(y), stream(size, "split")
     _, evaluation = halves(own, CLASSES, rng)
-    query = draw(own, evaluation, CLASSES, CLASSES.judge, rng).query
-    assert (y[query] == 0).sum() == judged(size, CLASSES) >= 1
+    query = draw(own, evaluation, CLASSES, CLASSES.evaluation, rng).query
+    assert (y[query] == 0).sum() == evaluation_rows(size, CLASSES) >= 1

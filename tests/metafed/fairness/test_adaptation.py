@@ -104,12 +104,12 @@ CORNERS = {
     "one client without a step": [client(0, [0.2])],
     "all equal": [client(i, [0.5, 0.5]) for i in range(12)],
     "all zero": [client(i, [0.0, 0.0]) for i in range(9)],
-    "no ceiling": [client(i, [0.1 * i, 0.5], ceiling=None) for i in range(4)],
+    "no ceiling": [client(i, [0.1 * i, 0.5], oracle_score=None) for i in range(4)],
     "all at the ceiling": [client(i, [1.0, 1.0]) for i in range(30)],
     "query sets of one": [client(i, [0.0, 1.0], query=1) for i in range(5)],
     "all diverged": [client(0, [math.nan, 0.1])],
     "negative skill": [client(i, [-5.0 * i, -1.0], family="avatar") for i in range(11)],
-    "mixed": [client(0, [0.1, 0.2]), client(1, [-3.0, 0.2], family="avatar", ceiling=None, device="phone")],
+    "mixed": [client(0, [0.1, 0.2]), client(1, [-3.0, 0.2], family="avatar", oracle_score=None, device="phone")],
 }
 
 
@@ -141,9 +141,9 @@ def reason_at(summary, path):
 
 def test_the_summary_has_steps_head_room_and_poverty_by_hand():
     people = [
-        client(0, [0.0, 0.5, 1.0], n=10, ceiling=1.0, group="a"),
-        client(1, [0.5, 0.5, 0.5], n=30, ceiling=1.0, group="a"),
-        client(2, [0.0, 0.0, 0.6], n=20, ceiling=0.8, group="b"),
+        client(0, [0.0, 0.5, 1.0], n=10, oracle_score=1.0, group="a"),
+        client(1, [0.5, 0.5, 0.5], n=30, oracle_score=1.0, group="a"),
+        client(2, [0.0, 0.0, 0.6], n=20, oracle_score=0.8, group="b"),
     ]
     found = summarize(frame(*people), 0, KINDS)["adaptation"]
     assert [step["value"] for step in found["gain_by_step"]] == [pytest.approx(0.5 / 3), pytest.approx(1.1 / 3)]

@@ -56,13 +56,13 @@ def test_the_factor_is_the_derivative_of_the_step_with_respect_to_a_direction():
     """The weight that a client has in the direction is what one unit more of its direction adds to it."""
     import torch
 
-    from metafed.objectives import Rates, Tilted, Updates
+    from metafed.objectives import ClientUpdates, Rates, Tilted
 
     objective = Tilted(t=0.7)
     losses = torch.tensor([0.3, 1.1, 0.9], dtype=torch.float64)
 
     def direction(rows):
-        said = Updates(
+        said = ClientUpdates(
             losses, torch.ones(3).double(), {"trunk": rows}, [0, 1, 2], "assistant", ["a"] * 3, [9] * 3, Rates(0.1, 1.0)
         )
         return objective.step(objective.share(said, {}), {}, {})[0]["trunk"][0]
@@ -80,8 +80,8 @@ def test_who_sends_nothing_has_no_ledger():
 
 
 def test_the_summary_names_who_never_took_part_and_whose_group_counts_for_little():
-    judged = [client(c, [0.1, 0.2 + 0.1 * c], round=1, group="ab"[c % 2]) for c in range(4)]
-    rows = frame(trained(0, 1.0), trained(2, 1.0), *judged)
+    evaluated = [client(c, [0.1, 0.2 + 0.1 * c], round=1, group="ab"[c % 2]) for c in range(4)]
+    rows = frame(trained(0, 1.0), trained(2, 1.0), *evaluated)
     experiment = Experiment(clients=5, tasks="assistant")
     found = influence(rows, experiment, last_evaluation(rows)[1])
     assert (found["rounds"], found["clients"], found["never"]) == (1, 4, 2)

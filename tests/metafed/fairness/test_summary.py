@@ -26,8 +26,8 @@ def rows() -> pl.DataFrame:
         client(1, [0.25, 0.25, 0.25], group="b"),
         client(2, [0.5, 0.5, 0.65], seen=False),
         client(3, [0.9, 0.5, 0.1], seen=False, group="b", query=400),
-        client(4, [-2.0, 0.0, 0.5], family="avatar", ceiling=None),
-        client(5, [0.4, 0.4, 0.39], family="avatar", ceiling=None),
+        client(4, [-2.0, 0.0, 0.5], family="avatar", oracle_score=None),
+        client(5, [0.4, 0.4, 0.39], family="avatar", oracle_score=None),
         client(6, [0.4, math.nan, 0.9], family="avatar"),
         client(7, [0.4, 0.5, 0.6], family="avatar", loss=math.inf),
         client(8, [0.4, 0.5], family="avatar", seen=False),
@@ -85,9 +85,9 @@ def test_an_accuracy_that_falls_within_its_error_is_not_harmed():
 
 
 def test_the_ceiling_is_a_mean_over_all_clients_or_nothing(summary):
-    assert summary["by_family"]["assistant"]["all"]["ceiling"] == 1.0
-    assert summary["by_family"]["avatar"]["seen"]["ceiling"] is None
-    assert summary["ceiling"] is None
+    assert summary["by_family"]["assistant"]["all"]["oracle_score"] == 1.0
+    assert summary["by_family"]["avatar"]["seen"]["oracle_score"] is None
+    assert summary["oracle_score"] is None
 
 
 def test_groups_are_listed_worst_first_and_small_ones_flagged(summary):

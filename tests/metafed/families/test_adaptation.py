@@ -19,17 +19,17 @@ def unseen_scores():
     assert not answer.failures
     found = {}
     for rows in answer.rows:
-        found.setdefault(host.roster.family(rows.client[0]), []).append((rows.score, rows.ceiling))
+        found.setdefault(host.roster.family(rows.client[0]), []).append((rows.score, rows.oracle_score))
     return {f: [np.concatenate(column) for column in zip(*both, strict=True)] for f, both in found.items()}
 
 
 @pytest.mark.parametrize("family", ["personalization", "assistant", "avatar"])
 def test_adaptation_helps_nearly_every_unseen_client(unseen_scores, family):
-    scores, ceiling = unseen_scores[family]
+    scores, oracle_score = unseen_scores[family]
     gain = scores[:, -1] - scores[:, 0]
     assert len(gain) >= 6
     assert (gain > 0).mean() >= 0.85
     assert gain.mean() - 3 * gain.std(ddof=1) / np.sqrt(len(gain)) > 0.1
     assert scores[:, 0].mean() > -0.5
     # there is more to be had, and no more than there is
-    assert 0.02 < (ceiling - scores[:, -1]).mean() < 0.4
+    assert 0.02 < (oracle_score - scores[:, -1]).mean() < 0.4

@@ -55,7 +55,7 @@ def test_the_truth_reaches_the_ceiling():
         mean, _ = made.asset(client).foresee(days).moments()
         best = prices.standard(days)(mean[prices.row_days(len(days.span))])
         squares.extend(np.square(own.y - best).mean(1))
-        ceilings.extend(own.ceiling)
+        ceilings.extend(own.oracle_score)
     error = np.std(squares) / np.sqrt(len(squares))
     assert abs(np.mean(squares) - np.mean(ceilings)) < 4 * error
     assert error < 0.01 * np.mean(ceilings)

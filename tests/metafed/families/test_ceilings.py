@@ -11,9 +11,9 @@ from metafed.families import assistant, avatar, personalization
 ORIGIN = Origin(0, ())
 
 
-def judged(family, own, client):
+def evaluation_rows(family, own, client):
     _, evaluation = halves(own, family.shots, stream(0, "halves", client))
-    return draw(own, evaluation, family.shots, family.shots.judge, stream(0, "evaluation", client)).query
+    return draw(own, evaluation, family.shots, family.shots.evaluation, stream(0, "evaluation", client)).query
 
 
 def agree(right, chance):
@@ -27,10 +27,10 @@ def test_personalization_truth_reaches_the_ceiling():
     made, right, chance = personalization.Generated(ORIGIN), [], []
     for client in range(150):
         own, person = made.examples(client), made.person(client)
-        rows = judged(personalization.PERSONALIZATION, own, client)
+        rows = evaluation_rows(personalization.PERSONALIZATION, own, client)
         likes = person.chance(made.catalogue.factors[person.items[rows]]) > 0.5
         right.extend(likes == own.y[rows])
-        chance.extend(own.ceiling[rows])
+        chance.extend(own.oracle_score[rows])
     agree(right, np.array(chance))
     assert 0.85 < np.mean(chance) < 0.93
 
@@ -60,12 +60,12 @@ def test_assistant_truth_reaches_the_ceiling_from_the_features_alone():
         own = made.examples(client)
         counts = recovered(own.x)
         np.testing.assert_allclose(counts, counts.round(), atol=1e-4)
-        rows = judged(assistant.ASSISTANT, own, client)
+        rows = evaluation_rows(assistant.ASSISTANT, own, client)
         prior = np.bincount(own.y[rows], minlength=assistant.SLOTS) / len(rows)
         posterior = made.user(client).posterior(counts.round()[rows], prior)
-        np.testing.assert_allclose(posterior.max(1), own.ceiling[rows], rtol=1e-9)
+        np.testing.assert_allclose(posterior.max(1), own.oracle_score[rows], rtol=1e-9)
         right.extend(posterior.argmax(1) == own.y[rows])
-        chance.extend(own.ceiling[rows])
+        chance.extend(own.oracle_score[rows])
     agree(right, np.array(chance))
 
 
@@ -87,7 +87,7 @@ def test_avatar_truth_reaches_the_ceiling():
         own = made.examples(client)
         truth = made.scales[1](made.person(client).pose(made.motion(client)))
         squares.extend(np.square(own.y - truth).mean(1))
-        ceilings.extend(own.ceiling)
+        ceilings.extend(own.oracle_score)
     error = np.std(squares) / np.sqrt(len(squares))
     assert abs(np.mean(squares) - np.mean(ceilings)) < 4 * error
     assert error < 0.01 * np.mean(ceilings)

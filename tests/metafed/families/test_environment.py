@@ -253,7 +253,7 @@ class TestEverySource:
         assert own.x.shape == (160, made.environment.width)
         np.testing.assert_array_equal(own.x[:, :known], np.tile(made.physics(1).astype(np.float32), (160, 1)))
         assert len(np.unique(own.x[:, known:], axis=0)) == 160
-        assert (own.ceiling == 1).all()
+        assert (own.oracle_score == 1).all()
         assert own.evaluation.sum() == 60
         assert (own.y == own.y[0]).all()
         assert own.y[0, 0] > own.y[0, 1] >= 0
@@ -323,13 +323,13 @@ def test_the_whole_path_trains_and_evaluates_a_mixed_federation():
     host = Host(Federation(experiment))
     theta = host.layout.flatten(host.initial, host.layout.parts)
     vectors = {name: tensor.numpy() for name, tensor in theta.items()}
-    trained, judged = host.train(vectors, range(6), 1, {}), host.evaluate(vectors, range(6), {})
-    assert not [*trained.failures, *judged.failures]
-    tables = [rows for rows in judged.rows if host.roster.family(rows.client[0]) == "environment"]
+    trained, evaluation_rows = host.train(vectors, range(6), 1, {}), host.evaluate(vectors, range(6), {})
+    assert not [*trained.failures, *evaluation_rows.failures]
+    tables = [rows for rows in evaluation_rows.rows if host.roster.family(rows.client[0]) == "environment"]
     assert sum(len(rows.client) for rows in tables) == 3
     for own in tables:
         assert own.score.shape == (len(own.client), 2)
-        assert (own.ceiling == 1).all()
+        assert (own.oracle_score == 1).all()
         assert set(own.group) <= {"near", "far"}
         np.testing.assert_array_equal(own.sizes, [[160, 20, 40]] * len(own.client))
         # the score is the loss on another scale, whose 0 and 1 are the client's own

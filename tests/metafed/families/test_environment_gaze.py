@@ -22,7 +22,7 @@ def test_the_truth_reaches_the_ceiling_from_the_features_alone():
         own = made.examples(client)
         foreseen = made.person(client).expected(*told(own.x.astype(np.float64))) / UNIT
         squares.extend(np.square(own.y - foreseen).mean(1))
-        ceilings.extend(own.ceiling)
+        ceilings.extend(own.oracle_score)
     assert set(ceilings) == {NOISE}
     error = np.std(squares) / np.sqrt(len(squares))
     assert abs(np.mean(squares) - NOISE) < 4 * error

@@ -25,7 +25,7 @@ class TestEveryGenerator:
             one, other = first.examples(client), second.examples(client)
             assert one.x.tobytes() == other.x.tobytes()
             assert one.y.tobytes() == other.y.tobytes()
-            assert one.ceiling.tobytes() == other.ceiling.tobytes()
+            assert one.oracle_score.tobytes() == other.oracle_score.tobytes()
             assert one.group == other.group
 
     def test_clients_and_seeds_differ(self, family):
@@ -40,14 +40,14 @@ class TestEveryGenerator:
             n = len(own.y)
             assert own.x.shape == (n, made.features)
             assert own.x.dtype == np.float32
-            assert own.ceiling.shape == (n,)
+            assert own.oracle_score.shape == (n,)
             assert np.isfinite(own.x).all()
-            assert np.isfinite(own.ceiling).all()
+            assert np.isfinite(own.oracle_score).all()
             assert 0.25 < own.x.std() < 2.5
             if FAMILIES[family].kind == "classification":
                 assert own.y.dtype.kind == "i"
                 assert set(own.y) <= set(range(made.outputs))
-                assert ((own.ceiling >= 1 / made.outputs) & (own.ceiling <= 1)).all()
+                assert ((own.oracle_score >= 1 / made.outputs) & (own.oracle_score <= 1)).all()
             else:
                 assert own.y.shape == (n, made.outputs)
 
@@ -69,7 +69,7 @@ class TestEveryGenerator:
             training, evaluation = halves(own, shots, stream(0, "halves", client))
             assert sorted([*training, *evaluation]) == list(range(len(own.y)))
             sets = [*draw(own, training, shots, shots.query, stream(0, "e", client))]
-            sets += draw(own, evaluation, shots, shots.judge, stream(0, "v", client))
+            sets += draw(own, evaluation, shots, shots.evaluation, stream(0, "v", client))
             assert all(len(rows) for rows in sets)
             assert len(np.unique(np.concatenate(sets))) == sum(map(len, sets))
 

@@ -36,12 +36,12 @@ def test_the_truth_reaches_the_ceiling_from_the_features_alone():
     for client in range(200):
         own, person = made.examples(client), made.person(client)
         _, evaluation = halves(own, social.SHOTS, stream(0, "halves", client))
-        rows = draw(own, evaluation, social.SHOTS, social.SHOTS.judge, stream(0, "evaluation", client)).query
+        rows = draw(own, evaluation, social.SHOTS, social.SHOTS.evaluation, stream(0, "evaluation", client)).query
         prior = np.bincount(own.y[rows], minlength=SLOTS) / len(rows)
         posterior = person.posterior(recovered(own.x[rows]), prior)
-        np.testing.assert_allclose(posterior.max(1), own.ceiling[rows], rtol=1e-9)
+        np.testing.assert_allclose(posterior.max(1), own.oracle_score[rows], rtol=1e-9)
         right.extend(posterior.argmax(1) == own.y[rows])
-        chance.extend(own.ceiling[rows])
+        chance.extend(own.oracle_score[rows])
     chance = np.array(chance)
     error = np.sqrt((chance * (1 - chance)).sum()) / len(chance)
     assert abs(np.mean(right) - chance.mean()) < 4 * error
@@ -87,6 +87,6 @@ def test_loose_circles_are_harder_to_tell():
     best = {"loose": [], "close-knit": []}
     for client in range(120):
         own = made.examples(client)
-        best[own.group].append(own.ceiling.mean())
+        best[own.group].append(own.oracle_score.mean())
     assert min(map(len, best.values())) > 30
     assert np.mean(best["loose"]) + 0.02 < np.mean(best["close-knit"])

@@ -20,16 +20,16 @@ def plan(*faults, seed=0, seen=40):
 @settings(max_examples=60, deadline=None)
 def test_shares_are_exact_disjoint_and_drawn_once(seed, seen, first, second):
     found = plan({"kind": "crash", "share": first}, {"kind": "scale", "share": second}, seed=seed, seen=seen)
-    crash, scale = found.afflicted(["crash"]), found.afflicted(["scale"])
+    crash, scale = found.affected(["crash"]), found.affected(["scale"])
     assert (len(crash), len(scale)) == (max(1, round(first * seen)), max(1, round(second * seen)))
     assert not set(crash) & set(scale)
-    assert found.afflicted() == sorted([*crash, *scale])
+    assert found.affected() == sorted([*crash, *scale])
     again = plan({"kind": "crash", "share": first}, {"kind": "scale", "share": second}, seed=seed, seen=seen)
-    assert again.afflicted(["crash"]) == crash
+    assert again.affected(["crash"]) == crash
 
 
 def test_another_seed_afflicts_others():
-    assert plan({"kind": "nan", "share": 0.3}).afflicted() != plan({"kind": "nan", "share": 0.3}, seed=1).afflicted()
+    assert plan({"kind": "nan", "share": 0.3}).affected() != plan({"kind": "nan", "share": 0.3}, seed=1).affected()
 
 
 def test_first_last_and_rate_say_when():
@@ -78,7 +78,7 @@ def test_a_file_travels_as_what_it_says(tmp_path):
     file.unlink()
     again = Experiment.from_run_config(experiment.to_run_config())
     assert again == experiment
-    assert len(Federation(again).faults.afflicted()) == 10
+    assert len(Federation(again).faults.affected()) == 10
     with pytest.raises(ValueError, match="No such file"):
         read_faults(str(file))
     file.write_text("kind = ")

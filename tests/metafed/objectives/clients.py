@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from metafed.core.streams import stream
-from metafed.objectives import NOTHING, Rates, Updates
+from metafed.objectives import NOTHING, ClientUpdates, Rates
 
 SIZES = {"trunk": 3, "a": 2, "b": 2}
 RATES = Rates(1.0, 1.0)
@@ -64,7 +64,7 @@ def updates(crowd, clients, theta, rates=RATES):
         for part, slope in zip(leaves, torch.autograd.grad(loss, list(leaves.values())), strict=True):
             rows[part].append(slope)
         losses.append(loss.detach())
-    return Updates(
+    return ClientUpdates(
         torch.stack(losses),
         torch.tensor([person.weight for person in chosen], dtype=torch.float64),
         {part: torch.stack(slopes) for part, slopes in rows.items()},

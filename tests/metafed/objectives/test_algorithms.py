@@ -19,7 +19,7 @@ def test_clients_are_judged_on_what_they_end_up_with_or_the_algorithm_says_no(na
     episode = ragged(episode)
     shared, state = begin(algorithm, theta, 3)
     update = algorithm.update(task, shared, state, episode, 1)
-    assert algorithm.judged == (update.step == algorithm.evaluation_steps)
+    assert algorithm.weighable_losses == (update.step == algorithm.evaluation_steps)
     rows = episode.support.mask.sum(1) + episode.query.mask.sum(1)
     expected = {"alike": rows / rows, "rows": rows, "none": 0 * rows}[algorithm.weighs]
     assert update.weights.tolist() == expected.tolist()
@@ -30,13 +30,15 @@ def test_what_cannot_be_had_is_refused_by_name_and_the_mean_never_is():
     for name in ALGORITHMS:
         algorithm = ALGORITHMS[name]()
         for wanted, kind in OBJECTIVES.items():
-            allowed = {"nothing": True, "weights": algorithm.weighs == "alike", "losses": algorithm.judged}[kind.uses]
+            allowed = {"nothing": True, "weights": algorithm.weighs == "alike", "losses": algorithm.weighable_losses}[
+                kind.uses
+            ]
             if allowed:
                 check_objective(kind(), algorithm)
                 continue
             with pytest.raises(ValueError, match=f"--objective {wanted} .* algorithm {name}, .*--objective mean"):
                 check_objective(kind(), algorithm)
-    refused = {name for name, kind in ALGORITHMS.items() if not kind.judged}
+    refused = {name for name, kind in ALGORITHMS.items() if not kind.weighable_losses}
     assert refused == {"reptile", "fedavg-ft", "local", "ditto", "pfedme", "fedper", "fedrep"}
 
 
@@ -58,5 +60,5 @@ def test_differences_of_models_are_steps_of_the_clients_own_rate(name):
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_an_experiment_with_both_is_refused(name):
-    with pytest.raises(ValueError, match=f"--objective {name} cannot be had with the algorithm ditto"):
+    with pytest.raises(ValueError, match=f"--objective {name} cannot be combined with the algorithm ditto"):
         Experiment.model_validate({"algorithm": "ditto", "objective": name})

@@ -125,11 +125,11 @@ def test_propfairs_slope_has_no_jump_at_its_bound():
 
     from tests.metafed.objectives.clients import updates
 
-    said, objective = updates(CROWD, [0], THETA), Propfair(bound=5.0, eps=0.5)
+    updates, objective = updates(CROWD, [0], THETA), Propfair(bound=5.0, eps=0.5)
 
     def factor(loss):
-        share = objective.share(said._replace(losses=torch.tensor([loss], dtype=torch.float64)), {})
-        return float(share.directions["trunk"][0] / said.directions["trunk"][0, 0] / CROWD[0].weight)
+        share = objective.share(updates._replace(losses=torch.tensor([loss], dtype=torch.float64)), {})
+        return float(share.directions["trunk"][0] / updates.directions["trunk"][0, 0] / CROWD[0].weight)
 
     assert factor(4.5 - 1e-9) == pytest.approx(factor(4.5 + 1e-9), rel=1e-8) == pytest.approx(10)
     assert factor(400.0) == pytest.approx(10)

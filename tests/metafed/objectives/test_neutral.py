@@ -114,30 +114,30 @@ def test_qffl_steps_as_the_paper_says():
     # Δ = (4, 0) and (0, 18); h = 2 · 2 · 1 + 4 · 4 = 20 and 2 · 3 · 4 + 4 · 9 = 60; θ ← θ − ΣΔ / Σh
     import torch
 
-    said = updates(people(), [0, 2], point())._replace(
+    given = updates(people(), [0, 2], point())._replace(
         losses=torch.tensor([2.0, 3.0]),
         weights=torch.ones(2),
         directions={"trunk": torch.tensor([[1.0, 0.0], [0.0, 2.0]])},
     )
     for rates, lipschitz in ((Rates(0.25, 1.0), None), (Rates(0.1, 1.0), 4.0)):
         objective = Qffl(q=2, lipschitz=lipschitz)
-        found, _ = objective.step(objective.share(said._replace(rates=rates), {}), {}, {})
+        found, _ = objective.step(objective.share(given._replace(rates=rates), {}), {}, {})
         # ours times 1 / L is the paper's
         np.testing.assert_allclose(found["trunk"] / 4, np.array([4, 18]) / 80, rtol=1e-12)
     # q-FedAvg: θ − w_k = r g_k with r = 1 / L = 0.25, and the server's rate is 1
-    moved = {"trunk": 0.25 * said.directions["trunk"]}
+    moved = {"trunk": 0.25 * given.directions["trunk"]}
     objective = Qffl(q=2)
-    share = objective.share(said._replace(directions=moved, rates=Rates(1.0, 0.25)), {})
+    share = objective.share(given._replace(directions=moved, rates=Rates(1.0, 0.25)), {})
     np.testing.assert_allclose(objective.step(share, {}, {})[0]["trunk"], np.array([4, 18]) / 80, rtol=1e-12)
 
 
 def test_qffl_refuses_losses_below_zero_and_takes_zero():
     import torch
 
-    said = updates(people(), [0, 2], point())
+    given = updates(people(), [0, 2], point())
     with pytest.raises(ValueError, match="below 0, got -1"):
-        Qffl().share(said._replace(losses=torch.tensor([1.0, -1.0])), {})
+        Qffl().share(given._replace(losses=torch.tensor([1.0, -1.0])), {})
     for power in (0.5, 1, 3):
-        share = Qffl(q=power).share(said._replace(losses=torch.zeros(2)), {})
+        share = Qffl(q=power).share(given._replace(losses=torch.zeros(2)), {})
         assert all(np.isfinite(v).all() for v in share.directions.values())
         assert all(np.isfinite(w) and w > 0 for w in share.weights.values())

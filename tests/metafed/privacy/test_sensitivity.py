@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation
-from metafed.objectives import NOTHING, Contribution, Mean, Propfair, Qffl, Tilted, Updates
+from metafed.objectives import NOTHING, ClientUpdates, Contribution, Mean, Propfair, Qffl, Tilted
 from metafed.privacy.clipping import BELOW, CLIENTS, CLIP, clipped, cut
 from metafed.privacy.mechanism import NoisySum
 from tests.metafed.objectives.clients import RATES
@@ -28,7 +28,7 @@ def crowds(draw):
         return torch.tensor(rows, dtype=torch.float64)
 
     losses = draw(st.lists(st.one_of(st.floats(0, 10), st.floats(0, 1e6)), min_size=count, max_size=count))
-    return Updates(
+    return ClientUpdates(
         torch.tensor(losses, dtype=torch.float64),
         torch.ones(count, dtype=torch.float64),
         {part: table(size) for part, size in SIZES.items()},

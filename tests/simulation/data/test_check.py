@@ -117,7 +117,7 @@ def test_fewer_clients_than_one_are_refused(capsys):
     assert "--clients 0: at least 1 is needed" in capsys.readouterr().err
 
 
-SHOTS = Shots(support=1, query=1, judge=1, per_class=False)
+SHOTS = Shots(support=1, query=1, evaluation=1, per_class=False)
 
 
 def rows(n=8, **changed):
@@ -125,7 +125,7 @@ def rows(n=8, **changed):
         "x": np.ones((n, 3), np.float32),
         "y": np.arange(n) % 2,
         "group": "all",
-        "ceiling": np.full(n, np.nan),
+        "oracle_score": np.full(n, np.nan),
     }
     return Examples(**sound | changed)
 
@@ -142,7 +142,7 @@ def rows(n=8, **changed):
         (rows(y=np.arange(8)), "classification", "a class is not one of 0 … 1"),
         (rows(y=np.ones((8, 3))), "regression", "y has shape (8, 3), expected (8, 2)"),
         (rows(y=np.full((8, 2), np.nan)), "regression", "finite"),
-        (rows(ceiling=np.ones(7)), "classification", "ceiling has 7 rows, not 8"),
+        (rows(oracle_score=np.ones(7)), "classification", "ceiling has 7 rows, not 8"),
         (rows(block=np.arange(9)), "classification", "block has 9 rows, not 8"),
         (rows(group=""), "classification", "the group has no name"),
         (rows(3), "classification", "its 3 rows make no episodes: 3 rows cannot be split"),
@@ -169,7 +169,7 @@ def test_the_guard_looks_at_data_of_ones_own_before_there_is_a_run(tmp_path, cap
     path = describe(tmp_path, table=ratings(40))
     assert check(f"people:{path}") == 0
     shown = capsys.readouterr().out
-    assert "  guard people, all 40 clients: judged on labels that the support, which is adapted on, lacks" in shown
+    assert "  guard people, all 40 clients: evaluated on labels that the support, which is adapted on, lacks" in shown
     leaking = PLAIN.replace('"genre"]', '"genre", "copy"]')
     table = [{**row, "copy": 2 * row["stars"]} for row in ratings(40)]
     assert check(f"people:{describe(tmp_path, leaking, table)}") == 2

@@ -12,12 +12,12 @@ from metafed.core.episodes import Examples, Shots
 from simulation.data.command import main
 from simulation.data.portrait import between, distance, entropy, portrait, quantiles, shares, skew
 
-SHOTS = Shots(support=2, query=2, judge=2, per_class=False)
+SHOTS = Shots(support=2, query=2, evaluation=2, per_class=False)
 COUNTS = arrays(np.int64, st.tuples(st.integers(1, 6), st.integers(2, 5)), elements=st.integers(0, 50))
 
 
 def client(y, group="a"):
-    return Examples(x=np.zeros((len(y), 2), np.float32), y=np.array(y), group=group, ceiling=np.full(len(y), 0.5))
+    return Examples(x=np.zeros((len(y), 2), np.float32), y=np.array(y), group=group, oracle_score=np.full(len(y), 0.5))
 
 
 def test_a_portrait_counts_what_is_there():
@@ -28,7 +28,7 @@ def test_a_portrait_counts_what_is_there():
     assert np.isnan(seen.training[2])  # two rows make no episode
     assert seen.labels.tolist() == [[3, 1, 0], [0, 0, 6], [1, 1, 0]]
     assert seen.group_names() == ["b", "a"]
-    assert seen.ceiling.tolist() == [0.5] * 3
+    assert seen.oracle_score.tolist() == [0.5] * 3
     assert seen.mean is None
 
 

@@ -74,7 +74,7 @@ def figures(page: str) -> dict[str, list[str]]:
 def test_has_all_figures_with_unique_ids(page):
     ids = Elements(page).ids
     assert len(ids) == len(set(ids)) > 0
-    # a panel a family; avatars were judged and never trained, so they have no loss
+    # a panel a family; avatars were evaluated and never trained, so they have no loss
     two = ["distribution", "groups", "adaptation", "gain-by-size", "lorenz", "learning"]
     assert {key: len(panels) for key, panels in figures(page).items()} == {**dict.fromkeys(two, 2), "losses": 1}
     for key, panels in figures(page).items():

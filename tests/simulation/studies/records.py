@@ -11,7 +11,7 @@ from tests.metafed.fairness.frames import client, frame
 def record(folder, seed=0, shift=0.0, reason="done", clients=20, algorithm="maml", drop=(), after=4, **settings):
     """Write a run of ``clients`` people, half of them unseen, whose scores depend on the seed, plus ``shift``.
 
-    They are judged after round ``after``.
+    They are evaluated after round ``after``.
     """
     folder.mkdir(parents=True)
     rng = np.random.default_rng(seed)

@@ -140,7 +140,7 @@ def test_a_run_that_is_still_going_is_a_partial_result_that_says_so(tmp_path, ca
     one, other = record(tmp_path / "one"), record(tmp_path / "other", reason=None, algorithm="fomaml")
     found = compared(capsys, one, other)
     (note,) = (note for note in found["notes"] if "still going" in note)
-    assert "partial result, judged after round 4 of 200" in note
+    assert "partial result, evaluated after round 4 of 200" in note
 
 
 def test_what_was_judged_before_training_only_is_no_result(tmp_path, capsys):

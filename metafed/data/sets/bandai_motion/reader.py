@@ -155,7 +155,7 @@ class BandaiMotion(Dataset):
             x=np.concatenate([x for x, _ in parts]).astype(np.float32),
             y=np.concatenate([y for _, y in parts]).astype(np.float32),
             group=persona.style,
-            ceiling=np.full(len(block), np.nan),
+            oracle_score=np.full(len(block), np.nan),
             block=block,
         )
 

@@ -54,7 +54,7 @@ class CryptoPrices(Dataset):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What is judged, assets skipped, and what to know of the rows."""
+        """What is evaluated, assets skipped, and what to know of the rows."""
         kept, skipped = self._coins
         names = ", ".join(coin.symbol for coin in skipped)
         few = f"{len(skipped)} assets with fewer than {FEWEST} rows before or after {CUT}: skipped ({names})"
@@ -120,7 +120,7 @@ class CryptoPrices(Dataset):
             x=features(coin.days).astype(np.float32),
             y=targets(coin.days).astype(np.float32),
             group=next(name for most, name in CLASSES if volatility < most),
-            ceiling=np.full(len(rows), np.nan),
+            oracle_score=np.full(len(rows), np.nan),
             evaluation=coin.date[rows] >= np.datetime64(CUT),
             time=rows,
         )

@@ -145,7 +145,7 @@ class FacebookEgo(Dataset):
             x=ego.x,
             y=slot[ego.circle],
             group=f"{'under' if ego.friends < SMALL else 'from'} {SMALL} friends",
-            ceiling=np.full(len(ego.circle), np.nan),
+            oracle_score=np.full(len(ego.circle), np.nan),
         )
 
 

@@ -54,7 +54,7 @@ class Tasks(Dataset, ABC):
 
     def __init__(self, origin: Origin) -> None:
         super().__init__(origin)
-        self.shots = Shots(support=self.k, query=QUERY, judge=QUERY, per_class=True)
+        self.shots = Shots(support=self.k, query=QUERY, evaluation=QUERY, per_class=True)
 
     @property
     @final
@@ -107,7 +107,7 @@ class Tasks(Dataset, ABC):
             x=x / np.float32(255),
             y=np.repeat(np.arange(WAYS), sum(sizes)),
             group=f"{split} classes",
-            ceiling=np.full(len(x), np.nan),
+            oracle_score=np.full(len(x), np.nan),
             evaluation=np.tile(np.repeat([False, True], sizes), WAYS),
         )
 

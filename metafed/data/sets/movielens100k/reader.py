@@ -3,7 +3,7 @@
 Harper, Konstan, "The MovieLens Datasets", ACM TiiS 5(4), 2015. ``python -m simulation.data prepare
 movielens100k`` makes the file. Features are the film's genres, age and number of ratings, and the
 person's age, gender and occupation, as in MeLU (Lee et al., KDD 2019). None is made of ratings' values:
-a film's mean rating would hold the labels that a client is judged by.
+a film's mean rating would hold the labels that a client is evaluated by.
 """
 
 from functools import cached_property
@@ -134,7 +134,7 @@ class MovieLens100K(Dataset):
             x=np.concatenate([films, own], axis=1),
             y=table.like[rows].astype(np.int64),
             group=table.groups[person],
-            ceiling=np.full(len(films), np.nan),
+            oracle_score=np.full(len(films), np.nan),
         )
 
 

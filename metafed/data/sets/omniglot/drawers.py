@@ -26,7 +26,7 @@ class Drawers(Omniglot):
     """Drawers of background alphabets (seen clients) and of evaluation alphabets (unseen clients)."""
 
     outputs = 5
-    shots = Shots(support=1, query=COPIES - 1, judge=COPIES - 1, per_class=True)
+    shots = Shots(support=1, query=COPIES - 1, evaluation=COPIES - 1, per_class=True)
 
     @property
     def about(self) -> tuple[str, ...]:
@@ -83,7 +83,7 @@ class Drawers(Omniglot):
             x=flatten(x),
             y=np.tile(np.repeat(np.arange(self.ways), COPIES), 2),
             group=names[alphabet],
-            ceiling=np.full(len(x), np.nan),
+            oracle_score=np.full(len(x), np.nan),
             evaluation=np.repeat([False, True], self.ways * COPIES),
         )
 

@@ -28,8 +28,8 @@ class Tasks(Omniglot, ABC):
     def __init__(self, origin: Origin) -> None:
         super().__init__(origin)
         query = min(QUERY, self._training - self.k)
-        judge = min(QUERY, DRAWINGS - MINIMUM // 2 - self.k)
-        self.shots = Shots(support=self.k, query=query, judge=judge, per_class=True)
+        evaluation = min(QUERY, DRAWINGS - MINIMUM // 2 - self.k)
+        self.shots = Shots(support=self.k, query=query, evaluation=evaluation, per_class=True)
 
     @property
     @final
@@ -65,7 +65,7 @@ class Tasks(Omniglot, ABC):
             x=flatten(np.concatenate(x)),
             y=np.repeat(np.arange(self.ways), DRAWINGS),
             group="evaluation set" if new else "background set",
-            ceiling=np.full(self.ways * DRAWINGS, np.nan),
+            oracle_score=np.full(self.ways * DRAWINGS, np.nan),
             evaluation=np.concatenate([self._evaluation(c, new) for c in characters]),
         )
 

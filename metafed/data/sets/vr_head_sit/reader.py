@@ -149,6 +149,6 @@ class VrHeadSit(Dataset):
             x=np.concatenate([x for x, _ in parts]).astype(np.float32),
             y=np.concatenate([y for _, y in parts]).astype(np.float32),
             group="livelier" if self._liveliness(person) > self._middle else "calmer",
-            ceiling=np.full(len(block), np.nan),
+            oracle_score=np.full(len(block), np.nan),
             block=block,
         )

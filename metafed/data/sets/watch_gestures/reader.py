@@ -49,7 +49,7 @@ class WatchGestures(Dataset):
     features = CHANNELS * (1 + PACES)
     outputs = EXERCISES
     kind = "classification"
-    shots = Shots(support=5, query=5, judge=10, per_class=True)
+    shots = Shots(support=5, query=5, evaluation=10, per_class=True)
     file = Path("watch_gestures/watch_gestures.npz")
     licence = "BSD 3-clause, of the package that ships the file, (c) 2018 David M. Burns; none stated for the data"
 
@@ -87,13 +87,13 @@ class WatchGestures(Dataset):
         of_recordings = ("recording_start", "recording_length", "recording_user", "recording_side", "recording_class")
         wanted = {"samples_q": ("i", 2), "scale": ("f", 1), "class_names": ("U", 1)}
         read = arrays(path, wanted | dict.fromkeys(of_recordings, ("iu", 1)))
-        start, length, user, side, label = told = [read[name].astype(np.int64) for name in of_recordings]
+        start, length, user, side, label = columns = [read[name].astype(np.int64) for name in of_recordings]
         samples, scale = read["samples_q"], read["scale"]
         require(path, samples.shape[1:] == (CHANNELS,), f"samples_q has shape {samples.shape}")
         require(path, scale.shape == (CHANNELS,) and bool(np.isfinite(scale).all()), "scale is not six numbers")
         classes = len(read["class_names"])
         require(path, classes == EXERCISES, f"{classes} exercises, not {EXERCISES}")
-        require(path, len({len(each) for each in told}) == 1, "recording_* differ in length")
+        require(path, len({len(each) for each in columns}) == 1, "recording_* differ in length")
         require(path, len(start) > 0, "there is no recording")
         inside = start.min() >= 0 and length.min() >= 0 and (start + length).max() <= len(samples)
         require(path, bool(inside), f"a recording lies outside of the {len(samples)} samples")
@@ -125,7 +125,7 @@ class WatchGestures(Dataset):
             x=features_of(np.concatenate(arm.windows)),
             y=np.repeat(np.arange(EXERCISES), sizes),
             group=SIDES[arm.side],
-            ceiling=np.full(sum(sizes), np.nan),
+            oracle_score=np.full(sum(sizes), np.nan),
             time=np.concatenate([np.arange(size) for size in sizes]),
         )
 

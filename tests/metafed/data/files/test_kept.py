@@ -80,7 +80,7 @@ def test_a_damaged_file_is_made_anew(tmp_path, damage):
         path.write_bytes(path.read_bytes()[:-40])
     elif damage == b"pickle":
         with path.open("wb") as file:
-            np.savez(file, group=np.array("all"), x=np.array([object()]), y=own.y, ceiling=own.ceiling)
+            np.savez(file, group=np.array("all"), x=np.array([object()]), y=own.y, oracle_score=own.oracle_score)
     else:
         path.write_bytes(damage)
     assert kept.read(path) is None

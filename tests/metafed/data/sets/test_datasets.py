@@ -48,11 +48,11 @@ class TestEveryReader:
             assert own.x.dtype == np.float32
             assert np.isfinite(own.x).all()
             assert np.isfinite(own.y).all()
-            assert np.isnan(own.ceiling).all()
+            assert np.isnan(own.oracle_score).all()
             assert own.group
             training, evaluation = halves(own, shots, stream(0, "halves", client))
             sets = [*draw(own, training, shots, shots.query, stream(0, "e", client))]
-            sets += draw(own, evaluation, shots, shots.judge, stream(0, "v", client))
+            sets += draw(own, evaluation, shots, shots.evaluation, stream(0, "v", client))
             assert all(len(rows) for rows in sets)
             assert len(np.unique(np.concatenate(sets))) == sum(map(len, sets))
 

@@ -158,7 +158,7 @@ class TestReader:
             assert own.x.shape == (len(own.y), 3 * SIDE * SIDE)
             assert 0 <= own.x.min() <= own.x.max() <= 1
             training, evaluation = halves(own, made.shots, stream(0, "halves", client))
-            rows = draw(own, evaluation, made.shots, made.shots.judge, stream(0, "v", client))
+            rows = draw(own, evaluation, made.shots, made.shots.evaluation, stream(0, "v", client))
             assert np.bincount(own.y[rows.support]).tolist() == [shots] * 5
             assert np.bincount(own.y[rows.query]).tolist() == [QUERY] * 5
             if client < 3:

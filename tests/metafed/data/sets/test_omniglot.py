@@ -90,13 +90,13 @@ class TestTasks:
     @every_task
     def test_an_episode_has_k_shots_and_as_many_query_rows_as_drawings_allow(self, name, some_data):
         ways, k = TASKS[name]
-        query, judge = {1: (15, 15), 5: (5, 13)}[k]
-        assert source(name, some_data).shots == Shots(k, query, judge, per_class=True)
+        query, evaluation = {1: (15, 15), 5: (5, 13)}[k]
+        assert source(name, some_data).shots == Shots(k, query, evaluation, per_class=True)
         experiment = Experiment(clients=10**6, tasks=f"omniglot:{name}", data_dir=str(some_data))
         population, first = Federation(experiment).population, Federation(experiment).roster.seen
         training, new = population.training([3, 5], 1).episode, population.evaluation([first, first + 9]).episode
         old = population.evaluation([3, 5]).episode
-        for episode, rows in ((training, query), (new, judge), (old, {1: 3, 5: 5}[k])):
+        for episode, rows in ((training, query), (new, evaluation), (old, {1: 3, 5: 5}[k])):
             assert episode.support.x.shape == (2, ways * k, SIDE * SIDE)
             assert episode.query.x.shape == (2, ways * rows, SIDE * SIDE)
             for batch, each in ((episode.support, k), (episode.query, rows)):

@@ -1,4 +1,4 @@
-"""Where rows have times, nothing is adapted on that lies in the future of what it is judged on."""
+"""Where rows have times, nothing is adapted on that lies in the future of what it is evaluated on."""
 
 import numpy as np
 import pytest
@@ -10,8 +10,8 @@ from metafed.core.streams import stream
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation
 
-ROWS = Shots(support=5, query=7, judge=9, per_class=False)
-CLASSES = Shots(support=3, query=4, judge=6, per_class=True)
+ROWS = Shots(support=5, query=7, evaluation=9, per_class=False)
+CLASSES = Shots(support=3, query=4, evaluation=6, per_class=True)
 
 
 def examples(y, time, **told):
@@ -26,7 +26,7 @@ def test_evaluation_comes_after_training_and_query_directly_after_support(order,
     training, evaluation = halves(own, ROWS, rng)
     assert time[training].max() < time[evaluation].min()
     assert sorted([*training, *evaluation]) == list(range(count))
-    for side, query in ((training, ROWS.query), (evaluation, ROWS.judge)):
+    for side, query in ((training, ROWS.query), (evaluation, ROWS.evaluation)):
         rows = draw(own, side, ROWS, query, rng)
         assert len(rows.support) == max(1, min(ROWS.support, len(side) // 2))
         assert len(rows.query) == min(query, len(side) - len(rows.support))

@@ -60,11 +60,11 @@ def test_rows_are_sound_and_sessions_stay_together(made):
         assert own.x.shape == (len(own.y), made.features)
         assert own.x.dtype == own.y.dtype == np.float32
         assert np.isfinite(own.x).all()
-        assert np.isnan(own.ceiling).all()
+        assert np.isnan(own.oracle_score).all()
         shots = ENVIRONMENT.shots
         training, evaluation = halves(own, shots, stream(0, "halves", client))
         sets = [*draw(own, training, shots, shots.query, stream(0, "e", client))]
-        sets += draw(own, evaluation, shots, shots.judge, stream(0, "v", client))
+        sets += draw(own, evaluation, shots, shots.evaluation, stream(0, "v", client))
         sessions = [set(own.block[rows]) for rows in sets]
         assert all(sessions)
         assert len(set.union(*sessions)) == sum(map(len, sessions))

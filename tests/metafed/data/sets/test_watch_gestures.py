@@ -51,11 +51,11 @@ def test_query_windows_come_after_support_windows_in_every_recording(made):
     for client in range(20):
         own = made.examples(client)
         training, evaluation = halves(own, made.shots, stream(0, "halves", client))
-        for side, query in ((training, made.shots.query), (evaluation, made.shots.judge)):
+        for side, query in ((training, made.shots.query), (evaluation, made.shots.evaluation)):
             rows = draw(own, side, made.shots, query, stream(0, "e", client))
             for label in range(EXERCISES):
-                support, judged = (own.time[part][own.y[part] == label] for part in rows)
-                assert support.max() < judged.min()
+                support, evaluated = (own.time[part][own.y[part] == label] for part in rows)
+                assert support.max() < evaluated.min()
 
 
 def test_features_are_means_and_paces_whenever_a_movement_begins():

@@ -36,7 +36,7 @@ def test_rows_become_standardised_numbers_and_indicators(tmp_path):
         assert own.x[:, 2:].argmax(1).tolist() == [GENRES.index(row["genre"]) for row in mine]
         assert (own.x[:, 2:].sum(1) == 1).all()
         assert own.group == mine[0]["headset"]
-        assert np.isnan(own.ceiling).all()
+        assert np.isnan(own.oracle_score).all()
 
 
 def test_evaluation_rows_and_unseen_clients_have_no_say_in_what_is_fitted(tmp_path):

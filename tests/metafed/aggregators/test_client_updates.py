@@ -1,4 +1,4 @@
-"""Which objectives have votes is derived, not declared alone; and votes travel as they were cast."""
+"""Which objectives have updates is derived, not declared alone; and updates travel as they were cast."""
 
 import json
 
@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from metafed.aggregators import AGGREGATORS, Krum, Mean, Median
-from metafed.aggregators.updates import Ballot, ballot, check_enough, counted
+from metafed.aggregators.updates import ClientVectors, check_enough, client_vectors_of, counted
 from metafed.algorithms import ALGORITHMS
 from metafed.core.parameters import Layout
 from metafed.experiment.settings import Experiment
@@ -29,11 +29,14 @@ def settled(objective, crowd, theta):
 
 
 def cast(objective, crowd, theta, state):
-    return [ballot(objective, updates(crowd, chunk, theta), objective.ask(state, chunk)) for chunk in chunks_of(crowd)]
+    return [
+        client_vectors_of(objective, updates(crowd, chunk, theta), objective.ask(state, chunk))
+        for chunk in chunks_of(crowd)
+    ]
 
 
 def votes_are_the_clients_own(objective):
-    """Whether the direction is the mean of the votes, and no vote changes with another client's losses and rows."""
+    """Whether the direction is the mean of the updates, and no update changes with another client's losses and rows."""
     crowd, theta = people(9, 3, weight=1.0), point()
     state = settled(objective, crowd, theta)
     directions, _ = objective.step(
@@ -47,7 +50,7 @@ def votes_are_the_clients_own(objective):
     try:
         found, _ = counted(Mean(), cast(objective, crowd, theta, state), {})
     except (KeyError, ValueError):
-        return False  # sums by group are no votes on parts
+        return False  # sums by group are no updates on parts
     if found.keys() != directions.keys() or not all(np.allclose(found[p], directions[p], rtol=1e-9) for p in found):
         return False
     # another client has a loss of a thousand more, in the rounds before and in this
@@ -55,17 +58,17 @@ def votes_are_the_clients_own(objective):
     after = {
         c: v
         for b in cast(objective, other, theta, settled(objective, other, theta))
-        for c, v in zip(b.clients, b.votes["trunk"], strict=True)
+        for c, v in zip(b.clients, b.vectors["trunk"], strict=True)
     }
     before = {
-        c: v for b in cast(objective, crowd, theta, state) for c, v in zip(b.clients, b.votes["trunk"], strict=True)
+        c: v for b in cast(objective, crowd, theta, state) for c, v in zip(b.clients, b.vectors["trunk"], strict=True)
     }
     return all(c in after and np.array_equal(before[c], after[c]) for c in before if c != len(crowd) - 1)
 
 
 @each_objective
 def test_an_objective_has_votes_exactly_where_it_says_so(objective):
-    assert votes_are_the_clients_own(objective) == (objective.apart == "votes")
+    assert votes_are_the_clients_own(objective) == (objective.separability == "updates")
 
 
 @each_objective
@@ -85,11 +88,13 @@ def test_what_clients_say_by_themselves_adds_up(objective):
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_every_pair_can_be_had_or_is_refused_by_name(aggregator, objective):
     settings = {"aggregator": aggregator, "objective": objective, "clients": 100, "cohort": 60}
-    if aggregator == "mean" or OBJECTIVES[objective].apart == "votes":
+    if aggregator == "mean" or OBJECTIVES[objective].separability == "updates":
         experiment = Experiment.model_validate(settings)
         assert Experiment.from_run_config(experiment.to_run_config()) == experiment
     else:
-        with pytest.raises(ValueError, match=f"--aggregator {aggregator} cannot be had with --objective {objective}"):
+        with pytest.raises(
+            ValueError, match=f"--aggregator {aggregator} cannot be combined with --objective {objective}"
+        ):
             Experiment.model_validate(settings)
 
 
@@ -103,33 +108,33 @@ def test_votes_are_divided_by_their_own_weight():
     crowd, theta = people(6, 0), point()  # weights of 1 to 3
     (chunk, _) = chunks_of(crowd)
     said = updates(crowd, chunk, theta)
-    found = ballot(OBJECTIVES["mean"](), said, {})
-    np.testing.assert_allclose(found.votes["trunk"], said.directions["trunk"].numpy(), rtol=1e-15)
+    found = client_vectors_of(OBJECTIVES["mean"](), said, {})
+    np.testing.assert_allclose(found.vectors["trunk"], said.directions["trunk"].numpy(), rtol=1e-15)
     silent = said._replace(weights=said.weights * torch.tensor([1.0, 0.0, 1.0]))
-    assert ballot(OBJECTIVES["mean"](), silent, {}).clients == [chunk[0], chunk[2]]
+    assert client_vectors_of(OBJECTIVES["mean"](), silent, {}).clients == [chunk[0], chunk[2]]
 
 
 def test_parts_are_counted_over_who_holds_them_and_too_few_leave_them():
-    ballots = [
-        Ballot([5, 1, 3], {"trunk": np.array([[5.0], [1], [3]]), "a": np.array([[50.0], [10], [30]])}),
-        Ballot([4, 2], {"trunk": np.array([[4.0], [2]]), "b": np.array([[40.0], [20]])}),
+    client_vectors = [
+        ClientVectors([5, 1, 3], {"trunk": np.array([[5.0], [1], [3]]), "a": np.array([[50.0], [10], [30]])}),
+        ClientVectors([4, 2], {"trunk": np.array([[4.0], [2]]), "b": np.array([[40.0], [20]])}),
     ]
-    found, unmoved = counted(Krum(f=1), ballots, {})
+    found, unmoved = counted(Krum(f=1), client_vectors, {})
     assert list(found) == ["trunk"]
-    assert found["trunk"] == 2  # of the votes 1 … 5, two neighbours each
+    assert found["trunk"] == 2  # of the updates 1 … 5, two neighbours each
     assert [part._asdict() for part in unmoved] == [
-        {"part": "a", "votes": 3, "needed": 5},
-        {"part": "b", "votes": 2, "needed": 5},
+        {"part": "a", "updates": 3, "needed": 5},
+        {"part": "b", "updates": 2, "needed": 5},
     ]
-    whole, _ = counted(Median(), ballots, {})
+    whole, _ = counted(Median(), client_vectors, {})
     close(whole, {"a": np.array([30.0]), "b": np.array([30.0]), "trunk": np.array([3.0])})
     assert counted(Median(), [], {}) == ({}, [])
 
 
 def test_too_small_a_cohort_is_refused():
-    with pytest.raises(ValueError, match=r"needs 11 votes of 10: .* the part 'trunk'"):
+    with pytest.raises(ValueError, match=r"needs 11 client updates of 10: .* the part 'trunk'"):
         check_enough(AGGREGATORS["bulyan"](f=2), "bulyan", 10, {"trunk": 1.0})
-    with pytest.raises(ValueError, match=r"needs 5 votes of 3: .* the part 'personalization'"):
+    with pytest.raises(ValueError, match=r"needs 5 client updates of 3: .* the part 'personalization'"):
         Experiment.model_validate({"clients": 50, "cohort": 10, "aggregator": {"name": "krum", "f": 1}})
 
 
@@ -139,7 +144,7 @@ LAYOUT = Layout({f"{part}.w": (size,) for part, size in SIZES.items()})
 def answer():
     crowd, theta = people(6, 2), point()
     chunk = chunks_of(crowd)[0]
-    cast_votes = ballot(OBJECTIVES["mean"](), updates(crowd, chunk, theta), {})
+    cast_votes = client_vectors_of(OBJECTIVES["mean"](), updates(crowd, chunk, theta), {})
     n = len(chunk)
     rows = Rows(
         np.array(chunk),
@@ -150,23 +155,23 @@ def answer():
         np.ones((n, 3), np.int64),
         ["x"] * n,
     )
-    return chunk, cast_votes, pack(Answer(NOTHING, [rows], [], ballots=[cast_votes]))
+    return chunk, cast_votes, pack(Answer(NOTHING, [rows], [], client_vectors=[cast_votes]))
 
 
 def test_a_message_loses_no_vote():
     chunk, cast_votes, (arrays, values) = answer()
-    (back,) = unpack(arrays, json.loads(json.dumps(values)), LAYOUT, chunk).ballots
+    (back,) = unpack(arrays, json.loads(json.dumps(values)), LAYOUT, chunk).client_vectors
     assert list(back.clients) == list(cast_votes.clients)
-    close(back.votes, cast_votes.votes)
+    close(back.vectors, cast_votes.vectors)
 
 
 def broken(**changed):
     chunk, _, (arrays, values) = answer()
     for name, value in changed.items():
-        if name in ("clients", "ballots"):
-            values |= {"votes0/clients": value} if name == "clients" else {"ballots": value}
+        if name in ("clients", "updates"):
+            values |= {"updates0/clients": value} if name == "clients" else {"updates": value}
         else:
-            arrays[f"votes0/{name}"] = value
+            arrays[f"updates0/{name}"] = value
     return chunk, arrays, values
 
 
@@ -182,7 +187,7 @@ def broken(**changed):
         {"trunk": np.zeros(9)},
         {"trunk": np.zeros((3, 3), np.int64)},
         {"elsewhere": np.zeros((3, 3))},
-        {"ballots": "many"},
+        {"updates": "many"},
     ],
     ids=repr,
 )
