@@ -71,7 +71,7 @@ def largest_cluster(points: NDArray[np.float64]) -> NDArray[np.bool_]:
             break
         within = after
     # the densest first; of equals in the order of coordinates, whatever the order of the votes
-    order = np.lexsort((*centres.T, within.sum(1)))[::-1]
+    order = np.lexsort((*centres.T[::-1], within.sum(1)))[::-1]
     kept: list[int] = []
     for each in order:
         if not kept or (np.linalg.norm(centres[kept] - centres[each], axis=1) > width).all():
