@@ -19,7 +19,7 @@ from metafed.aggregators import Aggregator
 from metafed.aggregators import Mean as Summing
 from metafed.algorithms import Algorithm, Maml
 from metafed.algorithms.base import Outer
-from metafed.core.source import Family
+from metafed.data.source import Family
 from metafed.devices.settings import Devices
 from metafed.experiment.choices import builtin, names, parse_mix
 from metafed.experiment.lookup import KINDS

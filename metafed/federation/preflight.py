@@ -1,6 +1,7 @@
 """What is looked at before a run: whether all clients are there, and whether its numbers will mean what they say."""
 
-from metafed.core.source import DataError, Share, Source
+from metafed.core.errors import DataError
+from metafed.data.source import Share, Source
 from metafed.federation.federation import Federation
 from metafed.federation.guard.inspect import inspect
 from metafed.privacy.mechanism import check_budget

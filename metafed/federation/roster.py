@@ -9,7 +9,7 @@ import numpy as np
 
 from metafed.core.parameters import TRUNK
 from metafed.core.streams import stream
-from metafed.experiment.choices import TaskChoice
+from metafed.data.source import TaskChoice
 from metafed.experiment.settings import LARGEST_COHORT, Experiment
 from metafed.federation.proportions import Deal, Place, deal
 from metafed.models import NETWORKS

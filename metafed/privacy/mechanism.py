@@ -17,8 +17,8 @@ from typing import Any, NamedTuple, TypedDict, final
 
 import numpy as np
 
+from metafed.core.errors import DataError
 from metafed.core.parameters import Layout, Vector
-from metafed.core.source import DataError
 from metafed.core.streams import stream
 from metafed.objectives import Contribution, Plain
 from metafed.privacy.accounting import Mechanism, epsilon, noise_for, rounds_for

@@ -11,8 +11,8 @@ from typing import Any, Literal, NamedTuple, Self, get_args
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from metafed.core.episodes import Shots
+from metafed.core.errors import DataError
 from metafed.core.names import near
-from metafed.core.source import DataError
 from metafed.tasks.task import Kind
 
 Partition = Literal["iid", "dirichlet", "shards", "quantity"]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from metafed.aggregators.updates import check_enough
 from metafed.core.parameters import TRUNK
-from metafed.experiment.choices import TaskChoice
+from metafed.data.source import TaskChoice
 from metafed.experiment.lookup import aggregator_name
 from metafed.faults.injected_bias import parse_plant
 from metafed.faults.plan import described
