@@ -4,7 +4,7 @@ from metafed.core.errors import DataError
 from metafed.data.source import Share, Source
 from metafed.federation.federation import Federation
 from metafed.federation.guard.inspect import inspect
-from metafed.privacy.mechanism import check_budget
+from metafed.privacy.budget import check_budget
 
 LOOKED_AT = 2000
 """Clients whose group is looked at in a search for groups that a description of devices names."""

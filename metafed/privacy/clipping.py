@@ -7,6 +7,7 @@ import numpy as np
 
 from metafed.objectives import NOTHING, Contribution, Objective, Plain, Updates
 from metafed.objectives.single import alone
+from metafed.privacy.local import noised
 from metafed.privacy.settings import PrivateExperiment
 
 CLIP = "dp.clip"
@@ -41,8 +42,6 @@ def shares(
         ask: Among others C, under ``CLIP``, in the central model.
         server_round: The round.
     """
-    from metafed.privacy.local import noised
-
     local = experiment.privacy.model == "local"
     clip = float(str(experiment.privacy.clip if local else ask[CLIP]))
     for client, one in zip(said.clients, alone(objective, said, ask), strict=True):
