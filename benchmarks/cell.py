@@ -111,7 +111,7 @@ def serve(line: Connection, setting: Setting) -> None:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     from pydantic import ValidationError
 
-    from metafed.core.source import DataError
+    from metafed.core.errors import DataError
 
     with tempfile.TemporaryDirectory() as folder:
         bench = None

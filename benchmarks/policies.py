@@ -14,8 +14,8 @@ from benchmarks.gradients import one_thread
 from metafed.algorithms import Maml
 from metafed.core.episodes import Batch, Episode
 from metafed.core.parameters import spread
-from metafed.core.source import Origin
 from metafed.core.streams import stream
+from metafed.data.source import Origin
 from metafed.environments.base import Environment
 from metafed.families.environment import Goals, Poles, World
 from metafed.models import Mlp, initialize, layout

@@ -21,7 +21,7 @@ from metafed.experiment.settings import Experiment
 from metafed.fairness.harmed import gain, harmed, tolerance
 from metafed.fairness.metrics import worst10
 from metafed.federation.federation import Federation
-from metafed.privacy.mechanism import noise_of
+from metafed.privacy.budget import noise_of
 
 
 def served(experiment: Experiment, trained: bool = True) -> tuple[float, float, float]:

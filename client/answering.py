@@ -21,8 +21,8 @@ from client.memory import keep_freed_memory
 from client.secure import Speaker
 from client.sharing import SHARE, answered, refuse_to_share, shares_rows
 from client.states import ContextStates
+from metafed.core.errors import DataError
 from metafed.core.parameters import Vectors
-from metafed.core.source import DataError
 from metafed.data.table.stated import described
 from metafed.experiment.choices import OWN_DATA, moved
 from metafed.experiment.settings import Experiment

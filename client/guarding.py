@@ -5,7 +5,7 @@ import logging
 from pydantic import ValidationError
 
 from client.host import Host
-from metafed.core.source import DataError
+from metafed.core.errors import DataError
 from metafed.federation.guard.inspect import inspect
 from metafed.federation.preflight import check_size
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
+from metafed.core.errors import DataError
 from metafed.core.parameters import Layout
-from metafed.core.source import DataError
 from metafed.experiment.choices import parse_mix, parse_tasks
 from metafed.experiment.settings import Experiment
 from metafed.faults.plan import read_faults

@@ -27,14 +27,14 @@ class MetaGradient(Descent, ABC):
     def update(self, task: Task, theta: Params, state: Params, episode: Episode, server_round: int) -> Update:
         """Return each client's meta-gradient ∇_θ L(φ_K(θ); Q), or the first-order one.
 
-        Where kernels can run whole episodes (``metafed.native.episode``) they do; else autograd does, to the same
+        Where kernels can run whole episodes (``metafed.algorithms.whole``) they do; else autograd does, to the same
         result.
         """
         start = spread(theta, len(episode.support.mask))
         rates = self.rates(start, self.inner_steps)
         # a task of somebody else's need not be a network at all
         if getattr(getattr(task, "model", None), "kernels", "torch") == "native":
-            from metafed.native.episode import episodes, fits
+            from metafed.algorithms.whole import episodes, fits
 
             numbers = alike(rates, theta)
             if numbers is not None and fits(task, theta):

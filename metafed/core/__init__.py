@@ -1,1 +1,1 @@
-"""The ground that everything stands on: parameters, random streams, episodes, and what a source of clients is."""
+"""The ground that everything stands on: parameters, random streams and episodes."""

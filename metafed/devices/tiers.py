@@ -8,8 +8,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from metafed.core.errors import DataError
 from metafed.core.names import near
-from metafed.core.source import DataError
 
 DEFAULT = Path(__file__).with_name("default.toml")
 HOURS = 24

@@ -15,7 +15,7 @@ import torch
 
 from metafed.algorithms.base import Algorithm
 from metafed.core.episodes import Batch, Episode
-from metafed.core.source import Source
+from metafed.data.source import Source
 from metafed.tasks.task import Task
 
 

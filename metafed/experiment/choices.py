@@ -2,37 +2,18 @@
 
 from math import gcd
 from pathlib import Path
-from typing import NamedTuple
 
+from metafed.core.errors import DataError
 from metafed.core.names import known, near
-from metafed.core.source import GENERATED, DataError, Family
+from metafed.data.source import GENERATED, TaskChoice
 from metafed.data.table.family import SUFFIX, own_family
 from metafed.families import FAMILIES
-from metafed.tasks.task import Kind
 
 TABLES = (".csv", ".tsv", ".parquet", ".npz")
 OWN_DATA = "own-data"
 """Entry of a node's config: the folder of its descriptions, whose tables hold its own people only."""
 LARGEST_SHARE = 1000
 """The largest number in ``--mix``."""
-
-
-class TaskChoice(NamedTuple):
-    """One entry of ``--tasks``: a family and where its clients come from."""
-
-    family: Family
-    source: str
-
-    @property
-    def kind(self) -> Kind:
-        """The kind of its tasks: the source's own, else the family's."""
-        return self.family.sources[self.source].kind or self.family.kind
-
-    @property
-    def anonymous(self) -> bool:
-        """Whether its classes are slots of the client's own: as the source says, else the family."""
-        own = self.family.sources[self.source].anonymous
-        return self.family.anonymous if own is None else own
 
 
 def names(text: str) -> tuple[str, ...]:

@@ -14,11 +14,11 @@ from typing import NamedTuple, final
 import numpy as np
 
 from metafed.core.episodes import Examples, Shots
-from metafed.core.source import GENERATED, Family, Origin, Source
 from metafed.core.streams import stream
+from metafed.data.sets.crypto_prices.prices import FEATURES, OUTPUTS, WARM, Days, features, row_days, standard, targets
 from metafed.data.sets.crypto_prices.reader import CryptoPrices
+from metafed.data.source import GENERATED, Family, Origin, Source
 from metafed.families.markets import Asset
-from metafed.families.prices import FEATURES, OUTPUTS, WARM, Days, features, row_days, standard, targets
 
 DAYS = (120, 1500)
 """Rows of one asset, fewest and most."""

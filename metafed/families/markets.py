@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from metafed.families.prices import DIFFUSION, MEMORY, Days, gap
+from metafed.data.sets.crypto_prices.prices import DIFFUSION, MEMORY, Days, gap
 
 REGIMES = 3
 """Calm, boom, slump."""

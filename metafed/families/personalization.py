@@ -13,9 +13,9 @@ from typing import final
 import numpy as np
 
 from metafed.core.episodes import Examples, Shots
-from metafed.core.source import GENERATED, Family, Origin, Source
 from metafed.core.streams import stream
 from metafed.data.sets.movielens100k.reader import MovieLens100K
+from metafed.data.source import GENERATED, Family, Origin, Source
 
 ITEMS = 2000
 FACTORS = 5

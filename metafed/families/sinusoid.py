@@ -8,8 +8,8 @@ from typing import final
 import numpy as np
 
 from metafed.core.episodes import Examples, Shots
-from metafed.core.source import GENERATED, Family, Origin, Source
 from metafed.core.streams import stream
+from metafed.data.source import GENERATED, Family, Origin, Source
 
 ROWS = 240
 

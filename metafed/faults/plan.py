@@ -10,7 +10,7 @@ from typing import Literal, Self, TypeAlias, final, get_args
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from metafed.core.source import DataError
+from metafed.core.errors import DataError
 from metafed.core.streams import stream
 
 Kind: TypeAlias = Literal[

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from metafed.core.episodes import Shots
-from metafed.core.source import Source
+from metafed.data.source import Source
 from metafed.federation.roster import Roster
 
 BUDGET = 2**28

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 
 from metafed.core.parameters import Layout, Params, Vectors
-from metafed.core.source import Origin, Share, Source
+from metafed.data.source import Origin, Share, Source, TaskChoice
 from metafed.devices.fleet import Fleet, fleet
-from metafed.experiment.choices import TaskChoice, parse_tasks
+from metafed.experiment.choices import parse_tasks
 from metafed.experiment.rules.families import check_families
 from metafed.experiment.settings import Experiment
 from metafed.faults.plan import Faults

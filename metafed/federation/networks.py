@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from metafed.core.source import Family, Source
+from metafed.data.source import Family, Source
 from metafed.experiment.settings import Experiment
 from metafed.models import Conv4, Mlp, Network, SmallConv
 from metafed.native.choice import resolve

@@ -10,10 +10,9 @@ import torch
 from metafed.core.draws import Half, Numbers, draw_together, fits, half, slots_together
 from metafed.core.episodes import Episode, Examples, Rows, assemble, draw_from, halves, strata
 from metafed.core.shelf import Shelf
-from metafed.core.source import Origin, Source
 from metafed.core.streams import stream
 from metafed.data.files.kept import keep
-from metafed.experiment.choices import TaskChoice
+from metafed.data.source import Origin, Source, TaskChoice
 from metafed.experiment.settings import Experiment
 from metafed.faults.injected_bias import parse_bias
 from metafed.federation.roster import Roster

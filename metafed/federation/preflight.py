@@ -1,9 +1,10 @@
 """What is looked at before a run: whether all clients are there, and whether its numbers will mean what they say."""
 
-from metafed.core.source import DataError, Share, Source
+from metafed.core.errors import DataError
+from metafed.data.source import Share, Source
 from metafed.federation.federation import Federation
 from metafed.federation.guard.inspect import inspect
-from metafed.privacy.mechanism import check_budget
+from metafed.privacy.budget import check_budget
 
 LOOKED_AT = 2000
 """Clients whose group is looked at in a search for groups that a description of devices names."""

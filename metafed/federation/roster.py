@@ -9,8 +9,9 @@ import numpy as np
 
 from metafed.core.parameters import TRUNK
 from metafed.core.streams import stream
-from metafed.experiment.choices import TaskChoice
-from metafed.experiment.settings import LARGEST_COHORT, Experiment
+from metafed.data.source import TaskChoice
+from metafed.experiment.fields import LARGEST_COHORT
+from metafed.experiment.settings import Experiment
 from metafed.federation.proportions import Deal, Place, deal
 from metafed.models import NETWORKS
 from metafed.sampling import Scene

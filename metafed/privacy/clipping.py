@@ -7,6 +7,7 @@ import numpy as np
 
 from metafed.objectives import NOTHING, ClientUpdates, Contribution, Objective, Plain
 from metafed.objectives.single import alone
+from metafed.privacy.local import noised
 from metafed.privacy.settings import PrivateExperiment
 
 CLIP = "dp.clip"
@@ -49,8 +50,6 @@ def shares(
         ask: Among others C, under ``CLIP``, in the central model.
         server_round: The round.
     """
-    from metafed.privacy.local import noised
-
     local = experiment.privacy.model == "local"
     clip = float(str(experiment.privacy.clip if local else ask[CLIP]))
     for client, one in zip(updates.clients, alone(objective, updates, ask), strict=True):

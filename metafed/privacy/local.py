@@ -11,7 +11,7 @@ import numpy as np
 
 from metafed.core.streams import stream
 from metafed.objectives import Contribution
-from metafed.privacy.mechanism import noise_of
+from metafed.privacy.budget import noise_of
 from metafed.privacy.settings import PrivateExperiment
 
 

@@ -1,6 +1,6 @@
 """The clients' virtual devices, as a record holds them."""
 
-from metafed.core.source import DataError
+from metafed.core.errors import DataError
 from server.record.record import Record
 
 

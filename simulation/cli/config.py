@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 import tyro
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from metafed.core.source import DataError
+from metafed.core.errors import DataError
 from metafed.experiment.renames import RENAMED
 from metafed.experiment.settings import Experiment
 from metafed.faults.plan import described, read_faults

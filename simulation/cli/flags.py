@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, ValidationError, create_model
 
 from metafed.aggregators import AGGREGATORS
 from metafed.algorithms import ALGORITHMS
-from metafed.core.source import DataError
+from metafed.core.errors import DataError
 from metafed.experiment.lookup import aggregator_class, algorithm_class, objective_class, sampler_class
 from metafed.experiment.renames import RENAMED
 from metafed.experiment.settings import Experiment

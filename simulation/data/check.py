@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from metafed.core.source import DataError
+from metafed.core.errors import DataError
 from metafed.core.streams import stream
 from metafed.data.sets.catalogue import Entry
 from metafed.data.sets.invariants import broken

@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from metafed.core.source import DataError
+from metafed.core.errors import DataError
 from metafed.data.sets.catalogue import Entry
 from metafed.data.table.source import Own
-from metafed.data.table.stated import statement
+from metafed.data.table.statement import statement
 from simulation.cli.errors import BadInput
 from simulation.data.files import trouble, whole
 from simulation.data.portrait import Portrait, between, distance, entropy, portrait, quantiles, skew

@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from metafed.core.source import DataError, Origin
+from metafed.core.errors import DataError
 from metafed.data.sets.catalogue import Entry
+from metafed.data.source import Origin
 from simulation.data.sets import DATA_DIR, Reader, folders, licence, readers
 
 HEAD = ("name", "family", "--tasks", "clients", "size", "licence", "file")

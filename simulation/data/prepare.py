@@ -8,8 +8,9 @@ from typing import Annotated
 
 import tyro
 
-from metafed.core.source import DataError, Origin
+from metafed.core.errors import DataError
 from metafed.data.sets.catalogue import Entry
+from metafed.data.source import Origin
 from server.record.record import file_sha256
 from simulation.cli.errors import BadInput
 from simulation.data.files import trouble, whole, write

@@ -8,9 +8,9 @@ import numpy as np
 
 from metafed.core.episodes import Examples, Shots
 from metafed.core.names import known
-from metafed.core.source import Origin, Source
 from metafed.data.sets.catalogue import Entry
-from metafed.experiment.choices import TaskChoice, parse_tasks
+from metafed.data.source import Origin, Source, TaskChoice
+from metafed.experiment.choices import parse_tasks
 from metafed.families import FAMILIES
 from simulation.cli.errors import BadInput
 from simulation.data.sets import first_folder, folders, named, one_file, readers

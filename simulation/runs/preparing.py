@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeAlias
 
-from metafed.core.source import GENERATED, DataError
+from metafed.core.errors import DataError
+from metafed.data.source import GENERATED
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation, hand_on
 from simulation.cli.config import Config

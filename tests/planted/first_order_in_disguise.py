@@ -3,10 +3,9 @@
 Both ways to the meta-gradient are cut: autograd's, and the kernels' that run whole episodes.
 """
 
-from metafed.algorithms import inner
-from metafed.native import episode
+from metafed.algorithms import inner, whole
 
-honest, honest_episodes = inner.gradient, episode.episodes
+honest, honest_episodes = inner.gradient, whole.episodes
 
 
 def cut(*arguments, **settings):
@@ -18,4 +17,4 @@ def cut_episodes(task, theta, rows, rates, second_order):
 
 
 inner.gradient = cut
-episode.episodes = cut_episodes
+whole.episodes = cut_episodes

@@ -1,18 +1,20 @@
 """How large a user's table may be: a file of a few kilobytes may claim, or unpack to, any size.
 
 What is bounded is what a process would hold in memory: the arrays of an archive, a table that is read whole, and the
-rows of one client. All else of a large table is looked at piece by piece, whatever its size.
+rows of one client. All else of a large table is looked at piece by piece, whatever its size. What is
+told of a table that is damaged stands here, too.
 """
 
 import lzma
 import struct
 import zipfile
 import zlib
-from collections.abc import Container
+from collections.abc import Container, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from metafed.core.source import DataError
+from metafed.core.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,6 +43,19 @@ UNREADABLE = (
 """What zipfile and NumPy raise on an archive that is damaged, encrypted, or of a kind that they do not know.
 MemoryError: a header of a few bytes may claim any size."""
 REMEDY = "; write a Parquet file with successive rows of each client, of which those of one client are read at a time"
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turn what polars says of a damaged file into one line that names it."""
+    import polars as pl
+
+    try:
+        yield
+    # a panic of its own code is told by polars as an exception that is none of Python's usual ones
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        told = str(error).strip() or type(error).__name__
+        raise DataError(f"{path} is damaged: {told.splitlines()[0]}") from error
 
 
 def check_archive(path: Path, archive: zipfile.ZipFile, wanted: Container[str], remedy: str = "") -> None:

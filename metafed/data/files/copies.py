@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from metafed.core.source import DataError
-from metafed.data.table.tables import readable
+from metafed.core.errors import DataError
+from metafed.data.files.bounds import readable
 
 if TYPE_CHECKING:
     import polars as pl

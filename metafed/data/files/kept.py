@@ -19,8 +19,8 @@ import numpy as np
 
 import metafed
 from metafed.core.episodes import Examples, Shots
-from metafed.core.source import Origin, Share, Source
 from metafed.data.files.bounds import UNREADABLE
+from metafed.data.source import Origin, Share, Source
 from metafed.environments.base import Environment
 from metafed.tasks.task import Kind
 

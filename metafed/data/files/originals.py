@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, final
 
-from metafed.core.source import DataError
+from metafed.core.errors import DataError
 
 LARGEST = 64 * 2**20
 """Bytes of one file at most; the largest that a maker reads has 18 MiB."""

@@ -12,7 +12,8 @@ import sys
 from functools import lru_cache
 from pathlib import Path
 
-from metafed.core.source import DataError
+from metafed.core.errors import DataError
+from metafed.data.files.copies import cache
 
 MEMORY = 8 * 2**30
 """Bytes that reading a file piece by piece may take."""
@@ -48,8 +49,6 @@ def check_parquet(path: Path) -> None:
 @lru_cache(maxsize=64)
 def _check(path: Path, state: str, size: int) -> None:
     import polars as pl
-
-    from metafed.data.files.copies import cache
 
     note = cache() / "sound" / hashlib.sha256(f"{state} {pl.__version__}".encode()).hexdigest()[:24]
     if size >= NOTED and note.is_file():

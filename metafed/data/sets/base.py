@@ -7,9 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from metafed.core.source import DataError, Origin, Source
+from metafed.core.errors import DataError
 from metafed.data.files.bounds import UNREADABLE, check_archive
 from metafed.data.sets.catalogue import advice
+from metafed.data.source import Origin, Source
 
 
 class Dataset(Source):

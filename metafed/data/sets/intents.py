@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import numpy as np
 
 from metafed.core.episodes import Examples
-from metafed.core.source import DataError
+from metafed.core.errors import DataError
 from metafed.core.streams import stream
 from metafed.data.files.probe import check_parquet
 from metafed.data.files.shared import by_file

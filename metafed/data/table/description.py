@@ -20,8 +20,8 @@ from pydantic import (
 )
 
 from metafed.core.episodes import Shots
+from metafed.core.errors import DataError
 from metafed.core.names import near
-from metafed.core.source import DataError
 from metafed.tasks.task import Kind
 
 Partition = Literal["iid", "dirichlet", "shards", "quantity"]

@@ -5,9 +5,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from metafed.core.episodes import Shots
+from metafed.core.errors import DataError
 from metafed.core.names import near
 from metafed.core.parameters import TRUNK
-from metafed.core.source import DataError, Family
+from metafed.data.source import Family
 from metafed.data.table.description import Description
 from metafed.data.table.roles import inferred_kind
 from metafed.data.table.source import Own, changed

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from metafed.core.source import Origin
 from metafed.core.streams import stream
+from metafed.data.source import Origin
 
 
 class Numbering(NamedTuple):

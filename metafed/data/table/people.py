@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metafed.core.episodes import MINIMUM, Shots
-from metafed.core.source import DataError
+from metafed.core.errors import DataError
 from metafed.core.streams import stream
-from metafed.data.files.bounds import check_people, check_whole
+from metafed.data.files.bounds import check_people, check_whole, readable
 from metafed.data.files.copies import sorted_copy
 from metafed.data.table import partitions, tables
 from metafed.data.table.description import Description
 from metafed.data.table.roles import Roles
-from metafed.data.table.tables import Table, readable
+from metafed.data.table.tables import Table
 
 if TYPE_CHECKING:
     import polars as pl

@@ -2,9 +2,10 @@
 
 from typing import NamedTuple
 
-from metafed.core.source import DataError
+from metafed.core.errors import DataError
+from metafed.data.files.bounds import readable
 from metafed.data.table.description import Cell, Description, Feature
-from metafed.data.table.tables import Kept, Table, readable
+from metafed.data.table.tables import Kept, Table
 from metafed.tasks.task import Kind
 
 MOST_CLASSES = 20

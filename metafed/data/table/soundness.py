@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from metafed.core.errors import DataError
 from metafed.core.names import near
-from metafed.core.source import DataError
+from metafed.data.files.bounds import readable
 from metafed.data.table.description import Description
 from metafed.data.table.roles import Roles
-from metafed.data.table.tables import Kept, Table, readable
+from metafed.data.table.tables import Kept, Table
 
 if TYPE_CHECKING:
     import polars as pl

@@ -9,8 +9,10 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from metafed.core.episodes import Examples, Shots, halves
-from metafed.core.source import DataError, Origin, Source
+from metafed.core.errors import DataError
 from metafed.core.streams import stream
+from metafed.data.files.bounds import readable
+from metafed.data.source import Origin, Source
 from metafed.data.table.columns import Column, Number, stated
 from metafed.data.table.description import Description, pattern
 from metafed.data.table.fitting import Fitted, fitted
@@ -19,7 +21,7 @@ from metafed.data.table.people import People, people
 from metafed.data.table.roles import Input, Roles, roles
 from metafed.data.table.soundness import check_cells, check_image, check_labels, classes_of, no_class, stated_classes
 from metafed.data.table.stated import check_stated
-from metafed.data.table.tables import Table, Values, opened, readable
+from metafed.data.table.tables import Table, Values, opened
 from metafed.tasks.task import Kind
 
 FITTED = 300

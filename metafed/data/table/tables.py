@@ -5,8 +5,7 @@ read: polars skips the row groups and pages that hold none of them.
 """
 
 import json
-from collections.abc import Container, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -14,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
+from metafed.core.errors import DataError
 from metafed.core.names import near
-from metafed.core.source import DataError
-from metafed.data.files.bounds import REMEDY, UNREADABLE, check_archive, check_array, check_plain, check_rows
+from metafed.data.files.bounds import REMEDY, UNREADABLE, check_archive, check_array, check_plain, check_rows, readable
 from metafed.data.files.probe import check_parquet
 from metafed.data.table.description import Description, missing, pattern
 
@@ -122,19 +121,6 @@ class Table:
         if not found:
             raise DataError(f"{self.path} has no column like {name!r}, the features in {description.path}")
         return found
-
-
-@contextmanager
-def readable(path: Path) -> Iterator[None]:
-    """Turn what polars says of a damaged file into one line that names it."""
-    import polars as pl
-
-    try:
-        yield
-    # a panic of its own code is told by polars as an exception that is none of Python's usual ones
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        reason = str(error).strip() or type(error).__name__
-        raise DataError(f"{path} is damaged: {reason.splitlines()[0]}") from error
 
 
 def opened(description: Description) -> Table:

@@ -1,19 +1,15 @@
 """What the chosen settings of an experiment declare of themselves; a rule between them is an operation on sets."""
 
-from typing import TYPE_CHECKING
-
 from metafed.core.traits import EVERYTHING, NOTHING, Declared, Trait
+from metafed.experiment.fields import Fields
 from metafed.experiment.lookup import aggregator_name, objective_name, sampler_name
 from metafed.faults.plan import OMNISCIENT, described
-
-if TYPE_CHECKING:
-    from metafed.experiment.settings import Experiment
 
 WITHHOLDING = Declared("a node that shares no rows of single clients", hides=EVERYTHING)
 """A node of a deployment whose config does not say ``share-client-rows``."""
 
 
-def declared(experiment: "Experiment") -> list[Declared]:
+def declared(experiment: Fields) -> list[Declared]:
     """Return what each chosen setting needs of single clients, and what it hides of them."""
     chosen = [
         Declared(

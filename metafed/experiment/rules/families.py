@@ -1,22 +1,19 @@
 """Rules between settings and the families whose clients are in a run."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from metafed.aggregators.updates import check_enough
 from metafed.core.parameters import TRUNK
-from metafed.experiment.choices import TaskChoice
+from metafed.data.source import TaskChoice
+from metafed.experiment.fields import Fields
 from metafed.experiment.lookup import aggregator_name
 from metafed.faults.injected_bias import parse_bias
 from metafed.faults.plan import described
 from metafed.models import IMAGE_NETWORKS, NETWORKS
 from metafed.secure.settings import FEWEST
 
-if TYPE_CHECKING:
-    from metafed.experiment.settings import Experiment
 
-
-def check_families(experiment: "Experiment", choices: Sequence[TaskChoice]) -> None:
+def check_families(experiment: Fields, choices: Sequence[TaskChoice]) -> None:
     """Refuse settings that do not fit the families of a run.
 
     Raises:
@@ -32,7 +29,7 @@ def check_families(experiment: "Experiment", choices: Sequence[TaskChoice]) -> N
         check_shared(experiment, held)
 
 
-def holders(experiment: "Experiment", choices: Sequence[TaskChoice]) -> dict[str, float]:
+def holders(experiment: Fields, choices: Sequence[TaskChoice]) -> dict[str, float]:
     """Return the share of clients that hold each part of θ."""
     shares = experiment.proportions
     families = [choice.family for choice in choices]
@@ -41,7 +38,7 @@ def holders(experiment: "Experiment", choices: Sequence[TaskChoice]) -> dict[str
     return {TRUNK: trunk, **own} if trunk else own
 
 
-def check_networks(experiment: "Experiment", choices: Sequence[TaskChoice]) -> None:
+def check_networks(experiment: Fields, choices: Sequence[TaskChoice]) -> None:
     """Refuse a network that a family cannot have, and settings that no network of the run looks at.
 
     Raises:
@@ -61,7 +58,7 @@ def check_networks(experiment: "Experiment", choices: Sequence[TaskChoice]) -> N
             raise ValueError(f"--{name} {getattr(experiment, name)} does nothing: the network of this run is {chosen}")
 
 
-def check_control(experiment: "Experiment", choices: Sequence[TaskChoice]) -> None:
+def check_control(experiment: Fields, choices: Sequence[TaskChoice]) -> None:
     """Refuse what is done to labels where a family has none.
 
     Raises:
@@ -78,7 +75,7 @@ def check_control(experiment: "Experiment", choices: Sequence[TaskChoice]) -> No
         raise ValueError(f"--faults: kind 'label-flip': family {control[0]!r} is control and has no labels")
 
 
-def check_shared(experiment: "Experiment", held: Mapping[str, float]) -> None:
+def check_shared(experiment: Fields, held: Mapping[str, float]) -> None:
     """Refuse secure aggregation where so few clients hold a part that its sum is nearly one client's.
 
     Raises:

@@ -1,15 +1,11 @@
 """Which experiments can be differentially private; cheap, no accountant is asked."""
 
-from typing import TYPE_CHECKING
-
+from metafed.experiment.fields import Fields
 from metafed.experiment.lookup import algorithm_name, objective_name, sampler_name
 from metafed.privacy.settings import Privacy
 
-if TYPE_CHECKING:
-    from metafed.experiment.settings import Experiment
 
-
-def check_privacy(experiment: "Experiment") -> None:
+def check_privacy(experiment: Fields) -> None:
     """Refuse what has no guarantee, or settings without effect.
 
     Raises:

@@ -1,8 +1,9 @@
 """Rules between settings that need no family to be known."""
 
-from typing import TYPE_CHECKING
-
+from metafed.aggregators import Aggregator
+from metafed.algorithms import Algorithm
 from metafed.core.traits import conflicts
+from metafed.experiment.fields import Fields
 from metafed.experiment.lookup import aggregator_name, algorithm_name, objective_name, sampler_name
 from metafed.experiment.rules.declared import declared
 from metafed.experiment.rules.privacy import check_privacy
@@ -10,15 +11,10 @@ from metafed.faults.plan import OMNISCIENT, described
 from metafed.objectives import OBJECTIVES, Objective
 from metafed.secure.party import THRESHOLD
 
-if TYPE_CHECKING:
-    from metafed.aggregators import Aggregator
-    from metafed.algorithms import Algorithm
-    from metafed.experiment.settings import Experiment
-
 OWN_FILE = ".toml"
 
 
-def check_settings(experiment: "Experiment") -> None:
+def check_settings(experiment: Fields) -> None:
     """Refuse settings that mean nothing together, or do nothing.
 
     Raises:
@@ -34,7 +30,7 @@ def check_settings(experiment: "Experiment") -> None:
         raise ValueError(str(conflict))
 
 
-def check_objective(objective: Objective, algorithm: "Algorithm") -> None:
+def check_objective(objective: Objective, algorithm: Algorithm) -> None:
     """Refuse an objective that means nothing for what the algorithm's clients send.
 
     Raises:
@@ -54,7 +50,7 @@ def check_objective(objective: Objective, algorithm: "Algorithm") -> None:
         )
 
 
-def check_aggregator(aggregator: "Aggregator", objective: Objective, algorithm: "Algorithm") -> None:
+def check_aggregator(aggregator: Aggregator, objective: Objective, algorithm: Algorithm) -> None:
     """Refuse an aggregator of single clients' updates where others change what a client's update is.
 
     Raises:
@@ -77,8 +73,8 @@ def check_aggregator(aggregator: "Aggregator", objective: Objective, algorithm: 
         )
 
 
-def check_devices(experiment: "Experiment") -> None:
-    """Refuse settings of devices that would do nothing, or cannot be combined with the others.
+def check_devices(experiment: Fields) -> None:
+    """Refuse settings of devices that would do nothing, or cannot be had with the others.
 
     Raises:
         ValueError: The message says which and why.
@@ -102,7 +98,7 @@ def check_devices(experiment: "Experiment") -> None:
             )
 
 
-def check_secure(experiment: "Experiment") -> None:
+def check_secure(experiment: Fields) -> None:
     """Refuse what needs more than one sum of numbers of a known size.
 
     Raises:
@@ -128,7 +124,7 @@ def check_secure(experiment: "Experiment") -> None:
         )
 
 
-def check_lies(experiment: "Experiment") -> None:
+def check_lies(experiment: Fields) -> None:
     """Refuse lies that are made of others' updates where no client determines its update alone.
 
     Raises:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from metafed.core.source import DataError
+from metafed.core.errors import DataError
 from metafed.core.streams import stream
 from metafed.federation.guard.rows import Client, Finding, rules
 

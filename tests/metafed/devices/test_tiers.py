@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from metafed.core.source import DataError
+from metafed.core.errors import DataError
 from metafed.devices.fleet import HOUR, Fleet, fleet
 from metafed.devices.tiers import DEFAULT, Description, describe
 from metafed.experiment.settings import Experiment

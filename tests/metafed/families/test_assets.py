@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metafed.core.episodes import draw, halves
-from metafed.core.source import Origin
 from metafed.core.streams import stream
-from metafed.families import assets, markets, prices
+from metafed.data.sets.crypto_prices import prices
+from metafed.data.source import Origin
+from metafed.families import assets, markets
 
 ORIGIN = Origin(0, ())
 

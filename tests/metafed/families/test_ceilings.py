@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from metafed.core.episodes import draw, halves
-from metafed.core.source import Origin
 from metafed.core.streams import stream
+from metafed.data.source import Origin
 from metafed.families import assistant, avatar, personalization
 
 ORIGIN = Origin(0, ())

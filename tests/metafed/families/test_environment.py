@@ -12,8 +12,8 @@ from client.host import Host
 from metafed.algorithms import ALGORITHMS
 from metafed.core.episodes import Batch, Episode
 from metafed.core.parameters import spread
-from metafed.core.source import Origin
 from metafed.core.streams import stream
+from metafed.data.source import Origin
 from metafed.environments.as_gymnasium import NavigationEnv, cartpole
 from metafed.environments.cartpole import START, CartPole
 from metafed.environments.navigation import STEP, Navigation

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from metafed.core.source import Origin
+from metafed.data.source import Origin
 from metafed.families.environment import MOMENTS, SCENES, UNIT, Gaze
 from metafed.families.gaze import COMMON, SHAKE, THINGS, Person
 

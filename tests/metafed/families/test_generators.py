@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from metafed.core.episodes import MINIMUM, draw, halves
-from metafed.core.source import GENERATED, Origin
 from metafed.core.streams import stream
+from metafed.data.source import GENERATED, Origin
 from metafed.families import FAMILIES
 
 NAMES = ("personalization", "assistant", "avatar", "environment", "assets", "social")

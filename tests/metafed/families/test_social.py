@@ -3,8 +3,8 @@
 import numpy as np
 
 from metafed.core.episodes import draw, halves
-from metafed.core.source import Origin
 from metafed.core.streams import stream
+from metafed.data.source import Origin
 from metafed.families import social
 from metafed.families.circles import OLD, SLOTS, TRAITS, Friends
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metafed.core.source import DataError
+from metafed.core.errors import DataError
 from metafed.experiment.settings import Experiment
 from metafed.faults import KINDS, Faults, read_faults
 from metafed.federation.federation import Federation

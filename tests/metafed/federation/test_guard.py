@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from metafed.core.episodes import Examples, Rows
-from metafed.core.source import DataError
+from metafed.core.errors import DataError
 from metafed.core.streams import stream
 from metafed.experiment.settings import Experiment
 from metafed.families import FAMILIES

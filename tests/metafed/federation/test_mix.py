@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metafed.core.source import DataError
+from metafed.core.errors import DataError
 from metafed.experiment.choices import parse_mix
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation

@@ -13,7 +13,8 @@ from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation
 from metafed.federation.preflight import preflight
 from metafed.privacy.accounting import Mechanism, epsilon, noise_for, rounds_for
-from metafed.privacy.mechanism import BudgetSpent, NoisySum, delta_of, mechanism_of, noise_of, split
+from metafed.privacy.budget import BudgetSpent, delta_of, mechanism_of, noise_of, split
+from metafed.privacy.mechanism import NoisySum
 
 POISSON = Mechanism("poisson", 100, 1000, "rdp")
 

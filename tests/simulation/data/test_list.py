@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from metafed.core.source import DataError, Origin
+from metafed.core.errors import DataError
 from metafed.data.sets.catalogue import CATALOGUE, ENTRIES, advice
+from metafed.data.source import Origin
 from simulation.data.command import main
 from simulation.data.sets import readers
 

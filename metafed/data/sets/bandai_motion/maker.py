@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from metafed.core.source import DataError
+from metafed.core.errors import DataError
 from metafed.data.files.originals import Original, originals
 from metafed.data.sets.bandai_motion import bvh
 from metafed.data.sets.bandai_motion.headset import FACING, JOINTS, TRACKED

@@ -6,7 +6,7 @@ Of github.com/PolyAI-LDN/task-specific-datasets, folder ``banking_data``. Casanu
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from metafed.core.source import DataError
+from metafed.core.errors import DataError
 from metafed.data.files.originals import originals
 from metafed.data.table.lines import rows
 

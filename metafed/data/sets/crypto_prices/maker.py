@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from metafed.core.source import DataError
+from metafed.core.errors import DataError
 from metafed.data.files.originals import Original, originals
 from metafed.data.table.lines import numbers, rows
 

@@ -13,12 +13,12 @@ from typing import NamedTuple, final
 import numpy as np
 
 from metafed.core.episodes import Examples
-from metafed.core.source import DataError
+from metafed.core.errors import DataError
 from metafed.core.streams import stream
 from metafed.data.files.probe import check_parquet
 from metafed.data.files.shared import by_file
 from metafed.data.sets.base import Dataset, require
-from metafed.families.prices import FEATURES, OUTPUTS, Days, features, row_days, targets
+from metafed.data.sets.crypto_prices.prices import FEATURES, OUTPUTS, Days, features, row_days, targets
 
 CUT = date(2021, 1, 1)
 FEWEST = 40

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from metafed.core.source import DataError
+from metafed.core.errors import DataError
 from metafed.data.files.originals import Original, Originals, originals
 
 LARGEST = int(np.iinfo(np.int16).max)

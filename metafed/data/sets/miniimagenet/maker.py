@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from metafed.core.source import DataError
+from metafed.core.errors import DataError
 from metafed.data.files.originals import Original, Originals, originals
 from metafed.data.sets.miniimagenet.reader import SIDE, SPLITS
 from metafed.data.table.lines import rows

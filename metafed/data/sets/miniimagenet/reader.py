@@ -13,9 +13,9 @@ from typing import ClassVar, NamedTuple, final
 import numpy as np
 
 from metafed.core.episodes import MINIMUM, Examples, Shots
-from metafed.core.source import Origin
 from metafed.core.streams import stream
 from metafed.data.sets.base import Dataset, arrays, require
+from metafed.data.source import Origin
 
 SIDE = 84
 SPLITS = ("train", "val", "test")

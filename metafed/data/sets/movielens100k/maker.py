@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from metafed.core.source import DataError
+from metafed.core.errors import DataError
 from metafed.data.files.originals import Original, originals
 
 T = TypeVar("T")

@@ -11,7 +11,7 @@ from typing import final
 import numpy as np
 
 from metafed.core.episodes import Examples, Shots
-from metafed.core.source import DataError
+from metafed.core.errors import DataError
 from metafed.core.streams import stream
 from metafed.data.sets.omniglot.reader import DRAWINGS, SIDE, Omniglot, flatten, unseen
 

@@ -11,9 +11,9 @@ from typing import ClassVar, final
 import numpy as np
 
 from metafed.core.episodes import MINIMUM, Examples, Shots
-from metafed.core.source import Origin
 from metafed.core.streams import stream
 from metafed.data.sets.omniglot.reader import DRAWINGS, Omniglot, flatten, unseen
+from metafed.data.source import Origin
 
 QUERY = 15
 """Query rows a class, where 20 drawings allow that many."""

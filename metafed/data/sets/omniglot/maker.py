@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from metafed.core.source import DataError
+from metafed.core.errors import DataError
 from metafed.data.files.originals import Original, originals
 from metafed.data.sets.omniglot.reader import DRAWINGS, SIDE
 

@@ -11,8 +11,8 @@ from typing import NamedTuple, final
 
 import numpy as np
 
-from metafed.core.source import Origin
 from metafed.data.sets.base import Dataset, arrays, require
+from metafed.data.source import Origin
 
 SIDE = 28
 DRAWINGS = 20

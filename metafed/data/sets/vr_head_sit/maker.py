@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from metafed.core.source import DataError
+from metafed.core.errors import DataError
 from metafed.data.files.originals import originals
 from metafed.data.table.lines import numbers, rows
 

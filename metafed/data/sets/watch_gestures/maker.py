@@ -13,7 +13,7 @@ from typing import Any, final
 
 import numpy as np
 
-from metafed.core.source import DataError
+from metafed.core.errors import DataError
 from metafed.data.files.originals import originals
 
 FILE = "watch_dataset.npy"

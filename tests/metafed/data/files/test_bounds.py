@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from metafed.core.source import DataError
+from metafed.core.errors import DataError
 from metafed.data.files import bounds
 from tests.metafed.data.table.own import describe, source
 

@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from metafed.core.source import DataError
+from metafed.core.errors import DataError
 from metafed.data.files import originals as module
 from metafed.data.files.originals import originals
 

@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 
-from metafed.core.source import DataError
+from metafed.core.errors import DataError
 from metafed.data.sets.watch_gestures import maker as watch_gestures_files
 
 

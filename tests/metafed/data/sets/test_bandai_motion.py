@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from metafed.core.source import DataError, Origin
+from metafed.core.errors import DataError
 from metafed.data.sets.bandai_motion import headset
 from metafed.data.sets.bandai_motion.reader import VARIOUS, BandaiMotion, personas
+from metafed.data.source import Origin
 from tests.metafed.data.damage import altered, truncated
 
 

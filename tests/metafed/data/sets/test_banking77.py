@@ -2,8 +2,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from metafed.core.source import DataError, Origin
+from metafed.core.errors import DataError
 from metafed.data.sets.banking77.reader import Banking77, topic_of
+from metafed.data.source import Origin
 from tests.metafed.data.damage import truncated
 
 

@@ -5,8 +5,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from metafed.core.source import DataError, Origin
+from metafed.core.errors import DataError
 from metafed.data.sets.clinc150.reader import Clinc150, Clinc150Encoder
+from metafed.data.source import Origin
 from tests.metafed.data.damage import truncated
 
 

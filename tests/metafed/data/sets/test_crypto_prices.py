@@ -4,9 +4,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from metafed.core.source import DataError, Origin
+from metafed.core.errors import DataError
+from metafed.data.sets.crypto_prices import prices
 from metafed.data.sets.crypto_prices.reader import CUT, CryptoPrices
-from metafed.families import prices
+from metafed.data.source import Origin
 from tests.metafed.data.damage import truncated
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from metafed.core.episodes import draw, halves
-from metafed.core.source import DataError, Origin
+from metafed.core.errors import DataError
 from metafed.core.streams import stream
+from metafed.data.source import Origin
 from metafed.families import FAMILIES
 
 READERS = {

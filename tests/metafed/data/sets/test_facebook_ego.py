@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from metafed.core.source import DataError, Origin
+from metafed.core.errors import DataError
 from metafed.data.sets.facebook_ego import network as ego_network
 from metafed.data.sets.facebook_ego.reader import ALIKE, CATEGORIES, LANDMARKS, SHARED, FacebookEgo
+from metafed.data.source import Origin
 from tests.metafed.data.damage import altered, truncated
 
 

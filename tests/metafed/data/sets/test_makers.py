@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from metafed.core.source import DataError
+from metafed.core.errors import DataError
 from metafed.data.sets.bandai_motion import maker as bandai_motion_files
 from metafed.data.sets.bandai_motion.headset import JOINTS
 from metafed.data.sets.banking77 import maker as banking77_files

@@ -7,10 +7,11 @@ import pytest
 from PIL import Image
 
 from metafed.core.episodes import draw, halves
-from metafed.core.source import DataError, Origin
+from metafed.core.errors import DataError
 from metafed.core.streams import stream
 from metafed.data.sets.miniimagenet import maker as miniimagenet_files
 from metafed.data.sets.miniimagenet.reader import FEWEST, QUERY, SIDE, FiveWayFiveShot, FiveWayOneShot
+from metafed.data.source import Origin
 from metafed.experiment.settings import Experiment
 from metafed.families import FAMILIES
 from metafed.federation.federation import Federation

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from metafed.core.source import DataError, Origin
+from metafed.core.errors import DataError
 from metafed.data.sets.movielens100k.reader import MovieLens100K
+from metafed.data.source import Origin
 from tests.metafed.data.damage import altered, truncated
 
 

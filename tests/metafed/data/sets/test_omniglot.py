@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from metafed.core.episodes import Shots
-from metafed.core.source import DataError, Origin
+from metafed.core.errors import DataError
 from metafed.core.streams import stream
 from metafed.data.sets.omniglot.drawers import COPIES, copies
 from metafed.data.sets.omniglot.reader import DRAWINGS, SIDE, flatten
+from metafed.data.source import Origin
 from metafed.experiment.settings import Experiment
 from metafed.families import FAMILIES
 from metafed.federation.federation import Federation

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 
 from metafed.core.episodes import draw, halves
-from metafed.core.source import DataError, Origin
+from metafed.core.errors import DataError
 from metafed.core.streams import stream
 from metafed.data.sets.watch_gestures.reader import CHANNELS, EXERCISES, PACES, UNIT, WINDOW, WatchGestures, features_of
+from metafed.data.source import Origin
 from tests.metafed.data.damage import altered, truncated
 
 

@@ -4,8 +4,8 @@ import csv
 
 import numpy as np
 
-from metafed.core.source import Origin
 from metafed.core.streams import stream
+from metafed.data.source import Origin
 from metafed.data.table.family import own_family
 
 PLAIN = """

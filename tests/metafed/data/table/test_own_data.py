@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metafed.core.episodes import Shots, draw, halves
-from metafed.core.source import DataError
+from metafed.core.errors import DataError
 from metafed.core.streams import stream
 from metafed.data.table.source import FITTED
 from metafed.experiment.choices import parse_tasks

@@ -9,7 +9,7 @@ from flwr.app import Context, RecordDict
 import client.answering as client_app
 from client.guarding import guarded
 from client.host import Host
-from metafed.core.source import DataError
+from metafed.core.errors import DataError
 from metafed.data.table import source as own
 from metafed.data.table.numbering import Numbering
 from metafed.experiment.choices import moved, names

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metafed.core.episodes import MINIMUM
-from metafed.core.source import DataError
+from metafed.core.errors import DataError
 from metafed.core.streams import stream
 from metafed.data.table.partitions import SAYS, deal
 from tests.metafed.data.table.own import describe, everyone, rows, source

@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from metafed.core.source import DataError
+from metafed.core.errors import DataError
 from metafed.core.streams import stream
 from metafed.data.table.source import Own
-from metafed.data.table.stated import lacking, statement
+from metafed.data.table.stated import lacking
+from metafed.data.table.statement import statement
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation
 from metafed.federation.preflight import preflight

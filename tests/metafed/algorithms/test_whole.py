@@ -1,12 +1,14 @@
 """Whole episodes in C++: the update, loss and output of the general path, for every kind of task and network."""
 
 from dataclasses import replace
+from typing import ClassVar
 
 import pytest
 import torch
 
 from client.host import Host
-from metafed.algorithms.inner import maml_update
+from metafed.algorithms.inner import everywhere
+from metafed.algorithms.meta_gradient import MetaGradient
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation
 from metafed.models import Mlp
@@ -27,6 +29,17 @@ def problem(tasks, precision="float64", **settings):
 
 def without_kernels(task):
     return replace(task, model=replace(task.model, kernels="torch"))
+
+
+def maml_update(task, theta, episode, alphas, *, second_order):
+    class Stepped(MetaGradient):
+        inner_steps: int = len(alphas)
+        first_order: ClassVar = not second_order
+
+        def rates(self, start, steps):
+            return [everywhere(start, alpha) for alpha in alphas]
+
+    return Stepped().update(task, theta, {}, episode, 1)
 
 
 @pytest.mark.parametrize("second_order", [True, False])

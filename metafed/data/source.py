@@ -44,10 +44,6 @@ class Origin(NamedTuple):
     share: Share | None = None
 
 
-class DataError(ValueError):
-    """A data set is missing, damaged or too small; the message says which file and what to do."""
-
-
 class Source(ABC):
     """Clients of one family: generated, or read from one data set. Cheap to make; reads when first asked.
 
@@ -145,6 +141,24 @@ class Family:
     network: NetworkName = "mlp"
     image: tuple[int, int, int] | None = None
     filters: int = 64
+
+
+class TaskChoice(NamedTuple):
+    """One entry of ``--tasks``: a family and where its clients come from."""
+
+    family: Family
+    source: str
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of its tasks: the source's own, else the family's."""
+        return self.family.sources[self.source].kind or self.family.kind
+
+    @property
+    def anonymous(self) -> bool:
+        """Whether its classes are slots of the client's own: as the source says, else the family."""
+        own = self.family.sources[self.source].anonymous
+        return self.family.anonymous if own is None else own
 
 
 GENERATED = "generated"

@@ -1,4 +1,4 @@
-"""Whole episodes of MAML on a multilayer perceptron, by the kernels of ``episode.cpp``.
+"""Whole episodes of MAML on a multilayer perceptron, by the kernels of ``metafed/native/episode.cpp``.
 
 A client's inner steps, its query loss and its meta-gradient are computed in one go, so that its parameters stay in
 the processor's inner cache; the general path (``metafed.algorithms.inner`` on autograd) goes through memory for

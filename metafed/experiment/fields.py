@@ -1,0 +1,217 @@
+"""The settings of an experiment, each sound by itself; what they mean together is said by ``rules``."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    FieldSerializationInfo,
+    ValidationInfo,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
+
+from metafed.aggregators import Aggregator
+from metafed.aggregators import Mean as Summing
+from metafed.algorithms import Algorithm, Maml
+from metafed.algorithms.base import Outer
+from metafed.data.source import Family
+from metafed.devices.settings import Devices
+from metafed.experiment.choices import builtin, names, parse_mix
+from metafed.experiment.lookup import KINDS
+from metafed.experiment.renames import renewed
+from metafed.faults.injected_bias import parse_plant
+from metafed.faults.plan import checked
+from metafed.models import Activation, NetworkName, Norm
+from metafed.objectives import Mean, Objective
+from metafed.privacy.settings import Privacy
+from metafed.sampling import Sampler, Uniform
+from metafed.secure.settings import Secure
+
+LARGEST_COHORT = 50
+"""Clients sampled in a round where ``--cohort`` is not set and there are more."""
+
+
+class Fields(BaseModel):
+    """All settings of an experiment, and what follows from them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    clients: int = Field(50, ge=1, description="Clients in the population.")
+    rounds: int = Field(200, ge=0, description="Rounds of meta-training.")
+    cohort: int | None = Field(
+        None, ge=1, description="Clients sampled in a round. Default: all seen clients, at most 50."
+    )
+    tasks: str = Field(
+        "personalization,assistant,avatar",
+        description="Families, each with an optional data set: FAMILY[:DATASET],… A family without one is generated."
+        " Your own data: NAME:FILE.toml, see docs/your-own-data.md.",
+    )
+    mix: str | None = Field(
+        None,
+        description="Clients of each family in proportion: FAMILY=NUMBER,… with 1 for families that are not named."
+        " Default: equally many of each.",
+    )
+    algorithm: Algorithm = Field(Maml(), description="The algorithm.")
+    objective: Objective = Field(Mean(), description="The objective.")
+    sampling: Sampler = Field(Uniform(), description="The sampling.")
+    aggregator: Aggregator = Field(Summing(), description="The aggregator.")
+    privacy: Privacy = Field(Privacy(), description="Differential privacy.")
+    secure: Secure = Field(Secure(), description="Secure aggregation.")
+    devices: Devices = Field(Devices(), description="Devices and the virtual clock.")
+    outer_optimizer: Literal["sgd", "momentum", "adam", "adagrad", "yogi"] | None = Field(
+        None,
+        description="What the server does with the averaged outer update. Default: the algorithm's own.",
+    )
+    outer_lr: float | None = Field(
+        None, gt=0, allow_inf_nan=False, description="Outer learning rate β. Default: the algorithm's own."
+    )
+    unseen: float = Field(
+        0.2, ge=0, lt=1, description="Share of the clients held out of meta-training entirely (cold start)."
+    )
+    eval_every: int = Field(
+        50,
+        ge=0,
+        description="Evaluate after every so many rounds, and after the last; 0: after the last only.",
+    )
+    eval_steps: int | None = Field(None, ge=0, description="Inner steps in evaluation. Default: as in meta-training.")
+    eval_clients: int = Field(
+        1000, ge=1, description="Evaluate at most so many seen and so many unseen clients, drawn once."
+    )
+    chunk: Literal["auto"] | int = Field(
+        "auto",
+        description="Clients of one family that are trained as one batch, at most; part of the result's last bits."
+        " auto: as many as suit the networks, whatever the machine.",
+    )
+    seed: int = Field(0, ge=0, description="Seed of every random stream.")
+    width: int = Field(64, ge=1, description="Units in each hidden layer.")
+    depth: int = Field(1, ge=0, description="Hidden layers in the trunk that all families share.")
+    activation: Activation = Field("relu", description="Nonlinearity.")
+    network: Literal["auto", NetworkName] = Field(
+        "auto", description="Network of all families. auto: each family's own."
+    )
+    norm: Norm = Field(
+        "batch",
+        description="Norm of convolutional networks. batch: by the statistics of the rows that are predicted"
+        " together, which is transductive; group: each row by itself.",
+    )
+    filters: int | None = Field(
+        None, ge=1, description="Filters of each convolution. Default: the family's own, 64; miniimagenet has 32."
+    )
+    precision: Literal["float32", "float64"] = Field("float32", description="Floating-point precision.")
+    kernels: Literal["auto", "torch", "native"] = Field(
+        "auto",
+        description="What computes on a CPU. native: our C++ kernels, compiled here when first used; torch: PyTorch's"
+        " own; auto: native where there is a C++ compiler. They agree up to rounding.",
+    )
+    inject_bias: str | None = Field(
+        None,
+        description="For studies: groups drawn at random, with unfairness that is known:"
+        " NAME:SHARE[:rows=PART][:labels=PART],… Default: the families' own groups.",
+    )
+    faults: str | None = Field(
+        None,
+        description="For studies: TOML file of clients that crash, hang, send what cannot be used, or lie"
+        " (docs/faults.md); or what such a file says as JSON.",
+    )
+    data_dir: str = Field(
+        "data",
+        description="Folder of the data sets (several: separated as in PATH); ./data is searched last.",
+    )
+
+    @field_validator("chunk", mode="before")
+    @classmethod
+    def _chunk_is_a_size(cls, value: Any) -> Any:
+        if value != "auto" and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+            raise ValueError("choose auto, or a number of clients from 1")
+        return value
+
+    @field_validator("algorithm", "objective", "sampling", "aggregator", mode="before")
+    @classmethod
+    def _chosen_by_name(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, str):
+            value = {"name": value}
+        return KINDS[str(info.field_name)].make(value) if isinstance(value, Mapping) else value
+
+    @field_serializer("algorithm", "objective", "sampling", "aggregator")
+    def _chosen_with_name(self, value: BaseModel, info: FieldSerializationInfo) -> dict[str, Any]:
+        return {"name": KINDS[info.field_name].name(value), **value.model_dump(exclude={"name"}, exclude_none=True)}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _old_names(cls, values: Any) -> Any:
+        return renewed(values) if isinstance(values, Mapping) else values
+
+    @field_validator("tasks")
+    @classmethod
+    def _tasks_exist(cls, value: str) -> str:
+        builtin(value)
+        chosen = names(value)
+        twice = {name for name in chosen if chosen.count(name) > 1}
+        if twice:
+            raise ValueError(f"family {min(twice)!r} is named twice; name each family once")
+        return value
+
+    @field_validator("inject_bias")
+    @classmethod
+    def _bias_is_sound(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_plant(value)
+        return value
+
+    @field_validator("faults")
+    @classmethod
+    def _faults_are_sound(cls, value: str | None) -> str | None:
+        return None if value is None else checked(value)
+
+    def network_of(self, family: Family) -> NetworkName:
+        """Return the kind of network that a family's clients have."""
+        return family.network if self.network == "auto" else self.network
+
+    @property
+    def unseen_clients(self) -> int:
+        """How many clients are held out; one client at least is left to train on."""
+        return min(round(self.clients * self.unseen), self.clients - 1)
+
+    @property
+    def seen_clients(self) -> int:
+        """How many clients can be sampled for meta-training."""
+        return self.clients - self.unseen_clients
+
+    @property
+    def cohort_size(self) -> int:
+        """Clients sampled in a round, or expected, where the sampler leaves their number to chance."""
+        return self.cohort or min(self.seen_clients, LARGEST_COHORT)
+
+    @property
+    def cohort_most(self) -> int:
+        """Clients sampled in a round at most."""
+        return self.seen_clients if self.sampling.scheme == "poisson" else self.cohort_size
+
+    @property
+    def private(self) -> bool:
+        """Whether training is differentially private."""
+        return self.privacy.on
+
+    @property
+    def evaluation_steps(self) -> int:
+        """Inner steps taken in evaluation."""
+        return self.algorithm.evaluation_steps if self.eval_steps is None else self.eval_steps
+
+    @property
+    def outer(self) -> Outer:
+        """The outer optimizer and its rate: as asked for, else the algorithm's own.
+
+        A rate means something for one optimizer only: with another optimizer than the algorithm's own
+        the rate must be given, too.
+        """
+        own = self.algorithm.outer
+        return Outer(self.outer_optimizer or own.optimizer, self.outer_lr or own.rate)
+
+    @property
+    def proportions(self) -> tuple[int, ...]:
+        """``mix``, parsed: how many clients of each of the families there are in every block of the roster."""
+        return parse_mix(self.mix, names(self.tasks))
