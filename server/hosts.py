@@ -67,7 +67,7 @@ def discover(
         question = [Message(RecordDict({"ask": ConfigRecord(dict(ask))}), n, MessageType.QUERY) for n in strangers]
         for reply in grid.send_and_receive(question, timeout=guard or FIRST_ANSWER) if question else ():
             if reply.has_error():
-                refused[reply.metadata.src_node_id] = reply.error.reason
+                refused[reply.metadata.src_node_id] = reply.error.reason or "no reason"
             else:
                 record = reply.content.config_records["hosting"]
                 shares[reply.metadata.src_node_id] = (

@@ -1,10 +1,10 @@
 """SignGuard: Xu, Huang, Song, Lan, ICDCS 2022, arXiv 2109.05872, the plain one, without similarities.
 
-Two filters look at every vote, and who passes both is believed. Lengths: a vote must be between ``lower`` and
-``upper`` times as long as the median. Signs: the shares of a vote's numbers that are positive, zero and negative are
-three numbers; mean shift clusters the votes by these, and a vote must be in the largest cluster. A lie that stays
+Two filters look at every update, and who passes both is believed. Lengths: a update must be between ``lower`` and
+``upper`` times as long as the median. Signs: the shares of a update's numbers that are positive, zero and negative are
+three numbers; mean shift clusters the updates by these, and a update must be in the largest cluster. A lie that stays
 within the spread of every coordinate, on the same side of all, is told by its signs. The direction is the mean of the
-votes that are believed, each cut to the median length.
+updates that are believed, each cut to the median length.
 
 It is not told how many lie. Theirs takes the signs of a tenth of the coordinates, drawn at random; ours of all, so
 that nothing is drawn. Where nobody passes both filters we believe who passes the first.
@@ -17,37 +17,37 @@ import tyro
 from numpy.typing import NDArray
 from pydantic import Field
 
-from metafed.aggregators.base import Aggregator, Direction, Votes, plain, shortened
+from metafed.aggregators.base import Aggregator, Direction, UpdateRows, plain, shortened
 
 QUANTILE = 0.5
-"""The kernel's width is the mean distance to the nearest so large a share of the votes (theirs)."""
+"""The kernel's width is the mean distance to the nearest so large a share of the updates (theirs)."""
 STEPS = 300
-"""Steps of mean shift at most; it ends where no kernel holds other votes than before, after a few."""
+"""Steps of mean shift at most; it ends where no kernel holds other updates than before, after a few."""
 
 
 @final
 class SignGuard(Aggregator):
-    """The mean of votes of usual length and signs."""
+    """The mean of updates of usual length and signs."""
 
     name: Annotated[Literal["sign-guard"], tyro.conf.Suppress] = "sign-guard"
-    lower: float = Field(0.1, ge=0, lt=1, description="Length of a vote at least, as a share of the median length.")
+    lower: float = Field(0.1, ge=0, lt=1, description="Length of a update at least, as a share of the median length.")
     upper: float = Field(
-        3.0, gt=1, allow_inf_nan=False, description="Length of a vote at most, as a multiple of the median length."
+        3.0, gt=1, allow_inf_nan=False, description="Length of a update at most, as a multiple of the median length."
     )
 
-    def combine(self, votes: Votes, before: Direction | None = None) -> Direction:
-        """Return the mean of the believed votes, cut to the median length."""
-        lengths = np.linalg.norm(votes, axis=1)
-        # of an even number the lower of the two in the middle: so long a vote there is, and it passes
+    def combine(self, updates: UpdateRows, before: Direction | None = None) -> Direction:
+        """Return the mean of the believed updates, cut to the median length."""
+        lengths = np.linalg.norm(updates, axis=1)
+        # of an even number the lower of the two in the middle: so long a update there is, and it passes
         usual = float(np.sort(lengths)[(len(lengths) - 1) // 2])
         believed = (self.lower * usual <= lengths) & (lengths <= self.upper * usual)
-        both = believed & largest_cluster(signs(votes))
-        return plain(shortened(votes[both if both.any() else believed], usual).mean(0))
+        both = believed & largest_cluster(signs(updates))
+        return plain(shortened(updates[both if both.any() else believed], usual).mean(0))
 
 
-def signs(votes: Votes) -> NDArray[np.float64]:
-    """Return the shares ``(n, 3)`` of each vote's numbers that are positive, zero, negative."""
-    return np.stack([(votes > 0).mean(1), (votes == 0).mean(1), (votes < 0).mean(1)], axis=1)
+def signs(updates: UpdateRows) -> NDArray[np.float64]:
+    """Return the shares ``(n, 3)`` of each update's numbers that are positive, zero, negative."""
+    return np.stack([(updates > 0).mean(1), (updates == 0).mean(1), (updates < 0).mean(1)], axis=1)
 
 
 def largest_cluster(points: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -70,7 +70,7 @@ def largest_cluster(points: NDArray[np.float64]) -> NDArray[np.bool_]:
         if (after == within).all():
             break
         within = after
-    # the densest first; of equals in the order of coordinates, whatever the order of the votes
+    # the densest first; of equals in the order of coordinates, whatever the order of the updates
     order = np.lexsort((*centres.T[::-1], within.sum(1)))[::-1]
     kept: list[int] = []
     for each in order:

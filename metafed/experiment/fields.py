@@ -23,7 +23,7 @@ from metafed.devices.settings import Devices
 from metafed.experiment.choices import builtin, names, parse_mix
 from metafed.experiment.lookup import KINDS
 from metafed.experiment.renames import renewed
-from metafed.faults.injected_bias import parse_plant
+from metafed.faults.injected_bias import parse_bias
 from metafed.faults.plan import checked
 from metafed.models import Activation, NetworkName, Norm
 from metafed.objectives import Mean, Objective
@@ -159,7 +159,7 @@ class Fields(BaseModel):
     @classmethod
     def _bias_is_sound(cls, value: str | None) -> str | None:
         if value is not None:
-            parse_plant(value)
+            parse_bias(value)
         return value
 
     @field_validator("faults")

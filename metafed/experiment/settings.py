@@ -16,7 +16,7 @@ from metafed.experiment.rules.settings import check_settings
 class Experiment(Fields):
     """Population, families, algorithm and seed: everything that the result depends on.
 
-    Plain settings: making one reads no file. What only a user's own table can tell is evaluated by ``Federation``.
+    Plain settings: making one reads no file. What only a user's own table can tell is checked by ``Federation``.
     """
 
     @model_validator(mode="after")

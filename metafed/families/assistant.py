@@ -15,7 +15,7 @@ from typing import final
 
 import numpy as np
 
-from metafed.core.episodes import Examples, Shots, judged
+from metafed.core.episodes import Examples, Shots, evaluation_rows
 from metafed.core.streams import stream
 from metafed.data.sets.banking77.reader import Banking77, Banking77Encoder
 from metafed.data.sets.clinc150.reader import Clinc150, Clinc150Encoder

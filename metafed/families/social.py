@@ -10,7 +10,7 @@ from typing import final
 
 import numpy as np
 
-from metafed.core.episodes import Examples, Shots, judged
+from metafed.core.episodes import Examples, Shots, evaluation_rows
 from metafed.core.streams import stream
 from metafed.data.sets.facebook_ego.reader import FacebookEgo
 from metafed.data.source import GENERATED, Family, Origin, Source

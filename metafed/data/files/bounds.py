@@ -52,10 +52,10 @@ def readable(path: Path) -> Iterator[None]:
 
     try:
         yield
-    # a panic of its own code is told by polars as an exception that is none of Python's usual ones
+    # a panic of its own code is raised by polars as an exception that is none of Python's usual ones
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        told = str(error).strip() or type(error).__name__
-        raise DataError(f"{path} is damaged: {told.splitlines()[0]}") from error
+        reason = str(error).strip() or type(error).__name__
+        raise DataError(f"{path} is damaged: {reason.splitlines()[0]}") from error
 
 
 def check_archive(path: Path, archive: zipfile.ZipFile, wanted: Container[str], remedy: str = "") -> None:

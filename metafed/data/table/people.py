@@ -123,7 +123,7 @@ def _who(
     columns += [pl.col(group).cast(pl.String).alias("group")] if group else []
     columns += [pl.col(block).alias("block")] if block else []
     columns += [pl.col(description.targets[0]).cast(pl.String).alias("class")] if shots.per_class else []
-    columns += [pl.col(evaluation).cast(pl.Float64).alias("told")] if evaluation else []
+    columns += [pl.col(evaluation).cast(pl.Float64).alias("evaluation")] if evaluation else []
     texts = [name for name in found.used if table.columns[name].content == "text"]
     if texts:
         columns += [pl.sum_horizontal(pl.col(name).cast(pl.String).str.len_bytes() for name in texts).alias("texts")]
@@ -139,7 +139,7 @@ def _who(
         unit = pl.col("block").n_unique() if block else pl.len()
         if evaluation:
             # the side of fewer rows decides
-            unit = 2 * pl.min_horizontal((pl.col("told") == 1).sum(), (pl.col("told") != 1).sum())
+            unit = 2 * pl.min_horizontal((pl.col("evaluation") == 1).sum(), (pl.col("evaluation") != 1).sum())
         units = rows.group_by("client", *(["class"] if shots.per_class else [])).agg(unit.alias("units"))
         each = each.join(units.group_by("client").agg(pl.col("units").min()), on="client")
     else:

@@ -16,21 +16,21 @@ def statement(made: Own) -> str:
     Raises:
         DataError: A column has several numbers a row, each with a scale of its own, which no description can state.
     """
-    said: dict[str, Any] = tomllib.loads(made.description.path.read_text(encoding="utf-8"))
+    description: dict[str, Any] = tomllib.loads(made.description.path.read_text(encoding="utf-8"))
     for key in ("features", "text", "kind", "classes", "scale"):
-        said.pop(key, None)
+        description.pop(key, None)
     texts = [column.name for column in made.encoders if isinstance(column, Text)]
     features = {column.name: _way(made, column) for column in made.encoders if not isinstance(column, Text)}
-    said |= {"kind": made.kind, **({"text": texts} if texts else {})}
+    description |= {"kind": made.kind, **({"text": texts} if texts else {})}
     if made.kind == "classification":
-        said["classes"] = list(made.labels)
+        description["classes"] = list(made.labels)
     elif made.target is not None:
         if made.outputs != len(made.description.targets):
             raise _unsaid(made, "target")
         pairs = [list(pair) for pair in zip(made.target.mean, made.target.unit, strict=True)]
-        said["scale"] = pairs if len(pairs) > 1 else pairs[0]
-    tables = {key: said.pop(key) for key, value in list(said.items()) if isinstance(value, dict)}
-    lines = list(_lines(said))
+        description["scale"] = pairs if len(pairs) > 1 else pairs[0]
+    tables = {key: description.pop(key) for key, value in list(description.items()) if isinstance(value, dict)}
+    lines = list(_lines(description))
     for name, table in {**({"features": features} if features else {}), **tables}.items():
         lines += ["", f"[{name}]", *_lines(table)]
     return "\n".join(lines)

@@ -74,7 +74,7 @@ def check_aggregator(aggregator: Aggregator, objective: Objective, algorithm: Al
 
 
 def check_devices(experiment: Fields) -> None:
-    """Refuse settings of devices that would do nothing, or cannot be had with the others.
+    """Refuse settings of devices that would do nothing, or cannot be combined with the others.
 
     Raises:
         ValueError: The message says which and why.
