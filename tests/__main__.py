@@ -1,6 +1,7 @@
 """``python -m tests``: the tests in processes side by side, for deployed ones wait more than they compute.
 
-What is named goes on to each of them, such as ``-m "not slow"``. A folder that no part names belongs to the last.
+What is named goes on to each of them, such as ``-m "not slow"``. What starts Ray is one part: two of them at once would
+starve each other. A folder that no part names belongs to the last.
 """
 
 import os
@@ -13,11 +14,13 @@ from pathlib import Path
 from tests.needs import TOGETHER, together
 
 HERE = Path(__file__).resolve().parent
+EVERYTHING = ["tests"]
 PARTS = {
-    "deployed": ["tests/deployment"],
-    "commands": ["tests/simulation"],
-    "federations": ["tests/integration", "tests/laws", "tests/server", "tests/client"],
+    "deployed": ("not ray", ["tests/deployment"]),
+    "ray": ("ray", EVERYTHING),
+    "commands": ("not ray", ["tests/simulation"]),
 }
+REST = "not ray"
 NOTHING_CHOSEN = 5
 
 
@@ -25,16 +28,18 @@ def main(words: list[str]) -> int:
     """Return 0 if all went well, and print what each part printed, the last one's as it goes on."""
     # many processes import the same files: they are compiled once, whatever the machine says
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    elsewhere = [f"--ignore={path}" for paths in PARTS.values() for path in paths]
+    elsewhere = [f"--ignore={path}" for _, paths in PARTS.values() if paths is not EVERYTHING for path in paths]
     began, codes, started = time.monotonic(), {}, {}
     with tempfile.TemporaryDirectory() as folder:
         os.environ[TOGETHER] = str(Path(folder, "left out"))
-        for name, paths in PARTS.items():
+        for name, (mark, paths) in PARTS.items():
             with Path(folder, name).open("w") as log:
                 started[name] = subprocess.Popen(
-                    pytest(name, *words, *paths), cwd=HERE.parent, stdout=log, stderr=subprocess.STDOUT
+                    pytest(name, mark, words, paths), cwd=HERE.parent, stdout=log, stderr=subprocess.STDOUT
                 )
-        codes["rest"] = subprocess.run(pytest("rest", *words, *elsewhere, "tests"), cwd=HERE.parent).returncode
+        codes["rest"] = subprocess.run(
+            pytest("rest", REST, words, [*elsewhere, *EVERYTHING]), cwd=HERE.parent
+        ).returncode
         for name, process in started.items():
             codes[name] = process.wait()
             print(f"\n== {name}\n{Path(folder, name).read_text(errors='replace')}", flush=True)
@@ -45,9 +50,15 @@ def main(words: list[str]) -> int:
     return 1 if failed or set(codes.values()) == {NOTHING_CHOSEN} else 0
 
 
-def pytest(name: str, *words: str) -> list[str]:
-    """Return the command of a part; each has a cache of its own."""
-    return [sys.executable, "-m", "pytest", "-o", f"cache_dir=.pytest_cache/{name}", *words]
+def pytest(name: str, mark: str, words: list[str], paths: list[str]) -> list[str]:
+    """Return the command of a part: those with its mark of the tests that ``words`` choose."""
+    words, chosen = list(words), [mark]
+    while "-m" in words:
+        at = words.index("-m")
+        chosen.append(f"({words[at + 1]})")
+        del words[at : at + 2]
+    cache = f"cache_dir=.pytest_cache/{name}"
+    return [sys.executable, "-m", "pytest", "-o", cache, "-m", " and ".join(chosen), *words, *paths]
 
 
 if __name__ == "__main__":

@@ -157,6 +157,8 @@ def test_a_process_that_ends_early_is_told_from_one_that_measures():
             cell.round(1)
 
 
+@pytest.mark.ray
+@pytest.mark.slow
 def test_rays_workers_count():
     with Cell(Setting("mlp", 10, 4, engine="ray", workers=2, chunk=2)) as cell:
         cell.ready()

@@ -34,6 +34,7 @@ def test_the_trimmed_mean_without_a_trim_is_the_mean_through_all_rooms(small):
         np.testing.assert_allclose(vector, right[part], rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.ray
 def test_workers_give_the_bits_of_one_process(small):
     experiment = with_aggregator(small, "centered-clipping")
     assert_workers_give_the_bits_of_one_process(experiment)

@@ -70,6 +70,7 @@ def test_an_objective_changes_the_result(small, name):
     assert any(not np.allclose(left[part], right[part], rtol=1e-6) for part in left)
 
 
+@pytest.mark.ray
 def test_workers_give_the_bits_of_one_process(small):
     for name in ("minimax", "gap"):  # one asks its hosts, the other sums by group
         experiment = with_objective(small, name)

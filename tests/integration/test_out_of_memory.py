@@ -78,6 +78,7 @@ def test_a_client_that_does_not_fit_alone_is_a_failure_that_says_so(greedy):
 
 
 @pytest.mark.parametrize("engine", ["local", "ray"])
+@pytest.mark.ray
 def test_theta_is_what_it_is_with_memory_enough(greedy, engine):
     settings = greedy.to_run_config()
     grid = LocalGrid(settings) if engine == "local" else RayGrid(settings, workers=1, worker_cpus=0.5)
@@ -94,6 +95,7 @@ def test_theta_is_what_it_is_with_memory_enough(greedy, engine):
     assert finished[0].halved == [Halved("avatar", 8, 2)]
 
 
+@pytest.mark.ray
 def test_a_worker_that_the_system_kills_is_followed_by_one_that_takes_half_as_many(greedy):
     greedy = greedy.model_copy(update={"algorithm": Greedy(killed=True), "rounds": 1})
     grid, finished = RayGrid(greedy.to_run_config(), workers=2, worker_cpus=0.5), []

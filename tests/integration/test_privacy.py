@@ -28,6 +28,7 @@ def test_any_number_of_hosts_and_any_chunking_step_alike(small, changed):
         np.testing.assert_allclose(vector, single[part], rtol=1e-8, atol=1e-9)
 
 
+@pytest.mark.ray
 def test_workers_give_the_bits_of_one_process(small):
     experiment = private(small, dp_quantile=0.5, cohort=12)
     assert_workers_give_the_bits_of_one_process(experiment)

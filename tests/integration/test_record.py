@@ -9,6 +9,8 @@ import pytest
 from simulation.run import main
 from tests.simulation.command.running import clients, command, rounds, run, sha
 
+pytestmark = pytest.mark.ray
+
 FLEET = """
 time-zones = [0, 9]
 [tiers.fast]

@@ -45,6 +45,7 @@ def test_privacy_under_masks_is_privacy_without(small):
         np.testing.assert_allclose(vector, theirs[part], rtol=0, atol=1e-9)
 
 
+@pytest.mark.ray
 def test_workers_give_the_bits_of_one_process(small):
     experiment = secure(small)
     assert_workers_give_the_bits_of_one_process(experiment)

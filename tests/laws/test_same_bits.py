@@ -6,6 +6,8 @@ from safetensors.numpy import load_file
 
 from tests.simulation.command.running import clients, command, manifest, rounds, run, sha
 
+pytestmark = pytest.mark.ray
+
 SMALL = ("--clients", 14, "--cohort", 8, "--rounds", 4, "--chunk", 2, "--eval-every", 2, "--width", 16)
 
 

@@ -211,7 +211,7 @@ class Description(BaseModel):
                 raise ValueError(f"{name} needs clients of the data's own: a partition deals rows one by one")
         if len(self.splits) > 1:
             raise ValueError(
-                "time, block and evaluation exclude each other: rows are split in order, block by block, or as a column says"
+                "time, block and evaluation exclude each other: rows are split in order, block by block, or by a column"
             )
         if not self.inputs:
             raise ValueError("name the columns that the model sees: features = […] or text = …")

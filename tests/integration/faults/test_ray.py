@@ -15,6 +15,8 @@ from simulation.engines.ray import RayGrid
 from tests.integration.faults.test_federation import having
 from tests.integration.pool import initial, run, strategy_of
 
+pytestmark = pytest.mark.ray
+
 pytestmark = pytest.mark.slow
 
 

@@ -29,6 +29,7 @@ def long(tmp_path_factory):
 
 
 @pytest.mark.parametrize("engine", ["local", "ray"])
+@pytest.mark.ray
 def test_a_run_killed_by_sigkill_is_resumed_to_the_same_bits(tmp_path, engine, long):
     out = tmp_path / "run"
     how = ["--engine", engine, *(["--workers", 2, "--worker-cpus", 0.5] if engine == "ray" else [])]
@@ -51,6 +52,7 @@ def test_a_run_killed_by_sigkill_is_resumed_to_the_same_bits(tmp_path, engine, l
     assert bits(out) == bits(long)
 
 
+@pytest.mark.ray
 def test_a_run_that_ended_goes_on_with_more_rounds_and_other_workers(whole, tmp_path):
     out = run(tmp_path / "run", *LOCAL, "--rounds", 4)
     done = command("--resume", out, "--rounds", 8, "--engine", "ray", "--workers", 2, "--worker-cpus", 0.5)

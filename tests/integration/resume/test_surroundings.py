@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.forked import forked, module
 from tests.integration.resume.running import bits
 from tests.simulation.command.running import command, manifest, on_a_small_disk, rounds
@@ -38,6 +40,8 @@ def test_a_folder_that_cannot_be_made_is_one_message(tmp_path):
     assert (tmp_path / "file").read_text() == "no folder"
 
 
+@pytest.mark.ray
+@pytest.mark.slow
 def test_two_runs_at_once_on_one_machine_do_not_disturb_each_other(tmp_path):
     words = [*SMALL, "--engine", "ray", "--workers", "1", "--worker-cpus", "0.5", "--rounds", "6"]
     started = [

@@ -73,6 +73,7 @@ def maml():
     return errors(trained(MAML))
 
 
+@pytest.mark.slow
 def test_one_step_of_adaptation_divides_the_error_by_three(maml):
     assert maml[0] > 3 * maml[1]
 
@@ -82,6 +83,7 @@ def test_more_steps_than_it_was_trained_with_serve_still_better(maml):
     assert steps == sorted(steps, reverse=True)
 
 
+@pytest.mark.slow
 def test_it_adapts_better_than_a_network_trained_on_all_tasks_at_once(maml):
     # without inner steps MAML's direction is the gradient of the joint loss
     joint = errors(trained(Maml(inner_steps=0)))

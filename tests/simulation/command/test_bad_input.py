@@ -90,6 +90,7 @@ def test_an_unwritable_folder(tmp_path, capsys):
     assert "Not a directory" in said
 
 
+@pytest.mark.ray
 def test_more_workers_than_a_cluster_has(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     done = command("--worker-gpus", 64, "--out", tmp_path / "run", cwd=tmp_path)

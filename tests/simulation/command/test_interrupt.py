@@ -33,6 +33,7 @@ def interrupted(out, engine, sign, seen):
     return process, said
 
 
+@pytest.mark.ray
 def test_an_interrupt_while_ray_starts_leaves_nothing(tmp_path):
     process, said = interrupted(tmp_path / "run", "ray", signal.SIGINT, lambda line: "record" in line)
     assert process.returncode == 130
@@ -46,6 +47,7 @@ def test_an_interrupt_while_ray_starts_leaves_nothing(tmp_path):
 @pytest.mark.parametrize(
     ("engine", "sign"), [("local", signal.SIGINT), ("ray", signal.SIGINT), ("ray", signal.SIGTERM)]
 )
+@pytest.mark.ray
 def test_ctrl_c(engine, sign, tmp_path):
     out = tmp_path / "run"
     process, said = interrupted(out, engine, sign, lambda line: line.startswith("[     3/"))

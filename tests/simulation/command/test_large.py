@@ -36,6 +36,7 @@ def peak(out, clients):
     return int(done.stdout.rsplit("peak ", 1)[1])
 
 
+@pytest.mark.slow
 def test_memory_is_that_of_the_cohort_not_of_the_population(tmp_path):
     small, large = peak(tmp_path / "small", 20_000), peak(tmp_path / "large", 1_000_000)
     assert large / small == pytest.approx(1.0, abs=0.1)

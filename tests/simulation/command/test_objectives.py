@@ -121,6 +121,7 @@ def test_a_bad_file(text, named, tmp_path, monkeypatch, capsys):
         assert words in said
 
 
+@pytest.mark.ray
 def test_an_objective_from_outside_runs_on_workers_and_in_process_to_the_same_bits(tmp_path):
     (tmp_path / "my_objective.py").write_text(OUTSIDE, encoding="utf-8")
     found = {}

@@ -4,11 +4,14 @@ import re
 import shlex
 from pathlib import Path
 
+import pytest
+
 from tests.simulation.command.running import command, sha
 
 TEXT = (Path(__file__).parents[3] / "docs" / "adding-an-algorithm.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.ray
 def test_the_documented_command_runs_on_workers_and_in_process_to_the_same_bits(tmp_path):
     (tmp_path / "my_module.py").write_text(re.search(r"```python\n(.*?)```", TEXT, re.DOTALL)[1], encoding="utf-8")
     words = shlex.split(re.search(r"python -m simulation\.run (.*)", TEXT)[1])

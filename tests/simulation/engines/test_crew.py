@@ -1,6 +1,10 @@
 """Who of a Ray engine's workers gets which message."""
 
+import pytest
+
 from simulation.engines.ray import RayGrid
+
+pytestmark = pytest.mark.ray
 
 
 def test_every_round_begins_with_the_workers_in_the_same_order(small):

@@ -195,6 +195,7 @@ def test_an_output_that_cannot_be_written_is_named(run, capsys):
     assert "suffix" in complaint(capsys, run, "--figure", "readme", run / "picture.bmp")
 
 
+@pytest.mark.slow
 def test_writes_the_report_and_the_readmes_picture(run, capsys):
     assert main([str(run), "--out", str(run / "mine.html")]) == 0
     assert capsys.readouterr().out.strip() == str(run / "mine.html")

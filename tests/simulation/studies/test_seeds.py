@@ -35,6 +35,7 @@ def test_a_seed_of_a_study_is_the_run_of_that_seed_alone(study, seed, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.ray
 def test_by_ray_the_workers_are_shared_and_the_bits_are_those_of_a_run_alone(tmp_path):
     words = (*SMALL, "--engine", "ray", "--workers", 2, "--worker-cpus", 0.5, "--algorithm", "ditto")
     both = run(tmp_path / "both", *words, "--seeds", 2)

@@ -74,6 +74,7 @@ print("peak", re.search("VmHWM: *[^0-9]*([0-9]+) kB", Path("/proc/self/status").
 """
 
 
+@pytest.mark.slow
 def test_of_two_million_rows_only_those_of_the_clients_are_in_memory(tmp_path):
     def peak(clients):
         n = 50 * clients
