@@ -29,8 +29,9 @@ from metafed.fairness.metrics import worst10
 from metafed.federation.federation import Federation
 from metafed.messages.packing import Rows
 from server.asking import record
+from server.endings import Diverged
 from server.record.rounds import Round
-from server.strategy import Diverged, MetaStrategy
+from server.strategy import MetaStrategy
 from simulation.cli.errors import BadInput
 from simulation.engines.local import LocalGrid
 

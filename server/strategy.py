@@ -11,10 +11,11 @@ from flwr.serverapp.strategy import Strategy
 from flwr.supercore import log
 
 from metafed.federation.federation import Federation
-from metafed.messages.packing import Answer, Failure, Halved, check_vectors
+from metafed.messages.packing import Answer, Halved, check_vectors
 from metafed.objectives import NOTHING, Contribution
 from server.asking import messages, pieces, read, record, traffic
 from server.checkpoint import Checkpoint
+from server.endings import Diverged, NothingEvaluated
 from server.hosts import PATIENCE, Hosts, discover
 from server.outer import Outer
 from server.record.resume import due
@@ -24,30 +25,6 @@ from server.stages import Plan, Received, stages_of
 from server.stages.weighting import Weighting
 
 Observe = Callable[[Round], None]
-
-
-class Diverged(RuntimeError):
-    """Training left the finite numbers.
-
-    Args:
-        server_round: The round.
-        clients: Who took part, as far as that is known.
-        what: What is not finite.
-    """
-
-    def __init__(self, server_round: int, clients: Sequence[int], what: str = "no client's update was finite") -> None:
-        self.server_round, self.clients = server_round, list(clients)
-        named = ", ".join(map(str, self.clients[:10])) + (" …" if len(self.clients) > 10 else "")
-        super().__init__(f"round {server_round} diverged: {what}" + (f" (clients {named})" if named else ""))
-
-
-class NothingEvaluated(RuntimeError):
-    """Not one client could be evaluated."""
-
-    def __init__(self, server_round: int, first: Failure) -> None:
-        super().__init__(
-            f"not one client could be evaluated after round {server_round}; client {first.client}: {first.reason}"
-        )
 
 
 class MetaStrategy(Strategy):

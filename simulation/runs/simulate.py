@@ -76,7 +76,7 @@ def simulate(
             raise
         # here, since it loads Flower and PyTorch, which ``set_up`` did while the engine was starting
         from server.app import serve
-        from server.strategy import Diverged
+        from server.endings import Diverged
 
         reason = "failed"
         try:

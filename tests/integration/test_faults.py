@@ -7,9 +7,9 @@ from flwr.app import Array, ArrayRecord, ConfigRecord
 from metafed.federation.federation import Federation, hand_on
 from metafed.federation.population import Population
 from server.asking import messages, pieces, record
+from server.endings import Diverged, NothingEvaluated
 from server.hosts import HostsMissing, discover
 from server.stages import Plan
-from server.strategy import Diverged, NothingEvaluated
 from simulation.engines.grid import PoolGrid, failed
 from simulation.engines.local import LocalGrid
 from tests.integration.pool import initial, run

@@ -8,7 +8,7 @@ import pytest
 from metafed.experiment.renames import renewed
 from metafed.experiment.settings import Experiment
 from metafed.faults.lies import alie
-from server.strategy import Diverged
+from server.endings import Diverged
 from tests.integration.pool import initial, run
 
 
