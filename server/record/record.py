@@ -13,7 +13,7 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +92,7 @@ class Record:
             "experiment": experiment.model_dump(mode="json"),
             "seed": experiment.seed,
             **how,
-            "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+            "versions": {"python": platform.python_version(), **{name: installed(name) for name in PACKAGES}},
             "git": git_state(),
             "machine": {
                 "system": platform.platform(),
@@ -297,3 +297,11 @@ def file_sha256(path: Path) -> str:
     """Hash a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def installed(name: str) -> str:
+    """Return the version of a package, as it is installed; metafed may run from a checkout that is not."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
