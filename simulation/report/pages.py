@@ -1,6 +1,6 @@
 """The pages: one HTML file that opens offline, of one run or of several."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from simulation.report.findings import findings
 from simulation.report.words import CONTROL, short
 
 
-def write_report(run: Path, out: Path | None = None) -> Path:
+def write_report(run: Path, out: Path | None = None, manifest: Mapping[str, Any] | None = None) -> Path:
     """Write the report of the run in the folder ``run`` and return its path.
 
     A run that has not ended gets a report of what there is, which says so.
@@ -25,11 +25,12 @@ def write_report(run: Path, out: Path | None = None) -> Path:
     Args:
         run: The run's folder.
         out: The file to write. Default: ``report.html`` in the folder.
+        manifest: What its manifest will be, where the run is about to end.
 
     Raises:
         BadInput: It is no run's folder, a file in it is damaged, or the report cannot be written.
     """
-    record = read_run(run)
+    record = read_run(run, manifest)
     values = {**findings(record), **facts(record), **chapter(record)}
     return save(render("report.html.j2", {**values, "contents": contents(values)}), out or run / "report.html")
 
@@ -71,7 +72,9 @@ def save(html: str, path: Path) -> Path:
         BadInput: It cannot be written.
     """
     try:
-        path.write_text(html, encoding="utf-8")
+        draft = path.with_name(f".{path.name}.draft")
+        draft.write_text(html, encoding="utf-8")
+        draft.replace(path)
     except OSError as error:
         raise BadInput(f"--out {path}: {error.strerror}") from None
     return path
