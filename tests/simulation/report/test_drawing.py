@@ -14,7 +14,7 @@ from simulation.report.chapter import figures
 from simulation.report.command import main
 from simulation.report.drawing.files import shown, svg, write
 from simulation.report.drawing.plot import Axis, Box, Figure, Line, Panel, Points, Text
-from simulation.report.drawing.svg import elements, said
+from simulation.report.drawing.svg import elements, hover_texts
 from tests.metafed.fairness.hand_made import make
 from tests.simulation.command.running import command
 
@@ -72,7 +72,7 @@ def test_what_a_mark_says_is_its_title(run):
     for figure in figures(read_run(run)).values():
         _, panels = elements(figure)
         for panel, drawn in zip(figure.panels, panels, strict=True):
-            says = [text for mark in panel.marks for text in said(mark) if text]
+            says = [text for mark in panel.marks for text in hover_texts(mark) if text]
             assert Counter(map(unescape, re.findall(r"<title>(.*?)</title>", drawn))) == Counter(says)
 
 
