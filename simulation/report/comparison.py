@@ -107,8 +107,8 @@ def protection(experiment: Mapping[str, Any]) -> list[str]:
         words.append(f"ε {privacy['epsilon']:g}")
     elif privacy.get("noise") is not None:
         words.append(f"noise {privacy['noise']:g}")
-    if privacy.get("model") == "local":
-        words.append("of each client")
+    if (model := privacy.get("model", "central")) != "central":
+        words.append("of each client" if model == "local" else str(model))
     return words
 
 
