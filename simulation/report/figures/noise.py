@@ -7,6 +7,7 @@ from simulation.records.methods import Method
 from simulation.report.drawing.plot import Figure, Line, Mark, Points, Role
 from simulation.report.drawing.plot import Panel as Drawn
 from simulation.report.drawing.scale import logarithmic, scores
+from simulation.report.figures.base import SeveralRuns
 from simulation.report.figures.beside import Beside
 from simulation.report.words import short
 
@@ -18,15 +19,12 @@ SIDES: tuple[tuple[str, str, Role], ...] = (
 """Measure, words, colour."""
 
 
-def privacy(methods: Sequence[Method], tables: Sequence[Beside], who: str, why: str) -> Figure | None:
+def privacy(runs: SeveralRuns) -> Figure | None:
     """Draw a panel a family, of the runs that are differentially private; None where fewer than two differ in ε.
 
-    Args:
-        methods: The runs; those without privacy are the lines at the edges.
-        tables: The families, and all clients.
-        who: Whose scores: seen or unseen.
-        why: How the intervals were made, a sentence.
+    Those without privacy are the lines at the edges.
     """
+    methods, tables, who = runs.methods, runs.tables, runs.who
     cost = {method.name: spent for method in methods if (spent := epsilon(method)) is not None}
     if len(set(cost.values())) < 2:
         return None
@@ -44,7 +42,8 @@ def privacy(methods: Sequence[Method], tables: Sequence[Beside], who: str, why: 
         caption=(
             f"Against ε, what all rounds of a run have cost: mean score of its {who} clients after adaptation, the mean"
             " of their worst tenth, and the share that adaptation harms. To the left is more privacy. Rings: noise at"
-            f" the client (local). Dotted: the runs without privacy. ε says nothing of this record, only of θ. {why}"
+            f" the client (local). Dotted: the runs without privacy. ε says nothing of this record, only of θ."
+            f" {runs.intervals}"
         ),
         panels=drawn,
         columns=("family", "run", "model", "ε", "of", "value", "low", "high"),
