@@ -1,7 +1,6 @@
 """Client-level differential privacy. A mechanism is a class in a file of its own and a line in ``MECHANISMS``."""
 
 from metafed.privacy.base import Mechanism
-from metafed.privacy.clipping import cut
 from metafed.privacy.gaussian import CentralGaussian, LocalGaussian
 
 MECHANISMS: dict[str, type[Mechanism]] = {
@@ -9,4 +8,4 @@ MECHANISMS: dict[str, type[Mechanism]] = {
     "local": LocalGaussian,
 }
 
-__all__ = ["MECHANISMS", "CentralGaussian", "LocalGaussian", "Mechanism", "cut"]
+__all__ = ["MECHANISMS", "CentralGaussian", "LocalGaussian", "Mechanism"]

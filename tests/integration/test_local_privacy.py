@@ -11,10 +11,10 @@ from metafed.experiment.renames import renewed
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation
 from metafed.objectives import Contribution
-from metafed.privacy import LocalGaussian, cut
+from metafed.privacy import LocalGaussian
 from metafed.privacy.accounting import Sampling
 from metafed.privacy.budget import cost, guarantee
-from metafed.privacy.clipping import CLIP
+from metafed.privacy.clipping import CLIP, cut
 from metafed.privacy.noisy_sum import NoisySum
 from metafed.privacy.shares import noised
 from tests.integration.pool import assert_workers_give_the_bits_of_one_process, initial, run
