@@ -57,7 +57,7 @@ def sorted_copy(path: Path, frame: "pl.LazyFrame", client: str, used: Sequence[s
             if path.suffix != ".parquet":
                 # a CSV file would be taken apart anew for every piece; all of it, so that damage is not overlooked
                 frame.sink_parquet(folder / "whole")
-                frame = pl.scan_parquet(folder / "whole")
+                frame = pl.scan_parquet(folder / "whole", glob=False)
             bucket = (pl.col(client).hash(seed=0) % buckets).alias("bucket")
             for piece, first in enumerate(range(0, rows, STEP)):
                 some = frame.select(used).slice(first, STEP).with_columns(bucket).collect()
@@ -68,9 +68,9 @@ def sorted_copy(path: Path, frame: "pl.LazyFrame", client: str, used: Sequence[s
                 pieces = sorted(folder.glob(f"{number:06d}-*"))
                 if pieces:
                     parts.append(folder / f"{number:06d}")
-                    whole = pl.concat([pl.read_parquet(piece) for piece in pieces])
+                    whole = pl.concat([pl.read_parquet(piece, glob=False) for piece in pieces])
                     whole.sort(client, maintain_order=True).write_parquet(parts[-1], compression="lz4")
-            pl.scan_parquet(parts).sink_parquet(folder / "done", row_group_size=GROUP, maintain_order=True)
+            pl.scan_parquet(parts, glob=False).sink_parquet(folder / "done", row_group_size=GROUP, maintain_order=True)
             os.replace(folder / "done", copy)
     except OSError as error:
         raise DataError(

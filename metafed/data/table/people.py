@@ -83,7 +83,7 @@ def people(description: Description, table: Table, found: Roles, shots: Shots, s
     if table.path.suffix == ".parquet" and _together(table, frame, client):
         return _named(description, table, found, frame, client, shots)
     copy = sorted_copy(table.path, frame, client, found.used, table.rows)
-    frame = pl.scan_parquet(copy)
+    frame = pl.scan_parquet(copy, glob=False)
     return _named(description, table, found, frame, client, shots, (f"read from a copy sorted by {client!r}: {copy}",))
 
 

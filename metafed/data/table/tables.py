@@ -139,7 +139,7 @@ def opened(description: Description) -> Table:
         frame, signals, others = _arrays(description)
     elif path.suffix == ".parquet":
         check_parquet(path)
-        frame = pl.scan_parquet(path)
+        frame = pl.scan_parquet(path, glob=False)
     elif path.suffix in (".csv", ".tsv"):
         frame = _csv(description)
     else:
@@ -177,6 +177,7 @@ def _csv(description: Description) -> "pl.LazyFrame":
     with readable(path):
         frame = pl.scan_csv(
             path,
+            glob=False,
             separator=separator,
             infer_schema_length=None,
             try_parse_dates=True,
