@@ -86,6 +86,9 @@ class Description(BaseModel):
     missing: Literal["refuse", "mean"] = "refuse"
     image: list[int] | None = Field(None, min_length=3, max_length=3)
     separator: str | None = Field(None, min_length=1, max_length=1)
+    quote: str | None = Field(None, max_length=1, pattern=r"^[!-~]?$")
+    nothing: list[str] | None = None
+    date_format: str | None = Field(None, alias="date-format", min_length=1)
     partition: Partition | None = None
     clients: int | None = Field(None, ge=1)
     alpha: float | None = Field(None, gt=0, allow_inf_nan=False)
@@ -135,6 +138,7 @@ class Description(BaseModel):
     def as_text(self) -> list[str]:
         """Columns of a CSV file that are read as they are written, whatever other rows hold: 007 is not 7."""
         names = [name for name in (self.client, self.group) if name is not None]
+        names += [self.time] if self.time is not None and self.date_format is not None else []
         names += [feature.name for feature in self.inputs if feature.cell in ("category", "text")]
         stated = self.classes is not None and all(isinstance(label, str) for label in self.classes)
         return names + (self.targets if stated else [])
@@ -147,6 +151,11 @@ class Description(BaseModel):
     def means(self, column: str) -> bool:
         """Say whether a column may be used: it has a role, or a feature's pattern means it."""
         return column in self.named or any(fnmatchcase(column, feature.name) for feature in self.inputs)
+
+    @classmethod
+    def keys(cls) -> list[str]:
+        """Return the keys as they stand in a file."""
+        return [field.alias or name for name, field in cls.model_fields.items()]
 
     @classmethod
     def from_file(cls, path: Path) -> Self:
@@ -165,7 +174,7 @@ class Description(BaseModel):
         try:
             made = cls.model_validate(given)
         except ValidationError as error:
-            raise DataError(f"{path}: {complaints(error, cls.model_fields)}") from None
+            raise DataError(f"{path}: {complaints(error, cls.keys())}") from None
         made._path = path
         return made
 
@@ -213,6 +222,8 @@ class Description(BaseModel):
             raise ValueError(
                 "time, block and evaluation exclude each other: rows are split in order, block by block, or by a column"
             )
+        if self.date_format is not None and self.time is None:
+            raise ValueError("date-format does nothing without time = …")
         if not self.inputs:
             raise ValueError("name the columns that the model sees: features = […] or text = …")
         if not self.targets:

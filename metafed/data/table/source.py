@@ -121,6 +121,7 @@ class Own(Source):
             + (f" by {description.client!r}" if description.client else ""),
             *((skipped,) if who.skipped else ()),
             *self._surplus,
+            *table.notes,
             *who.notes,
             f"{self.kind} of {shown}, "
             + (f"{len(classes)} classes: {_listed(classes)}" if classes else f"in {unit}, as losses are then"),

@@ -12,8 +12,9 @@ from metafed.tasks.task import Kind
 
 LISTED = 6
 """Things to state that a message lists."""
-APART = {"data", "separator"}
-"""Keys of a description that say where the rows are and not what they mean: these may differ between nodes."""
+APART = {"data", "separator", "quote", "nothing", "date_format"}
+"""Keys of a description that say where the rows are or how they are written, and not what they mean: these may
+differ between nodes."""
 
 
 def lacking(description: Description, kind: Kind) -> list[str]:

@@ -15,8 +15,9 @@ import numpy as np
 
 from metafed.core.errors import DataError
 from metafed.core.names import near
-from metafed.data.files.bounds import REMEDY, UNREADABLE, check_archive, check_array, check_plain, check_rows, readable
+from metafed.data.files.bounds import REMEDY, UNREADABLE, check_archive, check_array, check_rows, readable
 from metafed.data.files.probe import check_parquet
+from metafed.data.table.delimited import check_lines, read_csv
 from metafed.data.table.description import Description, missing, pattern
 
 if TYPE_CHECKING:
@@ -26,10 +27,7 @@ LARGE = 10**7
 """Cells (rows times columns that are used) of a Parquet file from which on it is not kept in memory."""
 LARGE_CSV = 10**8
 """Bytes of a CSV file from which on a Parquet copy is made of it."""
-
-SEPARATORS = ",;\t|"
-NOTHING = ["NA", "N/A", "NaN", "nan"]
-"""What an empty cell of a CSV file may be written as."""
+TEXT = (".csv", ".tsv")
 
 Content = Literal["number", "integer", "bool", "text", "time", "other"]
 Values = Mapping[str, Any]
@@ -61,12 +59,14 @@ class Table:
         frame: Its rows, not read yet where it is large.
         columns: What each column holds.
         rows: How many rows there are.
+        notes: How some of its cells were read.
     """
 
     path: Path
     frame: "pl.LazyFrame"
     columns: Mapping[str, Kept]
     rows: int
+    notes: tuple[str, ...] = ()
 
     def read(self, frame: "pl.LazyFrame", names: Sequence[str], as_text: Container[str] = ()) -> Values:
         """Collect columns of ``frame``, which has rows of this table; some of them as text, whatever they hold.
@@ -134,58 +134,59 @@ def opened(description: Description) -> Table:
     path = description.file
     if not path.is_file():
         raise DataError(f"{missing(path)} (data = {description.data!r} in {description.path})")
-    signals, others = set[str](), set[str]()
+    signals, others, notes = set[str](), set[str](), tuple[str, ...]()
+    for key in ("separator", "quote", "nothing"):
+        if getattr(description, key) is not None and path.suffix not in TEXT:
+            raise DataError(f"{description.path}: {key} is for CSV files, not for {path.name}")
     if path.suffix == ".npz":
         frame, signals, others = _arrays(description)
     elif path.suffix == ".parquet":
         check_parquet(path)
         frame = pl.scan_parquet(path, glob=False)
-    elif path.suffix in (".csv", ".tsv"):
-        frame = _csv(description)
+    elif path.suffix in TEXT:
+        frame, notes = read_csv(description, path.stat().st_size > LARGE_CSV)
     else:
         raise DataError(f"{description.path}: data = {description.data!r} is no .csv, .tsv, .parquet or .npz file")
-    if description.separator is not None and path.suffix not in (".csv", ".tsv"):
-        raise DataError(f"{description.path}: separator is for CSV files, not for {path.name}")
+    if description.date_format is not None:
+        frame = _dated(description, frame)
     with readable(path):
         schema = frame.collect_schema()
         rows = int(frame.select(pl.len()).collect().item())
         check_rows(path, rows)
         columns = {name: _kept(frame, name, dtype, name in signals) for name, dtype in schema.items()}
         columns |= dict.fromkeys(others, Kept("other"))
+    if path.suffix in TEXT:
+        check_lines(description, rows)
     if not rows:
         raise DataError(f"{path} has no rows")
-    return Table(path, frame, columns, rows)
+    return Table(path, frame, columns, rows, notes)
 
 
-def _csv(description: Description) -> "pl.LazyFrame":
+def _dated(description: Description, frame: "pl.LazyFrame") -> "pl.LazyFrame":
+    """Read the texts of the time as the description says that dates are written.
+
+    Raises:
+        DataError: They are no texts, or one is written otherwise.
+    """
     import polars as pl
 
-    path = description.file
-    separator = description.separator or ("\t" if path.suffix == ".tsv" else ",")
+    time, path = str(description.time), description.file
     with readable(path):
-        check_plain(path)
-    with readable(path), path.open(encoding="utf-8", errors="replace") as file:
-        header = file.readline()
-    if separator not in header and (others := [sign for sign in SEPARATORS if sign in header]):
+        kind = frame.collect_schema().get(time)
+        if kind is None:
+            return frame  # who looks for the column says so
+        if kind != pl.String:
+            raise DataError(
+                f"{path}: column {time!r}, the time, holds no texts: leave date-format out of {description.path}"
+            )
+        read = pl.col(time).str.to_datetime(description.date_format, strict=False)
+        wrong = frame.filter(pl.col(time).is_not_null() & read.is_null()).select(time).head(1).collect()
+    if len(wrong):
         raise DataError(
-            f"{path}: its columns are separated by {others[0]!r}, not by {separator!r}: say separator ="
-            f" {json.dumps(others[0])} in {description.path}"
+            f"{path}: column {time!r}, the time, holds {wrong.item()!r}, which is not written as date-format ="
+            f" {json.dumps(description.date_format)} in {description.path} says"
         )
-    # a client's name stays as it is written, and so does a category's value: 007 is not 7
-    names: dict[str, type[pl.DataType]] = dict.fromkeys(description.as_text, pl.String)
-    names |= dict.fromkeys(description.as_number, pl.Float64)
-    with readable(path):
-        frame = pl.scan_csv(
-            path,
-            glob=False,
-            separator=separator,
-            infer_schema_length=None,
-            try_parse_dates=True,
-            schema_overrides=names,
-            null_values=NOTHING,
-        )
-        # all columns of it, since polars overlooks lines that are too long where it need not read to their ends
-        return frame.collect().lazy() if path.stat().st_size <= LARGE_CSV else frame
+    return frame.with_columns(read)
 
 
 def _kept(frame: "pl.LazyFrame", name: str, dtype: "pl.DataType", signal: bool) -> Kept:
