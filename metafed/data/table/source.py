@@ -88,7 +88,7 @@ class Own(Source):
         """
         table, found, who, classes = self._loaded
         check_cells(self.description, table, found)
-        check_image(self.description, self.columns)
+        check_image(self.description, self.columns, found.inputs[0].kept.shape)
         if classes:
             check_labels(self.description, table, classes)
             if self.share is None:

@@ -41,13 +41,18 @@ class Kept(NamedTuple):
         content: Numbers, texts and so on.
         width: Numbers a row.
         nested: Whether a row has an array or a list of numbers.
-        signal: Whether these are one signal, such as an image.
+        shape: Of a row's array, where it has several dimensions: its numbers are then one signal, such as an image.
     """
 
     content: Content
     width: int = 1
     nested: bool = False
-    signal: bool = False
+    shape: tuple[int, ...] = ()
+
+    @property
+    def signal(self) -> bool:
+        """Whether a row's numbers are one signal."""
+        return bool(self.shape)
 
 
 @dataclass(frozen=True)
@@ -134,7 +139,7 @@ def opened(description: Description) -> Table:
     path = description.file
     if not path.is_file():
         raise DataError(f"{missing(path)} (data = {description.data!r} in {description.path})")
-    signals, others, notes = set[str](), set[str](), tuple[str, ...]()
+    signals, others, notes = dict[str, tuple[int, ...]](), set[str](), tuple[str, ...]()
     for key in ("separator", "quote", "nothing"):
         if getattr(description, key) is not None and path.suffix not in TEXT:
             raise DataError(f"{description.path}: {key} is for CSV files, not for {path.name}")
@@ -150,16 +155,37 @@ def opened(description: Description) -> Table:
     if description.date_format is not None:
         frame = _dated(description, frame)
     with readable(path):
+        frame = _single(description, frame)
         schema = frame.collect_schema()
         rows = int(frame.select(pl.len()).collect().item())
         check_rows(path, rows)
-        columns = {name: _kept(frame, name, dtype, name in signals) for name, dtype in schema.items()}
+        columns = {name: _kept(frame, name, dtype, signals.get(name, ())) for name, dtype in schema.items()}
         columns |= dict.fromkeys(others, Kept("other"))
     if path.suffix in TEXT:
         check_lines(description, rows)
     if not rows:
         raise DataError(f"{path} has no rows")
     return Table(path, frame, columns, rows, notes)
+
+
+def _single(description: Description, frame: "pl.LazyFrame") -> "pl.LazyFrame":
+    """Make cells of arrays and lists of one number, and empty cells of NaN, where it would be a name or a class."""
+    import polars as pl
+
+    schema = {name: kind for name, kind in frame.collect_schema().items() if description.means(name)}
+    first = {
+        name: pl.col(name).arr.first()
+        for name, kind in schema.items()
+        if isinstance(kind, pl.Array) and kind.shape == (1,)
+    }
+    for name in (name for name, kind in schema.items() if kind == pl.List):
+        sizes = frame.select(pl.col(name).list.len().unique().drop_nulls()).collect(engine="streaming").to_series()
+        first |= {name: pl.col(name).list.first()} if sizes.to_list() == [1] else {}
+    frame = frame.with_columns(first.values()) if first else frame
+    written = [*description.named, *(used.name for used in description.inputs if used.cell in ("category", "text"))]
+    floats = [name for name, kind in frame.collect_schema().items() if kind.is_float()]
+    named = [name for name in floats if any(fnmatchcase(name, role) for role in written)]
+    return frame.with_columns(pl.col(named).fill_nan(None)) if named else frame
 
 
 def _dated(description: Description, frame: "pl.LazyFrame") -> "pl.LazyFrame":
@@ -189,7 +215,7 @@ def _dated(description: Description, frame: "pl.LazyFrame") -> "pl.LazyFrame":
     return frame.with_columns(read)
 
 
-def _kept(frame: "pl.LazyFrame", name: str, dtype: "pl.DataType", signal: bool) -> Kept:
+def _kept(frame: "pl.LazyFrame", name: str, dtype: "pl.DataType", shape: tuple[int, ...]) -> Kept:
     import polars as pl
 
     if isinstance(dtype, pl.Array | pl.List):
@@ -197,7 +223,7 @@ def _kept(frame: "pl.LazyFrame", name: str, dtype: "pl.DataType", signal: bool) 
         if not isinstance(inner, pl.DataType) or not inner.is_numeric():
             return Kept("other")
         if isinstance(dtype, pl.Array):
-            return Kept("number", int(np.prod(dtype.shape)), True, signal)
+            return Kept("number", int(np.prod(dtype.shape)), True, shape)
         first = frame.select(pl.col(name).drop_nulls().first().list.len()).collect().item()
         return Kept("number", int(first or 1), True)
     if dtype.is_integer():
@@ -211,12 +237,12 @@ def _kept(frame: "pl.LazyFrame", name: str, dtype: "pl.DataType", signal: bool) 
     return Kept("text" if dtype in (pl.String, pl.Categorical, pl.Enum) else "other")
 
 
-def _arrays(description: Description) -> tuple["pl.LazyFrame", set[str], set[str]]:
-    """Read an archive's arrays as columns, with the names of those that are signals, and of arrays without a use."""
+def _arrays(description: Description) -> tuple["pl.LazyFrame", dict[str, tuple[int, ...]], set[str]]:
+    """Read an archive's arrays as columns, with the shapes of those that are signals, and names of those of no use."""
     import polars as pl
 
     path = description.file
-    columns, signals, others = {}, set(), set()
+    columns, signals, others = {}, {}, set()
     try:
         with np.load(path, allow_pickle=False) as archive:
             used = {name for name in archive.files if description.means(name)}
@@ -228,9 +254,12 @@ def _arrays(description: Description) -> tuple["pl.LazyFrame", set[str], set[str
                     others.add(name)
                     continue
                 if array.ndim > 2:
-                    signals.add(name)
-                flat = array if array.ndim == 1 else np.ascontiguousarray(array.reshape(len(array), -1))
-                columns[name] = pl.Series(name, flat)
+                    signals[name] = array.shape[1:]
+                # a column of an array of one column is a column like any other
+                one = array.ndim == 1 or array.shape[1:] == (1,)
+                columns[name] = pl.Series(
+                    name, np.ascontiguousarray(array.reshape(len(array), *(() if one else (-1,))))
+                )
     except DataError:
         raise
     except UNREADABLE as error:

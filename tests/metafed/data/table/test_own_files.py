@@ -1,10 +1,13 @@
 """Files of one's own: what a file's name, form and bytes are, and that no other file is read."""
 
+import numpy as np
 import polars as pl
 import pytest
 
+from metafed.core.errors import DataError
+from metafed.core.streams import stream
 from simulation.run import main
-from tests.metafed.data.table.own import PLAIN, describe, rows, source, write_csv
+from tests.metafed.data.table.own import PLAIN, alike, describe, everyone, rows, source, write_csv
 
 
 @pytest.mark.parametrize("folder", ["data", "data [2024]"])
@@ -33,3 +36,105 @@ def test_a_record_whose_folder_has_brackets_is_whole(tmp_path):
     assert (out / "summary.json").is_file()
     assert (out / "clients.parquet").is_file()
     assert not (out / "parts").exists()
+
+
+def stored(folder, form, table):
+    """Write columns as a Parquet file or an archive; return the name."""
+    if form == "npz":
+        np.savez(folder / "t.npz", **{name: np.asarray(column) for name, column in table.items()})
+    else:
+        pl.DataFrame(table).write_parquet(folder / "t.parquet")
+    return f"t.{form}"
+
+
+WHO = [f"p{k % 10}" for k in range(200)]
+SMALL = 'client = "who"\ntarget = "y"\nfeatures = ["x"]\n'
+
+
+@pytest.mark.parametrize("form", ["npz", "parquet"])
+class TestNotANumber:
+    def test_as_a_label_it_is_an_empty_cell(self, tmp_path, form):
+        y = [float(k % 2) for k in range(197)] + [float("nan")] * 3
+        name = stored(tmp_path, form, {"who": WHO, "y": y, "x": np.arange(200.0)})
+        path = describe(tmp_path, f'data = "{name}"\nkind = "classification"\n{SMALL}')
+        with pytest.raises(DataError, match="'y' has no value in 3 of 200 rows"):
+            _ = source(path).clients
+
+    def test_as_a_group_it_is_none_and_as_a_category_it_is_missing(self, tmp_path, form):
+        lacking = [float("nan") if who == "p3" else 1.0 for who in WHO]
+        table = {"who": WHO, "y": [k % 2 for k in range(200)], "x": lacking, "side": lacking}
+        name = stored(tmp_path, form, table)
+        text = f'data = "{name}"\ngroup = "side"\n{SMALL}'.replace('features = ["x"]\n', "")
+        made = source(describe(tmp_path, text + '[features]\nx = "category"\n'))
+        assert {own.group for own in everyone(made).values()} == {"none", "1.0"}
+        assert made._fitted.columns[0].values == ("(missing)", "1.0")
+
+
+@pytest.mark.parametrize("form", ["npz", "array", "list"])
+def test_arrays_of_one_column_are_columns(tmp_path, form):
+    y, x = np.arange(200) % 3, np.arange(200.0)
+    plain = source(describe(tmp_path, f'data = "{stored(tmp_path, "npz", {"who": WHO, "y": y, "x": x})}"\n{SMALL}'))
+    expected = everyone(plain)
+    (tmp_path / "one").mkdir()
+    columns = {"y": y[:, None], "x": x[:, None]}
+    if form != "npz":
+        columns = {
+            "y": pl.Series(y[:, None], dtype=pl.Array(pl.Int64, 1) if form == "array" else None),
+            "x": pl.Series(x[:, None].tolist(), dtype=pl.Array(pl.Float64, 1) if form == "array" else None),
+        }
+        if form == "list":
+            columns["y"] = pl.Series(y[:, None].tolist())
+    name = stored(tmp_path / "one", "npz" if form == "npz" else "parquet", {"who": WHO, **columns})
+    made = source(describe(tmp_path / "one", f'data = "{name}"\n{SMALL}'))
+    assert made.kind == "classification"
+    found = everyone(made)
+    assert all(alike(expected[who], found[who]) for who in expected)
+
+
+class TestImages:
+    def images(self, folder, shape, image):
+        rng = stream(0, "tests/images")
+        px = rng.integers(0, 256, (200, *shape)).astype(np.uint8)
+        stored(folder, "npz", {"who": WHO, "y": np.arange(200) % 3, "px": px})
+        return source(describe(folder, f'data = "t.npz"\nimage = {image}\n{SMALL}'.replace('"x"', '"px"')))
+
+    @pytest.mark.parametrize(
+        ("shape", "image", "named"),
+        [
+            ((16, 16, 3), [3, 16, 16], ["[16, 16, 3]", "[3, 16, 16]", "px.transpose(0, 3, 1, 2)"]),
+            ((3, 20, 30), [3, 30, 20], ["[3, 20, 30]", "px.transpose(0, 1, 3, 2)", "write image = [3, 20, 30]"]),
+            ((20, 30), [1, 30, 20], ["[20, 30]", "[1, 30, 20]", "transpose"]),
+            ((3, 256), [3, 16, 16], ["[3, 256]", "[3, 16, 16]"]),
+        ],
+    )
+    def test_another_shape_than_described_is_refused(self, tmp_path, shape, image, named):
+        with pytest.raises(DataError) as caught:
+            _ = self.images(tmp_path, shape, image).clients
+        assert all(words in str(caught.value) for words in named)
+
+    @pytest.mark.parametrize(
+        ("shape", "image"),
+        [((3, 16, 16), [3, 16, 16]), ((16, 20), [1, 16, 20]), ((16, 20, 1), [1, 16, 20]), ((768,), [3, 16, 16])],
+    )
+    def test_the_described_shape_is_read(self, tmp_path, shape, image):
+        assert self.images(tmp_path, shape, image).clients == 10
+
+
+@pytest.mark.parametrize("size", [1e-12, 1.0, 1e12])
+@pytest.mark.parametrize("offset", [0.0, 1.0])
+def test_a_unit_does_not_matter(tmp_path, size, offset):
+    x = stream(0, "tests/units").standard_normal(200)
+    table = {"who": WHO, "y": size * (x + 0.5), "x": size * (x + offset)}
+    made = source(describe(tmp_path, f'data = "{stored(tmp_path, "npz", table)}"\n{SMALL}'))
+    own = everyone(made)
+    for values in (
+        np.concatenate([each.x for each in own.values()]),
+        np.concatenate([each.y for each in own.values()]),
+    ):
+        assert 0.8 < values.std() < 1.2
+
+
+def test_what_varies_by_rounding_alone_does_not_vary(tmp_path):
+    table = {"who": WHO, "y": np.arange(200) % 2, "x": np.where(np.arange(200) // 10 % 2, 0.1 + 0.2, 0.3)}
+    made = source(describe(tmp_path, f'data = "{stored(tmp_path, "npz", table)}"\n{SMALL}'))
+    assert abs(everyone(made)["p1"].x).max() < 1e-9
