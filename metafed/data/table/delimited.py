@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metafed.core.errors import DataError
+from metafed.core.toml import UTF_16
 from metafed.data.files.bounds import check_plain, readable
 from metafed.data.table.description import Description
 
@@ -41,6 +42,7 @@ def read_csv(description: Description, large: bool) -> tuple["pl.LazyFrame", tup
     mark = '"' if description.quote is None else description.quote or None
     with readable(path):
         check_plain(path)
+        _check_text(path)
         _check_header(description, separator, mark)
     # a client's name stays as it is written, and so does a category's value: 007 is not 7
     types: dict[str, type[pl.DataType]] = dict.fromkeys(description.as_text, pl.String)
@@ -99,6 +101,15 @@ def check_lines(description: Description, rows: int) -> None:
             f' lines; say in {description.path} quote = "" if marks are marks like others, or quote = \'"\' if cells'
             " hold line breaks"
         )
+
+
+def _check_text(path: Path) -> None:
+    with path.open("rb") as file:
+        first = file.read(PIECE)
+    if first.startswith(UTF_16):
+        raise DataError(f"{path} is UTF-16: save it as UTF-8")
+    if b"\r" in first and b"\n" not in first:
+        raise DataError(f"{path}: its lines end with \\r alone, as on old Macs: save it with line ends \\n or \\r\\n")
 
 
 def _check_header(description: Description, separator: str, mark: str | None) -> None:

@@ -2,7 +2,6 @@
 
 import math
 import sys
-import tomllib
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -22,6 +21,8 @@ from pydantic import (
 from metafed.core.episodes import Shots
 from metafed.core.errors import DataError
 from metafed.core.names import near
+from metafed.core.toml import read_toml
+from metafed.data.files.parts import parts
 from metafed.tasks.task import Kind
 
 Partition = Literal["iid", "dirichlet", "shards", "quantity"]
@@ -110,6 +111,11 @@ class Description(BaseModel):
         return self._path.parent / self.data
 
     @property
+    def files(self) -> tuple[Path, ...]:
+        """The data file, or the parts of a folder that Spark wrote, in the order of their names."""
+        return parts(self.file)
+
+    @property
     def targets(self) -> list[str]:
         """Names of the target's columns."""
         return [self.target] if isinstance(self.target, str) else self.target
@@ -165,12 +171,12 @@ class Description(BaseModel):
             DataError: It is missing, no TOML, or a key or a value is not allowed.
         """
         try:
-            given = tomllib.loads(path.read_text(encoding="utf-8"))
+            given = read_toml(path)
         except OSError as error:
             stated = missing(path) if isinstance(error, FileNotFoundError) else f"{path}: {error.strerror}"
             raise DataError(stated) from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise DataError(f"{path}: not TOML: {error}") from None
+        except ValueError as error:
+            raise DataError(f"{path}: {error}") from None
         try:
             made = cls.model_validate(given)
         except ValidationError as error:

@@ -12,6 +12,7 @@ from metafed.core.episodes import Examples, Shots, halves
 from metafed.core.errors import DataError
 from metafed.core.streams import stream
 from metafed.data.files.bounds import readable
+from metafed.data.files.parts import parts
 from metafed.data.source import Origin, Source
 from metafed.data.table.columns import Column, Number, stated
 from metafed.data.table.description import Description, pattern
@@ -99,7 +100,7 @@ class Own(Source):
     @property
     def files(self) -> tuple[Path, ...]:
         """The description and the table."""
-        return (self.description.path, self.description.file)
+        return (self.description.path, *self.description.files)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -306,19 +307,22 @@ class Own(Source):
         return fit(type(self), self.origin, changed(self.description.file))
 
 
-def changed(path: Path) -> tuple[int, int, int] | None:
-    """Return times of change and size of a file, None if there is none: they tell one content from another."""
+def changed(path: Path) -> tuple[int, ...] | None:
+    """Return times of change and sizes of a file or a folder's files: they tell one content from another.
+
+    None if there is none.
+    """
     try:
-        stat = path.stat()
+        stats = [part.stat() for part in parts(path)]
     except OSError:
         return None
     # the change time, too: who copies a file over another may keep its date
-    return stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size
+    return tuple(number for stat in stats for number in (stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size))
 
 
 @lru_cache(maxsize=8)
 def load(
-    description: Description, kind: Kind, shots: Shots, seed: int | None, change: tuple[int, int, int] | None
+    description: Description, kind: Kind, shots: Shots, seed: int | None, change: tuple[int, ...] | None
 ) -> Loaded:
     """Open a table; kept, since several sources of a process are made of one description.
 
@@ -341,7 +345,7 @@ def load(
 
 
 @lru_cache(maxsize=8)
-def fit(kind: type[Own], origin: Origin, change: tuple[int, int, int] | None) -> Fitted:
+def fit(kind: type[Own], origin: Origin, change: tuple[int, ...] | None) -> Fitted:
     """Fit means, units and values of categories on training rows of seen clients: all, or ``FITTED`` drawn once.
 
     Raises:

@@ -137,7 +137,12 @@ def opened(description: Description) -> Table:
     import polars as pl
 
     path = description.file
-    if not path.is_file():
+    if path.is_dir() and (path.suffix != ".parquet" or not description.files):
+        raise DataError(
+            f"{path} is a folder, not a file (data = {description.data!r} in {description.path}): of folders those are"
+            " read whose name ends in .parquet, with .parquet files in them and not in folders further down"
+        )
+    if not path.exists():
         raise DataError(f"{missing(path)} (data = {description.data!r} in {description.path})")
     signals, others, notes = dict[str, tuple[int, ...]](), set[str](), tuple[str, ...]()
     for key in ("separator", "quote", "nothing"):
@@ -146,8 +151,9 @@ def opened(description: Description) -> Table:
     if path.suffix == ".npz":
         frame, signals, others = _arrays(description)
     elif path.suffix == ".parquet":
-        check_parquet(path)
-        frame = pl.scan_parquet(path, glob=False)
+        for part in description.files:
+            check_parquet(part)
+        frame = pl.scan_parquet(list(description.files), glob=False)
     elif path.suffix in TEXT:
         frame, notes = read_csv(description, path.stat().st_size > LARGE_CSV)
     else:

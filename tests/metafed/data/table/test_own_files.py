@@ -1,11 +1,18 @@
 """Files of one's own: what a file's name, form and bytes are, and that no other file is read."""
 
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
 
 from metafed.core.errors import DataError
 from metafed.core.streams import stream
+from metafed.data.table.statement import statement
+from metafed.devices.tiers import DEFAULT
+from metafed.devices.tiers import describe as read_devices
+from metafed.faults.plan import read_faults
+from simulation.cli.config import Config
 from simulation.run import main
 from tests.metafed.data.table.own import PLAIN, alike, describe, everyone, rows, source, write_csv
 
@@ -138,3 +145,82 @@ def test_what_varies_by_rounding_alone_does_not_vary(tmp_path):
     table = {"who": WHO, "y": np.arange(200) % 2, "x": np.where(np.arange(200) // 10 % 2, 0.1 + 0.2, 0.3)}
     made = source(describe(tmp_path, f'data = "{stored(tmp_path, "npz", table)}"\n{SMALL}'))
     assert abs(everyone(made)["p1"].x).max() < 1e-9
+
+
+class TestFolders:
+    def folder(self, tmp_path, table):
+        made = tmp_path / "t.parquet"
+        made.mkdir()
+        for number, rest in enumerate((table[:50], table[50:90], table[90:])):
+            pl.DataFrame(rest).write_parquet(made / f"part-0000{number}-a[1].parquet")
+        (made / "_SUCCESS").touch()
+        (made / ".part-00000.parquet.crc").write_bytes(b"crc")
+        (made / "_metadata.parquet").write_bytes(b"no table")
+        return describe(tmp_path, PLAIN.replace("people.csv", "t.parquet"), name="folder.toml")
+
+    @pytest.mark.parametrize("large", [False, True])
+    def test_its_parts_are_the_table(self, tmp_path, monkeypatch, large):
+        expected = everyone(source(describe(tmp_path, table=rows())))
+        if large:
+            monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+            monkeypatch.setattr("metafed.data.table.tables.LARGE", 0)
+        made = source(self.folder(tmp_path, rows()))
+        found = everyone(made)
+        assert all(alike(expected[name], found[name]) for name in expected)
+        assert [path.name[:10] for path in made.files] == ["folder.tom", "part-00000", "part-00001", "part-00002"]
+
+    def test_a_change_of_a_part_is_noticed(self, tmp_path):
+        path = self.folder(tmp_path, rows())
+        assert source(path).clients == 12
+        strangers = [{**row, "person": f"x{row['person']}"} for row in rows(4)]
+        pl.DataFrame(strangers).write_parquet(tmp_path / "t.parquet" / "part-00003.parquet")
+        assert source(path).clients == 16
+
+    @pytest.mark.parametrize("name", ["t.parquet", "t.csv"])
+    def test_another_folder_is_named_as_one(self, tmp_path, name):
+        (tmp_path / name).mkdir()
+        with pytest.raises(DataError, match=rf"{name} is a folder, not a file"):
+            source(describe(tmp_path, PLAIN.replace("people.csv", name)))
+
+
+class TestEditors:
+    def test_a_byte_order_mark_is_left_out(self, tmp_path):
+        write_csv(tmp_path / "people.csv", rows())
+        for path, text in ((tmp_path / "people.toml", PLAIN), (tmp_path / "people.csv", None)):
+            text = path.read_text() if text is None else text
+            path.write_bytes(text.encode("utf-8-sig"))
+        made = source(tmp_path / "people.toml")
+        assert made.clients == 12
+        assert "data" in statement(made)
+        (tmp_path / "faults.toml").write_bytes('[[fault]]\nkind = "nan"\nshare = 0.5\n'.encode("utf-8-sig"))
+        assert "nan" in read_faults(str(tmp_path / "faults.toml"))
+        (tmp_path / "devices.toml").write_bytes(DEFAULT.read_bytes().decode().encode("utf-8-sig"))
+        assert read_devices(str(tmp_path / "devices.toml")) == read_devices("default")
+        (tmp_path / "config.toml").write_bytes(b"\xef\xbb\xbfrounds = 3\r\n")
+        assert Config.from_file(tmp_path / "config.toml").experiment.rounds == 3
+
+    def test_utf_16_is_named(self, tmp_path):
+        write_csv(tmp_path / "people.csv", rows())
+        path = tmp_path / "people.toml"
+        path.write_bytes(PLAIN.encode("utf-16"))
+        with pytest.raises(DataError, match=r"people.toml: not TOML: it is UTF-16; save it as UTF-8"):
+            source(path)
+        path.write_text(PLAIN)
+        (tmp_path / "people.csv").write_bytes((tmp_path / "people.csv").read_text().encode("utf-16"))
+        with pytest.raises(DataError, match=r"people.csv is UTF-16: save it as UTF-8"):
+            source(path)
+
+    def test_line_ends_of_old_macs_are_named(self, tmp_path):
+        write_csv(tmp_path / "people.csv", rows())
+        lines = (tmp_path / "people.csv").read_bytes().splitlines()
+        (tmp_path / "people.csv").write_bytes(b"\r".join(lines))
+        with pytest.raises(DataError, match=r"lines end with \\r alone"):
+            source(describe(tmp_path))
+
+
+def test_toml_files_are_read_in_one_place():
+    root = Path(__file__).resolve().parents[4]
+    rooms = ("metafed", "client", "server", "simulation", "benchmarks")
+    users = {p.name for room in rooms for p in (root / room).rglob("*.py") if "import tomllib" in p.read_text()}
+    # beside it a setting that is TOML itself, and the project's own file
+    assert users == {"toml.py", "settings.py", "runs.py"}
