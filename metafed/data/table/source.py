@@ -153,15 +153,21 @@ class Own(Source):
             group=str(who.groups[person]),
         )
 
-    def training(self, client: int, names: Sequence[str] = ()) -> tuple[Values, np.ndarray]:
-        """Return columns of a client's meta-training rows, and the target there: classes, or numbers not scaled."""
+    def training(self, client: int, names: Sequence[str] = (), most: int | None = None) -> tuple[Values, np.ndarray]:
+        """Return columns of a client's meta-training rows, and the target there: classes, or numbers not scaled.
+
+        Args:
+            client: Its number.
+            names: The columns.
+            most: Return the first rows only, so many at most.
+        """
         table, found, who, _ = self._loaded
         description = self.description
         wanted = dict.fromkeys([*names, *description.splits, *description.targets])
         values = table.read(who.rows(self._person(client)), list(wanted), found.texts)
         own = self._split(client, values)
         # which rows they are is settled: the stream is not asked
-        rows = np.sort(halves(own, self.shots, stream(0, "own/settled"))[0])[:FITTED_ROWS]
+        rows = np.sort(halves(own, self.shots, stream(0, "own/settled"))[0])[:most]
         return {name: _take(values[name], rows) for name in names}, own.y[rows]
 
     def called(self, client: int) -> str:
@@ -359,7 +365,7 @@ def fit(kind: type[Own], origin: Origin, change: tuple[int, ...] | None) -> Fitt
         clients = np.sort(stream(origin.seed, "own/fitted").choice(len(clients), FITTED, replace=False))
     inputs = made.inputs
     wanted = [used.feature.name for used in inputs if stated(used.feature) is None]
-    return fitted(inputs, [made.training(int(client), wanted) for client in clients], kind.kind)
+    return fitted(inputs, [made.training(int(client), wanted, FITTED_ROWS) for client in clients], kind.kind)
 
 
 def _take(values: Any, rows: np.ndarray) -> Any:

@@ -316,3 +316,22 @@ genre = ["music", "puzzle"]
     assert Federation(experiment).initial["stars.stem.weight"].shape[0] == 1 + 3 + 512
     with pytest.raises(DataError, match=r"not-here\.csv: no such file"):
         preflight(Federation(experiment))
+
+
+def test_a_label_whose_rows_come_late_is_trained_on(tmp_path, monkeypatch):
+    monkeypatch.setattr("metafed.data.table.source.FITTED_ROWS", 20)
+    rng = stream(0, "tests/late")
+    late = [f"c{max(0, k - 50) // 3}" for k in range(80)]
+    table = {
+        "who": np.repeat(["a", "b"], 80).tolist(),
+        "x": rng.standard_normal(160),
+        "y": [*late, *["c0", "c1"] * 40],
+        "held": [k % 3 == 2 for k in range(80)] * 2,
+    }
+    pl.DataFrame(table).write_parquet(tmp_path / "t.parquet")
+    text = 'data = "t.parquet"\nclient = "who"\ntarget = "y"\nfeatures = "x"\nevaluation = "held"\n'
+    made = source(describe(tmp_path, text))
+    assert made.clients == 2
+    assert made.outputs == 10
+    # what is fitted is fitted on the first rows only
+    assert len(made.training(0, most=20)[1]) == 20
