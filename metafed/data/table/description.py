@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Self, get_args
+from typing import Annotated, Any, Literal, NamedTuple, Self, get_args
 
 from pydantic import (
     AliasChoices,
@@ -84,6 +84,7 @@ class Description(BaseModel):
     kind: Kind | None = None
     classes: list[str | int | float | bool] | None = Field(None, min_length=2)
     scale: tuple[tuple[float, float], ...] | None = None
+    rare: Literal["refuse", "drop"] | Annotated[int, Field(ge=2)] = "refuse"
     missing: Literal["refuse", "mean"] = "refuse"
     image: list[int] | None = Field(None, min_length=3, max_length=3)
     separator: str | None = Field(None, min_length=1, max_length=1)
@@ -240,6 +241,8 @@ class Description(BaseModel):
             raise ValueError("scale is for regression; classes have none")
         if self.scale is not None and len(self.scale) != len(self.targets):
             raise ValueError(f"scale has {len(self.scale)} pairs of mean and unit for {len(self.targets)} targets")
+        if self.rare != "refuse" and (self.kind == "regression" or self.scale is not None or len(self.targets) > 1):
+            raise ValueError("rare is for labels; a regression has none")
         if self.kind == "classification" and len(self.targets) > 1:
             raise ValueError("classification has one target")
         names = [feature.name for feature in self.inputs]

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from metafed.core.episodes import Examples, Shots, halves
+from metafed.core.episodes import MINIMUM, Examples, Shots, halves
 from metafed.core.errors import DataError
 from metafed.core.streams import stream
 from metafed.data.files.bounds import readable
@@ -19,6 +19,7 @@ from metafed.data.table.description import Description, pattern
 from metafed.data.table.fitting import Fitted, fitted
 from metafed.data.table.numbering import Numbering, numbering
 from metafed.data.table.people import People, people
+from metafed.data.table.rare import without_rare
 from metafed.data.table.roles import Input, Roles, roles
 from metafed.data.table.soundness import check_cells, check_image, check_labels, classes_of, no_class, stated_classes
 from metafed.data.table.stated import check_stated
@@ -244,8 +245,9 @@ class Own(Source):
             if len(found) and not any(number in self.training(client)[1] for client in clients if client in seen):
                 raise DataError(
                     f"{table.path}: no row with the label {classes[number]!r} is trained on: all {len(found):,} are"
-                    f" evaluation rows, or of unseen or skipped clients ({_listed(owners)}); leave these rows out, or"
-                    " give them a label that more rows have"
+                    f" evaluation rows, or of unseen or skipped clients ({_listed(owners)}); leave these rows out, by"
+                    f" rare = {max(len(found) + 1, MINIMUM)} in {self.description.path}, or give them a label that more"
+                    " rows have"
                 )
 
     @cached_property
@@ -344,6 +346,7 @@ def load(
     """
     table = opened(description)
     found = roles(description, table, kind)
+    table = without_rare(description, table, found) if kind == "classification" else table
     classes = classes_of(description, table) if kind == "classification" else ()
     who = people(description, table, found, shots, seed or 0)
     # from here on the rows are read from where they are sorted

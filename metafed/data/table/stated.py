@@ -48,6 +48,11 @@ def check_stated(description: Description, kind: Kind) -> None:
             f"{description.path}: partition = {description.partition!r} deals a table of everybody; a node that holds"
             " its own people only needs the column that names them: client = …"
         )
+    if description.rare != "refuse":
+        raise DataError(
+            f"{description.path}: rare = {description.rare!r} counts the rows of everybody; a node that holds its own"
+            " people only cannot: leave it out"
+        )
     found = lacking(description, kind)
     if found:
         more = f" and {len(found) - LISTED} more" if len(found) > LISTED else ""
