@@ -1,6 +1,5 @@
 """Kinds of devices, as a TOML file describes them: how fast, how large, when there, what they take."""
 
-import tomllib
 from collections.abc import Mapping
 from math import fsum
 from pathlib import Path
@@ -10,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from metafed.core.errors import DataError
 from metafed.core.names import near
+from metafed.core.toml import read_toml
 
 DEFAULT = Path(__file__).with_name("default.toml")
 HOURS = 24
@@ -90,15 +90,13 @@ def describe(devices: str) -> Description:
     try:
         if path.stat().st_size > LARGEST:
             raise DataError(f"--devices.tiers {path}: larger than {LARGEST} bytes: no description of devices")
-        text = path.read_text(encoding="utf-8")
+        given = read_toml(path)
     except OSError as error:
         raise DataError(f"--devices.tiers {path}: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise DataError(f"--devices.tiers {path}: not TOML: {error}") from None
+    except ValueError as error:
+        raise DataError(f"--devices.tiers {path}: {error}") from None
     try:
-        return Description.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise DataError(f"--devices.tiers {path}: not TOML: {error}") from None
+        return Description.model_validate(given)
     except ValidationError as error:
         raise DataError(f"--devices.tiers {path}: {'; '.join(map(_explained, error.errors()))}") from None
 

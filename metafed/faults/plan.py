@@ -2,7 +2,6 @@
 
 import difflib
 import json
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Self, TypeAlias, final, get_args
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from metafed.core.errors import DataError
 from metafed.core.streams import stream
+from metafed.core.toml import read_toml
 
 Kind: TypeAlias = Literal[
     "crash",
@@ -110,11 +110,13 @@ def read_faults(text: str) -> str:
         return checked(text)
     where = f"--faults {text}"
     try:
-        source = json.dumps(tomllib.loads(Path(text).read_text(encoding="utf-8")))
+        source = json.dumps(read_toml(Path(text)))
     except OSError as error:
         raise DataError(f"{where}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError) as error:
-        raise DataError(f"{where}: not TOML: {error}") from None
+    except TypeError as error:
+        raise DataError(f"{where}: not TOML of faults: {error}") from None
+    except ValueError as error:
+        raise DataError(f"{where}: {error}") from None
     return checked(source, where)
 
 

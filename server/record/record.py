@@ -254,7 +254,7 @@ class Record:
         if path.exists():
             experiment = self.federation.experiment
             kinds = {choice.family.name: choice.kind for choice in self.federation.choices}
-            rows = pl.read_parquet(path)
+            rows = pl.read_parquet(path, glob=False)
             summary = summarize(rows, experiment.seed, kinds, experiment)
             summary |= keep_ledger(self.folder, rows, self.federation)
             text = json.dumps(summary, indent=2, allow_nan=False) + "\n"
@@ -268,7 +268,7 @@ class Record:
         if parts:
             draft = self.folder / "clients.parquet.draft"
             # streamed: a long run's rows need not fit in memory
-            pl.scan_parquet(parts).sink_parquet(draft, maintain_order=True)
+            pl.scan_parquet(parts, glob=False).sink_parquet(draft, maintain_order=True)
             draft.replace(self.folder / "clients.parquet")
         shutil.rmtree(self.folder / "parts", ignore_errors=True)
 

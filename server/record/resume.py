@@ -159,7 +159,7 @@ def _rewind_rows(folder: Path, last: int, bare: bool) -> None:
     if bare:
         wanted &= (pl.col("round") < last) | (pl.col("phase") == "train")
     draft = folder / "clients.parquet.draft"
-    pl.scan_parquet(kept).filter(wanted).sink_parquet(draft, maintain_order=True)
+    pl.scan_parquet(kept, glob=False).filter(wanted).sink_parquet(draft, maintain_order=True)
     draft.replace(whole)
     shutil.rmtree(parts, ignore_errors=True)
     parts.mkdir()

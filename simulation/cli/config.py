@@ -2,7 +2,6 @@
 
 import re
 import sys
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -11,6 +10,7 @@ import tyro
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from metafed.core.errors import DataError
+from metafed.core.toml import read_toml
 from metafed.experiment.renames import RENAMED
 from metafed.experiment.settings import Experiment
 from metafed.faults.plan import described, read_faults
@@ -105,11 +105,11 @@ class Config(BaseModel):
             BadInput: It cannot be read, or a key or a value is not allowed.
         """
         try:
-            settings = snake(tomllib.loads(path.read_text(encoding="utf-8")))
+            settings = snake(read_toml(path))
         except OSError as error:
             raise BadInput(f"--config {path}: {error.strerror}") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise BadInput(f"--config {path}: not TOML: {error}") from None
+        except ValueError as error:
+            raise BadInput(f"--config {path}: {error}") from None
         own = {name: settings.pop(name) for name in list(settings) if name in cls.model_fields}
         say_new_names([name for name in settings if name != "devices" or isinstance(settings[name], str)], str(path))
         try:

@@ -195,7 +195,7 @@ def read_parquet(path: Path) -> "pl.DataFrame":
         BadInput: It is damaged or lacks columns.
     """
     try:
-        frame = pl.read_parquet(path).rename(KEYS, strict=False)
+        frame = pl.read_parquet(path, glob=False).rename(KEYS, strict=False)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise BadInput(f"{path}: not readable as Parquet: {str(error).splitlines()[0]}") from None
     missing = sorted((NAMES | NUMBERS) - set(frame.columns))

@@ -76,7 +76,7 @@ def rules(clients: Sequence[Client], columns: Columns, kind: Kind) -> list[Findi
     found = not_finite(clients, columns)
     if found:  # what follows computes with the numbers
         return found
-    found = [*same_person(clients), *shared_rows(clients)]
+    found = [*same_person(clients), *shared_rows(clients), *same_time(clients)]
     if kind == "classification":
         found += [*without_support(clients), *one_class(clients)]
     return [*found, *about_columns(clients, columns)]
@@ -136,6 +136,17 @@ def shared_rows(clients: Sequence[Client]) -> list[Finding]:
         f"of {total:,} evaluation rows {counts}, {own:,} one of their own client: a leak, unless rows have few values"
     )
     return [Finding("shared-rows", text)]
+
+
+def same_time(clients: Sequence[Client]) -> list[Finding]:
+    """Count clients of whose training and evaluation rows some are of the same time: which are later is not known."""
+    torn = [c for c in clients if c.own.time is not None and _meet(c.own.time[c.training], c.own.time[c.evaluation])]
+    what = "rows on both sides of the cut between training and evaluation have the same time, and so no order"
+    return [Finding("same-time", f"{what}: {_who(torn)}")] if torn else []
+
+
+def _meet(one: np.ndarray, other: np.ndarray) -> bool:
+    return len(np.intersect1d(one, other)) > 0
 
 
 def without_support(clients: Sequence[Client]) -> list[Finding]:
