@@ -1,6 +1,5 @@
 """``python -m simulation.verify RUN``: run a record's experiment again, and say whether every bit agrees."""
 
-import json
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -11,6 +10,8 @@ from typing import Annotated, Any, Literal
 import tyro
 
 import simulation.cli.start  # noqa: F401  (first: it puts heavy packages off)
+from metafed.core.errors import DataError
+from metafed.core.reading import LARGEST_RECORD, read_json
 from simulation.cli.config import Config
 from simulation.cli.errors import BadInput, RunFailed
 from simulation.cli.exits import complain
@@ -69,9 +70,9 @@ def manifest(folder: Path) -> dict[str, Any]:
     """
     path = folder / "manifest.json"
     try:
-        about = dict(json.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise BadInput(f"{path}: {error.strerror}") from None
+        about = dict(read_json(path, largest=LARGEST_RECORD))
+    except DataError as error:
+        raise BadInput(str(error)) from None
     except (ValueError, TypeError) as error:
         raise BadInput(f"{path}: not a manifest: {error}") from None
     if "theta_sha256" not in about:

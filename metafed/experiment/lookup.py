@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from metafed.aggregators import AGGREGATORS, Aggregator
 from metafed.algorithms import ALGORITHMS, Algorithm
 from metafed.core.names import known
+from metafed.core.reading import brief
 from metafed.objectives import OBJECTIVES, Objective
 from metafed.sampling import SAMPLERS, Sampler
 
@@ -48,11 +49,15 @@ class Kinds(Generic[M]):
             raise ValueError(f"{self.what} {name!r}: write MODULE:CLASS, with the module's full name")
         try:
             found = getattr(importlib.import_module(module), attribute)
-        except (ImportError, AttributeError) as error:
-            raise ValueError(f"{self.what} {name!r} cannot be imported: {error}") from None
+        except (Exception, SystemExit) as error:  # whatever a module does that is not meant to be imported
+            # Python's own words say enough of a name that is not there
+            kind = "" if isinstance(error, ImportError | AttributeError) else f"{type(error).__name__}: "
+            raise ValueError(f"{self.what} {name!r} cannot be imported: {kind}{brief(error, 200)}") from None
         base = self.base
         if not (isinstance(found, type) and issubclass(found, base)):
             raise ValueError(f"{name!r} is no subclass of {base.__module__.rpartition('.')[0]}.{base.__name__}")
+        if missing := sorted(getattr(found, "__abstractmethods__", ())):
+            raise ValueError(f"{name!r} is abstract: it lacks {', '.join(missing)}")
         return found
 
     def name(self, model: M) -> str:

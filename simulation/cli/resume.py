@@ -1,11 +1,11 @@
 """``--resume RUN``, as a command line says it: the settings that a run had, and which of them may change."""
 
-import json
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from metafed.core.errors import DataError
+from metafed.core.reading import LARGEST_RECORD, read_json
 from metafed.federation.federation import Federation
 from simulation.cli.config import Config
 from simulation.cli.errors import BadInput
@@ -27,9 +27,10 @@ def settings_file(folder: Path) -> Path:
         raise BadInput(f"--resume {folder}: no such folder")
     if not (folder / "config.toml").is_file() or not (folder / "manifest.json").is_file():
         raise BadInput(f"--resume {folder}: holds no record of a run (config.toml and manifest.json); start it anew")
-    about: object = None
-    with suppress(ValueError, OSError):
-        about = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    try:
+        about: object = read_json(folder / "manifest.json", "--resume", LARGEST_RECORD)
+    except DataError as error:
+        raise BadInput(f"{error}; start it anew") from None
     if isinstance(about, dict) and "members" in about:
         raise BadInput(f"--resume {folder}: holds several runs; name one of them, such as {about['members'][0]}")
     return folder / "config.toml"
