@@ -16,6 +16,7 @@ from simulation.cli.config import Config
 from simulation.cli.errors import BadInput, RunFailed
 from simulation.cli.exits import complain
 from simulation.cli.resume import settings_file
+from simulation.cli.streams import forgiving
 from simulation.records.agreement import Difference, first_difference, lines, rows
 from simulation.runs.simulate import simulate
 
@@ -82,6 +83,7 @@ def manifest(folder: Path) -> dict[str, Any]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line: 0 if every bit agrees, 1 if not, 2 if it could not be tried."""
+    forgiving()
     options = tyro.cli(Options, args=argv, prog="python -m simulation.verify")
     try:
         found = verify(options)

@@ -21,6 +21,7 @@ import numpy as np
 import polars as pl
 import tomli_w
 
+from metafed.core.cores import cores
 from metafed.core.parameters import Vectors
 from metafed.experiment.settings import kebab
 from metafed.fairness.summary import summarize
@@ -98,6 +99,7 @@ class Record:
                 "system": platform.platform(),
                 "processor": platform.machine(),
                 "cpus": os.cpu_count(),
+                "allowed_cpus": cores(),
             },
             "start": now(),
             "end": None,
