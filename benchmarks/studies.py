@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.results import check_target, complain, write
 from benchmarks.tables import show
-from metafed.core.toml import read_toml
+from metafed.core.reading import read_toml
 from simulation.cli.config import Config
 from simulation.cli.errors import BadInput, RunDiverged
 from simulation.cli.flags import parse
@@ -53,10 +53,8 @@ def read_study(file: Path, more: Sequence[str] = (), only: Sequence[str] = ()) -
 
     try:
         said = read_toml(file)
-    except OSError as error:
-        raise BadInput(f"{file}: {error.strerror}") from None
     except ValueError as error:
-        raise BadInput(f"{file}: {error}") from None
+        raise BadInput(str(error)) from None
     methods = said.get("methods")
     if not isinstance(methods, dict) or not methods or set(said) - KEYS:
         raise BadInput(f"{file}: a study has a table [methods], and besides {', '.join(sorted(KEYS - {'methods'}))}")

@@ -17,7 +17,8 @@ from simulation.analysis.comparable import check_comparable
 from simulation.analysis.differences import comparison, remarks
 from simulation.analysis.tables import differences_table, values_table
 from simulation.cli.errors import BadInput
-from simulation.cli.exits import BAD_INPUT, DONE, complain
+from simulation.cli.exits import BAD_INPUT, DONE, FAILED, complain
+from simulation.cli.streams import forgiving, output_lost
 from simulation.records.folders import read_methods
 
 
@@ -66,6 +67,7 @@ def compared(asked: Arguments) -> dict[str, Any]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
+    forgiving()
     asked = tyro.cli(Arguments, args=argv, prog="python -m simulation.compare")
     try:
         found = compared(asked)
@@ -73,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return complain(error, BAD_INPUT)
     if asked.json:
         print(json.dumps(found, indent=2, allow_nan=False))
-        return DONE
+        return FAILED if output_lost() else DONE
     console = Console()
     count = len(found["all"]["seeds"])
     title = f"{found['part']} clients, {count} seed{'s' * (count != 1)}"
@@ -82,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         console.print(differences_table(found["all"]))
     for note in [*found["notes"], *found["remarks"]]:
         console.print(Text(note), soft_wrap=True)
-    return DONE
+    return FAILED if output_lost() else DONE
 
 
 if __name__ == "__main__":

@@ -10,12 +10,14 @@ from simulation.cli.closing import show
 from simulation.cli.errors import BadInput
 from simulation.cli.exits import BAD_INPUT, DIVERGED, DONE, FAILED, INTERRUPTED, complain
 from simulation.cli.interrupts import listen
+from simulation.cli.streams import forgiving
 from simulation.deployment.errors import Interrupted, NodesMissing, NotStarted, Refused, RunEndedEarly
 from simulation.deployment.plan import HELP, Plan, parse
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code, which is 0 only if the run did all that it was asked for."""
+    forgiving()
     arguments = sys.argv[1:] if argv is None else list(argv)
     if {"-h", "--help"} & set(arguments):
         print(HELP)

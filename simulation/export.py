@@ -19,6 +19,7 @@ from simulation.analysis.differences import PARTS, comparison
 from simulation.analysis.measures import MEASURES
 from simulation.cli.errors import BadInput
 from simulation.cli.exits import BAD_INPUT, DONE, complain
+from simulation.cli.streams import forgiving
 from simulation.records.folders import read_methods
 from simulation.records.methods import Method, Replicate
 from simulation.report.latex import differences_latex, values_latex
@@ -176,6 +177,7 @@ def text(path: Path, content: str) -> Path:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
+    forgiving()
     asked = tyro.cli(Arguments, args=argv, prog="python -m simulation.export")
     try:
         for path in export(asked):

@@ -9,12 +9,14 @@ from simulation.cli.errors import BadInput, RunDiverged, RunFailed
 from simulation.cli.exits import BAD_INPUT, DIVERGED, DONE, FAILED, INTERRUPTED, complain
 from simulation.cli.flags import parse
 from simulation.cli.interrupts import listen
+from simulation.cli.streams import forgiving
 from simulation.records.studies import resumed
 from simulation.runs.settings import default_folder
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
+    forgiving()
     arguments = sys.argv[1:] if argv is None else list(argv)
     try:
         config = (resumed(arguments) if "--resume" in " ".join(arguments) else None) or parse(arguments)

@@ -12,6 +12,7 @@ import simulation.cli.start  # noqa: F401  (first: it puts heavy packages off)
 from simulation.analysis.frontier import efficient
 from simulation.cli.errors import BadInput, RunFailed
 from simulation.cli.exits import BAD_INPUT, DONE, FAILED, INTERRUPTED, complain
+from simulation.cli.streams import forgiving
 from simulation.report.frontier import write_frontier
 from simulation.report.pages import write_report
 from simulation.runs.sweep.carry_out import sweep
@@ -23,6 +24,7 @@ is kept. frontier.svg and frontier.csv in the folder hold mean and worst 10 % of
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
+    forgiving()
     reader = argparse.ArgumentParser(
         prog="python -m simulation.sweep", description=ABOUT, epilog="All other flags: python -m simulation.run --help",
         allow_abbrev=False,

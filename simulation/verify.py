@@ -1,6 +1,5 @@
 """``python -m simulation.verify RUN``: run a record's experiment again, and say whether every bit agrees."""
 
-import json
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -11,10 +10,13 @@ from typing import Annotated, Any, Literal
 import tyro
 
 import simulation.cli.start  # noqa: F401  (first: it puts heavy packages off)
+from metafed.core.errors import DataError
+from metafed.core.reading import LARGEST_RECORD, read_json
 from simulation.cli.config import Config
 from simulation.cli.errors import BadInput, RunFailed
 from simulation.cli.exits import complain
 from simulation.cli.resume import settings_file
+from simulation.cli.streams import forgiving
 from simulation.records.agreement import Difference, first_difference, lines, rows
 from simulation.runs.simulate import simulate
 
@@ -69,9 +71,9 @@ def manifest(folder: Path) -> dict[str, Any]:
     """
     path = folder / "manifest.json"
     try:
-        about = dict(json.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise BadInput(f"{path}: {error.strerror}") from None
+        about = dict(read_json(path, largest=LARGEST_RECORD))
+    except DataError as error:
+        raise BadInput(str(error)) from None
     except (ValueError, TypeError) as error:
         raise BadInput(f"{path}: not a manifest: {error}") from None
     if "theta_sha256" not in about:
@@ -81,6 +83,7 @@ def manifest(folder: Path) -> dict[str, Any]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line: 0 if every bit agrees, 1 if not, 2 if it could not be tried."""
+    forgiving()
     options = tyro.cli(Options, args=argv, prog="python -m simulation.verify")
     try:
         found = verify(options)

@@ -5,8 +5,9 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from metafed.core.settings import Settings
 from metafed.core.traits import Trait
 
 UpdateRows: TypeAlias = NDArray[np.float64]
@@ -14,14 +15,12 @@ UpdateRows: TypeAlias = NDArray[np.float64]
 Direction: TypeAlias = NDArray[np.float64]
 
 
-class Aggregator(BaseModel, ABC):
+class Aggregator(Settings, ABC):
     """How the updates of the clients that hold a part become its direction; its fields are its settings. Pure.
 
     An update is what a client alone would have the part move along. Each part is aggregated by itself, over the clients
     that hold it, and every client has one update, whatever rows it says that it owns.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     sums: ClassVar[bool] = False
     """Whether the sum of what clients say is enough, so that hosts need not send each client's update."""
@@ -50,6 +49,7 @@ class Bounded(Aggregator):
     f: int | None = Field(
         None,
         ge=0,
+        le=10**7,
         description="Lying clients at most among those that hold a part. Default: --aggregator.share of them.",
     )
     share: float = Field(

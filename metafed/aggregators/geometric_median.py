@@ -22,7 +22,7 @@ class GeometricMedian(Aggregator):
     """The point of least sum of distances to the updates."""
 
     name: Annotated[Literal["geometric-median"], tyro.conf.Suppress] = "geometric-median"
-    steps: int = Field(100, ge=1, description="Weiszfeld steps at most.")
+    steps: int = Field(100, ge=1, le=10**5, description="Weiszfeld steps at most.")
     smoothing: float = Field(
         1e-6, gt=0, le=1, description="Distance ν below which all count alike, as a share of the median distance."
     )

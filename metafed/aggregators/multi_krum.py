@@ -19,7 +19,7 @@ class MultiKrum(Bounded):
     """The mean of the updates that are nearest to their neighbours."""
 
     name: Annotated[Literal["multi-krum"], tyro.conf.Suppress] = "multi-krum"
-    m: int | None = Field(None, ge=1, description="UpdateRows that are averaged. Default: n − f − 2.")
+    m: int | None = Field(None, ge=1, le=10**7, description="UpdateRows that are averaged. Default: n − f − 2.")
 
     def needed(self, updates: int) -> int:
         """Return 2 f + 3, or m if that is more."""

@@ -5,11 +5,14 @@ from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeVar, final
 
 import torch
-from pydantic import BaseModel, ConfigDict
 
 from metafed.core.episodes import Batch, Episode
 from metafed.core.parameters import Params
+from metafed.core.settings import Settings
 from metafed.tasks.task import Kind, Task
+
+MOST_STEPS = 10**5
+"""Steps of one client in a round, at most."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -51,10 +54,8 @@ class Update(NamedTuple):
     step: int
 
 
-class Algorithm(BaseModel, ABC):
+class Algorithm(Settings, ABC):
     """An algorithm; its fields are its settings. All methods are pure."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     outer: ClassVar[Outer]
     kinds: ClassVar[tuple[Kind, ...]] = ("classification", "regression", "control")

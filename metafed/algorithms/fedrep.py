@@ -14,6 +14,7 @@ from typing import Annotated, Literal, final
 import tyro
 from pydantic import Field
 
+from metafed.algorithms.base import MOST_STEPS
 from metafed.algorithms.inner import descend, everywhere
 from metafed.algorithms.local_training import LocalTraining, body
 from metafed.core.episodes import Batch
@@ -27,7 +28,7 @@ class Fedrep(LocalTraining):
     """A shared body and a private head, trained in turn."""
 
     name: Annotated[Literal["fedrep"], tyro.conf.Suppress] = "fedrep"
-    body_steps: int = Field(5, ge=0, description="Steps J of the body, after K of the head.")
+    body_steps: int = Field(5, ge=0, le=MOST_STEPS, description="Steps J of the body, after K of the head.")
 
     def private(self, name: str) -> bool:
         """The head."""

@@ -13,7 +13,7 @@ import torch
 import tyro
 from pydantic import Field
 
-from metafed.algorithms.base import Algorithm, hook
+from metafed.algorithms.base import MOST_STEPS, Algorithm, hook
 from metafed.core.episodes import Batch
 from metafed.core.parameters import Params
 from metafed.tasks.task import Task
@@ -21,7 +21,7 @@ from metafed.tasks.task import Task
 InnerSteps: TypeAlias = Annotated[
     int,
     tyro.conf.arg(aliases=("--inner-steps",)),
-    Field(ge=0, description="Inner steps K of a client in a round."),
+    Field(ge=0, le=MOST_STEPS, description="Inner steps K of a client in a round."),
 ]
 SomeInnerSteps: TypeAlias = Annotated[InnerSteps, Field(ge=1)]
 """``InnerSteps`` where learned rates make none senseless."""

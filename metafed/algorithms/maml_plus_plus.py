@@ -31,7 +31,7 @@ class MamlPlusPlus(LearnedRates):
 
     name: Annotated[Literal["maml++"], tyro.conf.Suppress] = "maml++"
     anneal_rounds: int = Field(
-        20, ge=0, description="Rounds in which the multi-step loss becomes that of the last step; 0: at once."
+        20, ge=0, le=10**9, description="Rounds in which the multi-step loss becomes that of the last step; 0: at once."
     )
 
     outer: ClassVar[Outer] = Outer("adam", 0.003)

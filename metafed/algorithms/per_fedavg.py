@@ -14,7 +14,7 @@ from typing import Annotated, ClassVar, Literal, final
 import tyro
 from pydantic import Field
 
-from metafed.algorithms.base import Outer, Update
+from metafed.algorithms.base import MOST_STEPS, Outer, Update
 from metafed.algorithms.hf_maml import hessian_free
 from metafed.algorithms.inner import Descent, InnerRate
 from metafed.algorithms.meta_gradient import first_order
@@ -29,7 +29,7 @@ class PerFedavg(Descent):
 
     name: Annotated[Literal["per-fedavg"], tyro.conf.Suppress] = "per-fedavg"
     inner_lr: InnerRate = 0.05
-    meta_steps: int = Field(4, ge=1, description="Meta-steps τ that a client takes in a round.")
+    meta_steps: int = Field(4, ge=1, le=MOST_STEPS, description="Meta-steps τ that a client takes in a round.")
     meta_lr: float = Field(0.1, gt=0, allow_inf_nan=False, description="Rate β of a client's meta-steps.")
     hessian: Literal["none", "difference"] = Field(
         "none", description="none: first order (FO); difference: Hessian-free (HF)."

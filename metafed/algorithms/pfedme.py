@@ -16,6 +16,7 @@ from typing import Annotated, ClassVar, Literal, Self, final
 import tyro
 from pydantic import Field, model_validator
 
+from metafed.algorithms.base import MOST_STEPS
 from metafed.algorithms.inner import descend
 from metafed.algorithms.local_training import LocalTraining, Proximal, detached
 from metafed.core.episodes import Batch
@@ -29,7 +30,7 @@ class Pfedme(Proximal, LocalTraining):
 
     name: Annotated[Literal["pfedme"], tyro.conf.Suppress] = "pfedme"
     lam: float = Field(2.0, gt=0, allow_inf_nan=False, description="Strength λ of the pull towards θ.")
-    local_rounds: int = Field(5, ge=1, description="Steps R of w in a round.")
+    local_rounds: int = Field(5, ge=1, le=MOST_STEPS, description="Steps R of w in a round.")
     local_lr: float = Field(0.2, gt=0, allow_inf_nan=False, description="Rate η of w's steps.")
 
     pulls: ClassVar[str] = "lam"

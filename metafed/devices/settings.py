@@ -2,20 +2,20 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from metafed.core.settings import Settings
 
 
-class Devices(BaseModel):
+class Devices(Settings):
     """Devices of clients, and a virtual clock: off by default."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     tiers: str = Field(
         "none",
         description="Devices of clients, with a virtual clock: none, default, or FILE.toml of your own.",
     )
     deadline: float | None = Field(
-        None, gt=0, allow_inf_nan=False, description="Virtual seconds that a round lasts at most. Default: no end."
+        None, gt=0, le=10**9, description="Virtual seconds that a round lasts at most. Default: no end."
     )
     late: Literal["drop", "shorten"] = Field(
         "drop",

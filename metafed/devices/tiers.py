@@ -5,25 +5,24 @@ from math import fsum
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from metafed.core.errors import DataError
 from metafed.core.names import near
-from metafed.core.toml import read_toml
+from metafed.core.reading import brief, read_toml
+from metafed.core.settings import Settings
 
 DEFAULT = Path(__file__).with_name("default.toml")
 HOURS = 24
-LARGEST = 2**20
-"""Bytes of a description at most."""
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Chance = Annotated[float, Field(ge=0, le=1)]
 
 
-class Tier(BaseModel):
+class Tier(Settings):
     """One kind of device."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=lambda name: name.replace("_", "-"))
+    model_config = ConfigDict(alias_generator=lambda name: name.replace("_", "-"))
 
     share: NotNegative = Field(description="Part of the clients that have one; shares add up to 1.")
     flops: Positive = Field(description="Floating-point operations a second that training really gets.")
@@ -47,10 +46,10 @@ class Tier(BaseModel):
         return value
 
 
-class Description(BaseModel):
+class Description(Settings):
     """A file of devices."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=lambda name: name.replace("_", "-"))
+    model_config = ConfigDict(alias_generator=lambda name: name.replace("_", "-"))
 
     tiers: Mapping[str, Tier] = Field(min_length=1, description="The tiers, by name.")
     by_group: Mapping[str, Mapping[str, NotNegative]] = Field(
@@ -87,16 +86,9 @@ def describe(devices: str) -> Description:
         DataError: The file cannot be read, or a key or a value is not allowed.
     """
     path = DEFAULT if devices == "default" else Path(devices)
+    said = read_toml(path, "--devices.tiers")
     try:
-        if path.stat().st_size > LARGEST:
-            raise DataError(f"--devices.tiers {path}: larger than {LARGEST} bytes: no description of devices")
-        given = read_toml(path)
-    except OSError as error:
-        raise DataError(f"--devices.tiers {path}: {error.strerror}") from None
-    except ValueError as error:
-        raise DataError(f"--devices.tiers {path}: {error}") from None
-    try:
-        return Description.model_validate(given)
+        return Description.model_validate(said)
     except ValidationError as error:
         raise DataError(f"--devices.tiers {path}: {'; '.join(map(_explained, error.errors()))}") from None
 
@@ -110,4 +102,4 @@ def _explained(problem: Any) -> str:
         return f"{where}: is missing"
     if problem["type"] == "value_error":
         return f"{where}: {problem['ctx']['error']}" if where else str(problem["ctx"]["error"])
-    return f"{where} = {problem['input']!r}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
+    return f"{where} = {brief(problem['input'])}: {problem['msg'][0].lower()}{problem['msg'][1:]}"

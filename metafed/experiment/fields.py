@@ -5,7 +5,6 @@ from typing import Any, Literal
 
 from pydantic import (
     BaseModel,
-    ConfigDict,
     Field,
     FieldSerializationInfo,
     ValidationInfo,
@@ -17,7 +16,8 @@ from pydantic import (
 from metafed.aggregators import Aggregator
 from metafed.aggregators import Mean as Summing
 from metafed.algorithms import Algorithm, Maml
-from metafed.algorithms.base import Outer
+from metafed.algorithms.base import MOST_STEPS, Outer
+from metafed.core.settings import Settings
 from metafed.data.source import Family
 from metafed.devices.settings import Devices
 from metafed.experiment.choices import builtin, names, parse_mix
@@ -36,15 +36,21 @@ LARGEST_COHORT = 50
 """Clients sampled in a round where ``--cohort`` is not set and there are more."""
 
 
-class Fields(BaseModel):
+MOST = 10**7
+"""Clients, and rounds, at most."""
+WITHOUT_END = 10**9
+"""At most, where a large number says "all" or "never"."""
+LARGEST_SEED = 10**18
+"""What Flower's run config and TOML can carry, with room for a study's seeds."""
+
+
+class Fields(Settings):
     """All settings of an experiment, and what follows from them."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    clients: int = Field(50, ge=1, description="Clients in the population.")
-    rounds: int = Field(200, ge=0, description="Rounds of meta-training.")
+    clients: int = Field(50, ge=1, le=MOST, description="Clients in the population.")
+    rounds: int = Field(200, ge=0, le=MOST, description="Rounds of meta-training.")
     cohort: int | None = Field(
-        None, ge=1, description="Clients sampled in a round. Default: all seen clients, at most 50."
+        None, ge=1, le=MOST, description="Clients sampled in a round. Default: all seen clients, at most 50."
     )
     tasks: str = Field(
         "personalization,assistant,avatar",
@@ -76,20 +82,23 @@ class Fields(BaseModel):
     eval_every: int = Field(
         50,
         ge=0,
+        le=WITHOUT_END,
         description="Evaluate after every so many rounds, and after the last; 0: after the last only.",
     )
-    eval_steps: int | None = Field(None, ge=0, description="Inner steps in evaluation. Default: as in meta-training.")
+    eval_steps: int | None = Field(
+        None, ge=0, le=MOST_STEPS, description="Inner steps in evaluation. Default: as in meta-training."
+    )
     eval_clients: int = Field(
-        1000, ge=1, description="Evaluate at most so many seen and so many unseen clients, drawn once."
+        1000, ge=1, le=WITHOUT_END, description="Evaluate at most so many seen and so many unseen clients, drawn once."
     )
     chunk: Literal["auto"] | int = Field(
         "auto",
         description="Clients of one family that are trained as one batch, at most; part of the result's last bits."
         " auto: as many as suit the networks, whatever the machine.",
     )
-    seed: int = Field(0, ge=0, description="Seed of every random stream.")
-    width: int = Field(64, ge=1, description="Units in each hidden layer.")
-    depth: int = Field(1, ge=0, description="Hidden layers in the trunk that all families share.")
+    seed: int = Field(0, ge=0, le=LARGEST_SEED, description="Seed of every random stream.")
+    width: int = Field(64, ge=1, le=2**16, description="Units in each hidden layer.")
+    depth: int = Field(1, ge=0, le=1000, description="Hidden layers in the trunk that all families share.")
     activation: Activation = Field("relu", description="Nonlinearity.")
     network: Literal["auto", NetworkName] = Field(
         "auto", description="Network of all families. auto: each family's own."
@@ -100,7 +109,10 @@ class Fields(BaseModel):
         " together, which is transductive; group: each row by itself.",
     )
     filters: int | None = Field(
-        None, ge=1, description="Filters of each convolution. Default: the family's own, 64; miniimagenet has 32."
+        None,
+        ge=1,
+        le=2**12,
+        description="Filters of each convolution. Default: the family's own, 64; miniimagenet has 32.",
     )
     precision: Literal["float32", "float64"] = Field("float32", description="Floating-point precision.")
     kernels: Literal["auto", "torch", "native"] = Field(
@@ -126,7 +138,7 @@ class Fields(BaseModel):
     @field_validator("chunk", mode="before")
     @classmethod
     def _chunk_is_a_size(cls, value: Any) -> Any:
-        if value != "auto" and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+        if value != "auto" and (not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= WITHOUT_END):
             raise ValueError("choose auto, or a number of clients from 1")
         return value
 

@@ -28,8 +28,10 @@ def imported(what: str, name: str) -> Any:
         raise ValueError(f"{what} {name!r}: write MODULE:CLASS, with the module's full name")
     try:
         return getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"{what} {name!r} cannot be imported: {error}") from None
+    except (Exception, SystemExit) as error:  # whatever a module does that is not meant to be imported
+        # Python's own words say enough of a name that is not there
+        kind = "" if isinstance(error, ImportError | AttributeError) else f"{type(error).__name__}: "
+        raise ValueError(f"{what} {name!r} cannot be imported: {kind}{brief(error, 200)}") from None
 
 
 @final

@@ -1,11 +1,11 @@
 """The one schema of *what* is computed. It travels as Flower's run config, so every process agrees."""
 
-import tomllib
 from collections.abc import Mapping
 from typing import Any, Self
 
 from pydantic import model_validator
 
+from metafed.core.reading import parse_toml
 from metafed.experiment.choices import builtin, names
 from metafed.experiment.fields import Fields
 from metafed.experiment.lookup import KINDS
@@ -77,7 +77,7 @@ class Experiment(Fields):
         for chosen in (nested.get(what) for what in KINDS):
             if isinstance(chosen, dict) and "settings" in chosen:
                 # one key for the settings that only some of them have: "tau = 3, delta = 0.001"
-                extra = tomllib.loads(f"settings = {{ {chosen.pop('settings')} }}")["settings"]
+                extra = parse_toml(f"settings = {{ {chosen.pop('settings')} }}", "settings")["settings"]
                 chosen |= {name.replace("-", "_"): value for name, value in extra.items()}
         return cls.model_validate(nested)
 

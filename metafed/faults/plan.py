@@ -4,14 +4,15 @@ import difflib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, Self, TypeAlias, final, get_args
+from typing import Annotated, Literal, Self, TypeAlias, final, get_args
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from metafed.core.errors import DataError
+from metafed.core.reading import brief, read_toml
+from metafed.core.settings import Settings
 from metafed.core.streams import stream
-from metafed.core.toml import read_toml
 
 Kind: TypeAlias = Literal[
     "crash",
@@ -33,7 +34,7 @@ OMNISCIENT = ("alie", "inner-product")
 """Lies that are told of all honest clients' updates, which the server hands to the liars."""
 
 
-class Fault(BaseModel):
+class Fault(Settings):
     """One kind of fault, and who has it when. See ``docs/faults.md``.
 
     Attributes:
@@ -47,16 +48,14 @@ class Fault(BaseModel):
         seconds: How long a client that hangs really sleeps; None: it is merely recorded as one that did not answer.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     kind: Kind
     share: float | None = Field(None, gt=0, le=1)
-    clients: tuple[int, ...] = ()
+    clients: tuple[Annotated[int, Field(le=10**9)], ...] = ()
     rate: float = Field(1.0, gt=0, le=1)
-    first: int = Field(1, ge=1)
-    last: int | None = Field(None, ge=1)
-    strength: float | None = Field(None, allow_inf_nan=False)
-    seconds: float | None = Field(None, gt=0, allow_inf_nan=False)
+    first: int = Field(1, ge=1, le=10**9)
+    last: int | None = Field(None, ge=1, le=10**9)
+    strength: float | None = Field(None, ge=-1e12, le=1e12)
+    seconds: float | None = Field(None, gt=0, le=10**6)
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -92,10 +91,8 @@ STRENGTHS: dict[str, float] = {
 """What has a strength, and how strong it is where nothing is said: rounds for stale, a factor for the others."""
 
 
-class Described(BaseModel):
+class Described(Settings):
     """What a file of faults says."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     fault: tuple[Fault, ...] = Field(min_length=1, max_length=100)
 
@@ -110,13 +107,9 @@ def read_faults(text: str) -> str:
         return checked(text)
     where = f"--faults {text}"
     try:
-        source = json.dumps(read_toml(Path(text)))
-    except OSError as error:
-        raise DataError(f"{where}: {error.strerror}") from None
-    except TypeError as error:
-        raise DataError(f"{where}: not TOML of faults: {error}") from None
-    except ValueError as error:
-        raise DataError(f"{where}: {error}") from None
+        source = json.dumps(read_toml(Path(text), "--faults"))
+    except (TypeError, ValueError) as error:
+        raise error if isinstance(error, DataError) else DataError(f"{where}: {brief(error)}") from None
     return checked(source, where)
 
 
@@ -141,7 +134,7 @@ def _explained(error: ValidationError) -> str:
     """Put the first complaint into words, with a near miss of a key or kind."""
     problem = error.errors()[0]
     place = ".".join(str(step + 1) if isinstance(step, int) else step for step in problem["loc"])
-    given = str(problem.get("input"))
+    given = brief(problem.get("input")).strip("'")
     known = KINDS if problem["type"] == "literal_error" else tuple(Fault.model_fields)
     word = given if problem["type"] == "literal_error" else str(problem["loc"][-1]) if problem["loc"] else ""
     near = difflib.get_close_matches(word, known, n=1)

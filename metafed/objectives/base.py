@@ -8,9 +8,9 @@ from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict
 
 from metafed.core.parameters import Vector
+from metafed.core.settings import Settings
 from metafed.core.traits import NOTHING as NO_TRAITS
 from metafed.core.traits import Trait
 
@@ -110,14 +110,12 @@ class ClientUpdates(NamedTuple):
     rates: Rates
 
 
-class Objective(BaseModel, ABC):
+class Objective(Settings, ABC):
     """How per-client losses become one direction; its fields are its settings. All methods are pure.
 
     An objective gives client k a factor a_k and a mass b_k, and each part of θ moves along
     Σ a_k · direction_k / Σ b_k over the clients that hold it. The factor is the same in all of a client's parts.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     uses: ClassVar[Literal["nothing", "weights", "losses"]] = "losses"
     """What of the clients it changes or reads: nothing, their weights in the mean, or their losses."""

@@ -2,8 +2,9 @@
 
 from typing import Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from metafed.core.settings import Settings
 from metafed.privacy.base import Mechanism
 from metafed.sampling import Sampler
 
@@ -11,10 +12,8 @@ FIRST_CLIP = 0.1
 """Where an adaptive clip starts unless it is told: as in Andrew et al. 2021."""
 
 
-class Privacy(BaseModel):
+class Privacy(Settings):
     """Differential privacy of all that a client contributes to training; off unless noise or ε is given."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     noise: float | None = Field(
         None,

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
+from metafed.core.settings import Settings
 from metafed.core.traits import NOTHING, Trait
 
 
@@ -36,10 +36,8 @@ NEEDS: dict[str, frozenset[Trait]] = {
 }
 
 
-class Sampler(BaseModel, ABC):
+class Sampler(Settings, ABC):
     """Who is asked in a round; its fields are its settings. Pure: the round's own stream is an argument."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     uses: ClassVar[Literal["nothing", "rows", "losses", "online"]] = "nothing"
     """What it must know of the clients beside their number."""

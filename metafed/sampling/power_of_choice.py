@@ -26,7 +26,10 @@ class PowerOfChoice(Sampler):
 
     name: Annotated[Literal["power-of-choice"], tyro.conf.Suppress] = "power-of-choice"
     candidates: int | None = Field(
-        None, ge=1, description="Candidates d, at least the cohort. Default: twice the cohort, or all seen clients."
+        None,
+        ge=1,
+        le=10**7,
+        description="Candidates d, at least the cohort. Default: twice the cohort, or all seen clients.",
     )
 
     uses: ClassVar[Literal["nothing", "rows", "losses", "online"]] = "losses"

@@ -1,17 +1,16 @@
 """The settings of secure aggregation."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from metafed.core.settings import Settings
 from metafed.secure.party import THRESHOLD
 
 FEWEST = 2
 """A part that fewer of the clients that are left hold is not unmasked: its sum would be one client's update."""
 
 
-class Secure(BaseModel):
+class Secure(Settings):
     """Secure aggregation: off by default."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     aggregation: bool = Field(
         False,

@@ -22,6 +22,7 @@ import numpy as np
 import polars as pl
 import tomli_w
 
+from metafed.core.cores import cores
 from metafed.core.parameters import Vectors
 from metafed.experiment.settings import kebab
 from metafed.fairness.summary import summarize
@@ -100,6 +101,7 @@ class Record:
                 "system": platform.platform(),
                 "processor": platform.machine(),
                 "cpus": os.cpu_count(),
+                "allowed_cpus": cores(),
             },
             "start": now(),
             "end": None,

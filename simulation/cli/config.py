@@ -7,37 +7,47 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import tyro
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from metafed.core.errors import DataError
-from metafed.core.toml import read_toml
+from metafed.core.reading import read_toml
+from metafed.core.settings import Settings
 from metafed.experiment.renames import RENAMED
 from metafed.experiment.settings import Experiment
 from metafed.faults.plan import described, read_faults
 from simulation.cli.errors import BadInput, explain
 from simulation.cli.references import parse_references
 
+NOT_IN_A_FILE = {
+    "experiment": "there is no such table; what is computed stands at the top, such as rounds = 3",
+    "config": "a file names no other; put the settings into one file",
+    "resume": "is a flag only; a run that goes on has its settings already",
+}
+"""Names of settings that mean nothing in a file, and what to do instead."""
+LONGEST = 10**7
+"""Seconds that a round may take: 115 days."""
 
-class Config(BaseModel):
+
+class Config(Settings):
     """Run an experiment and keep its record. Precedence: defaults < --config FILE < flags."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     experiment: Annotated[Experiment, tyro.conf.arg(name="")] = Experiment()
     engine: Literal["ray", "local"] = Field(
         "ray", description="ray: worker processes, here or on a cluster; local: in this process."
     )
-    workers: int | None = Field(None, ge=1, description="Ray workers. Default: as many as the CPUs (and GPUs) allow.")
-    worker_cpus: float = Field(1.0, gt=0, description="CPUs of one worker.")
+    workers: int | None = Field(
+        None, ge=1, le=10**4, description="Ray workers. Default: as many as the CPUs (and GPUs) allow."
+    )
+    worker_cpus: float = Field(1.0, gt=0, le=10**4, description="CPUs of one worker.")
     worker_gpus: float | None = Field(
-        None, ge=0, description="GPUs of one worker; 0.25 lets four share one. Default: 0.25 on cuda, else 0."
+        None, ge=0, le=10**4, description="GPUs of one worker; 0.25 lets four share one. Default: 0.25 on cuda, else 0."
     )
     ray_address: str | None = Field(None, description="Address of a running Ray cluster. Default: start one here.")
     device: str = Field(
         "cpu",
         description="Where clients are trained: cpu, cuda, cuda:N, or auto: cuda where there is a CUDA device.",
     )
-    round_timeout: float = Field(3600.0, gt=0, description="Seconds to wait for the answers of one round.")
+    round_timeout: float = Field(3600.0, gt=0, le=LONGEST, description="Seconds to wait for the answers of one round.")
     out: Path | None = Field(
         None, description="Folder of the record; must not exist. Default: runs/<time>-<algorithm>-seed<seed>."
     )
@@ -60,9 +70,12 @@ class Config(BaseModel):
         None, description="Send every round's figures to a tracker as well, by a package that is installed apart."
     )
     checkpoint_every: int = Field(
-        20, ge=1, description="Write a checkpoint after every so many rounds; there is one after the last besides."
+        20,
+        ge=1,
+        le=10**9,
+        description="Write a checkpoint after every so many rounds; there is one after the last besides.",
     )
-    keep: int = Field(3, ge=1, description="Checkpoints that are kept, the newest.")
+    keep: int = Field(3, ge=1, le=10**9, description="Checkpoints that are kept, the newest.")
     resume: Annotated[Path | None, tyro.conf.arg(metavar="RUN")] = Field(
         None, description="Go on with the run whose record is in this folder, with its settings; --rounds may be more."
     )
@@ -105,11 +118,14 @@ class Config(BaseModel):
             BadInput: It cannot be read, or a key or a value is not allowed.
         """
         try:
-            settings = snake(read_toml(path))
-        except OSError as error:
-            raise BadInput(f"--config {path}: {error.strerror}") from None
+            settings = snake(read_toml(path, "--config"))
+        except DataError as error:
+            raise BadInput(str(error)) from None
         except ValueError as error:
             raise BadInput(f"--config {path}: {error}") from None
+        for name, instead in NOT_IN_A_FILE.items():
+            if name in settings:
+                raise BadInput(f"--config {path}: {name}: {instead}")
         own = {name: settings.pop(name) for name in list(settings) if name in cls.model_fields}
         say_new_names([name for name in settings if name != "devices" or isinstance(settings[name], str)], str(path))
         try:
@@ -124,8 +140,18 @@ class Config(BaseModel):
 
 
 def snake(settings: dict[str, Any]) -> dict[str, Any]:
-    """Turn the keys of nested settings from kebab-case to names of fields."""
-    return {k.replace("-", "_"): snake(v) if isinstance(v, dict) else v for k, v in settings.items()}
+    """Turn the keys of nested settings from kebab-case to names of fields.
+
+    Raises:
+        ValueError: A key is there in both spellings.
+    """
+    found: dict[str, Any] = {}
+    for key, value in settings.items():
+        name = key.replace("-", "_")
+        if name in found:
+            raise ValueError(f"{name.replace('_', '-')} is given twice, with - and with _; leave one out")
+        found[name] = snake(value) if isinstance(value, dict) else value
+    return found
 
 
 def say_new_names(names: Sequence[str], where: str) -> None:

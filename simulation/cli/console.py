@@ -47,7 +47,7 @@ class Screen:
             self._console.print(Text(self._heading, style="bold"), soft_wrap=True)
         if not self._known:
             self._console.print(self._tree(config, federation, remarks, folder))
-        if self._console.is_terminal:
+        if self._console.is_terminal and not self._console.is_dumb_terminal:
             self._live = Live("", console=self._console, refresh_per_second=8)
             self._live.start()
 
@@ -68,8 +68,8 @@ class Screen:
         for remark in remarks:
             tree.add(Text(f"guard: {remark}", style="yellow"))
         tree.add(
-            f"{experiment.rounds} rounds, {experiment.outer.optimizer} β={experiment.outer.rate:g},"
-            f" seed {experiment.seed}"
+            f"{experiment.rounds} round{'s' * (experiment.rounds != 1)}, {experiment.outer.optimizer}"
+            f" β={experiment.outer.rate:g}, seed {experiment.seed}"
         )
         if federation.fleet is not None:
             tree.add(f"devices {experiment.devices.tiers}: {virtual(experiment, federation.fleet)}")

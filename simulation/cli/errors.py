@@ -5,6 +5,8 @@ from collections.abc import Iterable
 
 from pydantic import ValidationError
 
+from metafed.core.reading import brief
+
 
 class BadInput(ValueError):
     """What the user gave cannot be used; the command ends with exit code 2 and nothing is lost."""
@@ -37,8 +39,8 @@ def explain(error: ValidationError, known: Iterable[str] = (), prefix: str = "")
         elif problem["type"] == "value_error" and len(path) == 0:
             lines.append(str(problem["ctx"]["error"]))
         elif problem["type"] == "value_error":
-            lines.append(f"{flag} {problem['input']!r}: {problem['ctx']['error']}")
+            lines.append(f"{flag} {brief(problem['input'])}: {problem['ctx']['error']}")
         else:
             allowed = problem["msg"][0].lower() + problem["msg"][1:]
-            lines.append(f"{flag} {problem['input']!r}: {allowed}")
+            lines.append(f"{flag} {brief(problem['input'])}: {allowed}")
     return "; ".join(lines)

@@ -114,7 +114,10 @@ def _chosen(what: str, named: str | None, default: BaseModel, find: Callable[[st
         kind = find(named)
     except ValueError as error:
         raise BadInput(f"--{what}: {error}") from None
-    return default if isinstance(default, kind) else kind()
+    try:
+        return default if isinstance(default, kind) else kind()
+    except ValidationError as error:
+        raise BadInput(f"--{what} {named}: its settings need defaults: {explain(error, prefix=what)}") from None
 
 
 def _flags(default: Config, chosen: Mapping[str, BaseModel]) -> type[BaseModel]:

@@ -1,12 +1,13 @@
 """``--resume RUN``, as a command line says it: the settings that a run had, and which of them may change."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from metafed.core.errors import DataError
+from metafed.core.reading import LARGEST_RECORD, read_json
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation
 from simulation.cli.config import Config
@@ -75,9 +76,9 @@ def check_settings(folder: Path, found: Config) -> None:
 
 def _manifest(folder: Path) -> dict[str, Any]:
     try:
-        about = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise BadInput(f"--resume {folder / 'manifest.json'}: cannot be read: {error}") from None
+        about = read_json(folder / "manifest.json", "--resume", LARGEST_RECORD)
+    except DataError as error:
+        raise BadInput(str(error)) from None
     if not isinstance(about, dict):
         raise BadInput(f"--resume {folder / 'manifest.json'}: expected a JSON object, got {type(about).__name__}")
     return about

@@ -7,7 +7,8 @@ import tyro
 import simulation.cli.start  # noqa: F401  (first: it puts heavy packages off)
 from metafed.data.sets.catalogue import CATALOGUE, Entry
 from simulation.cli.errors import BadInput
-from simulation.cli.exits import BAD_INPUT, DONE, INTERRUPTED, complain
+from simulation.cli.exits import BAD_INPUT, DONE, FAILED, INTERRUPTED, complain
+from simulation.cli.streams import forgiving, output_lost
 from simulation.data.check import Check
 from simulation.data.describe import Describe
 from simulation.data.fetch import Fetch
@@ -22,6 +23,7 @@ def main(argv: Sequence[str] | None = None, catalogue: Mapping[str, Entry] | Non
         argv: The words after the program's name. Default: those of the command line.
         catalogue: The data sets. Default: ours.
     """
+    forgiving()
     asked: List | Fetch | Prepare | Check | Describe = tyro.extras.subcommand_cli_from_dict(
         {"list": List, "fetch": Fetch, "prepare": Prepare, "check": Check, "describe": Describe},
         args=argv,
@@ -34,4 +36,4 @@ def main(argv: Sequence[str] | None = None, catalogue: Mapping[str, Entry] | Non
         return complain(error, BAD_INPUT)
     except KeyboardInterrupt:
         return complain("interrupted; nothing is half-written, and a download goes on where it was", INTERRUPTED)
-    return DONE
+    return FAILED if output_lost() else DONE

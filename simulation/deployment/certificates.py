@@ -32,6 +32,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from simulation.cli.streams import forgiving
+
 AUTHORITY, SUPERLINK, OPERATOR = "authority", "superlink", "operator"
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 """Every server certificate holds these too: Flower's own processes on the SuperLink's machine go by them."""
@@ -167,6 +169,7 @@ def _general_name(host: str) -> x509.GeneralName:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
+    forgiving()
     parser = argparse.ArgumentParser(
         prog="python -m simulation.deployment.certificates",
         description="Make a federation's authority, server certificate, control key and node keys; keep what is there.",

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import simulation.cli.start  # noqa: F401  (first: it puts heavy packages off)
+from simulation.cli.streams import forgiving
 from simulation.deployment.control import UNREGISTERED, Control
 from simulation.deployment.errors import Refused
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
+    forgiving()
     parser = argparse.ArgumentParser(
         prog="python -m simulation.deployment.members",
         description="List, register and expel the SuperNodes of a federation; stop a run.",

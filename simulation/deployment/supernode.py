@@ -16,6 +16,7 @@ from types import FrameType
 
 from metafed.data.files.copies import cache
 from metafed.experiment.choices import OWN_DATA
+from simulation.cli.streams import forgiving
 from simulation.deployment.local import node_config, own_folder
 from simulation.deployment.processes import program
 
@@ -26,6 +27,7 @@ NOT_LET_IN = 1
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
+    forgiving()
     parser = argparse.ArgumentParser(
         prog="python -m simulation.deployment.supernode",
         description="Join a federation as one of its SuperNodes, as soon as its key is registered.",

@@ -23,6 +23,7 @@ from ray.exceptions import RayError
 # a module travels to the workers by its name, what is in it would be copied
 from client import app as flower
 from client.device import name, resolve
+from metafed.core.cores import cores
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import federation_of
 from simulation.engines.crew import Crew
@@ -106,8 +107,8 @@ class RayGrid(PoolGrid):
             device = str(resolve(device))
         if not ray.is_initialized():
             # asked for more workers than there are cores, a cluster of our own lets them share
-            cores = max(os.cpu_count() or 1, math.ceil((workers or 1) * worker_cpus))
-            own = {"address": "local", "num_cpus": cores, "include_dashboard": False}
+            here = max(cores(), math.ceil((workers or 1) * worker_cpus))
+            own = {"address": "local", "num_cpus": here, "include_dashboard": False}
             options: dict[str, Any] = {"address": address} if address else own
             try:
                 ray.init(log_to_driver=False, configure_logging=False, logging_level=logging.WARNING, **options)

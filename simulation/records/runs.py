@@ -8,6 +8,8 @@ from typing import Any, get_args
 
 import polars as pl
 
+from metafed.core.errors import DataError
+from metafed.core.reading import LARGEST_RECORD, read_json
 from metafed.experiment.choices import parse_tasks
 from metafed.experiment.renames import KEYS, renewed, renewed_keys
 from metafed.fairness.summary import summarize
@@ -124,9 +126,9 @@ def read_object(path: Path) -> dict[str, Any]:
         BadInput: It does not.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise BadInput(f"{path}: not JSON: {error}") from None
+        value = read_json(path, largest=LARGEST_RECORD)
+    except DataError as error:
+        raise BadInput(str(error)) from None
     if not isinstance(value, dict):
         raise BadInput(f"{path}: expected a JSON object, got {type(value).__name__}")
     return value

@@ -1,9 +1,10 @@
 """Which folders hold a study: several runs, by ``--seeds`` and ``--references``."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from metafed.core.errors import DataError
+from metafed.core.reading import LARGEST_RECORD, read_json
 from simulation.cli.config import Config
 from simulation.cli.errors import BadInput
 from simulation.cli.flags import take_option
@@ -15,8 +16,8 @@ KIND = "study"
 def is_study(folder: Path) -> bool:
     """Say whether a folder is a study's and not a single run's."""
     try:
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        manifest = read_json(folder / "manifest.json", largest=LARGEST_RECORD)
+    except DataError:
         return False
     return isinstance(manifest, dict) and manifest.get("kind") == KIND
 

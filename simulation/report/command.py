@@ -10,6 +10,7 @@ import tyro
 import simulation.cli.start  # noqa: F401  (first: it puts heavy packages off)
 from simulation.cli.errors import BadInput
 from simulation.cli.exits import BAD_INPUT, DONE, complain
+from simulation.cli.streams import forgiving
 from simulation.records.studies import is_study
 from simulation.report.figures import FIGURES, OfRun, OfRuns, find
 from simulation.report.pages import write_comparison, write_report
@@ -40,6 +41,7 @@ class Arguments:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
+    forgiving()
     asked = tyro.cli(Arguments, args=argv, prog="python -m simulation.report")
     try:
         if not asked.runs:

@@ -1,8 +1,11 @@
 """Deciding, before a run starts, which kernels compute it: its record and all its workers must agree."""
 
-from metafed.native.choice import NoCompiler, resolve
+from functools import lru_cache
+
+from metafed.native.choice import NoCompiler, choose
 from simulation.cli.config import Config
 from simulation.cli.errors import BadInput
+from simulation.cli.streams import say
 
 
 def decided(config: Config) -> Config:
@@ -15,9 +18,18 @@ def decided(config: Config) -> Config:
     if config.device != "cpu" and wanted == "auto":
         return _with(config, "torch")  # ours are for CPUs
     try:
-        return _with(config, resolve(wanted))
+        kernels, why = choose(wanted)
     except NoCompiler as error:
         raise BadInput(f"--kernels {wanted}: {error}") from None
+    if why is not None:
+        tell(why)
+    return _with(config, kernels)
+
+
+@lru_cache
+def tell(why: str) -> None:
+    """Say, once a process, why PyTorch's own kernels are used."""
+    say(f"metafed: --kernels auto: PyTorch's own are used, ours cannot be: {why}")
 
 
 def _with(config: Config, kernels: str) -> Config:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metafed.core.errors import DataError
-from metafed.core.toml import UTF_16
+from metafed.core.reading import UTF_16
 from metafed.data.files.bounds import check_plain, readable
 from metafed.data.table.description import Description
 

@@ -21,7 +21,7 @@ from pydantic import (
 from metafed.core.episodes import Shots
 from metafed.core.errors import DataError
 from metafed.core.names import near
-from metafed.core.toml import read_toml
+from metafed.core.reading import read_toml
 from metafed.data.files.parts import parts
 from metafed.tasks.task import Kind
 
@@ -171,13 +171,9 @@ class Description(BaseModel):
         Raises:
             DataError: It is missing, no TOML, or a key or a value is not allowed.
         """
-        try:
-            given = read_toml(path)
-        except OSError as error:
-            stated = missing(path) if isinstance(error, FileNotFoundError) else f"{path}: {error.strerror}"
-            raise DataError(stated) from None
-        except ValueError as error:
-            raise DataError(f"{path}: {error}") from None
+        if not path.exists():
+            raise DataError(missing(path))
+        given = read_toml(path)
         try:
             made = cls.model_validate(given)
         except ValidationError as error:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from metafed.core.errors import DataError
-from metafed.core.toml import read_toml
+from metafed.core.reading import read_toml
 from metafed.data.table.columns import Category, Column, Hashed, Number, Text
 from metafed.data.table.source import Own
 

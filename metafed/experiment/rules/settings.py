@@ -12,6 +12,8 @@ from metafed.objectives import OBJECTIVES, Objective
 from metafed.secure.party import THRESHOLD
 
 OWN_FILE = ".toml"
+LARGEST_TRUNK = 10**9
+"""Parameters of the hidden layers, at most."""
 
 
 def check_settings(experiment: Fields) -> None:
@@ -20,6 +22,7 @@ def check_settings(experiment: Fields) -> None:
     Raises:
         ValueError: The message says which and why.
     """
+    check_size(experiment)
     check_objective(experiment.objective, experiment.algorithm)
     check_devices(experiment)
     check_aggregator(experiment.aggregator, experiment.objective, experiment.algorithm)
@@ -28,6 +31,20 @@ def check_settings(experiment: Fields) -> None:
     check_lies(experiment)
     for conflict in conflicts(declared(experiment)):
         raise ValueError(str(conflict))
+
+
+def check_size(experiment: Fields) -> None:
+    """Refuse a network that no machine trains for several clients at once.
+
+    Raises:
+        ValueError: It is too large.
+    """
+    if experiment.depth * experiment.width**2 > LARGEST_TRUNK:
+        raise ValueError(
+            f"--depth {experiment.depth} with --width {experiment.width}: hidden layers of"
+            f" {experiment.depth * experiment.width**2:.1e} parameters (depth × width²); choose {LARGEST_TRUNK:.0e}"
+            " at most"
+        )
 
 
 def check_objective(objective: Objective, algorithm: Algorithm) -> None:

@@ -203,7 +203,7 @@ class TestEditors:
         write_csv(tmp_path / "people.csv", rows())
         path = tmp_path / "people.toml"
         path.write_bytes(PLAIN.encode("utf-16"))
-        with pytest.raises(DataError, match=r"people.toml: not TOML: it is UTF-16; save it as UTF-8"):
+        with pytest.raises(DataError, match=r"people.toml: it is UTF-16; save it as UTF-8"):
             source(path)
         path.write_text(PLAIN)
         (tmp_path / "people.csv").write_bytes((tmp_path / "people.csv").read_text().encode("utf-16"))

@@ -1,0 +1,60 @@
+"""The screen never ends a computation: whoever looks on, and on what, the record is whole."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+RUN = "-m simulation.run --engine local --clients 6 --rounds 2 --eval-every 0 --width 8 --out run"
+
+
+def shell(line, folder, **variables):
+    """Return the finished process of a line of bash, where PYTHON is this interpreter; its exit code is the first's."""
+    return subprocess.run(
+        ["bash", "-c", f"{line}; exit ${{PIPESTATUS[0]}}"],
+        cwd=folder,
+        env={**os.environ, "PYTHON": sys.executable, "PYTHONPATH": os.getcwd(), **variables},
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=120,
+    )
+
+
+@pytest.mark.parametrize(
+    ("end", "variables"),
+    [
+        ("", {"PYTHONIOENCODING": "latin-1"}),
+        ("", {"LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}),
+        ("| head -1", {}),
+        ("| true", {}),
+        (">/dev/full", {}),
+        (">/dev/full 2>/dev/full", {}),
+        (">&- 2>&- <&-", {}),
+    ],
+)
+def test_a_run_goes_on_to_its_end(end, variables, tmp_path):
+    done = shell(f'"$PYTHON" {RUN} {end}', tmp_path, **variables)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert json.loads((tmp_path / "run" / "manifest.json").read_text())["exit_reason"] == "done"
+    assert (tmp_path / "run" / "summary.json").is_file()
+    # nothing that was meant for the screen has gone into a file of the record
+    for line in (tmp_path / "run" / "rounds.jsonl").read_text().splitlines():
+        json.loads(line)
+    if "latin" in str(variables):
+        assert "score" in done.stdout
+    if end == ">/dev/full":
+        assert done.stderr == "metafed: standard output is lost: No space left on device\n"
+
+
+def test_a_result_that_is_lost_is_no_success(tmp_path):
+    assert shell(f'"$PYTHON" {RUN} --quiet', tmp_path).returncode == 0
+    done = shell('"$PYTHON" -m simulation.compare run --json >/dev/full', tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    done = shell('"$PYTHON" -m simulation.compare run --json | head -c 10', tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert shell('"$PYTHON" -m simulation.run --help | head -1', tmp_path).stderr == ""
