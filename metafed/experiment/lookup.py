@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from metafed.aggregators import AGGREGATORS, Aggregator
 from metafed.algorithms import ALGORITHMS, Algorithm
 from metafed.core.names import known
+from metafed.core.reading import brief
 from metafed.objectives import OBJECTIVES, Objective
 from metafed.privacy import MECHANISMS, Mechanism
 from metafed.sampling import SAMPLERS, Sampler
