@@ -5,7 +5,7 @@ was asked so often is in one of these columns each time: *finished* (with ``shor
 *dropped out*, *offline*, *excluded* (its device is too small), or *failed*.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -92,11 +92,12 @@ def _count(line: Mapping[str, Any], finished: set[tuple[int, int]], counts: dict
             own["joules"] += attendance["joules"][place]
 
 
-def table(people: "pl.DataFrame") -> dict[str, Any]:
+def table(people: "pl.DataFrame", bounded: Collection[str] = ()) -> dict[str, Any]:
     """Return ``summary.json``'s ``participation``: is who is dropped who is worse off?
 
     Args:
         people: What ``ledger`` returns; its seen clients count.
+        bounded: Families whose scores cannot be below 0: those that classify.
 
     Returns:
         ``by``, three tables: ``finished`` (clients by how often they finished when asked), ``device`` and ``group``.
@@ -119,7 +120,10 @@ def table(people: "pl.DataFrame") -> dict[str, Any]:
         **{name: float(seen[name].sum()) for name in SPENT},
         "by": {
             what: _rows(
-                seen, [None if own is None else str(own) for own in column], KINDS if what == "finished" else ()
+                seen,
+                [None if own is None else str(own) for own in column],
+                KINDS if what == "finished" else (),
+                bounded,
             )
             for what, column in labels.items()
         },
@@ -135,7 +139,9 @@ def _kind(share: float) -> str:
     return OFTEN if share >= 0.5 else SELDOM
 
 
-def _rows(people: "pl.DataFrame", labels: Sequence[str | None], order: Sequence[str]) -> list[dict[str, Any]]:
+def _rows(
+    people: "pl.DataFrame", labels: Sequence[str | None], order: Sequence[str], bounded: Collection[str]
+) -> list[dict[str, Any]]:
     import polars as pl
 
     rows = []
@@ -146,6 +152,8 @@ def _rows(people: "pl.DataFrame", labels: Sequence[str | None], order: Sequence[
         own = people.filter(pl.Series([label == each for each in labels]))
         evaluated = own.filter(pl.col("after").is_finite() & pl.col("before").is_finite())
         asked = int(own["asked"].sum())
+        least = 0.0 if set(evaluated["family"]) <= set(bounded) else -np.inf
+        most = 1.0 - least
         rows.append(
             {
                 "name": label,
@@ -154,9 +162,11 @@ def _rows(people: "pl.DataFrame", labels: Sequence[str | None], order: Sequence[
                 **{name: int(own[name].sum()) for name in COUNTS},
                 "share_finished": int(own["finished"].sum()) / asked if asked else None,
                 "joules": float(own["joules"].sum()),
-                "after": mean_interval(evaluated["after"].to_numpy().astype(np.float64), most=1.0)._asdict(),
-                "against_family": mean_interval(evaluated["relative"].to_numpy().astype(np.float64))._asdict(),
-                "gain": mean_interval(evaluated["gain"].to_numpy().astype(np.float64))._asdict(),
+                "after": mean_interval(evaluated["after"].to_numpy().astype(np.float64), least, 1.0)._asdict(),
+                "against_family": mean_interval(
+                    evaluated["relative"].to_numpy().astype(np.float64), -most, most
+                )._asdict(),
+                "gain": mean_interval(evaluated["gain"].to_numpy().astype(np.float64), -most, most)._asdict(),
             }
         )
     return rows

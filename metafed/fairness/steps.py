@@ -15,12 +15,13 @@ from metafed.fairness.panel import Column, Panel
 Block = dict[str, Any]
 
 
-def adaptation(usable: Panel, targets: Mapping[str, float]) -> Block:
+def adaptation(usable: Panel, targets: Mapping[str, float], least: float = -np.inf) -> Block:
     """Describe how the clients ``usable`` came from their first to their last score.
 
     Args:
         usable: The clients.
         targets: By family, the score that ``steps_to_target`` asks for.
+        least: The lowest score that there can be; the highest is 1. Intervals end where their numbers can go.
 
     Returns:
         ``gain_by_step``: mean gain of each inner step; ``area``: mean score along the curve; ``steps_to_target``: mean
@@ -33,12 +34,14 @@ def adaptation(usable: Panel, targets: Mapping[str, float]) -> Block:
     steps = steps_to(usable.scores, wanted)
     share = headroom_gain(before, after, usable.oracle_score)
     known = np.isfinite(share)
-    each = gains_by_step(usable.scores)
+    each, most = gains_by_step(usable.scores), 1.0 - least
     return {
-        "gain_by_step": [{"step": step + 1, **mean_interval(each[:, step])._asdict()} for step in range(each.shape[1])],
-        "area": mean_interval(area(usable.scores))._asdict(),
+        "gain_by_step": [
+            {"step": step + 1, **mean_interval(each[:, step], -most, most)._asdict()} for step in range(each.shape[1])
+        ],
+        "area": mean_interval(area(usable.scores), least, 1.0)._asdict(),
         "steps_to_target": {
-            **mean_interval(steps, 0)._asdict(),
+            **mean_interval(steps, 0, usable.scores.shape[1])._asdict(),
             "targets": {name: targets[name] for name in sorted(set(usable.family.astype(str)))},
             "never": int((steps > usable.scores.shape[1] - 1).sum()),
             "by_group": parity(steps, usable.group),

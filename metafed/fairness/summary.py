@@ -104,7 +104,8 @@ def block(people: Panel, kinds: Mapping[str, Kind], targets: Mapping[str, float]
     """
     usable = people.usable
     before, after = usable.scores[:, 0], usable.scores[:, -1]
-    of_scores = partial(mean_interval, least=lowest_score(usable, kinds), most=1.0)
+    least = lowest_score(usable, kinds)
+    of_scores = partial(mean_interval, least=least, most=1.0)
     known = len(usable) > 0 and bool(np.isfinite(usable.oracle_score).all())
     return {
         "clients": len(people),
@@ -112,14 +113,14 @@ def block(people: Panel, kinds: Mapping[str, Kind], targets: Mapping[str, float]
         "incomplete": int(people.incomplete.sum()),
         "before": of_scores(before)._asdict(),
         "after": of_scores(after)._asdict(),
-        "gain": mean_interval(gain(before, after))._asdict(),
+        "gain": mean_interval(gain(before, after), least - 1, 1 - least)._asdict(),
         # over some of the clients only, it would not compare with their mean score
         "oracle_score": fairness.mean(usable.oracle_score) if known else None,
         "curve": [
             {"step": step, **of_scores(usable.scores[:, step])._asdict()} for step in range(usable.scores.shape[1])
         ],
         "fairness": evenness(usable, kinds, seed, address),
-        "adaptation": adaptation(usable, targets),
+        "adaptation": adaptation(usable, targets, least),
     }
 
 
@@ -139,7 +140,11 @@ def evenness(usable: Panel, kinds: Mapping[str, Kind], seed: int, address: str) 
             estimate = bootstrap_interval(metric, after, stream(seed, f"summary/{address}/{name}"))
         result[name] = estimate._asdict()
     result["harmed"] = share_interval(int(hurt.sum()), len(usable))._asdict()
-    deep = mean_interval(-gains[hurt]) if hurt.any() else without_interval(None, 0, "nobody is harmed")
+    deep = (
+        mean_interval(-gains[hurt], 0.0, 1 - lowest_score(usable, kinds))
+        if hurt.any()
+        else without_interval(None, 0, "nobody is harmed")
+    )
     result["harm_depth"] = deep._asdict()
     result["between"] = between(usable, kinds)
     result["two_way"] = cells(usable)
@@ -196,11 +201,12 @@ def gap(usable: Panel, labels: Column, kinds: Mapping[str, Kind], seed: int, add
     members: dict[str, Any] = {}
     for name in group_means(after, labels.tolist()):
         own = labels == name
+        least = lowest_score(usable.where(own), kinds)
         members[name] = {
             "clients": int(own.sum()),
             "small": bool(own.sum() < SMALL),
-            "after": mean_interval(after[own], lowest_score(usable.where(own), kinds), 1.0)._asdict(),
-            "gain": mean_interval(gain(before[own], after[own]))._asdict(),
+            "after": mean_interval(after[own], least, 1.0)._asdict(),
+            "gain": mean_interval(gain(before[own], after[own]), least - 1, 1 - least)._asdict(),
         }
     return {
         "value": group_gap(after, labels.tolist()),

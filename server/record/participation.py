@@ -24,4 +24,6 @@ def keep_ledger(folder: Path, clients: "pl.DataFrame", federation: Federation) -
     draft = folder / "participation.parquet.draft"
     people.write_parquet(draft)
     draft.replace(folder / "participation.parquet")
-    return {"participation": table(people), "alarms": alarms(people, federation.experiment.seed)}
+    kinds = ((choice.family.name, choice.kind) for choice in federation.choices)
+    bounded = [name for name, kind in kinds if kind == "classification"]
+    return {"participation": table(people, bounded), "alarms": alarms(people, federation.experiment.seed)}

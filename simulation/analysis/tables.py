@@ -22,6 +22,8 @@ VERDICTS = {
 WHAT_VERDICTS_MEAN = (
     "holds: found by the exact test after correction. suggested: its own interval excludes 0. open: neither."
 )
+NUMBER = len("[-0.123,")
+"""Signs that a column of numbers has at least: where room is short an interval takes two lines, a name several."""
 SHARES = ("harmed", "worse_off")
 """Measures that are shares of the clients."""
 HEADINGS = {
@@ -68,9 +70,9 @@ def values_table(block: Mapping[str, Any], title: str, measures: Sequence[str] =
     table = Table(
         box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="dim", show_edge=False, pad_edge=False
     )
-    table.add_column("", no_wrap=True)
+    table.add_column("", overflow="fold")
     for name in shown:
-        table.add_column(HEADINGS.get(name, MEASURES[name].words), justify="right")
+        table.add_column(HEADINGS.get(name, MEASURES[name].words), justify="right", min_width=NUMBER)
     for family, found in every.items():
         if len(every) > 1:
             table.add_row(Text(family, style="bold"))
@@ -91,9 +93,11 @@ def differences_table(found: Mapping[str, Any]) -> Table:
         pad_edge=False,
     )
     for name, justify in (("difference", "left"), ("", "left"), ("[95 % interval]", "right")):
-        table.add_column(name.replace("[", r"\["), justify=justify)  # type: ignore[arg-type]
+        # where room is short, names are folded and numbers stay whole
+        whole = name.startswith("[")
+        table.add_column(name.replace("[", r"\["), justify=justify, no_wrap=whole, overflow="fold")  # type: ignore[arg-type]
     for name in ("p", "p, Holm", ""):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     last = None
     for entry in found["differences"]:
         pair = f"{entry['one']} − {entry['minus']}"

@@ -12,6 +12,10 @@ class BadInput(ValueError):
     """What the user gave cannot be used; the command ends with exit code 2 and nothing is lost."""
 
 
+class Taken(BadInput):
+    """A folder that was to be made is there already."""
+
+
 class RunFailed(RuntimeError):
     """A run ended early; its record holds the finished rounds."""
 

@@ -8,7 +8,7 @@ from metafed.federation.federation import Federation
 from server.record.record import Record
 from server.record.resume import Found, NotResumable, find
 from simulation.cli.config import Config
-from simulation.cli.errors import BadInput
+from simulation.cli.errors import BadInput, Taken
 
 
 def open_record(config: Config, federation: Federation, folder: Path, settings: Mapping[str, Any]) -> Record:
@@ -21,7 +21,7 @@ def open_record(config: Config, federation: Federation, folder: Path, settings: 
     try:
         return Record(folder, federation, {}, settings, config.keep, again=again)
     except FileExistsError:
-        raise BadInput(f"--out {folder}: exists already; choose another folder or move it away") from None
+        raise Taken(f"--out {folder}: exists already; choose another folder or move it away") from None
     except NotResumable as error:
         raise BadInput(f"--resume {error}") from None
     except BlockingIOError:

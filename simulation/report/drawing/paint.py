@@ -5,6 +5,9 @@ marks have their places in pixels anyway. All that is drawn has a ``gid``, for `
 ``/`` a class of the page's style sheet, or the mark's number. ``+`` stands before words that continue a line.
 """
 
+import simulation.report.drawing.screenless  # noqa: F401  (first: it loads matplotlib)
+
+# isort: split
 import io
 import warnings
 from collections.abc import Sequence

@@ -176,3 +176,18 @@ def shown(summary, width: int) -> str:
     with console.capture() as capture:
         console.print(closing_table(summary))
     return capture.get()
+
+
+def test_intervals_end_where_their_numbers_can_go():
+    few = frame(client(0, [0.0, 0.0, 1.0]), client(1, [0.9, 1.0, 1.0]), client(2, [1.0, 0.0, 0.1]))
+    block = summarize(few, seed=0, kinds=KINDS)["seen"]
+    entries = [
+        block["gain"],
+        *block["adaptation"]["gain_by_step"],
+        block["fairness"]["gap"]["group"]["groups"]["a"]["gain"],
+    ]
+    for entry in entries:
+        assert (entry["low"], entry["high"]) == (-1.0, 1.0)
+    assert block["adaptation"]["area"]["low"] >= 0.0
+    assert block["adaptation"]["area"]["high"] == 1.0
+    assert block["adaptation"]["steps_to_target"]["high"] <= 3
