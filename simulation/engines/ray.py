@@ -3,6 +3,7 @@
 import logging
 import math
 import os
+import stat
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -35,6 +36,10 @@ WITH_THE_CALL = 2**18
 """Bytes of a θ that is sent with every message; a larger one is put into Ray's store once a round. Medians of 60 by the
 first and by the second way: 0.8 and 3.0 ms for one message of 22 kB, 7.3 and 12 for eight of 256 kB, 13 and 12 for
 eight of 900 kB."""
+LOOPBACK = "127.0.0.1"
+"""Where a cluster of our own listens: nobody else can reach it."""
+LONGEST_TMPDIR = 40
+"""Signs of a folder below which Ray's sockets, of 60 signs or so, have room: a socket's path has 107 at most."""
 MOST_WORKERS = 64
 """Workers where no number is asked for, at most."""
 MOST_TRIES = 3
@@ -108,7 +113,9 @@ class RayGrid(PoolGrid):
         if not ray.is_initialized():
             # asked for more workers than there are cores, a cluster of our own lets them share
             here = max(cores(), math.ceil((workers or 1) * worker_cpus))
-            own = {"address": "local", "num_cpus": here, "include_dashboard": False}
+            own = {"address": "local", "num_cpus": here, "include_dashboard": False, "_node_ip_address": LOOPBACK}
+            if folder := short_folder():
+                own["_temp_dir"] = folder
             options: dict[str, Any] = {"address": address} if address else own
             try:
                 ray.init(log_to_driver=False, configure_logging=False, logging_level=logging.WARNING, **options)
@@ -218,6 +225,22 @@ class RayGrid(PoolGrid):
         if most < len(named(message)):
             light.content["ask"] = ConfigRecord({**ask, "most": most})
         return worker.answer.remote(light, put[id(theta)], self.states.of(named(message)))
+
+
+def short_folder() -> str | None:
+    """Return a folder for Ray where that for temporary files has too long a name; None: Ray's own choice will do."""
+    chosen = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or ""
+    if len(os.fsencode(chosen)) <= LONGEST_TMPDIR:
+        return None
+    folder = f"/tmp/ray-{os.getuid()}"
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    about = os.lstat(folder)
+    if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid() or about.st_mode & 0o022:
+        raise ConnectionError(
+            f"--engine ray: Ray's sockets have no room below {chosen}, and {folder} belongs to somebody else; set a"
+            " shorter TMPDIR, or choose --engine local"
+        )
+    return folder
 
 
 def doomed(run_config: Mapping[str, Any]) -> Callable[[Message], bool] | None:

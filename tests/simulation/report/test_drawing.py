@@ -2,8 +2,6 @@
 
 import os
 import re
-import subprocess
-import sys
 from collections import Counter
 from dataclasses import replace
 from html import unescape
@@ -120,10 +118,3 @@ def test_words_stand_alone_where_none_are_before_them(figure):
     drawn = elements(replace(figure, panels=panels))[1][0]
     assert '<text class="measure"' in drawn
     assert ">after</" in drawn
-
-
-def test_a_notebooks_choice_of_a_screen_does_not_matter():
-    code = "import os, simulation.report.drawing.paint; print(os.environ['MPLBACKEND'])"
-    env = {**os.environ, "MPLBACKEND": "module://nobody_has.this"}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, timeout=60)
-    assert done.stdout == "module://nobody_has.this\n", done.stderr  # what it starts in turn has it still
