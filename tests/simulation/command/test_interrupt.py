@@ -47,7 +47,11 @@ def test_an_interrupt_while_ray_starts_leaves_nothing(tmp_path):
 
 @pytest.mark.parametrize(
     ("engine", "sign"),
-    [("local", signal.SIGHUP), ("ray", signal.SIGINT), pytest.param("ray", signal.SIGTERM, marks=pytest.mark.slow)],
+    [
+        ("local", signal.SIGHUP),
+        ("ray", signal.SIGINT),
+        pytest.param("ray", signal.SIGTERM, marks=pytest.mark.slow),
+    ],
 )
 @pytest.mark.ray
 def test_ctrl_c(engine, sign, tmp_path):
