@@ -86,9 +86,9 @@ def describe(devices: str) -> Description:
         DataError: The file cannot be read, or a key or a value is not allowed.
     """
     path = DEFAULT if devices == "default" else Path(devices)
-    said = read_toml(path, "--devices.tiers")
+    given = read_toml(path, "--devices.tiers")
     try:
-        return Description.model_validate(said)
+        return Description.model_validate(given)
     except ValidationError as error:
         raise DataError(f"--devices.tiers {path}: {'; '.join(map(_explained, error.errors()))}") from None
 
