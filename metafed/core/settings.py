@@ -1,12 +1,13 @@
 """What all models of settings have in common: no key that is not known, numbers that are numbers, text that is text."""
 
+from abc import ABC
 from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
 
-class Settings(BaseModel):
+class Settings(BaseModel, ABC):
     """Settings, each sound by itself; a number is finite, and true is none."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
