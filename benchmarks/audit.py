@@ -16,9 +16,8 @@ from metafed.core.parameters import Layout
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation
 from metafed.objectives import NOTHING, Contribution
-from metafed.privacy.accounting import epsilon
 from metafed.privacy.clipping import cut
-from metafed.privacy.mechanism import NoisySum
+from metafed.privacy.noisy_sum import NoisySum
 
 CONFIDENCE = 0.999
 
@@ -80,5 +79,5 @@ def audit(experiment: Experiment, runs: int) -> Audit:
         for present in (True, False)
     }
     keeper = NoisySum(experiment, layout, Federation(experiment).holders)
-    claimed = epsilon(keeper.mechanism, keeper.noise, keeper.delta, experiment.rounds)
+    claimed = keeper.epsilon(experiment.rounds)
     return Audit(bound(found[True], found[False], keeper.delta), claimed, runs)

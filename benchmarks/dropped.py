@@ -64,8 +64,8 @@ def of_a_seed(folder: Path, first: Path) -> dict[str, float]:
     named = people.group.astype(str) != REST
     halves = {"seen": people.seen, "unseen": ~people.seen}
     gaps = {f"{name}_gap": gap(people.where(own), named[own]) for name, own in halves.items()}
-    rows = pl.read_parquet(folder / "participation.parquet").filter(pl.col("asked") > 0)
-    scores = pl.read_parquet(first / "participation.parquet").select("client", "after")
+    rows = pl.read_parquet(folder / "participation.parquet", glob=False).filter(pl.col("asked") > 0)
+    scores = pl.read_parquet(first / "participation.parquet", glob=False).select("client", "after")
     poor, others = (rows.filter(pl.col("group") != REST), rows.filter(pl.col("group") == REST))
     share = [each["finished"].sum() / max(1, each["asked"].sum()) for each in (poor, others)]
     after = people.scores[:, -1]

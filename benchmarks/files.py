@@ -47,7 +47,7 @@ def make(folder: Path, clients: int, seed: int = 0) -> Table:
         frame = pl.DataFrame(columns)
         loaded += int(frame.estimated_size())
         frame.write_parquet(pieces[-1])
-    pl.scan_parquet(pieces).sink_parquet(path, row_group_size=16_384, maintain_order=True)
+    pl.scan_parquet(pieces, glob=False).sink_parquet(path, row_group_size=16_384, maintain_order=True)
     for piece in pieces:
         piece.unlink()
     described = folder / f"people-{clients}.toml"

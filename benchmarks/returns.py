@@ -45,7 +45,7 @@ def last_losses(run: Path, family: str) -> dict[str, np.ndarray]:
     """
     import polars as pl
 
-    rows = pl.read_parquet(run / "clients.parquet").filter(
+    rows = pl.read_parquet(run / "clients.parquet", glob=False).filter(
         (pl.col("phase") == "evaluate") & (pl.col("family") == family)
     )
     rows = rows.filter(pl.col("round") == pl.col("round").max()).sort("client", "step")

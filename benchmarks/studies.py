@@ -10,13 +10,13 @@ so that the same command goes on where it stopped.
 import argparse
 import shlex
 import sys
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.results import check_target, complain, write
 from benchmarks.tables import show
+from metafed.core.reading import read_toml
 from simulation.cli.config import Config
 from simulation.cli.errors import BadInput, RunDiverged
 from simulation.cli.flags import parse
@@ -52,11 +52,9 @@ def read_study(file: Path, more: Sequence[str] = (), only: Sequence[str] = ()) -
     from simulation.analysis.measures import MEASURES
 
     try:
-        said = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadInput(f"{file}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadInput(f"{file}: not TOML: {error}") from None
+        said = read_toml(file)
+    except ValueError as error:
+        raise BadInput(str(error)) from None
     methods = said.get("methods")
     if not isinstance(methods, dict) or not methods or set(said) - KEYS:
         raise BadInput(f"{file}: a study has a table [methods], and besides {', '.join(sorted(KEYS - {'methods'}))}")

@@ -9,7 +9,7 @@ from metafed.core.parameters import Vector
 from metafed.federation.federation import Federation
 from metafed.objectives import NOTHING, ClientUpdates, Contribution, Plain
 from metafed.objectives.single import alone
-from metafed.privacy.clipping import clipped, shares
+from metafed.privacy.shares import clipped, shares
 from metafed.secure.input import input_of, vector_of
 
 

@@ -19,6 +19,7 @@ from metafed.core.parameters import Vectors
 from metafed.experiment.settings import Experiment
 from metafed.faults import read_faults
 from metafed.federation.federation import Federation, federation_of
+from metafed.privacy.budget import guarantee
 from server.asking import record
 from server.checkpoint import Checkpoint, PersonalStates
 from server.hosts import Hosts
@@ -99,6 +100,8 @@ def serve(
             states.restore(start.clients)
             states.mark(start.round)
     keep_devices(keep)
+    if experiment.private:
+        keep.about(privacy=guarantee(experiment))
     arrays = record(strategy.outer.theta)
     try:
         if start is None:

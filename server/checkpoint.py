@@ -40,6 +40,7 @@ class Checkpoint:
         clients: Personal states ``(S,)`` by client, of those that have one where a pool of workers keeps them. The
             nodes of a deployment keep their own.
         extra: State of others, by owner and name: arrays, or plain JSON.
+        of: The hash of the run and its settings; the record knows it.
     """
 
     round: int
@@ -47,6 +48,7 @@ class Checkpoint:
     moments: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
     clients: Mapping[int, np.ndarray] = field(default_factory=dict)
     extra: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    of: str = ""
 
 
 class Position(BaseModel):
@@ -73,6 +75,7 @@ class _Page(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: Literal[2]
+    of: str
     round: int = Field(ge=0)
     theta_sha256: str
     state_sha256: str
@@ -100,7 +103,7 @@ def paths(folder: Path, server_round: int) -> tuple[Path, Path, Path]:
     return folder / f"{name}.json", folder / f"{name}.safetensors", folder / "state" / f"{name}.safetensors"
 
 
-def write(folder: Path, checkpoint: Checkpoint, position: Position, keep: int) -> Path:
+def write(folder: Path, checkpoint: Checkpoint, position: Position, keep: int, of: str = "") -> Path:
     """Write a checkpoint into ``folder``, and remove all but the newest ``keep``. Returns the JSON's path.
 
     Everything is on the disk, not merely on its way, before the checkpoint shows.
@@ -117,6 +120,7 @@ def write(folder: Path, checkpoint: Checkpoint, position: Position, keep: int) -
     }
     written = _Page(
         version=2,
+        of=of,
         round=checkpoint.round,
         theta_sha256=_save(checkpoint.theta, theta, checkpoint.round),
         state_sha256=_save(arrays, state, checkpoint.round),
@@ -171,7 +175,7 @@ def read(folder: Path, server_round: int) -> tuple[Checkpoint, Position]:
         else:
             owner, _, name = rest.partition("/")
             (moments if kind + "/" == MOMENTS else extra).setdefault(owner, {})[name] = array
-    return Checkpoint(page.round, theta, moments, clients, extra), page.position
+    return Checkpoint(page.round, theta, moments, clients, extra, page.of), page.position
 
 
 def there(folder: Path) -> list[int]:

@@ -1,6 +1,5 @@
 """``python -m simulation.deploy``: the same experiment, computed by separate processes with TLS and node keys."""
 
-import signal
 import sys
 from collections.abc import Sequence
 
@@ -10,7 +9,7 @@ import simulation.cli.start  # noqa: F401  (first: it puts heavy packages off)
 from simulation.cli.closing import show
 from simulation.cli.errors import BadInput
 from simulation.cli.exits import BAD_INPUT, DIVERGED, DONE, FAILED, INTERRUPTED, complain
-from simulation.cli.interrupts import interrupt
+from simulation.cli.interrupts import listen
 from simulation.cli.streams import forgiving
 from simulation.deployment.errors import Interrupted, NodesMissing, NotStarted, Refused, RunEndedEarly
 from simulation.deployment.plan import HELP, Plan, parse
@@ -27,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         plan = parse(arguments)
     except BadInput as error:
         return complain(error, BAD_INPUT)
-    signal.signal(signal.SIGTERM, interrupt)
+    listen()
     return carry_out(plan)
 
 

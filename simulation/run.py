@@ -1,6 +1,5 @@
 """``python -m simulation.run``: simulate federated meta-learning and keep a record of every client."""
 
-import signal
 import sys
 from collections.abc import Sequence
 
@@ -9,7 +8,7 @@ from simulation.cli.config import Config
 from simulation.cli.errors import BadInput, RunDiverged, RunFailed
 from simulation.cli.exits import BAD_INPUT, DIVERGED, DONE, FAILED, INTERRUPTED, complain
 from simulation.cli.flags import parse
-from simulation.cli.interrupts import interrupt
+from simulation.cli.interrupts import listen
 from simulation.cli.streams import forgiving
 from simulation.records.studies import resumed
 from simulation.runs.settings import default_folder
@@ -23,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         config = (resumed(arguments) if "--resume" in " ".join(arguments) else None) or parse(arguments)
     except BadInput as error:
         return complain(error, BAD_INPUT)
-    signal.signal(signal.SIGTERM, interrupt)
+    listen()
     if config.resume is None and config.seeds is None and config.references is None:
         config = config.model_copy(update={"out": config.out or default_folder(config)})
     try:

@@ -20,6 +20,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # inherited, as from a shell's background, and given on to the commands that tests interrupt
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Ray has its workers wait for all other processes; beside other tests they would wait for minutes
+os.environ.setdefault("RAY_worker_niceness", "0")
+
 RECBOLE = "recbole==1.2.1"
 
 

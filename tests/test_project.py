@@ -1,5 +1,6 @@
 """The project keeps its own rules: short files, and settings that do not rot. Style, types and arrows: `make lint`."""
 
+import ast
 import tomllib
 from pathlib import Path
 
@@ -27,6 +28,29 @@ def test_flower_config_has_every_setting_with_its_default():
     assert Experiment.from_run_config({k: v for k, v in declared.items() if k not in servers_own}) == Experiment()
     names = {key.split(".")[0].replace("-", "_") for key in declared}
     assert names == {*Experiment.model_fields, "out", "resume", "round_timeout"}
+
+
+def test_a_path_given_to_polars_is_a_name_and_no_pattern():
+    def opens(node):
+        # our own readers are names, those of polars are attributes
+        named = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+        return named and node.func.attr in {f"{way}_{form}" for way in ("scan", "read") for form in ("parquet", "csv")}
+
+    def says(call):
+        return any(word.arg == "glob" and getattr(word.value, "value", None) is False for word in call.keywords)
+
+    calls, found = 0, []
+    for path in (path for room in (*ROOMS, "benchmarks") for path in (ROOT / room).rglob("*.py")):
+        tree = ast.parse(path.read_text())
+        # one of them is the text of a program
+        constants = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
+        texts = [text for text in constants if "pl.scan_" in str(text)]
+        for node in (node for part in (tree, *map(ast.parse, texts)) for node in ast.walk(part)):
+            if opens(node):
+                calls += 1
+                found += [] if says(node) else [f"{path.relative_to(ROOT)}:{node.lineno}"]
+    assert calls > 20
+    assert found == []
 
 
 def test_pins_of_the_platform():

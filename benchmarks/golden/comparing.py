@@ -20,7 +20,7 @@ def results(folder: Path) -> dict[str, Any]:
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
         if path.name in TABLES:
-            found[name] = pl.read_parquet(path)
+            found[name] = pl.read_parquet(path, glob=False)
         elif path.name == "summary.json":
             found[name] = json.loads(path.read_text())
         elif path.name == "rounds.jsonl":

@@ -18,7 +18,7 @@ Direction: TypeAlias = NDArray[np.float64]
 class Aggregator(Settings, ABC):
     """How the updates of the clients that hold a part become its direction; its fields are its settings. Pure.
 
-    A update is what a client alone would have the part move along. Each part is aggregated by itself, over the clients
+    An update is what a client alone would have the part move along. Each part is aggregated by itself, over the clients
     that hold it, and every client has one update, whatever rows it says that it owns.
     """
 

@@ -1,4 +1,4 @@
-"""Votes: cast on the host, counted on the server."""
+"""Client updates: taken apart on the host, aggregated on the server."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from math import exp
@@ -16,7 +16,7 @@ class ClientVectors(NamedTuple):
 
     Attributes:
         clients: Their ids.
-        updates: Their updates ``(C, size)`` on each part.
+        vectors: Their updates ``(C, size)`` on each part.
     """
 
     clients: Sequence[int]

@@ -1,5 +1,6 @@
 """Small files of a user's own, by the one way in which they are read: regular ones only, up to a size, as UTF-8."""
 
+import codecs
 import json
 import os
 import stat
@@ -14,6 +15,8 @@ LARGEST_RECORD = 256 * 2**20
 """Bytes of a record's JSON, at most."""
 LARGEST = 4 * 2**20
 """Bytes of a file of settings, at most."""
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+"""What texts begin with that editors call Unicode, of two bytes a letter."""
 DEEPEST = 50
 """How far tables may lie within tables."""
 
@@ -46,7 +49,11 @@ def read_text(path: Path, flag: str = "", largest: int = LARGEST) -> str:
         if about.st_size > largest:
             raise DataError(f"{where}: of {about.st_size} bytes; at most {largest} are read")
         try:
-            return file.read(largest + 1).decode("utf-8-sig")
+            written = file.read(largest + 1)
+            if written.startswith(UTF_16):
+                raise DataError(f"{where}: it is UTF-16; save it as UTF-8")
+            # whatever ends its lines
+            return written.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
         except OSError as error:
             raise DataError(f"{where}: {error.strerror}") from None
         except UnicodeDecodeError as error:

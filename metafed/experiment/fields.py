@@ -21,12 +21,13 @@ from metafed.core.settings import Settings
 from metafed.data.source import Family
 from metafed.devices.settings import Devices
 from metafed.experiment.choices import builtin, names, parse_mix
-from metafed.experiment.lookup import KINDS
+from metafed.experiment.lookup import KINDS, mechanism_class
 from metafed.experiment.renames import renewed
 from metafed.faults.injected_bias import parse_bias
 from metafed.faults.plan import checked
 from metafed.models import Activation, NetworkName, Norm
 from metafed.objectives import Mean, Objective
+from metafed.privacy import Mechanism
 from metafed.privacy.settings import Privacy
 from metafed.sampling import Sampler, Uniform
 from metafed.secure.settings import Secure
@@ -207,6 +208,11 @@ class Fields(Settings):
     def private(self) -> bool:
         """Whether training is differentially private."""
         return self.privacy.on
+
+    @property
+    def mechanism(self) -> Mechanism:
+        """Who adds which noise, where training is differentially private."""
+        return mechanism_class(self.privacy.model)()
 
     @property
     def evaluation_steps(self) -> int:

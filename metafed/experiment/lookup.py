@@ -12,9 +12,27 @@ from metafed.algorithms import ALGORITHMS, Algorithm
 from metafed.core.names import known
 from metafed.core.reading import brief
 from metafed.objectives import OBJECTIVES, Objective
+from metafed.privacy import MECHANISMS, Mechanism
 from metafed.sampling import SAMPLERS, Sampler
 
 M = TypeVar("M", bound=BaseModel)
+
+
+def imported(what: str, name: str) -> Any:
+    """Return what ``module:name`` names.
+
+    Raises:
+        ValueError: It is no such name, or cannot be imported.
+    """
+    module, _, attribute = name.partition(":")
+    if not all(part.isidentifier() for part in (*module.split("."), attribute)):
+        raise ValueError(f"{what} {name!r}: write MODULE:CLASS, with the module's full name")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (Exception, SystemExit) as error:  # whatever a module does that is not meant to be imported
+        # Python's own words say enough of a name that is not there
+        kind = "" if isinstance(error, ImportError | AttributeError) else f"{type(error).__name__}: "
+        raise ValueError(f"{what} {name!r} cannot be imported: {kind}{brief(error, 200)}") from None
 
 
 @final
@@ -42,22 +60,13 @@ class Kinds(Generic[M]):
         Raises:
             ValueError: There is none, or it is no subclass of ``base``.
         """
-        module, colon, attribute = name.partition(":")
-        if not colon:
+        if ":" not in name:
             return known(self.what, name, self.table)
-        if not all(part.isidentifier() for part in (*module.split("."), attribute)):
-            raise ValueError(f"{self.what} {name!r}: write MODULE:CLASS, with the module's full name")
-        try:
-            found = getattr(importlib.import_module(module), attribute)
-        except (Exception, SystemExit) as error:  # whatever a module does that is not meant to be imported
-            # Python's own words say enough of a name that is not there
-            kind = "" if isinstance(error, ImportError | AttributeError) else f"{type(error).__name__}: "
-            raise ValueError(f"{self.what} {name!r} cannot be imported: {kind}{brief(error, 200)}") from None
-        base = self.base
+        found, base = imported(self.what, name), self.base
         if not (isinstance(found, type) and issubclass(found, base)):
             raise ValueError(f"{name!r} is no subclass of {base.__module__.rpartition('.')[0]}.{base.__name__}")
         if missing := sorted(getattr(found, "__abstractmethods__", ())):
-            raise ValueError(f"{name!r} is abstract: it lacks {', '.join(missing)}")
+            raise ValueError(f"{self.what} {name!r} is abstract: it lacks {', '.join(missing)}")
         return found
 
     def name(self, model: M) -> str:
@@ -86,10 +95,12 @@ _ALGORITHM = Kinds("algorithm", ALGORITHMS, Algorithm, "maml")  # type: ignore[t
 _OBJECTIVE = Kinds("objective", OBJECTIVES, Objective, "mean")  # type: ignore[type-abstract]
 _SAMPLING = Kinds("sampling", SAMPLERS, Sampler, "uniform")  # type: ignore[type-abstract]
 _AGGREGATOR = Kinds("aggregator", AGGREGATORS, Aggregator, "mean")  # type: ignore[type-abstract]
+_MECHANISM = Kinds("--privacy.model", MECHANISMS, Mechanism, "central")  # type: ignore[type-abstract]
 algorithm_class, algorithm_name = _ALGORITHM.find, _ALGORITHM.name
 objective_class, objective_name = _OBJECTIVE.find, _OBJECTIVE.name
 sampler_class, sampler_name = _SAMPLING.find, _SAMPLING.name
 aggregator_class, aggregator_name = _AGGREGATOR.find, _AGGREGATOR.name
+mechanism_class = _MECHANISM.find
 KINDS: dict[str, Kinds[Any]] = {
     "algorithm": _ALGORITHM,
     "objective": _OBJECTIVE,

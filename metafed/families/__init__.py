@@ -13,9 +13,15 @@ from metafed.families.sinusoid import SINUSOID
 from metafed.families.social import SOCIAL
 
 FAMILIES: dict[str, Family] = {
-    family.name: family
-    for family in (
-        *(PERSONALIZATION, ASSISTANT, AVATAR, ENVIRONMENT, ASSETS, SOCIAL),
-        *(SINUSOID, OMNIGLOT, MINIIMAGENET, BLOBS, BLOB_IMAGES),
-    )
+    "personalization": PERSONALIZATION,
+    "assistant": ASSISTANT,
+    "avatar": AVATAR,
+    "environment": ENVIRONMENT,
+    "assets": ASSETS,
+    "social": SOCIAL,
+    "sinusoid": SINUSOID,
+    "omniglot": OMNIGLOT,
+    "miniimagenet": MINIIMAGENET,
+    "blobs": BLOBS,
+    "blob-images": BLOB_IMAGES,
 }

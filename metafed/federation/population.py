@@ -1,15 +1,16 @@
 """The clients with their data, made or read only when asked for."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, final
 
 import numpy as np
 import torch
+from cachetools import LRUCache
 
 from metafed.core.draws import Half, Numbers, draw_together, fits, half, slots_together
 from metafed.core.episodes import Episode, Examples, Rows, assemble, draw_from, halves, strata
-from metafed.core.shelf import Shelf
 from metafed.core.streams import stream
 from metafed.data.files.kept import keep
 from metafed.data.source import Origin, Source, TaskChoice
@@ -62,13 +63,13 @@ class Population:
         self.dtype = getattr(torch, experiment.precision)
         self.deals_slots = deals_slots
         self.bias = parse_bias(experiment.inject_bias) if experiment.inject_bias else None
-        self._halves = Shelf(self._split, _bytes, KEPT)
+        self._kept: LRUCache[int, Split] = LRUCache(KEPT, getsizeof=_bytes)
 
     def training(self, clients: list[int], server_round: int) -> Draw:
         """Draw a fresh episode of each client from its meta-training rows; clients of one family only."""
         task = self.roster.place(clients[0]).task
         choice, classes, shots = self.choices[task], self.sources[task].outputs, self.shots[task]
-        splits = [self._halves(client) for client in clients]
+        splits = [self.split(client) for client in clients]
         examples, own_halves = [split.own for split in splits], [split.training for split in splits]
         if any(own.time is not None or own.block is not None for own in examples) or not fits(own_halves):
             rngs = [stream(self.experiment.seed, "episode", server_round, client) for client in clients]
@@ -90,7 +91,7 @@ class Population:
         task = self.roster.place(clients[0]).task
         shots, examples, rows = self.shots[task], [], []
         for client in clients:
-            own, _, evaluation = self._halves(client)
+            own, _, evaluation = self.split(client)
             rng = stream(self.experiment.seed, "evaluation", client)
             rows.append(draw_from(own, evaluation.strata, shots, shots.evaluation, rng))
             examples.append(own)
@@ -100,14 +101,18 @@ class Population:
     def episode_rows(self, client: int) -> tuple[int, int]:
         """Return how many support and query rows a meta-training episode of the client has; blocks aside."""
         shots, support, query = self.shots[self.roster.place(client).task], 0, 0
-        for size in self._halves(client).training.sizes.tolist():
+        for size in self.split(client).training.sizes.tolist():
             adapt = max(1, min(shots.support, size // 2))
             support, query = support + adapt, query + min(shots.query, size - adapt)
         return support, query
 
     def split(self, client: int) -> Split:
         """Return a client's rows, and which of them are for meta-training and which for evaluation."""
-        return self._halves(client)
+        if (found := self._kept.get(client)) is None:
+            found = self._split(client)
+            with suppress(ValueError):  # it is larger than all that is kept
+                self._kept[client] = found
+        return found
 
     def keep(self, folder: Path, origins: Sequence[Origin]) -> None:
         """Have clients' rows kept in ``folder`` for the next process that asks; see ``metafed.data.files.kept``."""

@@ -81,7 +81,7 @@ def _sums(family: str, seen: bool, own: Sequence[tuple[np.ndarray, np.ndarray]])
 
 
 def to_values(withheld: Withheld) -> dict[str, Any]:
-    """Return the plain values that stand for ``said`` in a message."""
+    """Return the plain values that stand for ``withheld`` in a message."""
     values: dict[str, Any] = {
         "withheld": len(withheld.sums),
         "withheld/first": int(withheld.first),

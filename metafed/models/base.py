@@ -23,6 +23,7 @@ class Network(ABC):
         outputs: Classes, or numbers to predict.
         kernels: What computes it on a CPU: PyTorch's kernels or ours, which agree up to rounding.
         settings: Names of the experiment's settings that shape a network of this kind.
+        smallest: Height and width, at least, of images that it takes.
         on_trunk: Whether it shares the trunk with other families' networks.
     """
 
@@ -31,6 +32,7 @@ class Network(ABC):
     kernels: Kernels = field(default="torch", kw_only=True)
 
     settings: ClassVar[frozenset[str]]
+    smallest: ClassVar[int] = 1
     on_trunk: ClassVar[bool] = False
 
     @property

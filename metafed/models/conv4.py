@@ -22,7 +22,7 @@ BLOCKS = 4
 @final
 @dataclass(frozen=True)
 class Conv4(Network):
-    """Four convolutional blocks on images ``image = (channels, H, W)``; height and width are 16 at least."""
+    """Four convolutional blocks on images ``image = (channels, H, W)``."""
 
     image: tuple[int, int, int]
     filters: int
@@ -30,6 +30,8 @@ class Conv4(Network):
     activation: Activation
 
     settings: ClassVar[frozenset[str]] = frozenset({"filters", "norm", "activation"})
+    # each block halves height and width, and one pixel is left
+    smallest: ClassVar[int] = 2**BLOCKS
 
     @property
     def embedding(self) -> int:

@@ -35,6 +35,8 @@ class SmallConv(Network):
     activation: Activation
 
     settings: ClassVar[frozenset[str]] = frozenset({"filters", "width", "norm", "activation"})
+    # a convolution takes 2 of height and width, and pooling half: of what is left the second one makes a pixel
+    smallest: ClassVar[int] = 2 * (1 + 2) + 2
 
     @property
     def embedding(self) -> int:

@@ -6,7 +6,7 @@ from metafed.objectives.base import ClientUpdates, Contribution, Objective, Plai
 
 
 def alone(objective: Objective, updates: ClientUpdates, ask: Mapping[str, Plain]) -> list[Contribution]:
-    """Return each client's own contribution, in the order of ``said.clients``; their sum is ``objective.share``'s."""
+    """Return each client's contribution, in the order of ``updates.clients``; their sum is ``objective.share``'s."""
     return [objective.share(only(updates, position), ask) for position in range(len(updates.clients))]
 
 

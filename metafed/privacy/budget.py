@@ -1,9 +1,10 @@
-"""How much noise an experiment has, and whether its rounds cost too much: asked by hosts and by the server."""
+"""What the rounds of an experiment cost, and what they may cost: z, δ and ε of its mechanism, and the count's share."""
 
-from typing import NamedTuple
+from math import isfinite
+from typing import Any, NamedTuple
 
 from metafed.core.errors import DataError
-from metafed.privacy.accounting import Mechanism, epsilon, noise_for, rounds_for
+from metafed.privacy.accounting import Sampling, noise_for, rounds_for
 from metafed.privacy.settings import PrivateExperiment
 
 COUNTED = 20
@@ -15,26 +16,35 @@ class BudgetSpent(DataError):
 
 
 class Noise(NamedTuple):
-    """Standard deviations of the noise: of the sum in units of C, and of the count (0 where the clip is fixed)."""
+    """Scales of the noise: of the sum in units of C, and of the count (0 where the clip is fixed)."""
 
     directions: float
     tally: float
 
 
-def mechanism_of(experiment: PrivateExperiment) -> Mechanism:
+def sampling_of(experiment: PrivateExperiment) -> Sampling:
     """Return how a round samples and is accounted for."""
-    size, seen = experiment.cohort_size, experiment.seen_clients
-    if experiment.privacy.model == "local":
-        return Mechanism("local", size, seen, experiment.privacy.accountant)
+    size, seen, accountant = experiment.cohort_size, experiment.seen_clients, experiment.privacy.accountant
+    if experiment.mechanism.noise_at == "client":
+        return Sampling("local", size, seen, accountant)
     if size == seen:
-        return Mechanism("everybody", size, seen, experiment.privacy.accountant)
+        return Sampling("everybody", size, seen, accountant)
     assert experiment.sampling.scheme is not None, "the experiment has refused other samplings"
-    return Mechanism(experiment.sampling.scheme, size, seen, experiment.privacy.accountant)
+    return Sampling(experiment.sampling.scheme, size, seen, accountant)
 
 
 def delta_of(experiment: PrivateExperiment) -> float:
     """Return δ: as asked for, else 1 / n^1.1 for n seen clients."""
     return experiment.privacy.delta or min(experiment.seen_clients**-1.1, 0.5)
+
+
+def cost(experiment: PrivateExperiment, noise: float, rounds: int) -> float:
+    """Return the ε of so many rounds with the noise multiplier ``noise``; infinity where there is no bound.
+
+    Raises:
+        DataError: The accountant does not know the mechanism under this sampling.
+    """
+    return experiment.mechanism.epsilon(sampling_of(experiment), noise, delta_of(experiment), rounds)
 
 
 def noise_of(experiment: PrivateExperiment) -> float:
@@ -44,19 +54,19 @@ def noise_of(experiment: PrivateExperiment) -> float:
         BudgetSpent: The rounds cost more than ``--privacy.epsilon``.
         ValueError: No noise is enough.
     """
-    mechanism, delta = mechanism_of(experiment), delta_of(experiment)
     noise, target, rounds = experiment.privacy.noise, experiment.privacy.epsilon, experiment.rounds
-    if noise is not None and target is None:
+    if target is None:
+        assert noise is not None, "a private experiment has noise or a target"
         return noise
+    epsilon, sampling, delta = experiment.mechanism.epsilon, sampling_of(experiment), delta_of(experiment)
     if noise is None:
-        assert target is not None, "a private experiment has noise or a target"
-        return noise_for(mechanism, target, delta, rounds)
-    if target is not None and (cost := epsilon(mechanism, noise, delta, rounds)) > target:
-        most = rounds_for(mechanism, noise, delta, target, rounds)
+        return noise_for(lambda least: epsilon(sampling, least, delta, rounds), target)
+    if (spent := epsilon(sampling, noise, delta, rounds)) > target:
+        most = rounds_for(lambda fewer: epsilon(sampling, noise, delta, fewer), target, rounds)
         raise BudgetSpent(
-            f"--rounds {rounds} with --privacy.noise {noise:g} cost ε {cost:.4g} at δ {delta:.3g}, more than"
-            f" --privacy.epsilon {target:g}; choose at most --rounds {most}, or leave --privacy.noise out to have it"
-            " computed"
+            f"--rounds {rounds} with --privacy.noise {noise:g} cost ε {spent:.4g} at δ {delta:.3g}, more than"
+            f" --privacy.epsilon {target:g}; choose at most --rounds {most}, or leave --privacy.noise out to have"
+            " it computed"
         )
     return noise
 
@@ -82,9 +92,27 @@ def check_budget(experiment: PrivateExperiment) -> None:
     """Refuse a private experiment whose rounds cost too much, before anything runs.
 
     Raises:
-        DataError: They do, or the noise leaves nothing for the count of an adaptive clip.
+        DataError: They do, their cost is not known, or the noise leaves nothing for the count of an adaptive clip.
     """
     if experiment.privacy.on:
         noise = noise_of(experiment)
+        cost(experiment, noise, min(1, experiment.rounds))  # the accountant must know the mechanism
         if experiment.privacy.quantile:
             split(noise, experiment.cohort_size)
+
+
+def guarantee(experiment: PrivateExperiment) -> dict[str, Any]:
+    """Return what the manifest says of a private experiment's guarantee; ε None where there is no bound."""
+    sampling, noise = sampling_of(experiment), noise_of(experiment)
+    whole = cost(experiment, noise, experiment.rounds)
+    return {
+        "model": experiment.privacy.model,
+        "noise": noise,
+        "noise_at": experiment.mechanism.noise_at,
+        "delta": delta_of(experiment),
+        **sampling._asdict(),
+        "neighbours": sampling.neighbours,
+        "epsilon": whole if isfinite(whole) else None,
+        "covers": ("what clients send to be summed, and " if sampling.scheme == "local" else "")
+        + "θ after every round; not the clients' rows and losses in this record",
+    }

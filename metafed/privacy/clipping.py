@@ -1,14 +1,11 @@
-"""On the host: what each client adds to the sum is cut to a length, over all of its parts together."""
+"""A client's contribution is cut to a length, over all of its parts together."""
 
-from collections.abc import Iterator, Mapping
 from math import exp, log
+from typing import Literal
 
 import numpy as np
 
-from metafed.objectives import NOTHING, ClientUpdates, Contribution, Objective, Plain
-from metafed.objectives.single import alone
-from metafed.privacy.local import noised
-from metafed.privacy.settings import PrivateExperiment
+from metafed.objectives import NOTHING, Contribution
 
 CLIP = "dp.clip"
 """The name under which the server tells C."""
@@ -18,46 +15,13 @@ CLIENTS = "dp.clients"
 """The name of the sum that counts clients; with ½ of it taken away each counts ½ or −½ in ``BELOW``."""
 
 
-def clipped(
-    experiment: PrivateExperiment,
-    objective: Objective,
-    updates: ClientUpdates,
-    ask: Mapping[str, Plain],
-    server_round: int = 0,
-) -> Contribution:
-    """Return the sum of a_k g_k, each cut to the length C over all parts, and how many were not longer.
-
-    The objective's masses b_k are not summed, since they depend on data. Arguments are those of ``shares``.
-    """
-    return sum(shares(experiment, objective, updates, ask, server_round), NOTHING)
-
-
-def shares(
-    experiment: PrivateExperiment,
-    objective: Objective,
-    updates: ClientUpdates,
-    ask: Mapping[str, Plain],
-    server_round: int,
-) -> Iterator[Contribution]:
-    """Yield what each client adds to the sum: its share, cut; in the local model with its own noise.
-
-    In the local model nothing of it is the server's to say: length and noise are the experiment's.
+def cut(one: Contribution, clip: float, order: Literal[1, 2] = 2) -> Contribution:
+    """Return a client's contribution cut to ``clip``, of weight 1 in its parts, however it is scaled.
 
     Args:
-        experiment: It is private.
-        objective: Its objective.
-        updates: The clients' updates.
-        ask: Among others C, under ``CLIP``, in the central model.
-        server_round: The round.
-    """
-    local = experiment.privacy.model == "local"
-    clip = float(str(experiment.privacy.clip if local else ask[CLIP]))
-    for client, one in zip(updates.clients, alone(objective, updates, ask), strict=True):
-        yield noised(experiment, cut(one, clip), client, server_round) if local else cut(one, clip)
-
-
-def cut(one: Contribution, clip: float) -> Contribution:
-    """Return a client's contribution cut to ``clip``, of weight 1 in its parts, however it is scaled.
+        one: The client's contribution.
+        clip: Its length at most.
+        order: Of the norm that lengths are in: 1 the sum of absolute values, 2 Euclid's.
 
     Raises:
         ValueError: It is not finite.
@@ -73,7 +37,8 @@ def cut(one: Contribution, clip: float) -> Contribution:
     if largest > 0:
         # lengths as logarithms: a factor a_k may be beyond what a number holds
         units = {part: vector / largest for part, vector in vectors.items()}
-        length = log(largest) + 0.5 * log(sum(float(unit @ unit) for unit in units.values()))
+        powers = sum(float(unit @ unit if order == 2 else np.abs(unit).sum()) for unit in units.values())
+        length = log(largest) + log(powers) / order
         below = length + scale <= log(clip)
         # a little less than C, so that rounding does not make it more
         factor = exp(scale) if below else clip * (1 - 1e-12) / exp(length)

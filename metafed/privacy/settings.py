@@ -5,6 +5,7 @@ from typing import Literal, Protocol
 from pydantic import Field
 
 from metafed.core.settings import Settings
+from metafed.privacy.base import Mechanism
 from metafed.sampling import Sampler
 
 FIRST_CLIP = 0.1
@@ -49,10 +50,11 @@ class Privacy(Settings):
         " seed can subtract the noise: for studies. system: the operating system; no run repeats.",
     )
 
-    model: Literal["central", "local"] = Field(
+    model: str = Field(
         "central",
-        description="Who adds noise. central: the server, to the sum; it is trusted. local: each client, to what it"
-        " sends, so that nobody is; the sum has √n times the noise (docs/privacy.md).",
+        description="Who adds which noise. central: the server, to the sum; it is trusted. local: each client, to what"
+        " it sends, so that nobody is; the sum has √n times the noise (docs/privacy.md). Both Gaussian; or MODULE:CLASS"
+        " (docs/extending/privacy-mechanism.md).",
     )
 
     @property
@@ -67,6 +69,10 @@ class PrivateExperiment(Protocol):
     @property
     def privacy(self) -> Privacy:
         """Its settings of privacy."""
+
+    @property
+    def mechanism(self) -> Mechanism:
+        """Who adds which noise."""
 
     @property
     def sampling(self) -> Sampler:

@@ -11,11 +11,12 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import polars as pl
@@ -30,7 +31,7 @@ from metafed.messages.packing import Rows
 from server.checkpoint import Checkpoint, Position, sync, write
 from server.record.participation import keep_ledger
 from server.record.provenance import git_state, without_secrets
-from server.record.resume import FORMAT, Found, encoded, read_manifest, rewind, rows_of
+from server.record.resume import FORMAT, Found, encoded, identity, read_manifest, rewind, rows_of
 from server.record.rounds import Round, line
 from server.record.writer import UNWRITTEN, Writer, WritingFailed
 
@@ -89,6 +90,7 @@ class Record:
             raise
         self.manifest: dict[str, Any] = {
             "format": FORMAT,
+            "run": uuid4().hex,
             "argv": without_secrets(sys.argv),
             "experiment": experiment.model_dump(mode="json"),
             "seed": experiment.seed,
@@ -151,14 +153,30 @@ class Record:
         """Have a checkpoint of a finished round written, and θ's hash noted; its arrays must not change then."""
         self._later(lambda: self._checkpoint(checkpoint))
 
-    def finish(self, reason: str) -> None:
+    def finish(self, reason: str, report: Callable[[Mapping[str, Any]], object] = lambda manifest: None) -> None:
         """Write what waits, join the clients' rows, summarize them, and close the manifest with the reason for ending.
 
-        Where something cannot be written the rest is, as far as possible, and the manifest says so.
+        Where something cannot be written the rest is, as far as possible, and the manifest says so. The manifest is
+        the last: a run that is killed before has not ended, and goes on.
+
+        Args:
+            reason: Why it ended.
+            report: Writes what is made of the record, and is given the manifest as it will be.
         """
         failed: Exception | None = None
         self.manifest |= {"end": now(), "exit_reason": reason}
-        for step in (self._later.close, self._rounds.close, self._join, self._summarize, self._write_manifest):
+
+        def reported() -> None:
+            report(self.manifest)
+
+        for step in (
+            self._later.close,
+            self._rounds.close,
+            self._join,
+            self._summarize,
+            reported,
+            self._write_manifest,
+        ):
             try:
                 step()
             except Exception as error:
@@ -191,7 +209,9 @@ class Record:
         ]
         if frames:
             path = self.folder / "parts" / f"{finished.number:08d}.parquet"
-            pl.concat(frames).write_parquet(path)
+            draft = path.with_suffix(".draft")
+            pl.concat(frames).write_parquet(draft)
+            draft.replace(path)
             self._unsynced.append(path)
         start = self._rounds.tell()
         self._rounds.write(encoded(entry))
@@ -209,7 +229,13 @@ class Record:
         os.fsync(self._rounds.fileno())
         sync(self.folder / "parts")
         self._unsynced.clear()
-        write(self.folder / "checkpoints", checkpoint, self._positions[checkpoint.round], self._keep)
+        write(
+            self.folder / "checkpoints",
+            checkpoint,
+            self._positions[checkpoint.round],
+            self._keep,
+            identity(self.manifest),
+        )
         self.manifest["theta_sha256"] = theta_sha256(checkpoint.theta)
 
     def _write_config(self) -> None:
@@ -230,11 +256,13 @@ class Record:
         if path.exists():
             experiment = self.federation.experiment
             kinds = {choice.family.name: choice.kind for choice in self.federation.choices}
-            rows = pl.read_parquet(path)
+            rows = pl.read_parquet(path, glob=False)
             summary = summarize(rows, experiment.seed, kinds, experiment)
             summary |= keep_ledger(self.folder, rows, self.federation)
             text = json.dumps(summary, indent=2, allow_nan=False) + "\n"
-            (self.folder / "summary.json").write_text(text, encoding="utf-8")
+            draft = self.folder / "summary.json.draft"
+            draft.write_text(text, encoding="utf-8")
+            draft.replace(self.folder / "summary.json")
 
     def _join(self) -> None:
 
@@ -242,11 +270,9 @@ class Record:
         if parts:
             draft = self.folder / "clients.parquet.draft"
             # streamed: a long run's rows need not fit in memory
-            pl.scan_parquet(parts).sink_parquet(draft, maintain_order=True)
+            pl.scan_parquet(parts, glob=False).sink_parquet(draft, maintain_order=True)
             draft.replace(self.folder / "clients.parquet")
-        for path in parts:
-            path.unlink()
-        (self.folder / "parts").rmdir()
+        shutil.rmtree(self.folder / "parts", ignore_errors=True)
 
 
 def table(phase: str, server_round: int, rows: Rows, federation: Federation) -> "pl.DataFrame":

@@ -1,5 +1,6 @@
 """Going on with a record: which of its checkpoints, and taking back what was written after it."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -14,6 +15,11 @@ from server.checkpoint import Checkpoint, Damaged, Position, paths, read, remove
 
 FORMAT = 2
 """Version of what a record says. 1: settings of privacy, devices and secure aggregation stood beside the others."""
+
+
+FREE = ("rounds", "data_dir", "chunk")
+"""Settings of an experiment that a run may go on with others of: where it ends, where the data are, and how chunks are
+cut, of which the result is checked."""
 
 
 class NotResumable(ValueError):
@@ -60,13 +66,20 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return found
 
 
+def identity(manifest: Mapping[str, Any]) -> str:
+    """Return a hash of a record's run and of its settings, those of which it depends what a round computes."""
+    settings = {key: value for key, value in manifest["experiment"].items() if key not in FREE}
+    text = json.dumps([manifest.get("run"), settings], sort_keys=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def find(folder: Path, experiment: Experiment) -> Found:
     """Return the newest checkpoint from which ``experiment`` is computed as if it had never stopped.
 
     One that is damaged is passed over, as is one of a round that this experiment does not reach, or ends with and was
     not evaluated after: the rounds since an older one are computed again, to the same bits.
     """
-    passed_over = []
+    passed_over, wanted = [], identity(read_manifest(folder))
     size = (folder / "rounds.jsonl").stat().st_size if (folder / "rounds.jsonl").exists() else 0
     for server_round in there(folder / "checkpoints"):
         if server_round > experiment.rounds:
@@ -77,7 +90,9 @@ def find(folder: Path, experiment: Experiment) -> Found:
         except Damaged as error:
             passed_over.append(f"damaged: {error}")
             continue
-        if position.end > size:
+        if checkpoint.of != wanted:
+            passed_over.append(f"the checkpoint of round {server_round} is of another run or other settings")
+        elif position.end > size:
             passed_over.append(f"rounds.jsonl is shorter than at the checkpoint of round {server_round}")
         elif server_round == experiment.rounds and not position.evaluated:
             passed_over.append(f"the checkpoint of round {server_round}, now the last, was not evaluated after")
@@ -128,6 +143,8 @@ def rows_of(folder: Path) -> list[Path]:
 def _rewind_rows(folder: Path, last: int, bare: bool) -> None:
     """Leave one part that has the rows of the rounds up to ``last``; its evaluation is dropped where ``bare``.
 
+    It is named by the first round, so that going on from an older checkpoint later finds the rounds before that in it.
+
     Where ``clients.parquet`` is there it counts, and the parts do not: it is written whole from all parts, and is gone
     before a round is added.
     """
@@ -142,13 +159,13 @@ def _rewind_rows(folder: Path, last: int, bare: bool) -> None:
     if bare:
         wanted &= (pl.col("round") < last) | (pl.col("phase") == "train")
     draft = folder / "clients.parquet.draft"
-    pl.scan_parquet(kept).filter(wanted).sink_parquet(draft, maintain_order=True)
+    pl.scan_parquet(kept, glob=False).filter(wanted).sink_parquet(draft, maintain_order=True)
     draft.replace(whole)
     shutil.rmtree(parts, ignore_errors=True)
     parts.mkdir()
     moved = folder / "rows.draft"
     shutil.copyfile(whole, moved)
-    moved.replace(parts / f"{last:08d}.parquet")
+    moved.replace(parts / f"{0:08d}.parquet")
     whole.unlink()
 
 

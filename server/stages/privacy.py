@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Self, final
 
 from metafed.federation.federation import Federation
-from metafed.privacy.mechanism import NoisySum
+from metafed.privacy.noisy_sum import NoisySum
 from server.stages.base import Plan, Received, Stage
 
 

@@ -21,7 +21,7 @@ from metafed.sampling import SAMPLERS
 from simulation.cli.config import Config
 from simulation.cli.errors import BadInput, explain
 from simulation.cli.late import unused
-from simulation.cli.resume import check_unchanged, settings_file
+from simulation.cli.resume import check_settings, check_unchanged, settings_file
 
 TABLES: dict[str, Mapping[str, type[BaseModel]]] = {
     "algorithm": ALGORITHMS,
@@ -50,7 +50,9 @@ def parse(argv: Sequence[str]) -> Config:
         raise BadInput("--resume reads the run's own settings; leave --config out")
     file = str(settings_file(Path(resumed))) if resumed is not None else file
     default = Config.from_file(Path(file)) if file is not None else Config()
-    default = default.model_copy(update={"resume": Path(resumed)}) if resumed is not None else default
+    if resumed is not None:
+        check_settings(Path(resumed), default)
+        default = default.model_copy(update={"resume": Path(resumed)})
     chosen: dict[str, BaseModel] = {
         "algorithm": _chosen("algorithm", algorithm, default.experiment.algorithm, algorithm_class),
         "objective": _chosen("objective", objective, default.experiment.objective, objective_class),

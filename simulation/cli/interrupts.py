@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, held back while something runs that must not be cut off halfway."""
+"""Ctrl-C, SIGTERM and SIGHUP, held back while something runs that must not be cut off halfway."""
 
 import signal
 import threading
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
@@ -31,5 +31,12 @@ def held_back() -> Iterator[list[int]]:
 
 
 def interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    """Treat a signal as Ctrl-C: a handler for SIGTERM."""
+    """Treat a signal as Ctrl-C: a handler for SIGTERM and SIGHUP."""
     raise KeyboardInterrupt
+
+
+def listen() -> None:
+    """Treat SIGTERM and SIGHUP as Ctrl-C, but for one that is ignored, as SIGHUP is by ``nohup``."""
+    for number in SIGNALS[1:]:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, interrupt)

@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from metafed.core.errors import DataError
 from metafed.core.reading import LARGEST_RECORD, read_json
+from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation
 from simulation.cli.config import Config
 from simulation.cli.errors import BadInput
@@ -15,6 +18,11 @@ FREE = {
     *("checkpoint_every", "keep", "data_dir", "track"),
 }
 """Settings that leave every bit as it is, and where the data are, which are checked by their hashes."""
+PARTS = {
+    **dict.fromkeys(("run.log", "rounds.jsonl", "config.toml", "clients.parquet", "summary.json"), "file"),
+    **dict.fromkeys(("parts", "checkpoints"), "folder"),
+}
+"""What a record consists of, where it is there."""
 
 
 def settings_file(folder: Path) -> Path:
@@ -27,13 +35,53 @@ def settings_file(folder: Path) -> Path:
         raise BadInput(f"--resume {folder}: no such folder")
     if not (folder / "config.toml").is_file() or not (folder / "manifest.json").is_file():
         raise BadInput(f"--resume {folder}: holds no record of a run (config.toml and manifest.json); start it anew")
-    try:
-        about: object = read_json(folder / "manifest.json", "--resume", LARGEST_RECORD)
-    except DataError as error:
-        raise BadInput(f"{error}; start it anew") from None
-    if isinstance(about, dict) and "members" in about:
-        raise BadInput(f"--resume {folder}: holds several runs; name one of them, such as {about['members'][0]}")
+    about = _manifest(folder)
+    if isinstance(members := about.get("members"), list) and members:
+        raise BadInput(f"--resume {folder}: holds several runs; name one of them, such as {members[0]}")
+    for name, wanted in PARTS.items():
+        path = folder / name
+        if path.exists() and not (path.is_dir() if wanted == "folder" else path.is_file()):
+            raise BadInput(f"--resume {path}: is no {wanted}, as it is in a run's record; move it away")
+    ended = about.get("exit_reason") is not None and not (folder / "parts").is_dir()
+    if ended and (folder / "summary.json").exists() and not (folder / "clients.parquet").exists():
+        raise BadInput(f"--resume {folder / 'clients.parquet'}: is missing, and with it the rows of finished rounds")
     return folder / "config.toml"
+
+
+def check_settings(folder: Path, found: Config) -> None:
+    """Compare ``config.toml`` with the manifest, whose settings are those of record.
+
+    Raises:
+        BadInput: It was changed by hand; the message names each setting with both values.
+    """
+    about = _manifest(folder).get("experiment")
+    try:
+        recorded = Experiment.model_validate(about)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, ("experiment", *first["loc"])))
+        raise BadInput(f"--resume {folder / 'manifest.json'}: {where}: {first['msg']}") from None
+    before, now = recorded.model_dump(mode="json"), found.experiment.model_dump(mode="json")
+    changed = [
+        f"{name.replace('_', '-')} = {shown(now[name])} (manifest.json has {shown(value)})"
+        for name, value in before.items()
+        if name not in FREE and now[name] != value
+    ]
+    if changed:
+        raise BadInput(
+            f"--resume {folder / 'config.toml'}: was changed since the run began: {', '.join(changed)}; a run goes on"
+            " with the settings that it had"
+        )
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    try:
+        about = read_json(folder / "manifest.json", "--resume", LARGEST_RECORD)
+    except DataError as error:
+        raise BadInput(str(error)) from None
+    if not isinstance(about, dict):
+        raise BadInput(f"--resume {folder / 'manifest.json'}: expected a JSON object, got {type(about).__name__}")
+    return about
 
 
 def check_unchanged(before: Config, after: Config) -> None:

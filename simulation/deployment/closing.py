@@ -64,7 +64,7 @@ def join(record: Path) -> None:
     whole = [path for path in paths if path.exists()]
     if whole:
         draft = record / "clients.parquet.draft"
-        pl.scan_parquet(whole).sink_parquet(draft, maintain_order=True)
+        pl.scan_parquet(whole, glob=False).sink_parquet(draft, maintain_order=True)
         draft.replace(record / "clients.parquet")
     shutil.rmtree(parts, ignore_errors=True)
 
@@ -74,6 +74,6 @@ def summarize(record: Path, federation: Federation) -> None:
     path = record / "clients.parquet"
     if path.exists():
         kinds = {choice.family.name: choice.kind for choice in federation.choices}
-        summary = summary_of(pl.read_parquet(path), federation.experiment.seed, kinds)
+        summary = summary_of(pl.read_parquet(path, glob=False), federation.experiment.seed, kinds)
         text = json.dumps(summary, indent=2, allow_nan=False) + "\n"
         (record / "summary.json").write_text(text, encoding="utf-8")

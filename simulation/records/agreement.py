@@ -59,7 +59,7 @@ def rows(folder: Path) -> "pl.DataFrame":
             f"{path}: not there; a run that was killed is closed by python -m simulation.run --resume {folder}"
         )
     try:
-        return pl.read_parquet(path)
+        return pl.read_parquet(path, glob=False)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise BadInput(f"{path}: cannot be read: {error}") from None
 

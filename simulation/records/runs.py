@@ -43,8 +43,8 @@ class Run:
     gaps: list[str] = field(default_factory=list)
 
 
-def read_run(folder: Path) -> Run:
-    """Read the run in ``folder``.
+def read_run(folder: Path, manifest: Mapping[str, Any] | None = None) -> Run:
+    """Read the run in ``folder``; its manifest is given where it is about to be written.
 
     Raises:
         BadInput: It is no run's folder, or a file in it is damaged.
@@ -54,7 +54,7 @@ def read_run(folder: Path) -> Run:
     if not (folder / "manifest.json").is_file():
         raise BadInput(f"{folder}: not the folder of a run (it has no manifest.json)")
     gaps: list[str] = []
-    manifest = read_manifest(folder / "manifest.json")
+    manifest = dict(manifest or read_manifest(folder / "manifest.json"))
     if manifest.get("kind") == "study":
         inside = sorted(path.parent.name for path in folder.glob("seed-*/manifest.json"))
         raise BadInput(
@@ -197,7 +197,7 @@ def read_parquet(path: Path) -> "pl.DataFrame":
         BadInput: It is damaged or lacks columns.
     """
     try:
-        frame = pl.read_parquet(path).rename(KEYS, strict=False)
+        frame = pl.read_parquet(path, glob=False).rename(KEYS, strict=False)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise BadInput(f"{path}: not readable as Parquet: {str(error).splitlines()[0]}") from None
     missing = sorted((NAMES | NUMBERS) - set(frame.columns))

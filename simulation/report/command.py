@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, TypeVar
 
 import tyro
 
@@ -11,8 +12,11 @@ from simulation.cli.errors import BadInput
 from simulation.cli.exits import BAD_INPUT, DONE, complain
 from simulation.cli.streams import forgiving
 from simulation.records.studies import is_study
+from simulation.report.figures import FIGURES, OfRun, OfRuns, find
 from simulation.report.pages import write_comparison, write_report
-from simulation.report.single import FigureName, write_figure
+from simulation.report.single import write_figure
+
+F = TypeVar("F", OfRun, OfRuns)
 
 
 @dataclass(frozen=True)
@@ -26,9 +30,13 @@ class Arguments:
     """Folders of runs; with several, the first is what the others are compared with."""
     out: Path | None = None
     """File to write. Default: report.html in the folder; needed with several."""
-    figure: tuple[FigureName, Path] | None = None
+    figure: Annotated[
+        tuple[str, Path] | None, tyro.conf.arg(metavar=f"{{readme,{','.join(each.key for each in FIGURES)}}} FILE")
+    ] = None
     """Write only this figure, to a file whose suffix says how: .svg, .png, .pdf, or .csv for its numbers. readme is
-    distribution, the picture of the README."""
+    distribution, the picture of the README. MODULE:NAME is one of your own (docs/extending/report-figure.md)."""
+    add: tuple[str, ...] = ()
+    """Put figures of your own on the page as well, each MODULE:NAME."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,10 +49,28 @@ def main(argv: Sequence[str] | None = None) -> int:
         if asked.figure is not None:
             path = write_figure(asked.runs, *asked.figure)
         elif len(asked.runs) > 1 or is_study(asked.runs[0]):
-            path = write_comparison(asked.runs, asked.out)
+            path = write_comparison(asked.runs, asked.out, added(asked.add, OfRuns))
         else:
-            path = write_report(asked.runs[0], asked.out)
+            path = write_report(asked.runs[0], asked.out, more=added(asked.add, OfRun))
     except BadInput as error:
         return complain(error, BAD_INPUT)
     print(path)
     return DONE
+
+
+def added(names: Sequence[str], kind: type[F]) -> list[F]:
+    """Return the figures of these names, all of one run or all of several.
+
+    Raises:
+        BadInput: There is none of a name, or it is of the other kind.
+    """
+    found: list[F] = []
+    for name in names:
+        try:
+            entry = find(name)
+        except ValueError as error:
+            raise BadInput(f"--add: {error}") from None
+        if not isinstance(entry, kind):
+            raise BadInput(f"--add {name}: is of {'several runs' if kind is OfRun else 'one run'}")
+        found.append(entry)
+    return found

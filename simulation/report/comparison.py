@@ -12,53 +12,50 @@ from simulation.cli.errors import BadInput
 from simulation.records.folders import read_methods
 from simulation.records.methods import Method
 from simulation.report.drawing.files import shown
-from simulation.report.drawing.plot import Figure
 from simulation.report.facts import moment, objective
+from simulation.report.figures import FIGURES, OfRuns, SeveralRuns
 from simulation.report.figures.beside import Beside, beside
-from simulation.report.figures.differences import differences
-from simulation.report.figures.frontier import Place, frontier
-from simulation.report.figures.noise import privacy
 from simulation.report.findings import command
 from simulation.report.words import count, listed, short
 
 UNKNOWN = f"Which differences hold is not known below {FEWEST_SEEDS} seeds (--seeds {FEWEST_SEEDS})."
 
 
-def several(folders: Sequence[Path]) -> dict[str, Any]:
-    """Return the template's variables for the runs in ``folders``.
+def several(folders: Sequence[Path], more: Sequence[OfRuns] = ()) -> dict[str, Any]:
+    """Return the template's variables for the runs in ``folders``; ``more`` are figures beyond ours.
 
     Raises:
         BadInput: One is no run's folder or damaged, or they cannot be compared.
     """
-    methods, notes = read(folders)
-    part, tables = compared(methods)
-    drawn = drawings(methods, part, tables)
-    names = [method.name for method in methods]
+    runs, notes = several_runs(folders)
+    tables, names = runs.tables, [method.name for method in runs.methods]
+    drawn = [(figure.draw(runs), figure.words) for figure in (*FIGURES, *more) if isinstance(figure, OfRuns)]
     return {
-        "name": folders[0].resolve().name if len(folders) == 1 else f"{count(len(methods), 'run')} compared",
-        "part": part,
+        "name": folders[0].resolve().name if len(folders) == 1 else f"{count(len(names), 'run')} compared",
+        "part": runs.who,
         "first": names[0],
         "seeds": tables[0].seeds,
         "clients": tables[0].clients,
         "notes": notes,
-        "remarks": [intervals(1), UNKNOWN] if tables[0].seeds == 1 else tables[0].remarks,
-        "sentences": sentences(tables[0], part),
+        "remarks": [runs.intervals, UNKNOWN] if tables[0].seeds == 1 else tables[0].remarks,
+        "sentences": sentences(tables[0], runs.who),
         "tables": tables,
         "words": {name: measure.words for name, measure in MEASURES.items()},
         "better": {name: measure.better for name, measure in MEASURES.items()},
-        "figures": {key: shown(figure) for key, figure in drawn.items()},
-        "runs": [about(method) for method in methods],
+        "figures": [{**shown(figure), "words": words} for figure, words in drawn if figure is not None],
+        "runs": [about(method) for method in runs.methods],
     }
 
 
-def figures_of_several(folders: Sequence[Path]) -> dict[str, Figure]:
-    """Return the figures of the runs in ``folders``, by key.
+def several_runs(folders: Sequence[Path]) -> tuple[SeveralRuns, list[str]]:
+    """Return what is known of the runs in ``folders``, and what must be said of them.
 
     Raises:
         BadInput: As ``several``.
     """
-    methods, _ = read(folders)
-    return drawings(methods, *compared(methods))
+    methods, notes = read(folders)
+    part, tables = compared(methods)
+    return SeveralRuns(methods, part, tables, intervals(tables[0].seeds)), notes
 
 
 def read(folders: Sequence[Path]) -> tuple[list[Method], list[str]]:
@@ -107,8 +104,8 @@ def protection(experiment: Mapping[str, Any]) -> list[str]:
         words.append(f"ε {privacy['epsilon']:g}")
     elif privacy.get("noise") is not None:
         words.append(f"noise {privacy['noise']:g}")
-    if privacy.get("model") == "local":
-        words.append("of each client")
+    if (model := privacy.get("model", "central")) != "central":
+        words.append("of each client" if model == "local" else str(model))
     return words
 
 
@@ -126,41 +123,6 @@ def compared(methods: Sequence[Method]) -> tuple[str, list[Beside]]:
         return part, [beside(methods, part, family) for family in wanted]
     except ValueError as error:
         raise BadInput(f"these runs cannot be compared: {error}") from None
-
-
-def drawings(methods: Sequence[Method], part: str, tables: Sequence[Beside]) -> dict[str, Figure]:
-    """Return the figures, by key."""
-    names = [method.name for method in methods]
-    why = intervals(tables[0].seeds)
-    places = {
-        table.family or "all families": [place for name in names for place in places_of(table, name)]
-        for table in tables
-    }
-    dots = f"Small dots are the {tables[0].seeds} seeds. " if tables[0].seeds > 1 else ""
-    drawn = [
-        frontier(places, part, dots + why),
-        privacy(methods, tables, part, why),
-        differences(tables, names[0], names[1:], why),
-    ]
-    return {figure.key: figure for figure in drawn if figure is not None}
-
-
-def places_of(table: Beside, name: str) -> list[Place]:
-    """Return where a method lies, and each of its seeds if there are several."""
-    measures = table.methods.get(name)
-    if not measures:
-        return []
-    mean, worst = measures["after"], measures["worst10"]
-    points = [
-        Place(f"{name}, seed {seed}", single(mean["points"][seed]), single(worst["points"][seed]), seed=True)
-        for seed in (mean["points"] if table.seeds > 1 else ())
-    ]
-    return [*points, Place(name, mean, worst)]
-
-
-def single(value: float | None) -> dict[str, float | None]:
-    """Return a value without an interval."""
-    return {"value": value, "low": None, "high": None}
 
 
 def intervals(seeds: int) -> str:

@@ -1,6 +1,6 @@
 """The pages: one HTML file that opens offline, of one run or of several."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,14 @@ from simulation.report.chapter import chapter
 from simulation.report.comparison import several
 from simulation.report.drawing.files import style
 from simulation.report.facts import facts
+from simulation.report.figures import OfRun, OfRuns
 from simulation.report.findings import findings
 from simulation.report.words import CONTROL, short
 
 
-def write_report(run: Path, out: Path | None = None) -> Path:
+def write_report(
+    run: Path, out: Path | None = None, manifest: Mapping[str, Any] | None = None, more: Sequence[OfRun] = ()
+) -> Path:
     """Write the report of the run in the folder ``run`` and return its path.
 
     A run that has not ended gets a report of what there is, which says so.
@@ -25,28 +28,31 @@ def write_report(run: Path, out: Path | None = None) -> Path:
     Args:
         run: The run's folder.
         out: The file to write. Default: ``report.html`` in the folder.
+        manifest: What its manifest will be, where the run is about to end.
+        more: Figures beyond ours.
 
     Raises:
         BadInput: It is no run's folder, a file in it is damaged, or the report cannot be written.
     """
-    record = read_run(run)
-    values = {**findings(record), **facts(record), **chapter(record)}
+    record = read_run(run, manifest)
+    values = {**findings(record), **facts(record), **chapter(record, more)}
     return save(render("report.html.j2", {**values, "contents": contents(values)}), out or run / "report.html")
 
 
-def write_comparison(runs: Sequence[Path], out: Path | None = None) -> Path:
+def write_comparison(runs: Sequence[Path], out: Path | None = None, more: Sequence[OfRuns] = ()) -> Path:
     """Write the report of several runs, or of one folder of several seeds and references, and return its path.
 
     Args:
         runs: Their folders.
         out: The file to write. Default: ``report.html`` in the folder, if there is but one.
+        more: Figures beyond ours.
 
     Raises:
         BadInput: One is no run's folder or damaged, they cannot be compared, or the report cannot be written.
     """
     if out is None and len(runs) > 1:
         raise BadInput("a report of several runs needs a file of its own: --out FILE.html")
-    return save(render("comparison.html.j2", several(runs)), out or runs[0] / "report.html")
+    return save(render("comparison.html.j2", several(runs, more)), out or runs[0] / "report.html")
 
 
 def render(template: str, values: dict[str, Any]) -> str:
@@ -71,7 +77,9 @@ def save(html: str, path: Path) -> Path:
         BadInput: It cannot be written.
     """
     try:
-        path.write_text(html, encoding="utf-8")
+        draft = path.with_name(f".{path.name}.draft")
+        draft.write_text(html, encoding="utf-8")
+        draft.replace(path)
     except OSError as error:
         raise BadInput(f"--out {path}: {error.strerror}") from None
     return path
@@ -84,7 +92,7 @@ def contents(values: dict[str, Any]) -> list[tuple[str, str]]:
     there += [
         ("served", "Who is served", evaluated), ("badly", "Who is served badly", evaluated),
         ("adapting", "How adaptation goes", evaluated), ("evenness", "How evenly", evaluated),
-        ("learning-curves", "How it was learned", bool({"learning", "losses"} & set(values["figures"]))),
+        ("learning-curves", "How it was learned", bool(values["figures"]["learning-curves"])),
         ("failures", "Failures", bool(values["failures"] or values["diverged"])), ("made", "How this was made", True),
     ]  # fmt: skip
     return [(key, words) for key, words, shown in there if shown]

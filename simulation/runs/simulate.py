@@ -1,6 +1,6 @@
 """One run: the engine is started, the data are read, the rounds are computed, and the record is closed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from server.record.writer import WritingFailed
 from simulation.cli.config import Config
 from simulation.cli.console import Screen
 from simulation.cli.errors import RunDiverged, RunFailed
+from simulation.cli.interrupts import held_back
 from simulation.cli.logs import into
 from simulation.engines.start import make_grid
 from simulation.runs.kernels import decided
@@ -25,7 +26,8 @@ from simulation.runs.track import check_tracker, figures, open_tracker
 if TYPE_CHECKING:
     from simulation.engines.grid import PoolGrid
 
-Report: TypeAlias = Callable[[Path], object]
+Report: TypeAlias = Callable[..., object]
+"""Writes the report of the record in a folder; ``manifest=`` is as it will be."""
 
 
 def simulate(
@@ -99,26 +101,30 @@ def simulate(
             log.exception("the run failed")
             raise RunFailed(f"{error} (the traceback is in {folder / 'run.log'})") from error
         finally:
-            if screen:
-                screen.stop()
-            if pool is None:
-                grid.close()
-            if tracker:
-                tracker.close()
-            finish(keep, reason)
-            if report is not None and (folder / "summary.json").exists():
-                report(folder)
+            with held_back():  # a second Ctrl-C must not cut short what makes the record whole
+                if screen:
+                    screen.stop()
+                if pool is None:
+                    grid.close()
+                if tracker:
+                    tracker.close()
+                finish(keep, reason, report)
     return folder
 
 
-def finish(keep: Record, reason: str) -> None:
-    """Close the record.
+def finish(keep: Record, reason: str, report: Report | None = None) -> None:
+    """Close the record; the manifest, which says that it has ended, is written last.
 
     Raises:
         RunFailed: Something of it could not be written.
     """
+
+    def write(manifest: Mapping[str, Any]) -> None:
+        if report is not None and (keep.folder / "summary.json").exists():
+            report(keep.folder, manifest=manifest)
+
     try:
-        keep.finish(reason)
+        keep.finish(reason, write)
     except WritingFailed as error:
         raise RunFailed(str(error)) from error
 

@@ -43,6 +43,7 @@ def test_a_grid_refuses_a_device_that_is_not_here(small):
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 def test_a_worker_says_what_it_trains_on(small):
     grid = RayGrid(small.to_run_config(), workers=1, worker_cpus=0.5, device="auto")
     try:

@@ -11,10 +11,12 @@ from metafed.experiment.renames import renewed
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation
 from metafed.objectives import Contribution
-from metafed.privacy.accounting import Mechanism, epsilon
+from metafed.privacy import LocalGaussian
+from metafed.privacy.accounting import Sampling
+from metafed.privacy.budget import cost, guarantee
 from metafed.privacy.clipping import CLIP, cut
-from metafed.privacy.local import noised
-from metafed.privacy.mechanism import NoisySum
+from metafed.privacy.noisy_sum import NoisySum
+from metafed.privacy.shares import noised
 from tests.integration.pool import assert_workers_give_the_bits_of_one_process, initial, run
 from tests.integration.test_objectives import Nodes
 
@@ -77,8 +79,8 @@ def test_the_server_adds_nothing_and_divides_by_what_no_data_say(small):
     for part, vector in found.items():
         mine = total.directions.get(part, np.zeros(len(vector)))
         np.testing.assert_array_equal(vector, mine / keeper.expected[part])
-    assert keeper.about()["neighbours"] == "one client's data become others"
-    assert keeper.notes()["epsilon"] == epsilon(keeper.mechanism, 0.8, keeper.delta, 1)
+    assert guarantee(experiment)["neighbours"] == "one client's data become others"
+    assert keeper.notes()["epsilon"] == cost(experiment, 0.8, 1)
 
 
 def test_epsilon_counts_every_round_and_no_sampling():
@@ -86,7 +88,8 @@ def test_epsilon_counts_every_round_and_no_sampling():
     accountant.compose(dp.GaussianDpEvent(2.0), 7)
     # one client's vector of length C becomes any other: they are 2 C apart
     for sampled in (3, 1000):
-        assert epsilon(Mechanism("local", sampled, 1000, "rdp"), 4.0, 1e-5, 7) == accountant.get_epsilon(1e-5)
+        sampling = Sampling("local", sampled, 1000, "rdp")
+        assert LocalGaussian().epsilon(sampling, 4.0, 1e-5, 7) == accountant.get_epsilon(1e-5)
 
 
 def test_an_empirical_audit_stays_below_epsilon():
@@ -98,7 +101,7 @@ def test_an_empirical_audit_stays_below_epsilon():
         seeds = (experiment.model_copy(update={"seed": seed}) for seed in range(6000))
         found = [noised(each, one, int(sign > 0), 1).directions["trunk"][0] / 0.7 for each in seeds]
         releases[sign] = np.array(found)
-    claimed = epsilon(Mechanism("local", 8, 8, "rdp"), 3.0, 1e-3, 1)
+    claimed = LocalGaussian().epsilon(Sampling("local", 8, 8, "rdp"), 3.0, 1e-3, 1)
     assert 0.2 < bound(releases[1.0], releases[-1.0], 1e-3) <= claimed
     # half the noise shows more than is claimed for all of it: the audit can fail
     centred = {sign: values - sign for sign, values in releases.items()}
@@ -118,6 +121,7 @@ def test_any_number_of_hosts_and_any_chunking_step_alike(small, changed):
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 def test_workers_give_the_bits_of_one_process(small):
     assert_workers_give_the_bits_of_one_process(local(small))
 

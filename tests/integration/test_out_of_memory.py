@@ -96,6 +96,7 @@ def test_theta_is_what_it_is_with_memory_enough(greedy, engine):
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 def test_a_worker_that_the_system_kills_is_followed_by_one_that_takes_half_as_many(greedy):
     greedy = greedy.model_copy(update={"algorithm": Greedy(killed=True), "rounds": 1})
     grid, finished = RayGrid(greedy.to_run_config(), workers=2, worker_cpus=0.5), []

@@ -65,7 +65,7 @@ def test_no_client_counts_for_more_than_the_clip_in_theta(small):
     experiment = private(small, rounds=1, cohort=12, sampling="uniform", dp_clip=0.01, dp_noise=2.0)
     theta, start = run(experiment), initial(experiment)
     from metafed.objectives import NOTHING
-    from metafed.privacy.mechanism import NoisySum
+    from metafed.privacy.noisy_sum import NoisySum
 
     keeper = NoisySum(experiment, Layout({p: (len(v),) for p, v in start.items()}), Federation(experiment).holders)
     noise = keeper.release(NOTHING, 1)

@@ -46,6 +46,7 @@ def test_privacy_under_masks_is_privacy_without(small):
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 def test_workers_give_the_bits_of_one_process(small):
     experiment = secure(small)
     assert_workers_give_the_bits_of_one_process(experiment)

@@ -7,34 +7,34 @@ LOCAL = "tests/integration/test_local_privacy.py"
 SUMS = f"{MATH}/secure/test_protocol.py::test_the_sum_is_exact_whoever_is_lost_in_any_phase"
 HIDING = {
     "clipped after the noise": one(
-        "metafed.privacy.clipping",
-        "yield noised(experiment, cut(one, clip), client, server_round) if local",
-        "yield cut(noised(experiment, one, client, server_round), clip) if local",
+        "metafed.privacy.shares",
+        "yield noised(experiment, short, client, server_round) if own",
+        "yield mechanism.cut(noised(experiment, one, client, server_round), clip) if own",
         f"{LOCAL}::test_what_a_client_sends_is_its_cut_share_under_noise_of_its_own",
     ),
     "noise shared by clients": one(
-        "metafed.privacy.local",
-        'stream(experiment.seed, "dp/client", server_round, client)',
-        'stream(experiment.seed, "dp/client", server_round)',
+        "metafed.privacy.shares",
+        '"dp/client", server_round, client)',
+        '"dp/client", server_round)',
         f"{LOCAL}::test_no_two_clients_have_the_same_noise",
     ),
     "noise that is not scaled by the clip": one(
-        "metafed.privacy.mechanism",
-        "(self.split.directions * clip)",
+        "metafed.privacy.noisy_sum",
+        "self.split.directions * clip",
         "self.split.directions",
         f"{MATH}/privacy/test_sensitivity.py::test_noise_has_the_deviation_that_is_accounted_for_and_denominators_depend_on_"
         "no_data",
     ),
     "one round more than the budget has": one(
-        "metafed.privacy.mechanism",
-        'budget is not None and self._epsilon(self.state["rounds"] + 1) > budget',
-        'budget is not None and self._epsilon(self.state["rounds"]) > budget',
+        "metafed.privacy.noisy_sum",
+        "budget is not None and self.epsilon(after) > budget",
+        "budget is not None and self.epsilon(after - 1) > budget",
         f"{MATH}/privacy/test_accounting.py::test_a_run_that_goes_on_stops_before_it_overspends",
     ),
     "local noise accounted for as the server's": one(
         "metafed.privacy.accounting",
-        "return dp.GaussianDpEvent(noise / 2)",
-        "return dp.GaussianDpEvent(noise)",
+        """"one client's data become others", 2""",
+        """"one client's data become others", 1""",
         f"{LOCAL}::test_epsilon_counts_every_round_and_no_sampling",
     ),
     "masks that do not cancel": one(

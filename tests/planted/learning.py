@@ -5,18 +5,22 @@ from tests.planted.planting import one
 EXACT = "tests/laws/test_maml_exact.py::test_meta_gradient_of_a_quadratic_equals_the_closed_form[2]"
 MATH = "tests/metafed"
 INNER = "metafed.algorithms.inner"
+META = "metafed.algorithms.meta_gradient"
 LEARNING = {
     "a direction of the wrong sign": one(
-        INNER, "dict(zip(wrt, values, strict=True))", "dict(zip(wrt, (-v for v in values), strict=True))", EXACT
+        META, "dict(zip(wrt, values, strict=True))", "dict(zip(wrt, (-v for v in values), strict=True))", EXACT
     ),
     "the meta-gradient cut at the adapted parameters": one(
-        INNER, "wrt=start if second_order else adapted", "wrt=adapted", EXACT
+        META, "episode.query, wrt=start", "episode.query, wrt=adapted", EXACT
     ),
     "adapted on the query set in training": one(
-        INNER, "descend(task, start, episode.support", "descend(task, start, episode.query", EXACT
+        META,
+        "descend(task, start, episode.support, rates, graph=True)",
+        "descend(task, start, episode.query, rates, graph=True)",
+        EXACT,
     ),
     "evaluated on the support set in training": one(
-        INNER, "adapted, episode.query, wrt", "adapted, episode.support, wrt", EXACT
+        META, "adapted, episode.query, wrt=start", "adapted, episode.support, wrt=start", EXACT
     ),
     "inner steps uphill": one(INNER, "alpha=-rate)", "alpha=rate)", EXACT),
     "clients' weights ignored by the sum": one(

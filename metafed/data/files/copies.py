@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from metafed.core.errors import DataError
 from metafed.data.files.bounds import readable
+from metafed.data.files.parts import parts
 
 if TYPE_CHECKING:
     import polars as pl
@@ -43,9 +44,10 @@ def sorted_copy(path: Path, frame: "pl.LazyFrame", client: str, used: Sequence[s
     """
     import polars as pl
 
-    stat = path.stat()
+    stats = [part.stat() for part in parts(path)]
+    state = " ".join(f"{stat.st_size} {stat.st_mtime_ns}" for stat in stats)
     schema = frame.select(sorted(used)).collect_schema()
-    content = f"{path.resolve()} {stat.st_size} {stat.st_mtime_ns} {client} {schema} {STEP} {GROUP}"
+    content = f"{path.resolve()} {state} {client} {schema} {STEP} {GROUP}"
     copy = cache() / f"{path.stem}-{hashlib.sha256(content.encode()).hexdigest()[:16]}.parquet"
     if copy.is_file():
         return copy
@@ -57,20 +59,22 @@ def sorted_copy(path: Path, frame: "pl.LazyFrame", client: str, used: Sequence[s
             if path.suffix != ".parquet":
                 # a CSV file would be taken apart anew for every piece; all of it, so that damage is not overlooked
                 frame.sink_parquet(folder / "whole")
-                frame = pl.scan_parquet(folder / "whole")
+                frame = pl.scan_parquet(folder / "whole", glob=False)
             bucket = (pl.col(client).hash(seed=0) % buckets).alias("bucket")
             for piece, first in enumerate(range(0, rows, STEP)):
                 some = frame.select(used).slice(first, STEP).with_columns(bucket).collect()
                 for (number,), part in some.partition_by("bucket", as_dict=True, include_key=False).items():
                     part.write_parquet(folder / f"{number:06d}-{piece:06d}", compression="lz4")
-            parts = []
+            ordered = []
             for number in range(buckets):
                 pieces = sorted(folder.glob(f"{number:06d}-*"))
                 if pieces:
-                    parts.append(folder / f"{number:06d}")
-                    whole = pl.concat([pl.read_parquet(piece) for piece in pieces])
-                    whole.sort(client, maintain_order=True).write_parquet(parts[-1], compression="lz4")
-            pl.scan_parquet(parts).sink_parquet(folder / "done", row_group_size=GROUP, maintain_order=True)
+                    ordered.append(folder / f"{number:06d}")
+                    whole = pl.concat([pl.read_parquet(piece, glob=False) for piece in pieces])
+                    whole.sort(client, maintain_order=True).write_parquet(ordered[-1], compression="lz4")
+            pl.scan_parquet(ordered, glob=False).sink_parquet(
+                folder / "done", row_group_size=GROUP, maintain_order=True
+            )
             os.replace(folder / "done", copy)
     except OSError as error:
         raise DataError(

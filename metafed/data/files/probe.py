@@ -26,7 +26,7 @@ import resource, sys
 import polars as pl
 resource.setrlimit(resource.RLIMIT_DATA, (int(sys.argv[2]), int(sys.argv[2])))
 try:
-    pl.scan_parquet(sys.argv[1]).sink_batches(lambda batch: None)
+    pl.scan_parquet(sys.argv[1], glob=False).sink_batches(lambda batch: None)
 except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
     sys.exit(str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__)
 """

@@ -89,7 +89,7 @@ class Intents(Dataset, ABC):
         path, columns = self.path, list(self.columns_read)
         check_parquet(path)
         try:
-            table = pl.read_parquet(path)
+            table = pl.read_parquet(path, glob=False)
         except (pl.exceptions.PolarsError, OSError) as error:
             raise DataError(f"{path} is damaged: {error}") from error
         missing = [name for name in columns if name not in table.columns]

@@ -163,8 +163,8 @@ def fitted_number(name: str, rows: Iterable[np.ndarray], signal: bool) -> Number
     count = np.maximum(known.sum(0), 1)
     mean = np.where(known, whole, 0.0).sum(0) / count
     spread = np.sqrt((np.where(known, whole - mean, 0.0) ** 2).sum(0) / count)
-    # what varies by rounding alone does not vary
-    unit = np.where(spread > 1e-9 * np.maximum(1.0, np.abs(mean)), spread, 1.0)
+    # what varies by rounding alone does not vary, in whatever unit
+    unit = np.where(spread > 1e-9 * np.abs(mean), spread, 1.0)
     both = (np.broadcast_to(numbers, width) for numbers in (mean, unit))
     return Number(name, *(tuple(numbers.tolist()) for numbers in both))
 

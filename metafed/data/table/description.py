@@ -2,11 +2,10 @@
 
 import math
 import sys
-import tomllib
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Self, get_args
+from typing import Annotated, Any, Literal, NamedTuple, Self, get_args
 
 from pydantic import (
     AliasChoices,
@@ -22,6 +21,8 @@ from pydantic import (
 from metafed.core.episodes import Shots
 from metafed.core.errors import DataError
 from metafed.core.names import near
+from metafed.core.reading import read_toml
+from metafed.data.files.parts import parts
 from metafed.tasks.task import Kind
 
 Partition = Literal["iid", "dirichlet", "shards", "quantity"]
@@ -83,9 +84,13 @@ class Description(BaseModel):
     kind: Kind | None = None
     classes: list[str | int | float | bool] | None = Field(None, min_length=2)
     scale: tuple[tuple[float, float], ...] | None = None
+    rare: Literal["refuse", "drop"] | Annotated[int, Field(ge=2)] = "refuse"
     missing: Literal["refuse", "mean"] = "refuse"
     image: list[int] | None = Field(None, min_length=3, max_length=3)
     separator: str | None = Field(None, min_length=1, max_length=1)
+    quote: str | None = Field(None, max_length=1, pattern=r"^[!-~]?$")
+    nothing: list[str] | None = None
+    date_format: str | None = Field(None, alias="date-format", min_length=1)
     partition: Partition | None = None
     clients: int | None = Field(None, ge=1)
     alpha: float | None = Field(None, gt=0, allow_inf_nan=False)
@@ -105,6 +110,11 @@ class Description(BaseModel):
     def file(self) -> Path:
         """The data file: its path is counted from the folder of the TOML file."""
         return self._path.parent / self.data
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The data file, or the parts of a folder that Spark wrote, in the order of their names."""
+        return parts(self.file)
 
     @property
     def targets(self) -> list[str]:
@@ -135,6 +145,7 @@ class Description(BaseModel):
     def as_text(self) -> list[str]:
         """Columns of a CSV file that are read as they are written, whatever other rows hold: 007 is not 7."""
         names = [name for name in (self.client, self.group) if name is not None]
+        names += [self.time] if self.time is not None and self.date_format is not None else []
         names += [feature.name for feature in self.inputs if feature.cell in ("category", "text")]
         stated = self.classes is not None and all(isinstance(label, str) for label in self.classes)
         return names + (self.targets if stated else [])
@@ -149,23 +160,24 @@ class Description(BaseModel):
         return column in self.named or any(fnmatchcase(column, feature.name) for feature in self.inputs)
 
     @classmethod
+    def keys(cls) -> list[str]:
+        """Return the keys as they stand in a file."""
+        return [field.alias or name for name, field in cls.model_fields.items()]
+
+    @classmethod
     def from_file(cls, path: Path) -> Self:
         """Read a TOML file.
 
         Raises:
             DataError: It is missing, no TOML, or a key or a value is not allowed.
         """
-        try:
-            given = tomllib.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            stated = missing(path) if isinstance(error, FileNotFoundError) else f"{path}: {error.strerror}"
-            raise DataError(stated) from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise DataError(f"{path}: not TOML: {error}") from None
+        if not path.exists():
+            raise DataError(missing(path))
+        given = read_toml(path)
         try:
             made = cls.model_validate(given)
         except ValidationError as error:
-            raise DataError(f"{path}: {complaints(error, cls.model_fields)}") from None
+            raise DataError(f"{path}: {complaints(error, cls.keys())}") from None
         made._path = path
         return made
 
@@ -213,6 +225,8 @@ class Description(BaseModel):
             raise ValueError(
                 "time, block and evaluation exclude each other: rows are split in order, block by block, or by a column"
             )
+        if self.date_format is not None and self.time is None:
+            raise ValueError("date-format does nothing without time = …")
         if not self.inputs:
             raise ValueError("name the columns that the model sees: features = […] or text = …")
         if not self.targets:
@@ -223,6 +237,8 @@ class Description(BaseModel):
             raise ValueError("scale is for regression; classes have none")
         if self.scale is not None and len(self.scale) != len(self.targets):
             raise ValueError(f"scale has {len(self.scale)} pairs of mean and unit for {len(self.targets)} targets")
+        if self.rare != "refuse" and (self.kind == "regression" or self.scale is not None or len(self.targets) > 1):
+            raise ValueError("rare is for labels; a regression has none")
         if self.kind == "classification" and len(self.targets) > 1:
             raise ValueError("classification has one target")
         names = [feature.name for feature in self.inputs]

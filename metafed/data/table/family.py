@@ -50,13 +50,13 @@ def own_family(name: str, source: str, like: Family | None, known: tuple[str, ..
 
 
 @lru_cache(maxsize=16)
-def _described(path: Path, change: tuple[int, int] | None) -> Description:
+def _described(path: Path, change: tuple[int, ...] | None) -> Description:
     return Description.from_file(path)
 
 
 @lru_cache(maxsize=16)
 def _family(
-    name: str, source: str, description: Description, kind: Kind | None, usual: Shots, change: tuple[int, int] | None
+    name: str, source: str, description: Description, kind: Kind | None, usual: Shots, change: tuple[int, ...] | None
 ) -> Family:
     stated: Kind | None = "classification" if description.classes else "regression" if description.scale else None
     kind = description.kind or kind or stated or inferred_kind(description, opened(description))

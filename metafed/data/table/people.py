@@ -76,14 +76,14 @@ def people(description: Description, table: Table, found: Roles, shots: Shots, s
         return _named(description, table, found, frame, client, shots, about)
     client = description.client
     frame = table.frame
-    if not _large(table, found):
+    if not large(table, found):
         with readable(table.path):
             frame = frame.select(found.used).collect().sort(client, maintain_order=True).lazy()
         return _named(description, table, found, frame, client, shots)
     if table.path.suffix == ".parquet" and _together(table, frame, client):
         return _named(description, table, found, frame, client, shots)
     copy = sorted_copy(table.path, frame, client, found.used, table.rows)
-    frame = pl.scan_parquet(copy)
+    frame = pl.scan_parquet(copy, glob=False)
     return _named(description, table, found, frame, client, shots, (f"read from a copy sorted by {client!r}: {copy}",))
 
 
@@ -92,7 +92,7 @@ def _width(table: Table, found: Roles) -> int:
     return sum(table.columns[name].width for name in found.used)
 
 
-def _large(table: Table, found: Roles) -> bool:
+def large(table: Table, found: Roles) -> bool:
     """Say whether a table is not to be kept in memory; an archive's arrays are, since it cannot be read in part."""
     if table.path.suffix == ".npz":
         return False

@@ -47,8 +47,9 @@ def roles(description: Description, table: Table, kind: Kind) -> Roles:
     time = description.time and table.has(description, "time", description.time)
     if time and (time.content not in ("time", "number", "integer") or time.nested):
         raise DataError(
-            f"{table.path}: column {description.time!r}, the time, holds {time.content}: write dates as 2024-12-31 or"
-            " 2024-12-31T23:59:59, or number the rows"
+            f"{table.path}: column {description.time!r}, the time, holds {time.content}"
+            f"{_such(table, description.time)}: write dates as 2024-12-31 or 2024-12-31T23:59:59, or number the rows,"
+            f' or say in {description.path} how dates are written, such as date-format = "%m/%d/%Y"'
         )
     evaluation = description.evaluation and table.has(description, "evaluation", description.evaluation)
     if evaluation and evaluation.content not in ("bool", "integer"):
@@ -76,6 +77,17 @@ def roles(description: Description, table: Table, kind: Kind) -> Roles:
     )
     used = dict.fromkeys([*description.named, *(i.feature.name for i in inputs)])
     return Roles(inputs, texts, list(used))
+
+
+def _such(table: Table, name: str | None) -> str:
+    """Return a first value of a column, if it is a text."""
+    import polars as pl
+
+    if table.columns[str(name)].content != "text":
+        return ""
+    with readable(table.path):
+        first = table.frame.select(pl.col(str(name)).cast(pl.String).drop_nulls().first()).collect().item()
+    return f", such as {first!r}"
 
 
 def _inputs(description: Description, table: Table) -> tuple[Input, ...]:

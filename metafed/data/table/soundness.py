@@ -1,6 +1,7 @@
 """What can be wrong with a user's table, looked for in all its rows before a run; nothing is kept in memory."""
 
 from collections.abc import Sequence
+from itertools import permutations
 from typing import TYPE_CHECKING
 
 from metafed.core.errors import DataError
@@ -111,20 +112,38 @@ def _check_spoilt(description: Description, table: Table, name: str, most: float
         )
 
 
-def check_image(description: Description, widths: Sequence[tuple[str, int]]) -> None:
-    """Compare the size of an image with the columns that have it.
+def check_image(description: Description, widths: Sequence[tuple[str, int]], shape: tuple[int, ...]) -> None:
+    """Compare the described shape of an image with the columns that have it, and with the shape of its arrays.
+
+    Args:
+        description: Says the shape.
+        widths: Name and width of each column.
+        shape: Of an array, where the file tells it.
 
     Raises:
         DataError: They differ.
     """
-    if description.image is not None:
-        channels, height, width = description.image
-        if len(widths) > 1 or widths[0][1] != channels * height * width:
-            found = ", ".join(f"{name} {count}" for name, count in widths)
-            raise DataError(
-                f"{description.path}: image = {description.image} is {channels * height * width} numbers of one column,"
-                f" but the features are: {found}"
-            )
+    if description.image is None:
+        return
+    channels, height, width = description.image
+    if len(widths) > 1 or widths[0][1] != channels * height * width:
+        found = ", ".join(f"{name} {count}" for name, count in widths)
+        raise DataError(
+            f"{description.path}: image = {description.image} is {channels * height * width} numbers of one column,"
+            f" but the features are: {found}"
+        )
+    # where axes of length 1 stand does not change an image
+    if shape and [axis for axis in shape if axis > 1] != [axis for axis in description.image if axis > 1]:
+        name = widths[0][0]
+        ways = [order for order in permutations(range(len(shape))) if [shape[k] for k in order] == description.image]
+        turned = [f"{name}.transpose(0, {', '.join(str(k + 1) for k in ways[0])})"] if ways else []
+        as_stored = [f"write image = {list(shape)}"] if len(shape) == 3 and shape[0] == channels else []
+        remedies = [f"write {each} to the file" for each in turned] + as_stored
+        raise DataError(
+            f"{description.file}: the arrays {name!r} have the shape {list(shape)} a row, but image ="
+            f" {description.image}, channels, height and width, in {description.path}: "
+            + (" or ".join(remedies) or "bring them into that order by numpy.transpose")
+        )
 
 
 def stated_classes(description: Description) -> tuple[str, ...]:

@@ -8,16 +8,18 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from metafed.core.episodes import Examples, Shots, halves
+from metafed.core.episodes import MINIMUM, Examples, Shots, halves
 from metafed.core.errors import DataError
 from metafed.core.streams import stream
 from metafed.data.files.bounds import readable
+from metafed.data.files.parts import parts
 from metafed.data.source import Origin, Source
 from metafed.data.table.columns import Column, Number, stated
 from metafed.data.table.description import Description, pattern
 from metafed.data.table.fitting import Fitted, fitted
 from metafed.data.table.numbering import Numbering, numbering
 from metafed.data.table.people import People, people
+from metafed.data.table.rare import without_rare
 from metafed.data.table.roles import Input, Roles, roles
 from metafed.data.table.soundness import check_cells, check_image, check_labels, classes_of, no_class, stated_classes
 from metafed.data.table.stated import check_stated
@@ -88,7 +90,7 @@ class Own(Source):
         """
         table, found, who, classes = self._loaded
         check_cells(self.description, table, found)
-        check_image(self.description, self.columns)
+        check_image(self.description, self.columns, found.inputs[0].kept.shape)
         if classes:
             check_labels(self.description, table, classes)
             if self.share is None:
@@ -99,7 +101,7 @@ class Own(Source):
     @property
     def files(self) -> tuple[Path, ...]:
         """The description and the table."""
-        return (self.description.path, self.description.file)
+        return (self.description.path, *self.description.files)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -121,6 +123,7 @@ class Own(Source):
             + (f" by {description.client!r}" if description.client else ""),
             *((skipped,) if who.skipped else ()),
             *self._surplus,
+            *table.notes,
             *who.notes,
             f"{self.kind} of {shown}, "
             + (f"{len(classes)} classes: {_listed(classes)}" if classes else f"in {unit}, as losses are then"),
@@ -151,15 +154,21 @@ class Own(Source):
             group=str(who.groups[person]),
         )
 
-    def training(self, client: int, names: Sequence[str] = ()) -> tuple[Values, np.ndarray]:
-        """Return columns of a client's meta-training rows, and the target there: classes, or numbers not scaled."""
+    def training(self, client: int, names: Sequence[str] = (), most: int | None = None) -> tuple[Values, np.ndarray]:
+        """Return columns of a client's meta-training rows, and the target there: classes, or numbers not scaled.
+
+        Args:
+            client: Its number.
+            names: The columns.
+            most: Return the first rows only, so many at most.
+        """
         table, found, who, _ = self._loaded
         description = self.description
         wanted = dict.fromkeys([*names, *description.splits, *description.targets])
         values = table.read(who.rows(self._person(client)), list(wanted), found.texts)
         own = self._split(client, values)
         # which rows they are is settled: the stream is not asked
-        rows = np.sort(halves(own, self.shots, stream(0, "own/settled"))[0])[:FITTED_ROWS]
+        rows = np.sort(halves(own, self.shots, stream(0, "own/settled"))[0])[:most]
         return {name: _take(values[name], rows) for name in names}, own.y[rows]
 
     def called(self, client: int) -> str:
@@ -236,8 +245,9 @@ class Own(Source):
             if len(found) and not any(number in self.training(client)[1] for client in clients if client in seen):
                 raise DataError(
                     f"{table.path}: no row with the label {classes[number]!r} is trained on: all {len(found):,} are"
-                    f" evaluation rows, or of unseen or skipped clients ({_listed(owners)}); leave these rows out, or"
-                    " give them a label that more rows have"
+                    f" evaluation rows, or of unseen or skipped clients ({_listed(owners)}); leave these rows out, by"
+                    f" rare = {max(len(found) + 1, MINIMUM)} in {self.description.path}, or give them a label that more"
+                    " rows have"
                 )
 
     @cached_property
@@ -305,19 +315,22 @@ class Own(Source):
         return fit(type(self), self.origin, changed(self.description.file))
 
 
-def changed(path: Path) -> tuple[int, int, int] | None:
-    """Return times of change and size of a file, None if there is none: they tell one content from another."""
+def changed(path: Path) -> tuple[int, ...] | None:
+    """Return times of change and sizes of a file or a folder's files: they tell one content from another.
+
+    None if there is none.
+    """
     try:
-        stat = path.stat()
+        stats = [part.stat() for part in parts(path)]
     except OSError:
         return None
     # the change time, too: who copies a file over another may keep its date
-    return stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size
+    return tuple(number for stat in stats for number in (stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size))
 
 
 @lru_cache(maxsize=8)
 def load(
-    description: Description, kind: Kind, shots: Shots, seed: int | None, change: tuple[int, int, int] | None
+    description: Description, kind: Kind, shots: Shots, seed: int | None, change: tuple[int, ...] | None
 ) -> Loaded:
     """Open a table; kept, since several sources of a process are made of one description.
 
@@ -333,6 +346,7 @@ def load(
     """
     table = opened(description)
     found = roles(description, table, kind)
+    table = without_rare(description, table, found) if kind == "classification" else table
     classes = classes_of(description, table) if kind == "classification" else ()
     who = people(description, table, found, shots, seed or 0)
     # from here on the rows are read from where they are sorted
@@ -340,7 +354,7 @@ def load(
 
 
 @lru_cache(maxsize=8)
-def fit(kind: type[Own], origin: Origin, change: tuple[int, int, int] | None) -> Fitted:
+def fit(kind: type[Own], origin: Origin, change: tuple[int, ...] | None) -> Fitted:
     """Fit means, units and values of categories on training rows of seen clients: all, or ``FITTED`` drawn once.
 
     Raises:
@@ -354,7 +368,7 @@ def fit(kind: type[Own], origin: Origin, change: tuple[int, int, int] | None) ->
         clients = np.sort(stream(origin.seed, "own/fitted").choice(len(clients), FITTED, replace=False))
     inputs = made.inputs
     wanted = [used.feature.name for used in inputs if stated(used.feature) is None]
-    return fitted(inputs, [made.training(int(client), wanted) for client in clients], kind.kind)
+    return fitted(inputs, [made.training(int(client), wanted, FITTED_ROWS) for client in clients], kind.kind)
 
 
 def _take(values: Any, rows: np.ndarray) -> Any:

@@ -12,8 +12,9 @@ from metafed.tasks.task import Kind
 
 LISTED = 6
 """Things to state that a message lists."""
-APART = {"data", "separator"}
-"""Keys of a description that say where the rows are and not what they mean: these may differ between nodes."""
+APART = {"data", "separator", "quote", "nothing", "date_format"}
+"""Keys of a description that say where the rows are or how they are written, and not what they mean: these may
+differ between nodes."""
 
 
 def lacking(description: Description, kind: Kind) -> list[str]:
@@ -46,6 +47,11 @@ def check_stated(description: Description, kind: Kind) -> None:
         raise DataError(
             f"{description.path}: partition = {description.partition!r} deals a table of everybody; a node that holds"
             " its own people only needs the column that names them: client = …"
+        )
+    if description.rare != "refuse":
+        raise DataError(
+            f"{description.path}: rare = {description.rare!r} counts the rows of everybody; a node that holds its own"
+            " people only cannot: leave it out"
         )
     found = lacking(description, kind)
     if found:

@@ -1,11 +1,11 @@
 """The description of a table with all stated that a table tells, for who has a few people alone."""
 
 import json
-import tomllib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from metafed.core.errors import DataError
+from metafed.core.reading import read_toml
 from metafed.data.table.columns import Category, Column, Hashed, Number, Text
 from metafed.data.table.source import Own
 
@@ -16,7 +16,7 @@ def statement(made: Own) -> str:
     Raises:
         DataError: A column has several numbers a row, each with a scale of its own, which no description can state.
     """
-    description: dict[str, Any] = tomllib.loads(made.description.path.read_text(encoding="utf-8"))
+    description: dict[str, Any] = read_toml(made.description.path)
     for key in ("features", "text", "kind", "classes", "scale"):
         description.pop(key, None)
     texts = [column.name for column in made.encoders if isinstance(column, Text)]

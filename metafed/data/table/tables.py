@@ -15,8 +15,9 @@ import numpy as np
 
 from metafed.core.errors import DataError
 from metafed.core.names import near
-from metafed.data.files.bounds import REMEDY, UNREADABLE, check_archive, check_array, check_plain, check_rows, readable
+from metafed.data.files.bounds import REMEDY, UNREADABLE, check_archive, check_array, check_rows, readable
 from metafed.data.files.probe import check_parquet
+from metafed.data.table.delimited import check_lines, read_csv
 from metafed.data.table.description import Description, missing, pattern
 
 if TYPE_CHECKING:
@@ -26,10 +27,7 @@ LARGE = 10**7
 """Cells (rows times columns that are used) of a Parquet file from which on it is not kept in memory."""
 LARGE_CSV = 10**8
 """Bytes of a CSV file from which on a Parquet copy is made of it."""
-
-SEPARATORS = ",;\t|"
-NOTHING = ["NA", "N/A", "NaN", "nan"]
-"""What an empty cell of a CSV file may be written as."""
+TEXT = (".csv", ".tsv")
 
 Content = Literal["number", "integer", "bool", "text", "time", "other"]
 Values = Mapping[str, Any]
@@ -43,13 +41,18 @@ class Kept(NamedTuple):
         content: Numbers, texts and so on.
         width: Numbers a row.
         nested: Whether a row has an array or a list of numbers.
-        signal: Whether these are one signal, such as an image.
+        shape: Of a row's array, where it has several dimensions: its numbers are then one signal, such as an image.
     """
 
     content: Content
     width: int = 1
     nested: bool = False
-    signal: bool = False
+    shape: tuple[int, ...] = ()
+
+    @property
+    def signal(self) -> bool:
+        """Whether a row's numbers are one signal."""
+        return bool(self.shape)
 
 
 @dataclass(frozen=True)
@@ -61,12 +64,14 @@ class Table:
         frame: Its rows, not read yet where it is large.
         columns: What each column holds.
         rows: How many rows there are.
+        notes: How some of its cells were read.
     """
 
     path: Path
     frame: "pl.LazyFrame"
     columns: Mapping[str, Kept]
     rows: int
+    notes: tuple[str, ...] = ()
 
     def read(self, frame: "pl.LazyFrame", names: Sequence[str], as_text: Container[str] = ()) -> Values:
         """Collect columns of ``frame``, which has rows of this table; some of them as text, whatever they hold.
@@ -132,62 +137,91 @@ def opened(description: Description) -> Table:
     import polars as pl
 
     path = description.file
-    if not path.is_file():
+    if path.is_dir() and (path.suffix != ".parquet" or not description.files):
+        raise DataError(
+            f"{path} is a folder, not a file (data = {description.data!r} in {description.path}): of folders those are"
+            " read whose name ends in .parquet, with .parquet files in them and not in folders further down"
+        )
+    if not path.exists():
         raise DataError(f"{missing(path)} (data = {description.data!r} in {description.path})")
-    signals, others = set[str](), set[str]()
+    signals, others, notes = dict[str, tuple[int, ...]](), set[str](), tuple[str, ...]()
+    for key in ("separator", "quote", "nothing"):
+        if getattr(description, key) is not None and path.suffix not in TEXT:
+            raise DataError(f"{description.path}: {key} is for CSV files, not for {path.name}")
     if path.suffix == ".npz":
         frame, signals, others = _arrays(description)
     elif path.suffix == ".parquet":
-        check_parquet(path)
-        frame = pl.scan_parquet(path)
-    elif path.suffix in (".csv", ".tsv"):
-        frame = _csv(description)
+        for part in description.files:
+            check_parquet(part)
+        frame = pl.scan_parquet(list(description.files), glob=False)
+    elif path.suffix in TEXT:
+        frame, notes = read_csv(description, path.stat().st_size > LARGE_CSV)
     else:
         raise DataError(f"{description.path}: data = {description.data!r} is no .csv, .tsv, .parquet or .npz file")
-    if description.separator is not None and path.suffix not in (".csv", ".tsv"):
-        raise DataError(f"{description.path}: separator is for CSV files, not for {path.name}")
+    if description.date_format is not None:
+        frame = _dated(description, frame)
     with readable(path):
+        frame = _single(description, frame)
         schema = frame.collect_schema()
         rows = int(frame.select(pl.len()).collect().item())
         check_rows(path, rows)
-        columns = {name: _kept(frame, name, dtype, name in signals) for name, dtype in schema.items()}
+        columns = {name: _kept(frame, name, dtype, signals.get(name, ())) for name, dtype in schema.items()}
         columns |= dict.fromkeys(others, Kept("other"))
+    if path.suffix in TEXT:
+        check_lines(description, rows)
     if not rows:
         raise DataError(f"{path} has no rows")
-    return Table(path, frame, columns, rows)
+    return Table(path, frame, columns, rows, notes)
 
 
-def _csv(description: Description) -> "pl.LazyFrame":
+def _single(description: Description, frame: "pl.LazyFrame") -> "pl.LazyFrame":
+    """Make cells of arrays and lists of one number, and empty cells of NaN, where it would be a name or a class."""
     import polars as pl
 
-    path = description.file
-    separator = description.separator or ("\t" if path.suffix == ".tsv" else ",")
+    schema = {name: kind for name, kind in frame.collect_schema().items() if description.means(name)}
+    first = {
+        name: pl.col(name).arr.first()
+        for name, kind in schema.items()
+        if isinstance(kind, pl.Array) and kind.shape == (1,)
+    }
+    for name in (name for name, kind in schema.items() if kind == pl.List):
+        sizes = frame.select(pl.col(name).list.len().unique().drop_nulls()).collect(engine="streaming").to_series()
+        first |= {name: pl.col(name).list.first()} if sizes.to_list() == [1] else {}
+    frame = frame.with_columns(first.values()) if first else frame
+    written = [*description.named, *(used.name for used in description.inputs if used.cell in ("category", "text"))]
+    floats = [name for name, kind in frame.collect_schema().items() if kind.is_float()]
+    named = [name for name in floats if any(fnmatchcase(name, role) for role in written)]
+    return frame.with_columns(pl.col(named).fill_nan(None)) if named else frame
+
+
+def _dated(description: Description, frame: "pl.LazyFrame") -> "pl.LazyFrame":
+    """Read the texts of the time as the description says that dates are written.
+
+    Raises:
+        DataError: They are no texts, or one is written otherwise.
+    """
+    import polars as pl
+
+    time, path = str(description.time), description.file
     with readable(path):
-        check_plain(path)
-    with readable(path), path.open(encoding="utf-8", errors="replace") as file:
-        header = file.readline()
-    if separator not in header and (others := [sign for sign in SEPARATORS if sign in header]):
+        kind = frame.collect_schema().get(time)
+        if kind is None:
+            return frame  # who looks for the column says so
+        if kind != pl.String:
+            raise DataError(
+                f"{path}: column {time!r}, the time, holds no texts: leave date-format out of {description.path}"
+            )
+        read = pl.col(time).str.to_datetime(description.date_format, strict=False)
+        wrong = frame.filter(pl.col(time).is_not_null() & read.is_null()).select(time).head(1).collect()
+    if len(wrong):
         raise DataError(
-            f"{path}: its columns are separated by {others[0]!r}, not by {separator!r}: say separator ="
-            f" {json.dumps(others[0])} in {description.path}"
+            f"{path}: column {time!r}, the time, holds {wrong.item()!r}, which is not written as date-format ="
+            f" {json.dumps(description.date_format)} in {description.path} says"
         )
-    # a client's name stays as it is written, and so does a category's value: 007 is not 7
-    names: dict[str, type[pl.DataType]] = dict.fromkeys(description.as_text, pl.String)
-    names |= dict.fromkeys(description.as_number, pl.Float64)
-    with readable(path):
-        frame = pl.scan_csv(
-            path,
-            separator=separator,
-            infer_schema_length=None,
-            try_parse_dates=True,
-            schema_overrides=names,
-            null_values=NOTHING,
-        )
-        # all columns of it, since polars overlooks lines that are too long where it need not read to their ends
-        return frame.collect().lazy() if path.stat().st_size <= LARGE_CSV else frame
+    return frame.with_columns(read)
 
 
-def _kept(frame: "pl.LazyFrame", name: str, dtype: "pl.DataType", signal: bool) -> Kept:
+def _kept(frame: "pl.LazyFrame", name: str, dtype: "pl.DataType", shape: tuple[int, ...]) -> Kept:
     import polars as pl
 
     if isinstance(dtype, pl.Array | pl.List):
@@ -195,7 +229,7 @@ def _kept(frame: "pl.LazyFrame", name: str, dtype: "pl.DataType", signal: bool) 
         if not isinstance(inner, pl.DataType) or not inner.is_numeric():
             return Kept("other")
         if isinstance(dtype, pl.Array):
-            return Kept("number", int(np.prod(dtype.shape)), True, signal)
+            return Kept("number", int(np.prod(dtype.shape)), True, shape)
         first = frame.select(pl.col(name).drop_nulls().first().list.len()).collect().item()
         return Kept("number", int(first or 1), True)
     if dtype.is_integer():
@@ -209,12 +243,12 @@ def _kept(frame: "pl.LazyFrame", name: str, dtype: "pl.DataType", signal: bool) 
     return Kept("text" if dtype in (pl.String, pl.Categorical, pl.Enum) else "other")
 
 
-def _arrays(description: Description) -> tuple["pl.LazyFrame", set[str], set[str]]:
-    """Read an archive's arrays as columns, with the names of those that are signals, and of arrays without a use."""
+def _arrays(description: Description) -> tuple["pl.LazyFrame", dict[str, tuple[int, ...]], set[str]]:
+    """Read an archive's arrays as columns, with the shapes of those that are signals, and names of those of no use."""
     import polars as pl
 
     path = description.file
-    columns, signals, others = {}, set(), set()
+    columns, signals, others = {}, {}, set()
     try:
         with np.load(path, allow_pickle=False) as archive:
             used = {name for name in archive.files if description.means(name)}
@@ -226,9 +260,12 @@ def _arrays(description: Description) -> tuple["pl.LazyFrame", set[str], set[str
                     others.add(name)
                     continue
                 if array.ndim > 2:
-                    signals.add(name)
-                flat = array if array.ndim == 1 else np.ascontiguousarray(array.reshape(len(array), -1))
-                columns[name] = pl.Series(name, flat)
+                    signals[name] = array.shape[1:]
+                # a column of an array of one column is a column like any other
+                one = array.ndim == 1 or array.shape[1:] == (1,)
+                columns[name] = pl.Series(
+                    name, np.ascontiguousarray(array.reshape(len(array), *(() if one else (-1,))))
+                )
     except DataError:
         raise
     except UNREADABLE as error:

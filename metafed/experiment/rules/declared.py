@@ -27,7 +27,9 @@ def declared(experiment: Fields) -> list[Declared]:
             experiment.aggregator.needs,
             instead="choose --aggregator mean",
         ),
-        Declared("--privacy.noise or --privacy.epsilon", hides=_if(experiment.private, "client_updates")),
+        Declared(
+            "--privacy.noise or --privacy.epsilon", hides=experiment.mechanism.hides if experiment.private else NOTHING
+        ),
         Declared("--secure.aggregation", hides=_if(experiment.secure.aggregation, "client_updates")),
         Declared(
             f"--devices.tiers {experiment.devices.tiers}",

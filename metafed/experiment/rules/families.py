@@ -51,11 +51,21 @@ def check_networks(experiment: Fields, choices: Sequence[TaskChoice]) -> None:
                 f"--network {experiment.network} is for images, but family {family.name!r} has none;"
                 " leave the family out or choose --network auto"
             )
+        chosen = experiment.network_of(family)
+        if family.image is not None and chosen in IMAGE_NETWORKS and min(family.image[1:]) < NETWORKS[chosen].smallest:
+            shape = " × ".join(str(size) for size in family.image[1:])
+            least = {each: NETWORKS[each].smallest for each in IMAGE_NETWORKS}
+            others = [each for each in IMAGE_NETWORKS if least[each] <= min(family.image[1:])]
+            raise ValueError(
+                f"images of {shape}, image = {list(family.image)} of family {family.name!r}, are too small for the"
+                f" network {chosen}, which takes {least[chosen]} × {least[chosen]} at least: choose --network"
+                f" {' or --network '.join([*others, 'mlp'])}, or say image = [channels, height, width] as it is"
+            )
     used = {name for family in families for name in NETWORKS[experiment.network_of(family)].settings}
     for name in sorted({name for each in NETWORKS.values() for name in each.settings} - used):
         if getattr(experiment, name) != type(experiment).model_fields[name].default:
-            chosen = " and ".join(sorted({experiment.network_of(family) for family in families}))
-            raise ValueError(f"--{name} {getattr(experiment, name)} does nothing: the network of this run is {chosen}")
+            names = " and ".join(sorted({experiment.network_of(family) for family in families}))
+            raise ValueError(f"--{name} {getattr(experiment, name)} does nothing: the network of this run is {names}")
 
 
 def check_control(experiment: Fields, choices: Sequence[TaskChoice]) -> None:

@@ -28,10 +28,11 @@ def check_privacy(experiment: Fields) -> None:
         )
     if privacy.quantile is None and privacy.clip_rate != 0.2:
         raise ValueError(f"--privacy.clip-rate {privacy.clip_rate:g} does nothing without --privacy.quantile")
-    if privacy.model == "local" and privacy.quantile is not None:
+    mechanism = experiment.mechanism
+    if privacy.quantile is not None and not mechanism.adapts:
         raise ValueError(
-            "--privacy.quantile cannot be combined with --privacy.model local: whether a client was cut would have to"
-            " be told with noise of its own; choose a fixed --privacy.clip"
+            f"--privacy.quantile cannot be combined with --privacy.model {privacy.model}: whether a client was cut"
+            " would have to be told with noise of its own; choose a fixed --privacy.clip"
         )
     algorithm, objective, sampling = experiment.algorithm, experiment.objective, experiment.sampling
     if algorithm.weighs != "alike":
@@ -56,7 +57,7 @@ def check_privacy(experiment: Fields) -> None:
             " bound for who is asked by data, losses or time; choose --sampling poisson (or uniform)"
         )
     without = sampling.scheme == "without replacement" and experiment.cohort_size < experiment.seen_clients
-    if without and privacy.model == "central" and privacy.accountant == "pld":
+    if without and mechanism.noise_at == "server" and privacy.accountant == "pld":
         raise ValueError(
             "--privacy.accountant pld has no bound for --sampling uniform; choose --sampling poisson or"
             " --privacy.accountant rdp"

@@ -49,7 +49,7 @@ def inspect(population: "Population", share: tuple[int, int] = WHOLE) -> list[Fi
         clients, few = read(population, task, chosen)
         found = [*few, *draws(population, clients[:DRAWN])]
         if source.files:
-            found += rules(clients, source.columns, choice.kind)
+            found += rules(clients, source.columns, choice.kind, (source.shots or choice.family.shots).per_class)
         looked = f"{len(chosen):,} of {total:,} clients" if len(chosen) < total else f"all {total:,} clients"
         if share != WHOLE:
             looked = f"{len(chosen):,} clients of node {share[0]}"

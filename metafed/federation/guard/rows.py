@@ -63,20 +63,21 @@ class Client(NamedTuple):
         return f"client {self.number}" + (f" ({self.name!r})" if self.name else "")
 
 
-def rules(clients: Sequence[Client], columns: Columns, kind: Kind) -> list[Finding]:
+def rules(clients: Sequence[Client], columns: Columns, kind: Kind, per_class: bool = False) -> list[Finding]:
     """Apply all rules about rows and columns.
 
     Args:
         clients: Those that are looked at.
         columns: What the features are called; empty where they have no names.
         kind: Of their tasks.
+        per_class: Whether rows were split class by class.
     """
     if not clients:
         return []
     found = not_finite(clients, columns)
     if found:  # what follows computes with the numbers
         return found
-    found = [*same_person(clients), *shared_rows(clients)]
+    found = [*same_person(clients), *shared_rows(clients), *same_time(clients, per_class)]
     if kind == "classification":
         found += [*without_support(clients), *one_class(clients)]
     return [*found, *about_columns(clients, columns)]
@@ -136,6 +137,20 @@ def shared_rows(clients: Sequence[Client]) -> list[Finding]:
         f"of {total:,} evaluation rows {counts}, {own:,} one of their own client: a leak, unless rows have few values"
     )
     return [Finding("shared-rows", text)]
+
+
+def same_time(clients: Sequence[Client], per_class: bool) -> list[Finding]:
+    """Count clients of whose training and evaluation rows some are of the same time: which are later is not known."""
+    torn = [c for c in clients if c.own.time is not None and _tied(c.own.time, c, per_class)]
+    what = "rows on both sides of the cut between training and evaluation have the same time, and so no order"
+    return [Finding("same-time", f"{what}: {_who(torn)}")] if torn else []
+
+
+def _tied(time: np.ndarray, client: Client, per_class: bool) -> bool:
+    """Say whether the last training row and the first evaluation row are of one time: of all rows, or of a class."""
+    sides, y = (client.training, client.evaluation), client.own.y
+    strata = [tuple(side[y[side] == label] for side in sides) for label in np.unique(y)] if per_class else [sides]
+    return any(len(one) and len(two) and time[one].max() == time[two].min() for one, two in strata)
 
 
 def without_support(clients: Sequence[Client]) -> list[Finding]:

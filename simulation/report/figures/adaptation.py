@@ -1,6 +1,5 @@
 """How far each inner step takes clients: all of a family, each of its groups, and the group served worst."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -8,21 +7,17 @@ import numpy as np
 from metafed.fairness.groups import SMALL, group_means
 from metafed.fairness.intervals import Estimate
 from metafed.fairness.panel import Panel
-from metafed.tasks.task import Kind
 from simulation.report.drawing.plot import Band, Figure, Line, Mark, Role
 from simulation.report.drawing.plot import Panel as Drawn
 from simulation.report.drawing.scale import scores, whole
 from simulation.report.estimates import score_interval
+from simulation.report.figures.base import OneRun
 from simulation.report.words import families, group_name, listed, measure, short
 
 
-def adaptation(people: Panel, kinds: Mapping[str, Kind]) -> Figure:
-    """Draw mean scores after each inner step, a panel a family.
-
-    Args:
-        people: All clients that are in means, seen and unseen.
-        kinds: Each family's kind.
-    """
+def adaptation(run: OneRun) -> Figure:
+    """Draw mean scores after each inner step, a panel a family."""
+    people, kinds = run.everyone, run.kinds
     drawn, rows = [], []
     for name in families(people):
         panel, numbers = one(people.where(people.family == name), name, measure(kinds, name))

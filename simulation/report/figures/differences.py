@@ -7,6 +7,7 @@ from simulation.report.drawing.plot import Axis, Figure, Line, Mark, Points, Rol
 from simulation.report.drawing.plot import Panel as Drawn
 from simulation.report.drawing.scale import linear
 from simulation.report.figures.adaptation import cut
+from simulation.report.figures.base import SeveralRuns
 from simulation.report.figures.beside import Beside
 from simulation.report.words import listed, short
 
@@ -18,15 +19,10 @@ SIDES: tuple[tuple[str, str, Role, float], ...] = (
 ROW = 40.0
 
 
-def differences(tables: Sequence[Beside], first: str, names: Sequence[str], why: str) -> Figure | None:
-    """Draw a panel a family and a row a method; None where nothing is compared.
-
-    Args:
-        tables: The families, and all clients.
-        first: What the others are compared with.
-        names: The others.
-        why: How the intervals were made, a sentence.
-    """
+def differences(runs: SeveralRuns) -> Figure | None:
+    """Draw a panel a family and a row a method; None where nothing is compared with the first."""
+    first, *names = (method.name for method in runs.methods)
+    tables = runs.tables
     drawn = [panel(table, names) for table in tables if any(entry["value"] is not None for entry in table.differences)]
     if not drawn:
         return None
@@ -36,7 +32,7 @@ def differences(tables: Sequence[Beside], first: str, names: Sequence[str], why:
         finding=finding(tables[0], first),
         caption=(
             f"Difference from {first}, on the same clients: blue, of the mean score after adaptation; orange, of the"
-            f" mean of the worst tenth. Right of the line is better than {first}. {why}"
+            f" mean of the worst tenth. Right of the line is better than {first}. {runs.intervals}"
         ),
         panels=drawn,
         columns=("family", "run", "of", "difference", "low", "high", "p after Holm", "verdict"),

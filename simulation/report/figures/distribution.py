@@ -1,7 +1,6 @@
 """Where clients stand before adaptation and after it: the share at or below each score."""
 
 import math
-from collections.abc import Mapping
 
 import numpy as np
 
@@ -9,25 +8,20 @@ from metafed.fairness import metrics as fairness
 from metafed.fairness.intervals import Estimate
 from metafed.fairness.metrics import Values
 from metafed.fairness.panel import Panel
-from metafed.tasks.task import Kind
 from simulation.report.drawing.plot import Axis, Band, Figure, Line, Mark, Points, Role, Text
 from simulation.report.drawing.plot import Panel as Drawn
 from simulation.report.drawing.scale import LOWEST_SHOWN, linear
 from simulation.report.estimates import score_interval
+from simulation.report.figures.base import OneRun
 from simulation.report.words import count, families, measure, short
 
 BELOW = {"before": -0.08, "after": -0.16}
 """How far below the curves the means lie, in shares of the clients."""
 
 
-def distribution(people: Panel, kinds: Mapping[str, Kind], who: str) -> Figure:
-    """Draw the empirical distribution functions, a panel a family.
-
-    Args:
-        people: The evaluated clients that are in means.
-        kinds: Each family's kind.
-        who: What to call them: seen or unseen.
-    """
+def distribution(run: OneRun) -> Figure:
+    """Draw the empirical distribution functions, a panel a family."""
+    people, kinds, who = run.people, run.kinds, run.who
     drawn = [panel(people.where(people.family == name), name, measure(kinds, name)) for name in families(people)]
     rows = [
         (str(family), int(client), str(group), float(before), float(after))

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 from simulation.report.drawing.plot import Axis, Figure, Line, Mark, Points, Role, Text
 from simulation.report.drawing.plot import Panel as Drawn
 from simulation.report.drawing.scale import linear, place
+from simulation.report.figures.base import SeveralRuns
+from simulation.report.figures.beside import Beside
 from simulation.report.words import short
 
 Ends = Mapping[str, Any]
@@ -33,6 +35,35 @@ class Place(NamedTuple):
     mean: Ends
     worst: Ends
     seed: bool = False
+
+
+def frontier_of(runs: SeveralRuns) -> Figure | None:
+    """Draw the runs that a report compares, with each of their seeds; None if none of them has a score."""
+    names, seeds = [method.name for method in runs.methods], runs.tables[0].seeds
+    places = {
+        table.family or "all families": [place for name in names for place in places_of(table, name)]
+        for table in runs.tables
+    }
+    dots = f"Small dots are the {seeds} seeds. " if seeds > 1 else ""
+    return frontier(places, runs.who, dots + runs.intervals)
+
+
+def places_of(table: Beside, name: str) -> list[Place]:
+    """Return where a method lies, and each of its seeds if there are several."""
+    measures = table.methods.get(name)
+    if not measures:
+        return []
+    mean, worst = measures["after"], measures["worst10"]
+    points = [
+        Place(f"{name}, seed {seed}", single(mean["points"][seed]), single(worst["points"][seed]), seed=True)
+        for seed in (mean["points"] if table.seeds > 1 else ())
+    ]
+    return [*points, Place(name, mean, worst)]
+
+
+def single(value: float | None) -> dict[str, float | None]:
+    """Return a value without an interval."""
+    return {"value": value, "low": None, "high": None}
 
 
 def frontier(places: Mapping[str, Sequence[Place]], who: str, what: str, scale: float = 1.0) -> Figure | None:

@@ -8,11 +8,11 @@ import numpy as np
 from metafed.fairness.groups import SMALL, group_means
 from metafed.fairness.intervals import Estimate
 from metafed.fairness.panel import Panel
-from metafed.tasks.task import Kind
 from simulation.report.drawing.plot import Axis, Box, Figure, Mark, Role
 from simulation.report.drawing.plot import Panel as Drawn
 from simulation.report.estimates import score_interval
 from simulation.report.figures.adaptation import cut
+from simulation.report.figures.base import OneRun
 from simulation.report.words import between, families, group_name, listed, measure, short
 
 ROWS_SHOWN = 12
@@ -25,15 +25,12 @@ STRONGEST = 0.5
 Columns = Mapping[str, Callable[[Panel], Any]]
 
 
-def heat(people: Panel, kinds: Mapping[str, Kind]) -> Figure:
+def heat(run: OneRun) -> Figure:
     """Draw the mean score of each group after adaptation, a panel a family, a column a device or part.
 
     A group's name that occurs in several families has a row in each of their panels: groups are of their family.
-
-    Args:
-        people: All clients that are in means, seen and unseen.
-        kinds: Each family's kind.
     """
+    people, kinds = run.everyone, run.kinds
     devices = sorted({str(name) for name in people.device} - {""})
     by_device = len(devices) > 1
     columns: dict[str, Callable[[Panel], Any]] = {}

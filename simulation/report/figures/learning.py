@@ -8,11 +8,11 @@ import numpy as np
 
 from metafed.fairness.intervals import Estimate, mean_interval
 from metafed.fairness.panel import Panel
-from metafed.tasks.task import Kind
 from simulation.report.drawing.plot import Axis, Figure, Line, Mark, Points, Role
 from simulation.report.drawing.plot import Panel as Drawn
 from simulation.report.drawing.scale import linear, logarithmic, scores, whole
 from simulation.report.estimates import score_interval
+from simulation.report.figures.base import OneRun
 from simulation.report.words import between, families, listed, measure, short
 
 if TYPE_CHECKING:
@@ -21,15 +21,9 @@ if TYPE_CHECKING:
 Lines = Sequence[Mapping[str, Any]]
 
 
-def learning(rounds: Lines, evaluated: Mapping[int, Panel], who: str, kinds: Mapping[str, Kind]) -> Figure | None:
-    """Draw scores by round, a panel a family; None without a trained or evaluated round.
-
-    Args:
-        rounds: Lines of ``rounds.jsonl``.
-        evaluated: The clients evaluated in each evaluated round.
-        who: What to call them: seen or unseen.
-        kinds: Each family's kind.
-    """
+def learning(run: OneRun) -> Figure | None:
+    """Draw scores by round, a panel a family; None without a trained or evaluated round."""
+    rounds, evaluated, who, kinds = run.run.rounds, run.evaluations, run.who, run.kinds
     drawn: list[Drawn] = []
     rows: list[tuple[Any, ...]] = []
     for name in names(rounds, evaluated):
@@ -67,15 +61,9 @@ def learning(rounds: Lines, evaluated: Mapping[int, Panel], who: str, kinds: Map
     )
 
 
-def losses(rounds: Lines, clients: "pl.DataFrame | None", evaluated: Mapping[int, Panel], who: str) -> Figure | None:
-    """Draw query losses after adaptation by round, a panel a family; None if nothing was trained.
-
-    Args:
-        rounds: Lines of ``rounds.jsonl``.
-        clients: The rows of ``clients.parquet``.
-        evaluated: The clients evaluated in each evaluated round.
-        who: What to call them: seen or unseen.
-    """
+def losses(run: OneRun) -> Figure | None:
+    """Draw query losses after adaptation by round, a panel a family; None if nothing was trained."""
+    rounds, clients, evaluated, who = run.run.rounds, run.run.clients, run.evaluations, run.who
     drawn: list[Drawn] = []
     rows: list[tuple[Any, ...]] = []
     for name in names(rounds, {}):

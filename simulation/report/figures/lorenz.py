@@ -1,6 +1,5 @@
 """How evenly scores are shared out: Lorenz curves, where scores are such that a share of them means something."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,24 +9,19 @@ from metafed.fairness import metrics as fairness
 from metafed.fairness.intervals import FEWEST_TO_BOOTSTRAP
 from metafed.fairness.metrics import Values
 from metafed.fairness.panel import Panel
-from metafed.tasks.task import Kind
 from simulation.report.drawing.plot import Axis, Band, Figure, Line, Mark, Role, Text
 from simulation.report.drawing.plot import Panel as Drawn
+from simulation.report.figures.base import OneRun
 from simulation.report.words import families, measure, short
 
 RESAMPLES = 499
 SHARES = tuple((share / 4, f"{25 * share} %") for share in range(5))
 
 
-def lorenz(people: Panel, kinds: Mapping[str, Kind], who: str, seed: int) -> Figure:
-    """Draw the Lorenz curves of scores before and after adaptation and of gains, a panel a family.
-
-    Args:
-        people: The evaluated clients that are in means.
-        kinds: Each family's kind.
-        who: What to call them: seen or unseen.
-        seed: The run's; resamples have a stream of their own.
-    """
+def lorenz(run: OneRun) -> Figure:
+    """Draw the Lorenz curves of scores before and after adaptation and of gains, a panel a family."""
+    people, kinds, who = run.people, run.kinds, run.who
+    seed = int(run.run.manifest.get("seed") or 0)  # resamples have a stream of their own
     drawn, rows = [], []
     for name in families(people):
         panel, numbers = one(people.where(people.family == name), name, measure(kinds, name), seed)

@@ -7,6 +7,7 @@ from simulation.records.methods import Method
 from simulation.report.drawing.plot import Figure, Line, Mark, Points, Role
 from simulation.report.drawing.plot import Panel as Drawn
 from simulation.report.drawing.scale import logarithmic, scores
+from simulation.report.figures.base import SeveralRuns
 from simulation.report.figures.beside import Beside
 from simulation.report.words import short
 
@@ -18,15 +19,12 @@ SIDES: tuple[tuple[str, str, Role], ...] = (
 """Measure, words, colour."""
 
 
-def privacy(methods: Sequence[Method], tables: Sequence[Beside], who: str, why: str) -> Figure | None:
+def privacy(runs: SeveralRuns) -> Figure | None:
     """Draw a panel a family, of the runs that are differentially private; None where fewer than two differ in ε.
 
-    Args:
-        methods: The runs; those without privacy are the lines at the edges.
-        tables: The families, and all clients.
-        who: Whose scores: seen or unseen.
-        why: How the intervals were made, a sentence.
+    Those without privacy are the lines at the edges.
     """
+    methods, tables, who = runs.methods, runs.tables, runs.who
     cost = {method.name: spent for method in methods if (spent := epsilon(method)) is not None}
     if len(set(cost.values())) < 2:
         return None
@@ -44,7 +42,8 @@ def privacy(methods: Sequence[Method], tables: Sequence[Beside], who: str, why: 
         caption=(
             f"Against ε, what all rounds of a run have cost: mean score of its {who} clients after adaptation, the mean"
             " of their worst tenth, and the share that adaptation harms. To the left is more privacy. Rings: noise at"
-            f" the client. Dotted: the runs without privacy. ε says nothing of this record, only of θ. {why}"
+            f" the client (local). Dotted: the runs without privacy. ε says nothing of this record, only of θ."
+            f" {runs.intervals}"
         ),
         panels=drawn,
         columns=("family", "run", "model", "ε", "of", "value", "low", "high"),
@@ -78,7 +77,7 @@ def panel(table: Beside, cost: Mapping[str, float], models: Mapping[str, str]) -
                 says = f"{name}, {words}: {short(value)}"
                 marks.append(Line((x.low, x.high), (value, value), role, 1.2, "2 4", says=says))
                 known.append(value)
-        for model in ("central", "local"):
+        for model in kinds_of_noise(models):
             own = [(name, table.methods[name].get(measure)) for name in private if models[name] == model]
             places = [(cost[name], name, ends) for name, ends in own if ends and ends["value"] is not None]
             marks.append(Line([at for at, _, _ in places], [e["value"] for _, _, e in places], role, 1.4))
@@ -109,8 +108,12 @@ def point(at: float, name: str, ends: Mapping[str, Any], words: str, role: Role,
 
 def alike(private: Sequence[str], models: Mapping[str, str]) -> list[str]:
     """Return the runs of one model of noise, that of most of them: ε of two models is not of the same thing."""
-    by_model = [[name for name in private if models[name] == model] for model in ("central", "local")]
-    return max(by_model, key=len)
+    return max(([name for name in private if models[name] == kind] for kind in kinds_of_noise(models)), key=len)
+
+
+def kinds_of_noise(models: Mapping[str, str]) -> list[str]:
+    """Return what ``--privacy.model`` names: ours first, then others in the order of the runs."""
+    return list(dict.fromkeys(["central", "local", *models.values()]))
 
 
 def finding_text(table: Beside, private: Sequence[str], cost: Mapping[str, float]) -> str:

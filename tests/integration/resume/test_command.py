@@ -53,6 +53,7 @@ def test_a_run_killed_by_sigkill_is_resumed_to_the_same_bits(tmp_path, engine, l
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 def test_a_run_that_ended_goes_on_with_more_rounds_and_other_workers(whole, tmp_path):
     out = run(tmp_path / "run", *LOCAL, "--rounds", 4)
     done = command("--resume", out, "--rounds", 8, "--engine", "ray", "--workers", 2, "--worker-cpus", 0.5)

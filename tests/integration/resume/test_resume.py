@@ -5,6 +5,8 @@ import shutil
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 from metafed.experiment.renames import renewed
 from metafed.experiment.settings import Experiment
@@ -151,3 +153,59 @@ def test_a_folder_without_a_record_cannot_be_resumed(tiny, tmp_path):
     (tmp_path / "run").mkdir()
     with pytest.raises(NotResumable, match="holds no record"):
         Record(tmp_path / "run", Federation(tiny), {}, {}, again=True)
+
+
+def flip(file):
+    """Have the last bit of a file be another."""
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+
+
+@pytest.fixture(scope="module")
+def whole(tiny, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    start(of(tiny, **KINDS["ditto"]), folder)
+    return bits(folder)
+
+
+@given(st.integers(1, 7), st.lists(st.tuples(st.sampled_from(["leave", "damage"]), st.integers(1, 7)), max_size=4))
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(5, [("leave", 6), ("damage", 6)])
+@example(7, [("leave", 7), ("damage", 4), ("damage", 7)])
+def test_however_often_it_is_killed_and_damaged_it_ends_with_the_same_bits(tiny, tmp_path_factory, whole, first, then):
+    experiment, folder = of(tiny, **KINDS["ditto"]), tmp_path_factory.mktemp("runs") / "run"
+    start(experiment, folder, stops_after(first))
+    for what, last in then:
+        newest = there(folder / "checkpoints")[:1]
+        if what == "damage" and newest:
+            flip(folder / "checkpoints" / f"round-{newest[0]:08d}.safetensors")
+        resume(experiment, folder, stops_after(last))
+    resume(experiment, folder)
+    assert bits(folder) == whole
+
+
+def test_a_run_that_was_extended_at_a_round_without_evaluation_keeps_its_rows(tiny, tmp_path):
+    experiment = of(tiny)
+    start(experiment, tmp_path / "whole")
+    folder = tmp_path / "run"
+    start(experiment, folder, stops_after(5))
+    resume(of(experiment, rounds=4), folder)
+    resume(of(experiment, rounds=5), folder)
+    resume(experiment, folder)
+    assert bits(folder) == bits(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("change", [{"seed": 5}, {"width": 7}, {}], ids=["seed", "width", "another run"])
+def test_a_checkpoint_of_another_run_or_of_other_settings_is_not_taken(tiny, tmp_path, change):
+    start(of(tiny, **change), tmp_path / "other")
+    folder = tmp_path / "run"
+    start(tiny, tmp_path / "whole")
+    start(tiny, folder, stops_after(3))
+    shutil.rmtree(folder / "checkpoints")
+    shutil.copytree(tmp_path / "other" / "checkpoints", folder / "checkpoints")
+    found = find(folder, tiny)
+    assert found.checkpoint is None
+    assert all("another run or other settings" in why for why in found.passed_over)
+    assert resume(tiny, folder) is None
+    assert bits(folder) == bits(tmp_path / "whole")

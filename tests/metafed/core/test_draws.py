@@ -100,7 +100,7 @@ def test_clients_are_trained_on_their_training_rows_alone_and_differently_from_r
     first, second = (population.training([0, 1, 2], server_round) for server_round in (1, 2))
     again = population.training([0, 1, 2], 1)
     for position, client in enumerate([0, 1, 2]):
-        training = set(population._halves(client).training.rows.tolist())
+        training = set(population.split(client).training.rows.tolist())
         for drawn in (first, second):
             assert set(np.concatenate(drawn.rows[position]).tolist()) <= training
         assert first.rows[position].support.tolist() == again.rows[position].support.tolist()

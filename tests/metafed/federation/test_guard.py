@@ -43,8 +43,8 @@ def changed(client, **arrays):
     return client._replace(own=client.own._replace(**arrays))
 
 
-def found(people, kind="classification"):
-    return {finding.rule: finding for finding in rules(people, COLUMNS, kind)}
+def found(people, kind="classification", per_class=False):
+    return {finding.rule: finding for finding in rules(people, COLUMNS, kind, per_class)}
 
 
 @pytest.mark.parametrize("kind", ["classification", "regression"])
@@ -129,6 +129,34 @@ def test_labels_without_support_and_clients_of_one_class():
     findings = found(people)
     assert findings["no-support"].text.endswith("lacks: client 4 ('p4')")
     assert findings["one-class"].text.endswith("predicts: client 5 ('p5')")
+
+
+def test_the_same_time_on_both_sides_of_the_cut():
+    def timed(client, first):
+        time = np.empty(len(client.own.y))
+        time[client.training], time[client.evaluation] = np.arange(20.0), first + np.arange(20.0)
+        return changed(client, time=time)
+
+    assert "same-time" not in found([timed(client, 20) for client in clients()])
+    people = [timed(client, 19 if client.number == 4 else 20) for client in clients()]
+    assert found(people)["same-time"].text.endswith("so no order: client 4 ('p4')")
+
+
+def test_a_cut_class_by_class_is_looked_at_class_by_class():
+    def timed(client, step):
+        # every class is counted from 0, so that moments of the classes are the same numbers
+        y, time = np.arange(40) % 2, np.empty(40)
+        order = [np.flatnonzero(y == label)[: 14 + 2 * label] for label in (0, 1)]
+        for rows_of in order:
+            time[rows_of] = np.arange(len(rows_of)) // step
+        own = client.own._replace(y=y, time=time)
+        training, evaluation = (
+            np.concatenate([np.split(part, [len(part) // 2])[side] for part in order]) for side in (0, 1)
+        )
+        return client._replace(own=own, training=training, evaluation=evaluation)
+
+    assert "same-time" not in found([timed(client, 1) for client in clients()], per_class=True)
+    assert "same-time" in found([timed(client, 3) for client in clients()], per_class=True)
 
 
 class TestColumns:

@@ -12,11 +12,13 @@ from scipy.stats import norm
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation
 from metafed.federation.preflight import preflight
-from metafed.privacy.accounting import Mechanism, epsilon, noise_for, rounds_for
-from metafed.privacy.budget import BudgetSpent, delta_of, mechanism_of, noise_of, split
-from metafed.privacy.mechanism import NoisySum
+from metafed.privacy import CentralGaussian
+from metafed.privacy.accounting import Sampling, noise_for, rounds_for
+from metafed.privacy.budget import BudgetSpent, cost, delta_of, noise_of, sampling_of, split
+from metafed.privacy.noisy_sum import NoisySum
 
-POISSON = Mechanism("poisson", 100, 1000, "rdp")
+POISSON = Sampling("poisson", 100, 1000, "rdp")
+epsilon = CentralGaussian().epsilon
 
 
 @pytest.mark.parametrize("noise", [1.5, 4.0])
@@ -30,7 +32,7 @@ def test_epsilon_is_dp_accountings_own(noise, rounds):
         assert epsilon(POISSON._replace(accountant=name), noise, 1e-5, rounds) == accountant.get_epsilon(1e-5)
         accountant = kind()
         accountant.compose(gaussian, rounds)
-        assert epsilon(Mechanism("everybody", 9, 9, name), noise, 1e-5, rounds) == accountant.get_epsilon(1e-5)
+        assert epsilon(Sampling("everybody", 9, 9, name), noise, 1e-5, rounds) == accountant.get_epsilon(1e-5)
     accountant = RdpAccountant(neighboring_relation=dp.NeighboringRelation.REPLACE_ONE)
     accountant.compose(dp.SampledWithoutReplacementDpEvent(1000, 100, dp.GaussianDpEvent(noise / 2)), rounds)
     assert epsilon(POISSON._replace(scheme="without replacement"), noise, 1e-5, rounds) == accountant.get_epsilon(1e-5)
@@ -46,8 +48,8 @@ def exact(noise, delta):
 def test_epsilon_of_gaussian_noise_agrees_with_the_closed_form(noise, rounds):
     # k rounds of noise z are one of z / √k
     closed = exact(noise / rounds**0.5, 1e-5)
-    tight = epsilon(Mechanism("everybody", 5, 5, "pld"), noise, 1e-5, rounds)
-    bound = epsilon(Mechanism("everybody", 5, 5, "rdp"), noise, 1e-5, rounds)
+    tight = epsilon(Sampling("everybody", 5, 5, "pld"), noise, 1e-5, rounds)
+    bound = epsilon(Sampling("everybody", 5, 5, "rdp"), noise, 1e-5, rounds)
     assert tight == pytest.approx(closed, rel=2e-3)
     assert closed * (1 - 1e-6) <= tight <= bound
 
@@ -58,14 +60,14 @@ def test_more_rounds_cost_more_and_more_noise_less():
     assert costs[0] == 0
     assert epsilon(POISSON, 2.0, 1e-5, 10) < epsilon(POISSON, 1.0, 1e-5, 10)
     # no amplification by who is asked may be claimed where everybody is asked
-    assert epsilon(Mechanism("everybody", 1000, 1000, "rdp"), 1.0, 1e-5, 10) > costs[2]
+    assert epsilon(Sampling("everybody", 1000, 1000, "rdp"), 1.0, 1e-5, 10) > costs[2]
 
 
 def test_the_least_noise_for_a_target_is_the_least():
-    found = noise_for(POISSON, 4.0, 1e-5, 100)
+    found = noise_for(lambda noise: epsilon(POISSON, noise, 1e-5, 100), 4.0)
     assert epsilon(POISSON, found, 1e-5, 100) <= 4.0 < epsilon(POISSON, found - 1e-3, 1e-5, 100)
-    assert rounds_for(POISSON, found, 1e-5, 4.0, 10**6) >= 100
-    most = rounds_for(POISSON, 1.0, 1e-5, 4.0, 1000)
+    assert rounds_for(lambda rounds: epsilon(POISSON, found, 1e-5, rounds), 4.0, 10**6) >= 100
+    most = rounds_for(lambda rounds: epsilon(POISSON, 1.0, 1e-5, rounds), 4.0, 1000)
     assert epsilon(POISSON, 1.0, 1e-5, most) <= 4.0 < epsilon(POISSON, 1.0, 1e-5, most + 1)
 
 
@@ -75,10 +77,10 @@ def private(**changed):
 
 
 def test_the_mechanism_is_of_the_sampling_that_is_used():
-    assert mechanism_of(private()) == ("poisson", 8, 32, "rdp")
-    assert mechanism_of(private(sampling="uniform")) == ("without replacement", 8, 32, "rdp")
-    assert mechanism_of(private(sampling="uniform", cohort=32)) == ("everybody", 32, 32, "rdp")
-    assert mechanism_of(private(cohort=32, dp_accountant="pld")) == ("everybody", 32, 32, "pld")
+    assert sampling_of(private()) == ("poisson", 8, 32, "rdp")
+    assert sampling_of(private(sampling="uniform")) == ("without replacement", 8, 32, "rdp")
+    assert sampling_of(private(sampling="uniform", cohort=32)) == ("everybody", 32, 32, "rdp")
+    assert sampling_of(private(cohort=32, dp_accountant="pld")) == ("everybody", 32, 32, "pld")
     assert delta_of(private()) == pytest.approx(32**-1.1)
     assert delta_of(private(dp_delta=1e-6)) == 1e-6
 
@@ -96,7 +98,7 @@ def test_a_run_that_goes_on_stops_before_it_overspends():
     keeper = NoisySum(experiment, Federation(experiment).layout, Federation(experiment).holders)
     keeper.state = {"rounds": 4, "clip": 1.0}
     keeper.ask()
-    keeper.state = {"rounds": rounds_for(keeper.mechanism, keeper.noise, keeper.delta, 3.0, 10**4), "clip": 1.0}
+    keeper.state = {"rounds": rounds_for(keeper.epsilon, 3.0, 10**4), "clip": 1.0}
     with pytest.raises(BudgetSpent, match=r"more than --privacy.epsilon 3"):
         keeper.ask()
 
@@ -104,7 +106,7 @@ def test_a_run_that_goes_on_stops_before_it_overspends():
 def test_a_target_sets_the_noise():
     experiment = private(dp_epsilon=2.0, dp_noise=None)
     found = noise_of(experiment)
-    assert epsilon(mechanism_of(experiment), found, delta_of(experiment), 5) <= 2.0
+    assert cost(experiment, found, 5) <= 2.0
     with pytest.raises(ValueError, match="no noise up to"):
         noise_of(private(dp_epsilon=1e-9, dp_noise=None, dp_delta=1e-12))
 

@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks.audit import audit, bound
 from metafed.experiment.settings import Experiment
-from metafed.privacy import mechanism
+from metafed.privacy import noisy_sum
 
 TINY = {"clients": 12, "unseen": 0.0, "cohort": 12, "width": 4, "dp_clip": 0.7, "dp_delta": 1e-3}
 
@@ -34,8 +34,8 @@ def test_the_audit_finds_noise_that_is_too_small(monkeypatch):
     experiment = tiny(rounds=1, dp_noise=4.0)
     honest = audit(experiment, 1500)
     assert honest.at_least <= honest.claimed
-    claimed = mechanism.Noise
-    monkeypatch.setattr(mechanism, "Noise", lambda directions, tally: claimed(directions / 16, tally))
+    claimed = noisy_sum.Noise
+    monkeypatch.setattr(noisy_sum, "Noise", lambda directions, tally: claimed(directions / 16, tally))
     broken = audit(experiment, 1500)
     assert broken.at_least > broken.claimed == honest.claimed
 

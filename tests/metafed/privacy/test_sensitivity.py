@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation
 from metafed.objectives import NOTHING, ClientUpdates, Contribution, Mean, Propfair, Qffl, Tilted
-from metafed.privacy.clipping import BELOW, CLIENTS, CLIP, clipped, cut
-from metafed.privacy.mechanism import NoisySum
+from metafed.privacy.clipping import BELOW, CLIENTS, CLIP, cut
+from metafed.privacy.noisy_sum import NoisySum
+from metafed.privacy.shares import clipped
 from tests.metafed.objectives.clients import RATES
 
 SIZES = {"trunk": 3, "a": 2}

@@ -91,6 +91,7 @@ def test_an_unwritable_folder(tmp_path, capsys):
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 def test_more_workers_than_a_cluster_has(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     done = command("--worker-gpus", 64, "--out", tmp_path / "run", cwd=tmp_path)

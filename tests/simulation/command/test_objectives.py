@@ -1,6 +1,5 @@
-"""``--objective NAME --objective.SETTING``, in files, in Flower's run config, from outside; and what is refused."""
+"""``--objective NAME --objective.SETTING``, in files, in Flower's run config; and what is refused."""
 
-import json
 import tomllib
 
 import pytest
@@ -9,19 +8,7 @@ from metafed.experiment.settings import Experiment
 from metafed.objectives import OBJECTIVES, Cvar, Gap, Mean, Minimax, Qffl, Tilted
 from simulation.cli.flags import parse
 from simulation.run import main
-from tests.simulation.command.running import command, manifest, sha
-
-OUTSIDE = '''
-from metafed.objectives.base import Objective, summed
-
-class Squared(Objective):
-    """Weighs by the power of the loss."""
-    power: float = 2.0
-
-    def share(self, said, ask):
-        factors = said.weights.double() * said.losses.double() ** self.power
-        return summed(said, factors, factors)
-'''
+from tests.simulation.command.running import manifest, sha
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
@@ -119,17 +106,3 @@ def test_a_bad_file(text, named, tmp_path, monkeypatch, capsys):
     assert said.count("\n") == 1
     for words in named:
         assert words in said
-
-
-@pytest.mark.ray
-def test_an_objective_from_outside_runs_on_workers_and_in_process_to_the_same_bits(tmp_path):
-    (tmp_path / "my_objective.py").write_text(OUTSIDE, encoding="utf-8")
-    found = {}
-    for engine, how in (("ray", ["--workers", 2, "--worker-cpus", 0.5]), ("local", [])):
-        words = ["--objective", "my_objective:Squared", "--objective.power", 3, "--clients", 9, "--rounds", 2]
-        done = command(*words, "--width", 8, "--engine", engine, *how, "--out", tmp_path / engine, cwd=tmp_path)
-        assert done.returncode == 0, done.stderr
-        assert "objective my_objective:Squared (power=3.0)" in done.stdout
-        found[engine] = sha(tmp_path / engine)
-    assert found["ray"] == found["local"]
-    assert json.loads((tmp_path / "ray" / "manifest.json").read_text())["experiment"]["objective"]["power"] == 3

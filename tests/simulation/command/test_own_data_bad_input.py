@@ -204,7 +204,11 @@ BAD = {
         GOOD,
         ["'stars' has the label '5'", "none of the classes", "1, 2, 3, 4"],
     ),
-    "label that training has not": (PLAIN, with_rows(stars=9), ["no row with the label '9' is trained on"]),
+    "label that training has not": (
+        PLAIN,
+        with_rows(stars=9),
+        ["no row with the label '9' is trained on", "rare = 4 in"],
+    ),
     "group that is not the client's": (PLAIN, two_groups, ["several values of 'headset', the group"]),
     "a line too long": (PLAIN, ragged, ["people.csv is damaged"]),
     "truncated parquet": (description("people.csv", "people.parquet"), as_parquet, ["people.parquet is damaged"]),

@@ -142,7 +142,7 @@ def rows(n=8, **changed):
         (rows(y=np.arange(8)), "classification", "a class is not one of 0 … 1"),
         (rows(y=np.ones((8, 3))), "regression", "y has shape (8, 3), expected (8, 2)"),
         (rows(y=np.full((8, 2), np.nan)), "regression", "finite"),
-        (rows(oracle_score=np.ones(7)), "classification", "ceiling has 7 rows, not 8"),
+        (rows(oracle_score=np.ones(7)), "classification", "oracle_score has 7 rows, not 8"),
         (rows(block=np.arange(9)), "classification", "block has 9 rows, not 8"),
         (rows(group=""), "classification", "the group has no name"),
         (rows(3), "classification", "its 3 rows make no episodes: 3 rows cannot be split"),

@@ -7,6 +7,7 @@ from simulation.engines.ray import RayGrid
 pytestmark = pytest.mark.ray
 
 
+@pytest.mark.slow
 def test_every_round_begins_with_the_workers_in_the_same_order(small):
     grid = RayGrid(small.to_run_config(), workers=3, worker_cpus=0.5)
     try:

@@ -10,11 +10,12 @@ from xml.etree import ElementTree
 import pytest
 
 from simulation.records.runs import read_run
-from simulation.report.chapter import figures
 from simulation.report.command import main
 from simulation.report.drawing.files import shown, svg, write
 from simulation.report.drawing.plot import Axis, Box, Figure, Line, Panel, Points, Text
-from simulation.report.drawing.svg import elements, said
+from simulation.report.drawing.svg import elements, hover_texts
+from simulation.report.figures import FIGURES, OfRun
+from simulation.report.figures.base import one_run
 from tests.metafed.fairness.hand_made import make
 from tests.simulation.command.running import command
 
@@ -69,10 +70,11 @@ def test_the_settings_of_who_calls_are_kept(figure, tmp_path):
 
 
 def test_what_a_mark_says_is_its_title(run):
-    for figure in figures(read_run(run)).values():
+    known = one_run(read_run(run))
+    for figure in [entry.of(known) for entry in FIGURES if isinstance(entry, OfRun)]:
         _, panels = elements(figure)
         for panel, drawn in zip(figure.panels, panels, strict=True):
-            says = [text for mark in panel.marks for text in said(mark) if text]
+            says = [text for mark in panel.marks for text in hover_texts(mark) if text]
             assert Counter(map(unescape, re.findall(r"<title>(.*?)</title>", drawn))) == Counter(says)
 
 

@@ -6,8 +6,9 @@ import polars as pl
 import pytest
 
 from simulation.cli.errors import BadInput
-from simulation.report.comparison import figures_of_several
+from simulation.report.comparison import several_runs
 from simulation.report.drawing.plot import Line, Points
+from simulation.report.figures.noise import privacy
 from simulation.report.pages import write_comparison
 from simulation.report.single import write_figure
 from tests.simulation.studies.records import record, study
@@ -59,7 +60,7 @@ def test_the_numbers_are_those_of_the_runs_at_what_they_have_spent(runs, tmp_pat
 
 
 def test_the_axis_is_epsilon_and_the_least_is_said(runs):
-    figure = figures_of_several(runs)["privacy"]
+    figure = privacy(several_runs(runs)[0])
     first = figure.panels[0]
     assert first.x.log
     assert "at ε 2 and" in figure.finding
@@ -85,5 +86,5 @@ def test_of_several_seeds_the_most_expensive_is_drawn(tmp_path):
         study(tmp_path / name, seeds=0)
         for seed, spent in enumerate(costs):
             private(tmp_path / name / f"seed-{seed}", spent, -0.1, seed=seed, noise=2.0 if name == "a" else 3.0)
-    figure = figures_of_several([tmp_path / "a", tmp_path / "b"])["privacy"]
+    figure = privacy(several_runs([tmp_path / "a", tmp_path / "b"])[0])
     assert {row[3] for row in figure.rows} == {5.0, 2.0}

@@ -87,7 +87,7 @@ class CryptoPrices(Dataset):
         path, prices = self.path, ["open", "high", "low", "close"]
         check_parquet(path)
         try:
-            table = pl.read_parquet(path)
+            table = pl.read_parquet(path, glob=False)
         except (pl.exceptions.PolarsError, OSError) as error:
             raise DataError(f"{path} is damaged: {error}") from error
         missing = [name for name in ("asset", "date", *prices) if name not in table.columns]

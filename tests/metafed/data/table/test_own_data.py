@@ -1,6 +1,7 @@
 """A user's own table: what its rows become, whose rows are fitted on, and that a large one is not loaded."""
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -316,3 +317,48 @@ genre = ["music", "puzzle"]
     assert Federation(experiment).initial["stars.stem.weight"].shape[0] == 1 + 3 + 512
     with pytest.raises(DataError, match=r"not-here\.csv: no such file"):
         preflight(Federation(experiment))
+
+
+def test_a_label_whose_rows_come_late_is_trained_on(tmp_path, monkeypatch):
+    monkeypatch.setattr("metafed.data.table.source.FITTED_ROWS", 20)
+    rng = stream(0, "tests/late")
+    late = [f"c{max(0, k - 50) // 3}" for k in range(80)]
+    table = {
+        "who": np.repeat(["a", "b"], 80).tolist(),
+        "x": rng.standard_normal(160),
+        "y": [*late, *["c0", "c1"] * 40],
+        "held": [k % 3 == 2 for k in range(80)] * 2,
+    }
+    pl.DataFrame(table).write_parquet(tmp_path / "t.parquet")
+    text = 'data = "t.parquet"\nclient = "who"\ntarget = "y"\nfeatures = "x"\nevaluation = "held"\n'
+    made = source(describe(tmp_path, text))
+    assert made.clients == 2
+    assert made.outputs == 10
+    # what is fitted is fitted on the first rows only
+    assert len(made.training(0, most=20)[1]) == 20
+
+
+def test_rows_of_rare_labels_are_left_out_where_it_is_said(tmp_path):
+    table = rows()
+    for k, label in ((7, 8), (20, 9), (21, 9), (22, 9)):
+        table[k] = {**table[k], "stars": label}
+    made = source(describe(tmp_path, PLAIN + 'rare = "drop"\n', table, "drop.toml"))
+    assert made.clients == 12
+    assert made.outputs == 5
+    assert "4 rows left out, of 2 labels with fewer than 4 rows: 8, 9" in made.notes
+    plain = everyone(made)
+    write_csv(tmp_path / "people.csv", [row for row in table if row["stars"] < 8])
+    without = everyone(source(describe(tmp_path, name="plain.toml")))
+    assert all(alike(plain[name], without[name]) for name in without)
+    with pytest.raises(DataError, match=r"rare = 1"):
+        source(describe(tmp_path, PLAIN + "rare = 1\n", name="one.toml"))
+    with pytest.raises(DataError, match=r"no label has 100000 rows"):
+        _ = source(describe(tmp_path, PLAIN + "rare = 100000\n", name="all.toml")).clients
+
+
+def test_the_guide_says_the_sizes_of_episodes():
+    from metafed.data.table.family import SHOTS
+
+    guide = (Path(__file__).resolve().parents[4] / "docs" / "your-own-data.md").read_text(encoding="utf-8")
+    sizes = [f"`support` = {SHOTS.support}", f"`query` = {SHOTS.query}", f"`evaluation` = {SHOTS.evaluation}"]
+    assert all(size in guide for size in [*sizes, f"`per-class` = {str(SHOTS.per_class).lower()}"])

@@ -1,0 +1,123 @@
+"""What is no record, or one that somebody changed, is refused in one line, and is left as it was."""
+
+import json
+import shutil
+
+import pytest
+
+from server.record.record import Record
+from simulation.report.pages import write_report
+from simulation.run import main
+from tests.simulation.command.running import manifest
+
+SMALL = "--engine local --clients 9 --cohort 5 --rounds 2 --eval-every 0 --width 6 --quiet"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    assert main([*SMALL.split(), "--out", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture
+def record(finished, tmp_path):
+    return shutil.copytree(finished, tmp_path / "run")
+
+
+def as_folder(name):
+    def change(record):
+        (record / name).unlink()
+        (record / name).mkdir()
+
+    return change
+
+
+def as_file(name):
+    def change(record):
+        shutil.rmtree(record / name, ignore_errors=True)
+        (record / name).write_text("")
+
+    return change
+
+
+def in_manifest(**entries):
+    def change(record):
+        about = manifest(record)
+        (record / "manifest.json").write_text(json.dumps({**about, **entries}))
+
+    return change
+
+
+def in_settings(old, new):
+    def change(record):
+        text = (record / "config.toml").read_text()
+        assert old in text
+        (record / "config.toml").write_text(text.replace(old, new))
+
+    return change
+
+
+DAMAGE = {
+    "run.log is a folder": (as_folder("run.log"), "run.log: is no file"),
+    "rounds.jsonl is a folder": (as_folder("rounds.jsonl"), "rounds.jsonl: is no file"),
+    "parts is a file": (as_file("parts"), "parts: is no folder"),
+    "checkpoints is a file": (as_file("checkpoints"), "checkpoints: is no folder"),
+    "rows are gone": (lambda record: (record / "clients.parquet").unlink(), "clients.parquet: is missing"),
+    "manifest of a list": (lambda record: (record / "manifest.json").write_text("[]"), "expected a JSON object"),
+    "manifest cut short": (lambda record: (record / "manifest.json").write_text('{"run'), "cannot be read"),
+    "experiment of a number": (in_manifest(experiment=3), "manifest.json: experiment"),
+    "clients of a text": (in_manifest(experiment={"clients": "many"}), "manifest.json: experiment.clients"),
+    "another seed": (in_settings("seed = 0", "seed = 1"), "seed = 1 (manifest.json has 0)"),
+    "another rate": (in_settings("inner-lr = 0.1", "inner-lr = 0.2"), "was changed since the run began"),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGE)
+def test_it_is_refused_in_one_line_and_nothing_is_changed(case, record, capsys):
+    damage, reason = DAMAGE[case]
+    damage(record)
+    before = {path: path.read_bytes() for path in record.rglob("*") if path.is_file()}
+    assert main(["--resume", str(record), "--rounds", "4"]) == 2
+    said = capsys.readouterr().err
+    assert reason in said
+    assert said.count("\n") == 1
+    assert {path: path.read_bytes() for path in record.rglob("*") if path.is_file()} == before
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+def test_a_run_that_is_killed_while_its_report_is_written_goes_on(tmp_path, monkeypatch):
+    def killed(*arguments, **more):
+        raise Killed
+
+    folder = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr("simulation.report.pages.write_report", killed)
+        with pytest.raises(Killed):
+            main([*SMALL.split(), "--out", str(folder)])
+    assert manifest(folder)["exit_reason"] is None
+    assert not (folder / "report.html").exists()
+    assert main(["--resume", str(folder)]) == 0
+    assert manifest(folder)["exit_reason"] == "done"
+    assert "did not finish" not in (folder / "report.html").read_text()
+
+
+def test_the_manifest_is_written_last(tmp_path, monkeypatch):
+    order = []
+    write = Record._write_manifest
+
+    def noted(self):
+        order.append(self.manifest["exit_reason"])
+        write(self)
+
+    def reported(folder, **more):
+        order.append("report")
+        return write_report(folder, **more)
+
+    monkeypatch.setattr(Record, "_write_manifest", noted)
+    monkeypatch.setattr("simulation.report.pages.write_report", reported)
+    assert main([*SMALL.split(), "--out", str(tmp_path / "run")]) == 0
+    assert order[-2:] == ["report", "done"]
