@@ -179,9 +179,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     names = ("family", "cosine", "gain, MAML", "gain, first order", "lost by it", "ρ(cosine, rows owned)")
     names += ("ρ(cosine, gain, MAML)", "ρ(cosine, gain, first order)", "ρ(cosine, score kept)", "ρ(cosine, loss kept)")
     rows = [[family, *(cell(values[name]) for name in COLUMNS)] for family, values in table.items()]
-    note = (
-        f"Unseen clients, {len(found)} seeds; all: mean over families. Kept: first order minus MAML, loss minus loss."
-    )
+    seeds = f"{len(found)} seed{'s' * (len(found) != 1)}"
+    note = f"Unseen clients, {seeds}; all: mean over families. Kept: first order minus MAML, loss minus loss."
     show("Exact and first-order MAML", names, rows, (note,), asked.markdown)
     if asked.json is not None:
         plain = {family: {name: each._asdict() for name, each in values.items()} for family, values in table.items()}

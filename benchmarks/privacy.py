@@ -77,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     notes = (
         (
             f"{options.tasks}, maml, {options.clients} clients, Poisson cohorts of {options.cohort} expected,"
-            f" {options.rounds} rounds, {options.seeds} seeds."
+            f" {options.rounds} rounds, {options.seeds} seed{'s' * (options.seeds != 1)}."
         ),
     )
     show(

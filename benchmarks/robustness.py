@@ -167,7 +167,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     notes = (
         (
             f"{options.tasks}, {options.algorithm}, {options.rounds} rounds, {seen} clients a round, a fifth of them"
-            f" lying; {options.seeds} seeds; honest seen clients after adaptation."
+            f" lying; {options.seeds} seed{'s' * (options.seeds != 1)}; honest seen clients after adaptation."
         ),
         f"Loss: of the worst tenth, in points, against the mean without an attack; held: at most {100 * WITHIN:.0f}.",
     )

@@ -3,10 +3,12 @@
 import logging
 import math
 import os
-import stat
+import shutil
+import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from copy import copy
 from typing import Any, cast
 
@@ -18,6 +20,7 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 import ray
 from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, RecordDict
+from ray._private import ray_constants
 from ray.actor import ActorHandle
 from ray.exceptions import RayError
 
@@ -106,6 +109,7 @@ class RayGrid(PoolGrid):
         device: str = "cpu",
     ) -> None:
         super().__init__()
+        self._folder: str | None = None
         if address is None and device != "cpu":
             # the workers are on this machine: what is not here is said before anything is started
 
@@ -114,11 +118,13 @@ class RayGrid(PoolGrid):
             # asked for more workers than there are cores, a cluster of our own lets them share
             here = max(cores(), math.ceil((workers or 1) * worker_cpus))
             own = {"address": "local", "num_cpus": here, "include_dashboard": False, "_node_ip_address": LOOPBACK}
-            if folder := short_folder():
-                own["_temp_dir"] = folder
+            if not address and (folder := short_folder()):
+                self._folder = folder
+                own["_temp_dir"] = f"{folder}/r"  # Ray lets everybody into its own folder, and nobody into this one
             options: dict[str, Any] = {"address": address} if address else own
             try:
-                ray.init(log_to_driver=False, configure_logging=False, logging_level=logging.WARNING, **options)
+                with nullcontext() if address else this_machine_only():
+                    ray.init(log_to_driver=False, configure_logging=False, logging_level=logging.WARNING, **options)
             except ConnectionError:
                 raise
             except (
@@ -209,6 +215,8 @@ class RayGrid(PoolGrid):
         """Stop the workers, and the cluster if it was started here."""
         if ray.is_initialized():
             ray.shutdown()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def _send(
         self, worker: ActorHandle, message: Message, most: int, put: dict[int, ArrayRecord | ray.ObjectRef]
@@ -227,20 +235,41 @@ class RayGrid(PoolGrid):
         return worker.answer.remote(light, put[id(theta)], self.states.of(named(message)))
 
 
+@contextmanager
+def this_machine_only() -> Iterator[None]:
+    """Have a cluster that is started meanwhile listen on the loopback interface only.
+
+    Ray replaces 127.0.0.1 by an address that others reach, unless it is told, as is the default on macOS, that there
+    will be no other machine; its servers then listen for this one only.
+    """
+    variable = ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR
+    before = ray_constants.ENABLE_RAY_CLUSTER, os.environ.get(variable)
+    ray_constants.ENABLE_RAY_CLUSTER, os.environ[variable] = False, "0"
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before[0]
+        del os.environ[variable]
+        if before[1] is not None:
+            os.environ[variable] = before[1]
+
+
 def short_folder() -> str | None:
-    """Return a folder for Ray where that for temporary files has too long a name; None: Ray's own choice will do."""
+    """Make a folder for Ray where that for temporary files has too long a name; None: Ray's own choice will do.
+
+    Raises:
+        ConnectionError: It cannot be made.
+    """
     chosen = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or ""
     if len(os.fsencode(chosen)) <= LONGEST_TMPDIR:
         return None
-    folder = f"/tmp/ray-{os.getuid()}"
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    about = os.lstat(folder)
-    if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid() or about.st_mode & 0o022:
+    try:
+        return tempfile.mkdtemp(prefix="ray-", dir="/tmp")
+    except OSError as error:
         raise ConnectionError(
-            f"--engine ray: Ray's sockets have no room below {chosen}, and {folder} belongs to somebody else; set a"
-            " shorter TMPDIR, or choose --engine local"
-        )
-    return folder
+            f"--engine ray: Ray's sockets have no room below {chosen}, and /tmp cannot be written ({error.strerror});"
+            " set a shorter TMPDIR, or choose --engine local"
+        ) from None
 
 
 def doomed(run_config: Mapping[str, Any]) -> Callable[[Message], bool] | None:

@@ -1,0 +1,42 @@
+"""What a Ray engine opens: ports of this machine only, and sockets where their names have room."""
+
+import ipaddress
+import os
+
+import psutil
+import pytest
+
+from simulation.engines.ray import RayGrid, short_folder
+
+pytestmark = pytest.mark.ray
+
+
+def test_it_listens_at_the_loopback_interface_only(small, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path / ("x" * 90)))
+    (tmp_path / ("x" * 90)).mkdir()
+    grid = RayGrid(small.to_run_config(), workers=1)
+    try:
+        own = psutil.Process()
+        open_ports = [
+            ipaddress.ip_address(found.laddr.ip)
+            for process in (own, *own.children(recursive=True))
+            for found in process.net_connections(kind="inet")
+            if found.status == psutil.CONN_LISTEN
+        ]
+        assert open_ports
+        outside = [ip for ip in open_ports if not (getattr(ip, "ipv4_mapped", None) or ip).is_loopback]
+        assert outside == []
+        assert "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER" not in os.environ
+    finally:
+        grid.close()
+    assert not os.path.exists(grid._folder)
+
+
+def test_a_long_name_gets_a_short_folder(monkeypatch):
+    monkeypatch.delenv("RAY_TMPDIR", raising=False)
+    monkeypatch.setenv("TMPDIR", "/tmp")
+    assert short_folder() is None
+    monkeypatch.setenv("TMPDIR", "/tmp/" + "x" * 100)
+    made = str(short_folder())
+    os.rmdir(made)
+    assert len(made) < 30
