@@ -54,7 +54,7 @@ class Fault(Settings):
     rate: float = Field(1.0, gt=0, le=1)
     first: int = Field(1, ge=1, le=10**9)
     last: int | None = Field(None, ge=1, le=10**9)
-    strength: float | None = Field(None, ge=-1e12, le=1e12)
+    strength: float | None = None
     seconds: float | None = Field(None, gt=0, le=10**6)
 
     @model_validator(mode="after")
