@@ -16,9 +16,11 @@ from metafed.experiment.settings import Experiment
 from metafed.native import library
 from tests.needs import data_folder, mark, select, told
 
+# ignored signals are inherited, as from a background job or nohup, and given on to the commands that tests interrupt
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # inherited, as from a shell's background, and given on to the commands that tests interrupt
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Ray has its workers wait for all other processes; beside other tests they would wait for minutes
 os.environ.setdefault("RAY_worker_niceness", "0")

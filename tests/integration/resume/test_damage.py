@@ -65,7 +65,7 @@ DAMAGE = {
     "checkpoints is a file": (as_file("checkpoints"), "checkpoints: is no folder"),
     "rows are gone": (lambda record: (record / "clients.parquet").unlink(), "clients.parquet: is missing"),
     "manifest of a list": (lambda record: (record / "manifest.json").write_text("[]"), "expected a JSON object"),
-    "manifest cut short": (lambda record: (record / "manifest.json").write_text('{"run'), "cannot be read"),
+    "manifest cut short": (lambda record: (record / "manifest.json").write_text('{"run'), "manifest.json: not JSON"),
     "experiment of a number": (in_manifest(experiment=3), "manifest.json: experiment"),
     "clients of a text": (in_manifest(experiment={"clients": "many"}), "manifest.json: experiment.clients"),
     "another seed": (in_settings("seed = 0", "seed = 1"), "seed = 1 (manifest.json has 0)"),
