@@ -1,4 +1,4 @@
-"""One configuration in a process of its own: it runs a round when it is told to, and says what that took.
+"""One configuration in a process of its own: it runs a round on request, and says what that took.
 
 The parent imports nothing heavy; the child holds one experiment, its engine and the record of its rounds.
 """

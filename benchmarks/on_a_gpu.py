@@ -71,14 +71,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name, settings in WORKLOADS.items():
         network = "conv4" if name.startswith("conv4") else "mlp"
         for clients, chunk in SIZES:
-            told = []
+            reported = []
             for device in options.devices:
                 if clients > MOST[network, "cpu" if device == "cpu" else "gpu"]:
                     continue
                 rounds = 2 if device == "cpu" and network == "conv4" else options.rounds
-                told.append(measured(settings, clients, chunk, device, rounds))
-            if told:
-                print(f"{name}: {clients} clients in chunks of {chunk}: {'; '.join(told)}", flush=True)
+                reported.append(measured(settings, clients, chunk, device, rounds))
+            if reported:
+                print(f"{name}: {clients} clients in chunks of {chunk}: {'; '.join(reported)}", flush=True)
     return 0
 
 

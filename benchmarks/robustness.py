@@ -73,7 +73,7 @@ def liars(experiment: Experiment) -> list[int]:
 
 
 def evaluated(experiment: Experiment, trained: bool = True) -> list[Rows]:
-    """Train in this process, unless told not to, and return the rows of the evaluation after that.
+    """Train in this process, unless asked not to, and return the rows of the evaluation after that.
 
     Raises:
         Diverged: Training left the finite numbers.

@@ -110,7 +110,7 @@ def evaluate(message: Message, context: Context) -> Message:
 
 
 def ready(context: Context) -> None:
-    """Make what every message needs before the first comes. What goes wrong is told in answer to a message."""
+    """Make what every message needs before the first comes. An error is reported in the answer to a message."""
     with suppress(Exception):
         _hosted(context)
 
@@ -177,10 +177,10 @@ def _named(message: Message, context: Context) -> list[int]:
 
 
 def inner_steps(message: Message) -> dict[int, int]:
-    """Return the inner steps of the clients that are to take fewer than others: ``steps``, and whose: ``hurried``."""
+    """Return the inner steps of the clients that are to take fewer than others: ``steps``, and whose: ``shortened``."""
     ask = message.content.config_records["ask"]
-    hurried, steps = cast(list[int], ask.get("hurried", [])), cast(list[int], ask.get("steps", []))
-    return {int(client): int(count) for client, count in zip(hurried, steps, strict=True)}
+    shortened, steps = cast(list[int], ask.get("shortened", [])), cast(list[int], ask.get("steps", []))
+    return {int(client): int(count) for client, count in zip(shortened, steps, strict=True)}
 
 
 def objective_ask(message: Message) -> dict[str, Plain]:

@@ -34,7 +34,7 @@ def answer(message: Message, context: Context) -> Message:
 
 
 def ready(context: Context) -> None:
-    """Make what every message needs before the first comes. What goes wrong is told in answer to a message."""
+    """Make what every message needs before the first comes. An error is reported in the answer to a message."""
     from client.answering import ready as make_ready
 
     make_ready(context)

@@ -42,7 +42,7 @@ def masked(
         each = list(shares(experiment, objective, updates, ask, server_round))
     found = {client: vector_of(one, federation.layout) for client, one in zip(updates.clients, each, strict=True)}
     for vector in found.values():
-        input_of(vector, experiment.cohort_most)  # a client whose numbers do not fit is told apart here
+        input_of(vector, experiment.cohort_most)  # a client whose numbers do not fit is found here
     return Contributed(NOTHING, own=found)
 
 

@@ -1,6 +1,6 @@
 """Where clients are trained: the CPU or a GPU; and what keeps a GPU's results the same from run to run.
 
-On a GPU PyTorch is told to use deterministic algorithms only, and no TF32, whose products have ten bits where
+On a GPU PyTorch uses deterministic algorithms only, and no TF32, whose products have ten bits where
 float32 has 23: the same seed gives the same bits on the same kind of GPU and build of PyTorch, whatever the number of
 workers that share it. An operation that has no deterministic algorithm there is an error, which names it, and never
 a result that the next run would not give again. CPU and GPU agree up to rounding.

@@ -1,4 +1,4 @@
-"""The guard at a node: it looks at the node's own clients, and the server is told what it found."""
+"""The guard at a node: it looks at the node's own clients, and the server gets what it found."""
 
 import logging
 
@@ -10,9 +10,9 @@ from metafed.federation.guard.inspect import inspect
 from metafed.federation.preflight import check_size
 
 MOST = 50
-"""Findings that are told."""
+"""Findings that are sent."""
 LONGEST = 1000
-"""Characters of a finding, or of an error, that are told."""
+"""Characters of a finding, or of an error, that are sent."""
 
 
 def guarded(host: Host, share: tuple[int, int], openly: bool) -> dict[str, list[str]]:
@@ -22,7 +22,7 @@ def guarded(host: Host, share: tuple[int, int], openly: bool) -> dict[str, list[
         host: Holds them.
         share: The node's share of the clients.
         openly: Whether findings may name clients and columns; otherwise they stay in the node's log, and only the
-            rules that were broken are told.
+            rules that were broken are sent.
 
     Returns:
         ``guard-fatal``, what must stop the run, and ``guard``, remarks.

@@ -16,7 +16,7 @@ LARGEST_BLOCK, PADDING = 2**30, 2**27
 
 
 def keep_freed_memory() -> bool:
-    """Tell the C library to keep what is freed; returns whether it could be told (glibc on Linux)."""
+    """Tell the C library to keep what is freed; returns whether that was possible (glibc on Linux)."""
     if not sys.platform.startswith("linux"):
         return False
     try:
@@ -24,7 +24,7 @@ def keep_freed_memory() -> bool:
     except (OSError, AttributeError):
         return False
     settings = {M_MMAP_THRESHOLD: LARGEST_BLOCK, M_TRIM_THRESHOLD: 2**31 - 1, M_TOP_PAD: PADDING}
-    answers = [mallopt(name, value) for name, value in settings.items()]  # all are told, whatever the first says
+    answers = [mallopt(name, value) for name, value in settings.items()]  # all are set, whatever the first returns
     return answers == [1, 1, 1]
 
 

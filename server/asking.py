@@ -78,8 +78,8 @@ def messages(
             held[key] = ArrayRecord({part: theta[part] for part in parts})
         request: dict[str, Plain] = {**(ask(clients) if ask else {}), **(plan.ask if plan else {})}
         own: dict[str, Plain] = {f"{ASKED}{name}": value for name, value in request.items()}
-        if plan and (hurried := [client for client in clients if client in plan.steps]):
-            own |= {"hurried": hurried, "steps": [plan.steps[client] for client in hurried]}
+        if plan and (shortened := [client for client in clients if client in plan.steps]):
+            own |= {"shortened": shortened, "steps": [plan.steps[client] for client in shortened]}
         content = RecordDict({"theta": held[key], "ask": ConfigRecord({"clients": clients, "round": number, **own})})
         for name, value in (plan.records if plan else {}).items():
             content[name] = value

@@ -14,7 +14,7 @@ import torch
 
 from metafed.experiment.settings import Experiment
 from metafed.native import library
-from tests.needs import data_folder, mark, select, told
+from tests.needs import data_folder, mark, reported, select
 
 # ignored signals are inherited, as from a background job or nohup, and given on to the commands that tests interrupt
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -38,7 +38,7 @@ def pytest_collection_modifyitems(config, items):
 
 def pytest_terminal_summary(terminalreporter, config):
     """Say in one line what was left out."""
-    if line := told(config):
+    if line := reported(config):
         terminalreporter.write_line(line, yellow=True)
 
 

@@ -86,7 +86,7 @@ def select(config: pytest.Config, items: list[pytest.Item]) -> None:
     config.stash[LEFT_OUT] = left
 
 
-def told(config: pytest.Config) -> str:
+def reported(config: pytest.Config) -> str:
     """Return the line that says what was left out, or nothing; ``python -m tests`` says it for all its parts."""
     left = config.stash.get(LEFT_OUT, Counter())
     if place := os.environ.get(TOGETHER):

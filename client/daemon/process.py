@@ -62,7 +62,7 @@ class Watch:
 
 
 def answer(line: Connection) -> None:
-    """Answer one question; what it raises is told to who asks, and stands in the log."""
+    """Answer one question; an error is sent back, and stands in the log."""
     line.send_bytes(HERE)
     TaskIdentity.task_id = int(line.recv_bytes())
     message = message_from_proto(MessageProto.FromString(line.recv_bytes()))

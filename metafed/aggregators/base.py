@@ -44,7 +44,7 @@ class Aggregator(Settings, ABC):
 
 
 class Bounded(Aggregator):
-    """An aggregator that is told how many of the updates may be lies."""
+    """An aggregator with a setting of how many updates may be lies."""
 
     f: int | None = Field(
         None,

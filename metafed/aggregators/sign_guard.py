@@ -3,11 +3,11 @@
 Two filters look at every update, and who passes both is believed. Lengths: a update must be between ``lower`` and
 ``upper`` times as long as the median. Signs: the shares of a update's numbers that are positive, zero and negative are
 three numbers; mean shift clusters the updates by these, and a update must be in the largest cluster. A lie that stays
-within the spread of every coordinate, on the same side of all, is told by its signs. The direction is the mean of the
+within the spread of every coordinate, on the same side of all, is found by its signs. The direction is the mean of the
 updates that are believed, each cut to the median length.
 
-It is not told how many lie. Theirs takes the signs of a tenth of the coordinates, drawn at random; ours of all, so
-that nothing is drawn. Where nobody passes both filters we believe who passes the first.
+It has no setting of how many lie. Theirs takes the signs of a tenth of the coordinates, drawn at random; ours takes
+all, so that nothing is drawn. Where nobody passes both filters we believe who passes the first.
 """
 
 from typing import Annotated, Literal, final

@@ -74,7 +74,7 @@ class Algorithm(Settings, ABC):
     @property
     @abstractmethod
     def evaluation_steps(self) -> int:
-        """Inner steps that evaluation takes unless it is told otherwise; 0 where a method does not adapt."""
+        """Inner steps that evaluation takes unless ``--eval-steps`` says otherwise; 0 where a method does not adapt."""
 
     @property
     def local_rate(self) -> float:

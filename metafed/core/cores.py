@@ -31,7 +31,7 @@ def quota(groups: Path, own: Path) -> float:
         if kinds and "cpu" not in kinds.split(","):
             continue
         root = groups / kinds if kinds else groups
-        # a container sees its own group as the root, whatever path it is told
+        # a container sees its own group as the root, whatever path the file names
         folders = [root, *(root.joinpath(*Path(path).parts[1 : end + 1]) for end in range(1, len(Path(path).parts)))]
         for folder in folders:
             with suppress(OSError, ValueError):

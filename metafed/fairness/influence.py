@@ -1,4 +1,4 @@
-"""A ledger of each client's weight in each outer update, derived from what hosts told for the record.
+"""A ledger of each client's weight in each outer update, derived from what hosts sent for the record.
 
 No message carries it, and the server need not see one client alone for it: an objective's sum is linear in the clients'
 directions, so the sum of unit vectors in their place is the vector of their weights. The losses, sizes and groups in

@@ -78,7 +78,7 @@ PER_ROW = ("x", "y", "oracle_score", "evaluation", "block", "time")
 
 
 def _strata(own: Examples, shots: Shots) -> list[np.ndarray]:
-    """Return the rows of which some must be left: of each class where episodes are by class, of each half if told."""
+    """Return the rows of which some must be left: of each class where episodes are by class, of each half if given."""
     strata = (
         [np.flatnonzero(own.y == label) for label in np.unique(own.y)] if shots.per_class else [np.arange(len(own.y))]
     )

@@ -65,7 +65,7 @@ def alie(honest: Vector, liars: int) -> Vector:
 
     Baruch, Baruch, Goldberg, "A Little Is Enough: Circumventing Defenses For Distributed Learning", NeurIPS 2019, arXiv
     1902.06156, algorithm 3: μ − z σ with s = ⌊n / 2 + 1⌋ − m and z the largest with Φ(z) < (n − m − s) / (n − m). Their
-    liars estimate μ and σ among themselves; ours are told them of all honest clients.
+    liars estimate μ and σ among themselves; ours know them of all honest clients.
 
     Args:
         honest: The honest updates ``(n − m, size)``.

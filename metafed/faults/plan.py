@@ -31,7 +31,7 @@ Kind: TypeAlias = Literal[
 ]
 KINDS: tuple[str, ...] = get_args(Kind)
 OMNISCIENT = ("alie", "inner-product")
-"""Lies that are told of all honest clients' updates, which the server hands to the liars."""
+"""Lies that depend on all honest clients' updates, which the server hands to the liars."""
 
 
 class Fault(Settings):

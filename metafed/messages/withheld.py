@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 FEWEST = 2
-"""Clients below which nothing but their number is told: a sum over one client is its row."""
+"""Clients below which nothing but their number is sent: a sum over one client is its row."""
 LONGEST_NAME = 300
 
 

@@ -52,7 +52,7 @@ class Sampling(NamedTuple):
 
     @property
     def neighbours(self) -> str:
-        """What two federations differ in that can hardly be told apart."""
+        """What two federations differ in that can hardly be distinguished."""
         return NEIGHBOURS[self.scheme][0]
 
     @property

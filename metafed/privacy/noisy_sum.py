@@ -1,7 +1,7 @@
 """On the server: noise on the clipped sum, a fixed denominator, an adaptive clip, and what it has cost.
 
 The server divides the noisy sum of every part by the expected number of clients that hold the part, which depends on no
-data. A round without a single client moves θ by noise all the same: that nobody was there is not told.
+data. A round without a single client moves θ by noise all the same: nobody learns that no client was there.
 
 With a quantile γ, C follows it (Andrew, Thakkar, McMahan, Ramaswamy, NeurIPS 2021, arXiv 1905.03871): clients say
 whether they were cut, the noisy share b of those that were not moves C by exp(−η (b − γ)), and z splits between the two

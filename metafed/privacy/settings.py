@@ -9,7 +9,7 @@ from metafed.privacy.base import Mechanism
 from metafed.sampling import Sampler
 
 FIRST_CLIP = 0.1
-"""Where an adaptive clip starts unless it is told: as in Andrew et al. 2021."""
+"""Where an adaptive clip starts by default: as in Andrew et al. 2021."""
 
 
 class Privacy(Settings):

@@ -21,7 +21,7 @@ class Secure(Settings):
         THRESHOLD,
         ge=0.5,
         lt=1,
-        description="With --secure.aggregation: more than this share of the clients that told keys must be left to the"
+        description="With --secure.aggregation: more than this share of the clients that sent keys must be left to the"
         " end, or the round's sum is lost. Lower: more may be lost; higher: more who collude with the server may be"
         " withstood. 0.5 withstands none.",
     )

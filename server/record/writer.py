@@ -1,4 +1,4 @@
-"""Writing that nobody waits for: a thread that does what it is told, in order, while the next round is computed."""
+"""Writing that nobody waits for: a thread that does what it is given, in order, while the next round is computed."""
 
 import threading
 from collections.abc import Callable
@@ -10,7 +10,7 @@ WAITING = 4
 
 
 UNWRITTEN = "the record cannot be written: {}"
-"""What is told."""
+"""What it is given."""
 
 
 class WritingFailed(RuntimeError):
@@ -21,7 +21,7 @@ class WritingFailed(RuntimeError):
 class Writer:
     """Does tasks one after the other on one thread.
 
-    After the first that fails nothing more is done: whoever asks next, or waits, is told by ``WritingFailed``.
+    After the first that fails nothing more is done: whoever asks next, or waits, gets ``WritingFailed``.
     """
 
     def __init__(self) -> None:

@@ -64,7 +64,7 @@ class Faults(Stage):
         self._past = {number: ArrayRecord(past[number]) for number in sorted(past)}
 
     def _forged(self, answers: Sequence[Answer], server_round: int) -> list[Answer]:
-        """Return what the omniscient liars send, as answers of their own; they are told every honest client's update.
+        """Return what the omniscient liars send, as answers of their own; they know every honest client's update.
 
         Where sums are taken each liar's update has the mean weight of the honest ones.
         """

@@ -69,7 +69,7 @@ class SecureAggregation(Stage):
             self._everybody |= {client: keys for client, keys in found.items() if client in set(clients)}
         self._everybody = dict(sorted(self._everybody.items()))
         if len(self._everybody) < 2:
-            self._lost = f"{len(self._everybody)} clients told their keys"
+            self._lost = f"{len(self._everybody)} clients sent their keys"
             return []
         common = {**keys_record(self._everybody), "threshold": self.threshold}
         for values in self._answers("shares", list(self._everybody), common):

@@ -27,7 +27,7 @@ class _Forgiving(io.FileIO):
             except OSError as error:
                 self.lost = error
                 if error.errno != errno.EPIPE and self.fileno() == 1:
-                    # a reader who left knows; nobody was told of a full disk
+                    # a reader who left knows; nobody knows of a full disk yet
                     say(f"metafed: standard output is lost: {error.strerror}")
         return memoryview(data).nbytes
 

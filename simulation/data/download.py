@@ -30,7 +30,7 @@ class Resuming:
     Args:
         part: Where the file grows.
         wanted: What it must become.
-        progress: Told how many bytes have come.
+        progress: Called with how many bytes have come.
     """
 
     def __init__(self, part: Path, wanted: Download, progress: Callable[[int], None] = lambda have: None) -> None:

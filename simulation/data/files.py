@@ -1,4 +1,4 @@
-"""Files appear whole or not at all, and a full disk is told from other trouble."""
+"""Files appear whole or not at all, and a full disk is distinguished from other trouble."""
 
 import errno
 import io

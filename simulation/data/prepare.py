@@ -38,7 +38,7 @@ class Prepare:
 
 
 def kept(found: Entry, data_dir: Path, overwrite: bool) -> None:
-    """Refuse to replace a file unless told to.
+    """Refuse to replace a file unless a flag allows it.
 
     Raises:
         BadInput: The prepared file exists.

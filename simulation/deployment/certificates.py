@@ -43,7 +43,7 @@ DAYS = 365
 def issue(folder: Path, hosts: Sequence[str], nodes: int, days: int = DAYS) -> None:
     """Make what is missing in ``folder``; what is there stays as it is.
 
-    A new server certificate is signed by the authority that is there, so nodes need not be told. Remove a node's
+    A new server certificate is signed by the authority that is there, so nothing changes for nodes. Remove a node's
     folder (and its key from ``operator``) to give it a new key; remove everything to start anew.
 
     Args:

@@ -239,8 +239,8 @@ class RayGrid(PoolGrid):
 def this_machine_only() -> Iterator[None]:
     """Have a cluster that is started meanwhile listen on the loopback interface only.
 
-    Ray replaces 127.0.0.1 by an address that others reach, unless it is told, as is the default on macOS, that there
-    will be no other machine; its servers then listen for this one only.
+    Ray replaces 127.0.0.1 by an address that others reach, unless a variable says, as is the default on macOS, that
+    there will be no other machine; its servers then listen for this one only.
     """
     variable = ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR
     before = ray_constants.ENABLE_RAY_CLUSTER, os.environ.get(variable)

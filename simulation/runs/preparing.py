@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from simulation.engines.grid import PoolGrid
 
 Show: TypeAlias = Callable[[Federation, Sequence[str]], None]
-"""Is told of a run's federation, and what there is to remark, before its first round."""
+"""Called with a run's federation, and what there is to remark, before its first round."""
 
 
 def set_up(

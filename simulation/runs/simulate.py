@@ -37,7 +37,7 @@ def simulate(
 
     Args:
         config: What to run, and how.
-        screen: Who is told of it.
+        screen: Where it is shown.
         pool: An engine that several runs share; it is left running.
         report: Writes the report of the record in a folder, where there is something to report.
 
@@ -131,7 +131,7 @@ def finish(keep: Record, reason: str, report: Report | None = None) -> None:
 
 def last_good(keep: Record) -> str:
     """Name the last good checkpoint of a run that diverged."""
-    with suppress(WritingFailed):  # which is told when the record is closed
+    with suppress(WritingFailed):  # which is raised again when the record is closed
         keep.about()  # what waits is written first
     found = last_checkpoint(keep.folder)
     return f"the last good checkpoint is {found}" if found else "there is no checkpoint yet: no round was finished"

@@ -14,7 +14,7 @@ PROJECT = "metafed"
 
 
 class Tracker(ABC):
-    """Is told of rounds and of the end. Nothing is tracked that the record lacks."""
+    """Gets rounds and the end. Nothing is tracked that the record lacks."""
 
     @abstractmethod
     def log(self, number: int, values: Mapping[str, float]) -> None:
@@ -46,7 +46,7 @@ class TensorBoard(Tracker):
 
 @final
 class Run(Tracker):
-    """A run of Weights and Biases or of trackio, which has the same calls; both keep to this machine if told so."""
+    """A run of Weights and Biases or of trackio, which has the same calls; both keep to this machine if asked to."""
 
     def __init__(self, module: Any, folder: Path, config: Config) -> None:
         settings = config.experiment.to_run_config()

@@ -139,9 +139,9 @@ def test_files_that_do_not_go_together_are_refused(tmp_path, capsys):
         ([tmp_path / "nothing.json"], "nothing.json: No such file"),
     ):
         assert plot.main([*map(str, words), *out]) == 2
-        heard = capsys.readouterr().err
-        assert said in heard
-        assert heard.count("\n") == 1
+        printed = capsys.readouterr().err
+        assert said in printed
+        assert printed.count("\n") == 1
     assert plot.main([str(growth(tmp_path)), "--out", str(tmp_path / "x.png")]) == 2
     assert "must end in .svg" in capsys.readouterr().err
     assert not list(tmp_path.glob("x.*"))

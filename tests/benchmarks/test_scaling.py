@@ -132,10 +132,10 @@ def test_the_default_sizes_are_the_promised_ones():
 )
 def test_a_size_that_cannot_be_is_refused_before_anything_runs(words, said, capsys):
     assert scaling.main(words) == 2
-    heard = capsys.readouterr()
-    assert said in heard.err
-    assert heard.err.count("\n") == 1
-    assert heard.out == ""
+    output = capsys.readouterr()
+    assert said in output.err
+    assert output.err.count("\n") == 1
+    assert output.out == ""
 
 
 def test_what_a_process_refuses_is_said_by_its_parent(capsys, tmp_path):

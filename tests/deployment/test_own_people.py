@@ -42,9 +42,9 @@ def test_nodes_with_their_own_people_compute_what_one_host_with_everybody_does(t
     for client, name in person_of.items():
         mine = [row for row in table if row["person"] == name]
         assert name in HELD[client % NODES]
-        told = found.filter(found["client"] == client)
-        assert set(told["group"]) == {mine[0]["headset"]}
-        assert set(told["n"]) == {len(mine)}
+        reported = found.filter(found["client"] == client)
+        assert set(reported["group"]) == {mine[0]["headset"]}
+        assert set(reported["n"]) == {len(mine)}
     # everybody in one file, in that order
     whole = tmp_path / "whole"
     whole.mkdir()

@@ -100,9 +100,9 @@ def test_one_that_does_not_come_is_ended_and_replaced(doors):
     assert app(question(), node(doors)).has_content()
     (first,) = processes(doors)
     first.suspend()
-    hurried = node(doors)
-    hurried.run_config["round-timeout"] = 0.5
-    assert app(question(), hurried).has_content()
+    shortened = node(doors)
+    shortened.run_config["round-timeout"] = 0.5
+    assert app(question(), shortened).has_content()
     (second,) = processes(doors)
     assert second.pid != first.pid
     assert not alive(first.pid)

@@ -179,8 +179,8 @@ def test_settings_that_need_single_clients_are_named():
     groups = Experiment(objective={"name": "minimax", "over": "groups"}).objective
     assert needing_rows(EXPERIMENT.model_copy(update={"objective": groups})) == []
     lies = [json.dumps({"fault": [{"kind": kind, "clients": [1]}]}) for kind in ("scale", "alie")]
-    told = [needing_rows(EXPERIMENT.model_copy(update={"faults": lie})) for lie in lies]
-    assert told == [[], ["--faults of kind 'alie'"]]
+    reported = [needing_rows(EXPERIMENT.model_copy(update={"faults": lie})) for lie in lies]
+    assert reported == [[], ["--faults of kind 'alie'"]]
 
 
 class Nameless(Objective):

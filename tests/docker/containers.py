@@ -39,7 +39,7 @@ def container(service, project=PROJECT):
     return found
 
 
-def told(name):
+def logs_of(name):
     """Return what a container has said, on both streams."""
     done = subprocess.run(["docker", "logs", name], capture_output=True, text=True, timeout=LONG)
     return done.stdout + done.stderr

@@ -91,8 +91,8 @@ def test_nodes_that_hold_their_own_people_only(clone, finished):
     assert set(found["client"]) == set(range(12))
     sizes = {name: sum(row["person"] == name for row in rows(12)) for names in held for name in names}
     for number, names in enumerate(held):
-        told = {client: n for client, n in found.select("client", "n").iter_rows() if client % 4 == number}
-        assert sorted(told.values()) == sorted(sizes[name] for name in names)
+        reported = {client: n for client, n in found.select("client", "n").iter_rows() if client % 4 == number}
+        assert sorted(reported.values()) == sorted(sizes[name] for name in names)
     docker("start", container("superlink"))
     assert docker("exec", container("superlink"), "ls", "/data").split() == ["people.toml"]
 

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from tests.deployment.waiting import until
-from tests.docker.containers import PROJECT, compose, container, docker, lines, told
+from tests.docker.containers import PROJECT, compose, container, docker, lines, logs_of
 from tests.simulation.command.running import manifest, rounds
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
@@ -58,7 +58,7 @@ def reported(record, count):
     try:
         return until(enough, f"{count} rounds of {record}", LONG)
     except AssertionError as error:
-        said = {name: told(container(name))[-1500:] for name in MEMBERS}
+        said = {name: logs_of(container(name))[-1500:] for name in MEMBERS}
         raise AssertionError(f"{error}; the members said {said}") from error
 
 
@@ -102,7 +102,7 @@ def test_a_superlink_restarted_with_its_database(federation, begin):
     docker("restart", container("superlink"))
     # the ServerApp ended with its SuperLink, and Flower gives the run up
     assert ended(name) == 1
-    said = told(name)
+    said = logs_of(name)
     assert "No heartbeat received from the task" in said or "SuperLink" in said
     kept = rounds(federation / "runs" / record)
     assert kept[: len(found)] == found
@@ -111,7 +111,7 @@ def test_a_superlink_restarted_with_its_database(federation, begin):
 
 def test_after_all_that_a_run_goes_well(federation, begin):
     name, record = begin(ROUNDS=2, SETTINGS="")
-    assert ended(name) == 0, told(name)
+    assert ended(name) == 0, logs_of(name)
     kept = rounds(federation / "runs" / record)
     assert [(line["round"], line["failed"]) for line in kept] == [(0, []), (1, []), (2, [])]
 

@@ -172,11 +172,11 @@ def test_a_deployed_node_that_is_the_only_one_gets_one_message_and_a_pool_one_a_
     clients = list(range(9))
     pool, node = LocalGrid(small.to_run_config()), LocalGrid(small.to_run_config())
     node._context.node_config.update({"partition-id": 0, "num-partitions": 1})
-    told = [asked(small, clients, discover(grid, 1)) for grid in (pool, node)]
-    assert len(told[0]) > 1
-    (message,) = told[1]
+    reported = [asked(small, clients, discover(grid, 1)) for grid in (pool, node)]
+    assert len(reported[0]) > 1
+    (message,) = reported[1]
     # in the same order, so that chunks and sums are the same
-    everybody = [client for each in told[0] for client in each.content.config_records["ask"]["clients"]]
+    everybody = [client for each in reported[0] for client in each.content.config_records["ask"]["clients"]]
     assert message.content.config_records["ask"]["clients"] == everybody
 
 

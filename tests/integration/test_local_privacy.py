@@ -43,7 +43,7 @@ def test_what_a_client_sends_is_its_cut_share_under_noise_of_its_own(small):
     off = np.concatenate([found.directions[p] - v for p, v in central.directions.items()])
     assert off.std() == pytest.approx(0.8 * 0.05, rel=4 / np.sqrt(2 * len(off)))
     assert abs(off.mean()) < 5 * 0.04 / np.sqrt(len(off))
-    assert not found.sums  # nor is it told whether the client was cut
+    assert not found.sums  # nor does it say whether the client was cut
     for part, vector in found.directions.items():
         np.testing.assert_array_equal(vector, again.directions[part])
         assert not np.array_equal(vector, sent(experiment, server_round=2).directions[part])
@@ -56,9 +56,9 @@ def test_no_two_clients_have_the_same_noise(small):
     noise, roster = [], Federation(local(small)).roster
     other = next(c for c in range(roster.seen) if c != CLIENT and roster.family(c) == roster.family(CLIENT))
     for client in (CLIENT, other):
-        told = sent(local(small), client=client).directions
+        reported = sent(local(small), client=client).directions
         central = sent(local(small, dp_model="central"), {CLIP: 0.05}, client=client).directions
-        noise.append(np.concatenate([told[part] - vector for part, vector in central.items()]))
+        noise.append(np.concatenate([reported[part] - vector for part, vector in central.items()]))
     assert abs(np.corrcoef(*noise)[0, 1]) < 5 / np.sqrt(len(noise[0]))
 
 

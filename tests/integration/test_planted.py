@@ -126,8 +126,8 @@ def test_blocks_stay_whole_and_the_latest_rows_are_kept():
     assert all((blocks == number).sum() == 6 for number in set(blocks.tolist()))
     late = plant(0, 1, rows(40, time=np.arange(40)[::-1].copy()), SHOTS)
     assert sorted(late.time.tolist()) == list(range(20, 40))
-    told = plant(0, 1, rows(40, evaluation=np.arange(40) % 4 == 0), SHOTS)
-    assert (told.evaluation.sum(), (~told.evaluation).sum()) == (5, 15)
+    reported = plant(0, 1, rows(40, evaluation=np.arange(40) % 4 == 0), SHOTS)
+    assert (reported.evaluation.sum(), (~reported.evaluation).sum()) == (5, 15)
 
 
 def test_labels_are_dealt_anew_among_a_part_of_the_rows():

@@ -169,15 +169,15 @@ def test_power_of_choice_asks_everyone_once_and_then_those_of_largest_loss(tmp_p
     words = ["--clients", "12", "--cohort", "3", "--unseen", "0", "--rounds", "7", "--tasks", "avatar", "--width", "8"]
     own = ["--sampling", "power-of-choice", "--sampling.candidates", "12", "--engine", "local", "--quiet"]
     assert main([*words, *own, "--eval-every", "0", "--out", str(tmp_path / "run")]) == 0
-    lines, told = rounds(tmp_path / "run")[1:], {}
+    lines, reported = rounds(tmp_path / "run")[1:], {}
     trained = clients(tmp_path / "run").filter(phase="train")
     for line in lines:
-        if len(told) < 12:
-            assert not set(line["cohort"]) & set(told)
+        if len(reported) < 12:
+            assert not set(line["cohort"]) & set(reported)
         else:
-            assert line["cohort"] == sorted(sorted(told, key=lambda client: -told[client])[:3])
+            assert line["cohort"] == sorted(sorted(reported, key=lambda client: -reported[client])[:3])
         rows = trained.filter(round=line["round"])
-        told |= dict(zip(rows["client"], rows["loss"], strict=True))
+        reported |= dict(zip(rows["client"], rows["loss"], strict=True))
 
 
 BAD = {

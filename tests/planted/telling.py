@@ -1,4 +1,4 @@
-"""Faults of what is kept, counted and told."""
+"""Faults of what is kept, counted and reported."""
 
 from tests.planted.planting import one
 

@@ -1,8 +1,8 @@
 """How large a user's table may be: a file of a few kilobytes may claim, or unpack to, any size.
 
 What is bounded is what a process would hold in memory: the arrays of an archive, a table that is read whole, and the
-rows of one client. All else of a large table is looked at piece by piece, whatever its size. What is
-told of a table that is damaged stands here, too.
+rows of one client. All else of a large table is looked at piece by piece, whatever its size. The message of a
+damaged table is made here, too.
 """
 
 import lzma

@@ -1,8 +1,8 @@
 """A Parquet file is read whole by a process of its own before it is read here: a damaged one may end its reader.
 
-Polars believes the sizes that pages of a file tell. One wrong byte may have it ask for memory that no machine has, and
-the process is ended, not told. So a process that may end decodes every page first, piece by piece and with its memory
-bounded. Of a large file it is noted that it was sound, for as long as it is left alone.
+Polars believes the sizes that pages of a file state. One wrong byte may have it ask for memory that no machine has, and
+the process is ended, without an exception. So a process that may end decodes every page first, piece by piece and with
+its memory bounded. Of a large file it is noted that it was sound, for as long as it is left alone.
 """
 
 import contextlib

@@ -147,9 +147,9 @@ def _check_order(description: Description, time: str, written: "pl.LazyFrame") -
     found = written.filter(strange).select(time).head(1).collect()
     if len(found):
         raise DataError(
-            f"{description.file}: column {time!r}, the time, holds {found.item()!r}: month and day cannot be told"
-            f' apart; say in {description.path} how dates are written, date-format = "%d/%m/%Y" or "%m/%d/%Y", or'
-            " write them as 2024-12-31"
+            f"{description.file}: column {time!r}, the time, holds {found.item()!r}: which number is the"
+            f' month is not clear; say in {description.path} how dates are written, date-format = "%d/%m/%Y" or'
+            ' "%m/%d/%Y", or write them as 2024-12-31'
         )
 
 

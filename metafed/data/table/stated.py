@@ -18,7 +18,7 @@ differ between nodes."""
 
 
 def lacking(description: Description, kind: Kind) -> list[str]:
-    """Return what would be fitted to the rows or told by them, each with the way to state it."""
+    """Return what would be fitted to the rows or inferred from them, each with the way to state it."""
     ways = {
         "number": "[mean, unit]",
         "category": '[its values] or "hashed"',

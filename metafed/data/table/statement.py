@@ -11,7 +11,7 @@ from metafed.data.table.source import Own
 
 
 def statement(made: Own) -> str:
-    """Return the text of the description with all stated that is fitted to the table of ``made``, or told by it.
+    """Return the text of the description with all stated that is fitted to the table of ``made``, or inferred from it.
 
     Raises:
         DataError: A column has several numbers a row, each with a scale of its own, which no description can state.

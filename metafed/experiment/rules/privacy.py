@@ -32,7 +32,7 @@ def check_privacy(experiment: Fields) -> None:
     if privacy.quantile is not None and not mechanism.adapts:
         raise ValueError(
             f"--privacy.quantile cannot be combined with --privacy.model {privacy.model}: whether a client was cut"
-            " would have to be told with noise of its own; choose a fixed --privacy.clip"
+            " would have to be sent with noise of its own; choose a fixed --privacy.clip"
         )
     algorithm, objective, sampling = experiment.algorithm, experiment.objective, experiment.sampling
     if algorithm.weighs != "alike":

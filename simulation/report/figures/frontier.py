@@ -92,7 +92,7 @@ def frontier(places: Mapping[str, Sequence[Place]], who: str, what: str, scale: 
         caption=(
             f"A letter is a method: mean score of its {who} clients after adaptation, and the mean of their worst"
             " tenth. Up and to the right is better for all; the line joins those that no other beats in both."
-            " Overlapping crosses cannot be told apart by eye: the next figure compares the same clients in pairs."
+            " Overlapping crosses cannot be distinguished by eye: the next figure compares the same clients in pairs."
             f" {what}"
         ),
         panels=drawn,

@@ -55,7 +55,7 @@ def finding(people: Panel) -> str:
             (more if slope.low > 0 else less).append(f"{name} (ρ {between(slope)})")
     sentences = [f"Those with more data gain more in {listed(more)}."] if more else []
     sentences += [f"Those with less data gain more in {listed(less)}."] if less else []
-    return " ".join(sentences) or "In no family can an order by size be told from chance."
+    return " ".join(sentences) or "In no family can an order by size be distinguished from chance."
 
 
 def one(own: Panel, name: str, kinds: Mapping[str, Kind]) -> tuple[Drawn, list[tuple[Any, ...]]]:
@@ -83,7 +83,7 @@ def one(own: Panel, name: str, kinds: Mapping[str, Kind]) -> tuple[Drawn, list[t
         (name, int(c), str(g), bool(s), int(n), float(value), bool(h))
         for c, g, s, n, value, h in zip(own.client, own.group, own.seen, own.n, gains, hurt, strict=True)
     ]
-    trend = "no order by size can be told from chance"
+    trend = "no order by size can be distinguished from chance"
     if slope.value is None:
         trend = "all own equally much, or gain equally" if len(own) >= 3 else "too few clients"
     elif slope.low is not None and slope.low > 0:

@@ -78,11 +78,11 @@ def test_flipped_labels_are_trained_on_and_never_judged_on(fair):
         for each in (rounds, whole)
     )
     assert first == other
-    lied, told = (
+    lied, reported = (
         {int(c): float(x) for r in each[1].training for c, x in zip(r.client, r.loss[:, 0], strict=True)}
         for each in (rounds, whole)
     )
-    assert {c for c in told if told[c] != lied[c]} == {4}
+    assert {c for c in reported if reported[c] != lied[c]} == {4}
     assert all(np.isfinite(moved).all() for moved in found.values())
 
 
@@ -118,8 +118,8 @@ def test_alie_is_computed_from_all_honest_clients_wherever_they_are_hosted(fair,
         everybody = np.concatenate([honest, np.stack([alie(honest, 3)] * 3)])
         expected = everybody.mean(0) if aggregator == "mean" else np.median(everybody, 0)
         np.testing.assert_allclose(moved, -0.5 * expected, rtol=1e-7, atol=1e-12)
-    heard = {int(c) for r in rounds[1].training for c in r.client}
-    assert heard == set(range(10))
+    printed = {int(c) for r in rounds[1].training for c in r.client}
+    assert printed == set(range(10))
     assert rounds[1].failures == []
 
 

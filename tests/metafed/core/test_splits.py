@@ -10,8 +10,8 @@ ROWS = Shots(support=5, query=7, evaluation=9, per_class=False)
 CLASSES = Shots(support=3, query=4, evaluation=6, per_class=True)
 
 
-def examples(y, **told):
-    return Examples(np.zeros((len(y), 2), np.float32), y, "", np.full(len(y), np.nan), **told)
+def examples(y, **reported):
+    return Examples(np.zeros((len(y), 2), np.float32), y, "", np.full(len(y), np.nan), **reported)
 
 
 @settings(max_examples=60, deadline=None)
@@ -36,16 +36,16 @@ def test_too_few_blocks_are_refused_however_many_rows():
 
 def test_the_sources_own_evaluation_rows_are_kept():
     y = np.repeat([0, 1], 10)
-    told = np.tile([True, True, False, False, False], 4)
-    training, evaluation = halves(examples(y, evaluation=told), CLASSES, stream(0, "split"))
-    assert sorted(evaluation) == list(np.flatnonzero(told))
-    assert sorted(training) == list(np.flatnonzero(~told))
+    reported = np.tile([True, True, False, False, False], 4)
+    training, evaluation = halves(examples(y, evaluation=reported), CLASSES, stream(0, "split"))
+    assert sorted(evaluation) == list(np.flatnonzero(reported))
+    assert sorted(training) == list(np.flatnonzero(~reported))
 
 
 def test_a_class_without_two_evaluation_rows_is_refused():
-    y, told = np.repeat([0, 1], 6), np.array([True] * 3 + [False] * 3 + [True] + [False] * 5)
+    y, reported = np.repeat([0, 1], 6), np.array([True] * 3 + [False] * 3 + [True] + [False] * 5)
     with pytest.raises(ValueError, match="5 training and 1 evaluation"):
-        halves(examples(y, evaluation=told), CLASSES, stream(0, "split"))
+        halves(examples(y, evaluation=reported), CLASSES, stream(0, "split"))
 
 
 @pytest.mark.parametrize("size", [4, 5, 6, 7, 12, 13, 40])

@@ -34,15 +34,15 @@ def test_all_algorithms_but_protonet_can_be_shortened():
 def test_fewer_steps_are_exactly_the_algorithm_with_fewer_steps(name, chunk):
     whole, short = (Host(Federation(experiment(name, chunk, inner_steps=steps))) for steps in (4, 2))
     # θ as in the longer run: learned rates by step are of its shape
-    theta, everyone, hurried = initial(whole.experiment), list(range(9)), [1, 4, 5]
+    theta, everyone, few_steps = initial(whole.experiment), list(range(9)), [1, 4, 5]
     states, alone, few = {}, {}, {}
-    mixed = whole.train(theta, everyone, 3, states, steps=dict.fromkeys(hurried, 2))
-    full = whole.train(theta, [c for c in everyone if c not in hurried], 3, alone)
+    mixed = whole.train(theta, everyone, 3, states, steps=dict.fromkeys(few_steps, 2))
+    full = whole.train(theta, [c for c in everyone if c not in few_steps], 3, alone)
     if name == "maml++":  # its rates have a column a step, so the shorter run's θ has another shape
-        rest = whole.train(theta, hurried, 3, few, steps=dict.fromkeys(hurried, 2))
+        rest = whole.train(theta, few_steps, 3, few, steps=dict.fromkeys(few_steps, 2))
         assert [list(rows.steps) for rows in rest.rows] == [[2]] * len(rest.rows)
     else:
-        rest = short.train(theta, hurried, 3, few)
+        rest = short.train(theta, few_steps, 3, few)
     expected = sum((answer.contribution for answer in (full, rest)), NOTHING)
     assert not mixed.failures
     assert mixed.contribution.weights == expected.weights

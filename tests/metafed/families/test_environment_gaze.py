@@ -11,7 +11,7 @@ ORIGIN = Origin(0, ())
 NOISE = np.square(SHAKE).mean() / UNIT**2
 
 
-def told(x):
+def reported(x):
     """Undo the features: last turn, pitch, things."""
     return x[:, :2] * UNIT, x[:, 2] * UNIT, x[:, 3:].reshape(-1, len(THINGS), 2)
 
@@ -20,7 +20,7 @@ def test_the_truth_reaches_the_ceiling_from_the_features_alone():
     made, squares, ceilings = Gaze(ORIGIN), [], []
     for client in range(60):
         own = made.examples(client)
-        foreseen = made.person(client).expected(*told(own.x.astype(np.float64))) / UNIT
+        foreseen = made.person(client).expected(*reported(own.x.astype(np.float64))) / UNIT
         squares.extend(np.square(own.y - foreseen).mean(1))
         ceilings.extend(own.oracle_score)
     assert set(ceilings) == {NOISE}
@@ -48,7 +48,7 @@ def test_a_rival_comes_near_and_not_above():
 
 def test_noise_of_the_two_angles_is_independent_of_everything_known():
     own = Gaze(ORIGIN).examples(0)
-    left = own.y - Gaze(ORIGIN).person(0).expected(*told(own.x.astype(np.float64))) / UNIT
+    left = own.y - Gaze(ORIGIN).person(0).expected(*reported(own.x.astype(np.float64))) / UNIT
     known = np.concatenate([own.x, left[:, ::-1]], axis=1)
     for side in range(2):
         tied = [

@@ -11,20 +11,20 @@ from metafed.faults.plan import Fault
 HONEST = {"trunk": torch.tensor([1.0, -2.0, 4.0]), "head": torch.tensor([3.0, 0.0])}
 
 
-def told(kind, strength=None):
+def reported(kind, strength=None):
     return sent(HONEST, Fault(kind=kind, clients=(0,), strength=strength), np.random.default_rng(1))
 
 
 def test_sign_flip_and_scale():
-    assert told("sign-flip", 2.0)["trunk"].tolist() == [-2.0, 4.0, -8.0]
-    assert told("scale", 3.0)["head"].tolist() == [9.0, 0.0]
+    assert reported("sign-flip", 2.0)["trunk"].tolist() == [-2.0, 4.0, -8.0]
+    assert reported("scale", 3.0)["head"].tolist() == [9.0, 0.0]
     assert HONEST["trunk"].tolist() == [1.0, -2.0, 4.0]
 
 
 def test_nan_and_infinity_stand_in_one_place_and_a_wrong_shape_lacks_one_number():
-    assert np.isnan(told("nan")["trunk"]).tolist() == [True, False, False]
-    assert told("infinity")["head"].tolist() == [float("inf"), 0.0]
-    assert {part: vector.shape for part, vector in told("shape").items()} == {"trunk": (2,), "head": (1,)}
+    assert np.isnan(reported("nan")["trunk"]).tolist() == [True, False, False]
+    assert reported("infinity")["head"].tolist() == [float("inf"), 0.0]
+    assert {part: vector.shape for part, vector in reported("shape").items()} == {"trunk": (2,), "head": (1,)}
 
 
 def test_random_numbers_are_as_large_as_the_update_and_say_nothing_of_it():

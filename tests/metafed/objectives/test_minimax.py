@@ -89,7 +89,7 @@ def test_with_everybody_a_round_is_the_papers():
     objective = Minimax(rate=0.8)
     _, state = objective.step(step_of_nothing(), objective.start(4), dict(enumerate(losses)))
     np.testing.assert_allclose(whole(state), project(np.full(4, 0.25) + 0.8 / 4 * losses), atol=1e-15)
-    # what hosts are told is N λ, the others' too
+    # what hosts get is N λ, the others' too
     assert objective.ask(state, [3, 7])["who"] == [3]
     assert objective.ask(state, [3])["own"] == [pytest.approx(4 * whole(state)[3])]
 

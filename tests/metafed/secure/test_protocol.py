@@ -28,12 +28,12 @@ def protocol(vectors, lost_before_shares=(), lost_before_input=(), lost_before_u
     sealed_by = {c: clients[c].shares(everybody, least) for c in sharing}
     left = [c for c in sharing if c not in lost_before_input]
     masked = {c: clients[c].masked(vectors[c], everybody, sharing) for c in left}
-    told = {
+    reported = {
         c: clients[c].unmasking(everybody, least, sharing, left, {o: sealed_by[o][c] for o in sharing if o != c})
         for c in left
         if c not in lost_before_unmasking
     }
-    return unmasked(list(masked.values()), everybody, least, sharing, left, told), masked
+    return unmasked(list(masked.values()), everybody, least, sharing, left, reported), masked
 
 
 def inputs(count, size=7, seed=0):
@@ -126,8 +126,8 @@ def test_the_server_never_gets_both_secrets_of_a_client():
     lost = ids[0]
     for client in ids[1:]:
         for_it = {o: sealed_by[o][client] for o in ids if o != client}
-        told = clients[client].unmasking(everybody, least, ids, ids[1:], for_it)
-        assert set(told) == set(ids)  # one number a client: of its seed or of its mask key
+        reported = clients[client].unmasking(everybody, least, ids, ids[1:], for_it)
+        assert set(reported) == set(ids)  # one number a client: of its seed or of its mask key
     with pytest.raises(Refused):  # who is lost does not answer, and too few are no answer
         clients[lost].unmasking(everybody, least, ids, ids[1:], {})
     with pytest.raises(Refused):

@@ -39,13 +39,13 @@ def test_its_commands_lead_to_a_report(folder):
     assert "ratings:ratings.toml: sound" in checked.stdout
     done = command(*run[3:], module=run[2], cwd=folder)
     assert done.returncode == 0, done.stderr
-    (told,) = blocks("text")
+    (reported,) = blocks("text")
     record = folder / "runs" / "ratings"
     manifest = json.loads((record / "manifest.json").read_text())
-    assert manifest["data"]["ratings:ratings.toml"]["notes"] == told.splitlines()
+    assert manifest["data"]["ratings:ratings.toml"]["notes"] == reported.splitlines()
     assert set(manifest["data"]["ratings:ratings.toml"]["files"]) == {"ratings.toml", "ratings.csv"}
     said = " ".join(done.stdout.replace("│", " ").split())
-    assert all(note in said for note in told.splitlines())
+    assert all(note in said for note in reported.splitlines())
     report = (record / "report.html").read_text()
     assert "tethered" in report
     unseen = json.loads((record / "summary.json").read_text())["unseen"]

@@ -1,4 +1,4 @@
-"""A publisher on this machine, over HTTP: it serves files, cuts connections and alters bytes, as told."""
+"""A publisher on this machine, over HTTP: it serves files, cuts connections and alters bytes, on request."""
 
 import contextlib
 import threading

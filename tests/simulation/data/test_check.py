@@ -175,8 +175,8 @@ def test_the_guard_looks_at_data_of_ones_own_before_there_is_a_run(tmp_path, cap
     assert check(f"people:{describe(tmp_path, leaking, table)}") == 2
     said = capsys.readouterr()
     assert said.out == ""
-    told = "people, all 40 clients: the target can be read off copy: leave it out of the features"
-    assert said.err == f"metafed: {told}\n"
+    reported = "people, all 40 clients: the target can be read off copy: leave it out of the features"
+    assert said.err == f"metafed: {reported}\n"
 
 
 def test_of_sound_data_the_guard_says_so(shared_data, capsys):

@@ -18,7 +18,7 @@ def test_every_round_begins_with_the_workers_in_the_same_order(small):
         assert list(grid._crew.idle) == first
         lost = grid._crew.idle.popleft()
         grid._crew.replace(lost)
-        grid._crew.heard(next(iter(grid._crew.asked)))
+        grid._crew.answered(next(iter(grid._crew.asked)))
         grid._crew.idle.rotate(1)
         grid.answer([], None)
         assert list(grid._crew.idle)[:2] == first[1:]  # a new one comes last

@@ -1,4 +1,4 @@
-"""Runs on one page are told apart by what differs between them."""
+"""Runs on one page are distinguished by what differs between them."""
 
 from types import SimpleNamespace
 

@@ -46,7 +46,7 @@ class Banking(Intents, ABC):
         dropped = f"{self.corpus.dropped} training texts that test repeats: dropped"
         return (
             "artificial clients: the data name no speakers; a client's topics are drawn from a seeded Dirichlet",
-            "artificial topics: the data name no domains; an intent's topic is told from words in its name",
+            "artificial topics: the data name no domains; an intent's topic follows from words in its name",
             "clients share texts: training draws come from the train split, evaluation draws from test",
             *((dropped,) if self.corpus.dropped else ()),
             f"licence: {self.licence}",

@@ -1,7 +1,7 @@
 """Smart-watch shoulder exercises: a moment of wrist motion → which of seven exercises it is.
 
 Burns et al. 2018, arXiv 1802.01489: ten people did seven exercises with either arm, about twenty times each, in one
-recording an exercise. A client is a person's arm. A row is a window of the recording, told by its mean and by how
+recording an exercise. A client is a person's arm. A row is a window of the recording, described by its mean and by how
 much it moves at each pace, not by when in the window a movement begins. The first half of every recording is for
 meta-training and the second for evaluation, and an episode's support comes before its query.
 """

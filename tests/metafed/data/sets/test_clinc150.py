@@ -61,8 +61,8 @@ def test_a_client_has_five_intents_of_unequal_size_mostly_of_its_favourite_domai
         assert len(set(names)) == 5
         assert "oos" not in names
         favourite += [domain[name] == own.group for name in names]
-        for told in (False, True):
-            counts = np.bincount(own.y[own.evaluation == told], minlength=5)
+        for reported in (False, True):
+            counts = np.bincount(own.y[own.evaluation == reported], minlength=5)
             assert counts.min() >= 3
             assert len(set(counts)) > 1
     assert np.mean(favourite) > 0.4

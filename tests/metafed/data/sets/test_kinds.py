@@ -1,4 +1,4 @@
-"""A data set may be of another kind than its family; whoever asks for the kind is told that of the data set."""
+"""A data set may be of another kind than its family; whoever asks for the kind gets that of the data set."""
 
 import json
 

@@ -14,8 +14,8 @@ ROWS = Shots(support=5, query=7, evaluation=9, per_class=False)
 CLASSES = Shots(support=3, query=4, evaluation=6, per_class=True)
 
 
-def examples(y, time, **told):
-    return Examples(np.zeros((len(y), 2), np.float32), y, "", np.full(len(y), np.nan), time=np.array(time), **told)
+def examples(y, time, **reported):
+    return Examples(np.zeros((len(y), 2), np.float32), y, "", np.full(len(y), np.nan), time=np.array(time), **reported)
 
 
 @settings(max_examples=60, deadline=None)
@@ -57,12 +57,12 @@ def test_classes_have_an_order_each_of_their_own():
 
 
 def test_what_the_source_says_must_agree_with_the_times():
-    y, told = np.zeros((8, 1)), np.arange(8) >= 5
-    training, evaluation = halves(examples(y, range(8), evaluation=told), ROWS, stream(0, "split"))
+    y, reported = np.zeros((8, 1)), np.arange(8) >= 5
+    training, evaluation = halves(examples(y, range(8), evaluation=reported), ROWS, stream(0, "split"))
     assert sorted(training) == [0, 1, 2, 3, 4]
     assert sorted(evaluation) == [5, 6, 7]
     with pytest.raises(ValueError, match="not after all training rows"):
-        halves(examples(y, [0, 1, 2, 3, 7, 5, 6, 4], evaluation=told), ROWS, stream(0, "split"))
+        halves(examples(y, [0, 1, 2, 3, 7, 5, 6, 4], evaluation=reported), ROWS, stream(0, "split"))
 
 
 def test_blocks_and_times_together_are_refused():

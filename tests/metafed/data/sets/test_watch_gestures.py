@@ -78,9 +78,9 @@ def test_notes_say_that_it_is_classification_and_who_is_on_both_sides(made):
     text = " ".join(made.notes)
     for part in ("classification", "10 people have 20", "the second for evaluation", "BSD 3-clause"):
         assert part in text
-    for first, told in ((16, False), (15, True), (None, False), (20, False)):
+    for first, reported in ((16, False), (15, True), (None, False), (20, False)):
         notes = WatchGestures(Origin(0, made.origin.data_dirs, first)).notes
-        assert any("one person has an arm in meta-training" in note for note in notes) == told
+        assert any("one person has an arm in meta-training" in note for note in notes) == reported
 
 
 def test_arms_with_few_windows_are_skipped_by_name(made, content, tmp_path):

@@ -77,8 +77,10 @@ class TestNothing:
         for name, own in found.items():
             assert (own.x[:, 2:5] == plain[name].x[:, [2 + k for k in order]]).all()
         count = sum(row["genre"] == sign for row in table)
-        told = json.dumps([sign])
-        assert any(f"'genre' has {count} cells {sign!r}" in note and f"nothing = {told}" in note for note in made.notes)
+        listed = json.dumps([sign])
+        assert any(
+            f"'genre' has {count} cells {sign!r}" in note and f"nothing = {listed}" in note for note in made.notes
+        )
 
     def test_it_is_a_class(self, tmp_path, size):
         table = people(stars=lambda k, row: ["NA", "EU"][row["stars"] > 3])
@@ -106,7 +108,7 @@ class TestNothing:
 class TestDates:
     def test_month_and_day_that_cannot_be_told_apart_are_refused(self, tmp_path, size):
         table = people(when=lambda k, row: f"{k % 12 + 1:02d}/{k * 7 % 12 + 1:02d}/2024")
-        with pytest.raises(DataError, match=r"'01/01/2024': month and day cannot be told apart; .*date-format = "):
+        with pytest.raises(DataError, match=r"'01/01/2024': which number is the month is not clear; .*date-format = "):
             _ = source(describe(tmp_path, TIMED, table)).clients
 
     @pytest.mark.parametrize("form", ["%m/%d/%Y", "%d.%m.%Y", "%d/%m/%Y", "%Y/%m/%d", "%d %b %Y %H:%M"])

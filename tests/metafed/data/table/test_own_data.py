@@ -166,10 +166,10 @@ def test_a_split_that_the_table_tells_is_kept_and_who_lacks_a_side_is_skipped(tm
     assert f"1 of 12 clients skipped, with {rule}: p005" in made.notes
     assert "evaluation rows: as 'test' says" in made.notes
     for client in range(11):
-        told = [row["test"] for row in table if row["person"] == made.called(client)]
-        assert made.examples(client).evaluation.tolist() == told
+        reported = [row["test"] for row in table if row["person"] == made.called(client)]
+        assert made.examples(client).evaluation.tolist() == reported
         training, _ = made.training(client, ["age"])
-        assert len(training["age"]) == told.count(False)
+        assert len(training["age"]) == reported.count(False)
 
 
 def test_texts_are_hashed(tmp_path):

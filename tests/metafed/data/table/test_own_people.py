@@ -226,10 +226,10 @@ def test_the_server_is_told_that_a_node_cannot_use_its_data(federation, openly):
         context.node_config["share-client-rows"] = openly
     with pytest.raises(GuardStops) as error:
         ask(nodes, Federation(experiment), 60.0)
-    told = str(error.value)
-    assert ("classes = […] of stars" in told) is openly
-    assert (f"{folders[2]}/people.toml: no such file" in told) is openly
-    assert ("a data set cannot be used" in told) is not openly
+    reported = str(error.value)
+    assert ("classes = […] of stars" in reported) is openly
+    assert (f"{folders[2]}/people.toml: no such file" in reported) is openly
+    assert ("a data set cannot be used" in reported) is not openly
 
 
 def test_a_description_that_differs_between_nodes_stops_the_run(federation):

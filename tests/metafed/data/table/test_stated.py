@@ -25,18 +25,18 @@ BOTH = PLAIN.replace('"stars"', '["stars", "minutes"]').replace('"minutes", "gen
 def test_with_everything_stated_nothing_is_fitted_and_the_bits_stay(tmp_path, text):
     path = describe(tmp_path, text, [{**row, "review": f"{row['genre']} {row['stars']}"} for row in rows()])
     before = source(path)
-    told = statement(before)
-    after = source(describe(tmp_path, told, name="stated.toml"))
+    reported = statement(before)
+    after = source(describe(tmp_path, reported, name="stated.toml"))
     assert not lacking(after.description, after.kind)
     assert (after.kind, after.shots, after.columns) == (before.kind, before.shots, before.columns)
     left, right = everyone(before), everyone(after)
     assert left.keys() == right.keys()
     assert all(alike(left[name], right[name]) for name in left)
     assert not any("fitted" in note for note in after.notes)
-    assert statement(after) == told
+    assert statement(after) == reported
     # and the server, which has no table, knows the network
     (tmp_path / "server").mkdir()
-    task = f"people:{describe(tmp_path / 'server', told)}"
+    task = f"people:{describe(tmp_path / 'server', reported)}"
     theirs = Federation(Experiment(tasks=task, clients=12)).initial
     ours = Federation(Experiment(tasks=f"people:{path}", clients=12)).initial
     assert {name: tensor.shape for name, tensor in theirs.items()} == {n: t.shape for n, t in ours.items()}
@@ -122,8 +122,8 @@ def test_a_family_of_classes_has_no_scale(tmp_path):
 def test_the_command_prints_a_description_that_states_all(tmp_path, capsys):
     path = describe(tmp_path, PLAIN, rows())
     assert main(["describe", f"people:{path}", "--stated"]) == 0
-    told = capsys.readouterr().out
-    made = source(describe(tmp_path, told, name="stated.toml"))
+    reported = capsys.readouterr().out
+    made = source(describe(tmp_path, reported, name="stated.toml"))
     assert isinstance(made, Own)
     assert lacking(made.description, made.kind) == []
     assert main(["describe", "avatar", "--stated"]) == 2
