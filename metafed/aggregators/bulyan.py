@@ -1,6 +1,6 @@
 """Bulyan: El Mhamdi, Guerraoui, Rouault, ICML 2018, arXiv 1802.07927, section 4, over Krum.
 
-Krum chooses a update among those that are left, n − 2 f times; of each coordinate the n − 4 f values of the chosen that
+Krum chooses an update of those that are left, n − 2 f times; of each coordinate the n − 4 f values of the chosen that
 are nearest to their median are averaged. It wants n ≥ 4 f + 3.
 """
 

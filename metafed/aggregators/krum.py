@@ -1,6 +1,6 @@
 """Krum: Blanchard, El Mhamdi, Guerraoui, Stainer, NeurIPS 2017, arXiv 1703.02757.
 
-A update's score is the sum of its squared distances to the n − f − 2 updates nearest to it; the one of lowest score is
+An update's score is the sum of its squared distances to the n − f − 2 updates nearest to it; the one of lowest score is
 the direction, the first of equals. It wants n ≥ 2 f + 3.
 """
 

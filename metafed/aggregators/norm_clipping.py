@@ -19,7 +19,7 @@ class NormClipping(Aggregator):
 
     name: Annotated[Literal["norm-clipping"], tyro.conf.Suppress] = "norm-clipping"
     bound: float | None = Field(
-        None, gt=0, allow_inf_nan=False, description="Length of a update at most. Default: the round's median length."
+        None, gt=0, allow_inf_nan=False, description="Length of an update at most. Default: the round's median length."
     )
 
     def combine(self, updates: UpdateRows, before: Direction | None = None) -> Direction:

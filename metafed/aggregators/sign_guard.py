@@ -1,8 +1,8 @@
 """SignGuard: Xu, Huang, Song, Lan, ICDCS 2022, arXiv 2109.05872, the plain one, without similarities.
 
-Two filters look at every update, and who passes both is believed. Lengths: a update must be between ``lower`` and
-``upper`` times as long as the median. Signs: the shares of a update's numbers that are positive, zero and negative are
-three numbers; mean shift clusters the updates by these, and a update must be in the largest cluster. A lie that stays
+Two filters look at every update, and who passes both is believed. Lengths: an update must be between ``lower`` and
+``upper`` times as long as the median. Signs: the shares of an update's numbers that are positive, zero and negative are
+three numbers; mean shift clusters the updates by these, and an update must be in the largest cluster. A lie that stays
 within the spread of every coordinate, on the same side of all, is found by its signs. The direction is the mean of the
 updates that are believed, each cut to the median length.
 
@@ -30,15 +30,15 @@ class SignGuard(Aggregator):
     """The mean of updates of usual length and signs."""
 
     name: Annotated[Literal["sign-guard"], tyro.conf.Suppress] = "sign-guard"
-    lower: float = Field(0.1, ge=0, lt=1, description="Length of a update at least, as a share of the median length.")
+    lower: float = Field(0.1, ge=0, lt=1, description="Length of an update at least, as a share of the median length.")
     upper: float = Field(
-        3.0, gt=1, allow_inf_nan=False, description="Length of a update at most, as a multiple of the median length."
+        3.0, gt=1, allow_inf_nan=False, description="Length of an update at most, as a multiple of the median length."
     )
 
     def combine(self, updates: UpdateRows, before: Direction | None = None) -> Direction:
         """Return the mean of the believed updates, cut to the median length."""
         lengths = np.linalg.norm(updates, axis=1)
-        # of an even number the lower of the two in the middle: so long a update there is, and it passes
+        # of an even number the lower of the two in the middle: so long an update there is, and it passes
         usual = float(np.sort(lengths)[(len(lengths) - 1) // 2])
         believed = (self.lower * usual <= lengths) & (lengths <= self.upper * usual)
         both = believed & largest_cluster(signs(updates))

@@ -177,7 +177,7 @@ def read_client_vectors(
     """Read the updates of clients that the answer has rows of, each at most once; none where there are none.
 
     Raises:
-        BadAnswer: A update has another form, is not finite, or is of another client.
+        BadAnswer: An update has another form, is not finite, or is of another client.
     """
     client_vectors: list[ClientVectors] = []
     try:

@@ -53,7 +53,7 @@ def test_median_and_trimmed_mean_stay_among_the_honest_values(election):
 @settings(max_examples=150, deadline=None)
 def test_krum_stays_within_its_neighbours_of_an_honest_vote(election):
     honest, updates, f = election
-    # a update's score is at most that of an honest one, and of its neighbours one at least is honest
+    # an update's score is at most that of an honest one, and of its neighbours one at least is honest
     reach = diameter(honest) * np.sqrt(len(updates) - f - 2)
     for aggregator in (Krum(f=f), MultiKrum(f=f)):
         found = aggregator.combine(updates)
