@@ -30,11 +30,13 @@ from metafed.faults import read_faults
 from metafed.federation.federation import Federation, federation_of
 from metafed.messages.census import pack_people
 from metafed.messages.packing import ASKED, DESCRIPTIONS, OWN_PEOPLE, Answer, pack
+from metafed.messages.typed import array_of
 from metafed.objectives import Plain
+from metafed.privacy.settings import deployed
 
 app = ClientApp()
 
-SERVERS_OWN = ("out", "resume", "round-timeout")
+SERVERS_OWN = ("out", "resume", "round-timeout", "min-nodes")
 """Keys of the run config that concern the server alone."""
 Settings = tuple[tuple[str, bool | int | float | str], ...]
 
@@ -74,7 +76,7 @@ def train(message: Message, context: Context) -> Message:
     answer = host.train(theta, clients, server_round, states, most, ask, inner_steps(message))
     if host.experiment.secure.aggregation:
         answer = speaker(message, context).masked(answer, host.experiment.cohort_most)
-    return _reply(answered(answer, clients, host.roster, context), message)
+    return _reply(answered(answer, host.roster, context), message)
 
 
 @app.query("keys")
@@ -92,13 +94,12 @@ def shares(message: Message, context: Context) -> Message:
 @app.query("unmask")
 def unmask(message: Message, context: Context) -> Message:
     """Secure aggregation, phase 4: tell shares of masks that do not cancel."""
-    answer = speaker(message, context).unmasking(_hosted(context).roster)
-    return Message(RecordDict({"secure": answer}), reply_to=message)
+    return Message(RecordDict({"secure": speaker(message, context).unmasking()}), reply_to=message)
 
 
 def speaker(message: Message, context: Context) -> Speaker:
     """Return who speaks for the clients that a message names, in secure aggregation."""
-    return Speaker(_hosted(context).experiment, context, _named(message, context), message)
+    return Speaker(_hosted(context).federation, context, _named(message, context), message)
 
 
 @app.evaluate()
@@ -106,7 +107,7 @@ def evaluate(message: Message, context: Context) -> Message:
     """Evaluate the clients that the message names, from its θ."""
     host, theta, clients, _, most = _read(message, context)
     answer = host.evaluate(theta, clients, ContextStates(context.state), most)
-    return _reply(answered(answer, clients, host.roster, context), message)
+    return _reply(answered(answer, host.roster, context), message)
 
 
 def ready(context: Context) -> None:
@@ -141,6 +142,8 @@ def _hosted(context: Context) -> Host:
     own_data = str(node.get(OWN_DATA, ""))
     if own_data and "tasks" in settings:
         settings["tasks"] = moved(str(settings["tasks"]), own_data)
+    if "partition-id" in node:
+        settings = deployed(settings)
     own_people = share_of(context) if own_data else None
     federation = federation_of(_experiment(tuple(sorted(settings.items()))), own_people)
     return _host(federation, str(node.get("device", "cpu")), str(node.get("cache", "")))
@@ -154,7 +157,7 @@ def share_of(context: Context) -> tuple[int, int]:
 
 def _read(message: Message, context: Context) -> tuple[Host, Vectors, list[int], int, int | None]:
     host = _hosted(context)
-    theta = {part: array.numpy() for part, array in message.content.array_records["theta"].items()}
+    theta = {part: array_of(array.data) for part, array in message.content.array_records["theta"].items()}
     ask, named = message.content.config_records["ask"], _named(message, context)
     most = int(str(ask["most"])) if "most" in ask else None
     return host, theta, named, int(str(ask["round"])), most

@@ -13,7 +13,9 @@ from metafed.faults.lies import flipped, sent
 from metafed.faults.plan import OMNISCIENT
 from metafed.federation.federation import Federation
 from metafed.federation.population import Draw
-from metafed.messages.packing import BadAnswer, Failure, check_vectors
+from metafed.messages.packing import Failure
+from metafed.messages.reading import check_vectors
+from metafed.messages.typed import BadAnswer
 from metafed.tasks.task import Task
 
 LIES = ("nan", "infinity", "sign-flip", "scale", "random")

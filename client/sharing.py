@@ -2,7 +2,6 @@
 
 import logging
 import os
-from collections.abc import Sequence
 
 from flwr.app import Context
 
@@ -40,7 +39,7 @@ def refuse_to_share(what: str, context: Context) -> None:
         raise NotShared(f"this node tells nothing of single clients, so not {what}; see {SHARE}")
 
 
-def answered(answer: Answer, asked: Sequence[int], roster: Roster, context: Context) -> Answer:
+def answered(answer: Answer, roster: Roster, context: Context) -> Answer:
     """Return ``answer`` as it may leave the node: with sums instead of rows where its config does not allow rows.
 
     Raises:
@@ -52,5 +51,5 @@ def answered(answer: Answer, asked: Sequence[int], roster: Roster, context: Cont
         refuse_to_share("their updates, which this aggregator needs", context)
     for failure in answer.failures:  # the reason stays here
         logging.getLogger("flwr").warning("client %d: %s", failure.client, failure.reason)
-    kept = withheld(asked, answer.rows, len(answer.failures), roster.family, roster.seen)
+    kept = withheld(answer.rows, len(answer.failures), roster.family, roster.seen)
     return answer._replace(rows=[], failures=[], withheld=kept)

@@ -19,7 +19,8 @@ from metafed.experiment.settings import Experiment
 from metafed.faults.plan import read_faults
 from metafed.federation.federation import Federation
 from metafed.federation.preflight import preflight
-from metafed.messages.packing import BadAnswer, unpack
+from metafed.messages.reading import unpack
+from metafed.messages.typed import BadAnswer
 from metafed.secure.keys import Forged
 from metafed.secure.party import Party, Refused, read_keys
 from simulation.cli.config import Config

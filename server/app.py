@@ -20,10 +20,11 @@ from metafed.experiment.settings import Experiment
 from metafed.faults import read_faults
 from metafed.federation.federation import Federation, federation_of
 from metafed.privacy.budget import guarantee
+from metafed.privacy.settings import deployed
 from server.asking import record
 from server.checkpoint import Checkpoint, PersonalStates
 from server.hosts import Hosts
-from server.nodes import about_nodes, guarded, seconds
+from server.nodes import about_nodes, guarded, nodes_wanted, seconds
 from server.record.devices import keep_devices
 from server.record.record import Record
 from server.record.resume import find
@@ -117,18 +118,20 @@ def serve(
 
 @app.main()
 def main(grid: Grid, context: Context) -> None:
-    """Run under a Flower runtime: the run config is the experiment, with two settings of the server's own.
+    """Run under a Flower runtime: the run config is the experiment, with a few settings of the server's own.
 
-    ``out`` names the record's folder, ``round-timeout`` the seconds to wait for the answers of one round. With
+    ``out`` names the record's folder, ``round-timeout`` the seconds to wait for the answers of one round,
+    ``min-nodes`` how many nodes are enough where not all join. With
     ``resume`` the record is there, and goes on from its last checkpoint.
     """
     settings = dict(context.run_config)
     stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H%M%S")
     out = Path(str(settings.pop("out", "")) or f"runs/{stamp}-flower-{context.run_id}")
+    fewest = nodes_wanted(settings.pop("min-nodes", 0))
     timeout, again = seconds(settings.pop("round-timeout", ROUND_TIMEOUT)), bool(settings.pop("resume", False))
     if faults := str(settings.get("faults", "")):
         settings["faults"] = read_faults(faults)
-    experiment = Experiment.from_run_config(settings)
+    experiment = Experiment.from_run_config(deployed(settings))
     federation = federation_of(experiment)
     keep = Record(out, federation, {"engine": {"engine": "flower", "run_id": str(context.run_id)}}, {}, again=again)
     log(INFO, "The record is written to %s", out.resolve())
@@ -141,7 +144,7 @@ def main(grid: Grid, context: Context) -> None:
             for note in found.passed_over:
                 log(WARNING, "%s", note)
             log(INFO, "resumed from %s", f"round {start.round}" if start else "the start: no checkpoint can be used")
-        hosts = guarded(grid, federation, timeout)
+        hosts = guarded(grid, federation, timeout, fewest)
         keep.about(**about_nodes(hosts))
         # a round costs seconds of Flower's own: a checkpoint of each is cheap, and its ServerApp may die at any time
         serve(grid, federation, keep, lambda line: log(INFO, "%s", line), timeout, start, 1, hosts)

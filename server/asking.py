@@ -6,10 +6,13 @@ from typing import NamedTuple
 import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MessageType, RecordDict
 
-from metafed.core.parameters import Layout, Vectors
+from metafed.core.parameters import Vectors
 from metafed.federation.federation import Federation
-from metafed.messages.packing import ASKED, Answer, BadAnswer, Failure, unpack
+from metafed.messages.packing import ASKED, Answer, Failure
+from metafed.messages.reading import unpack
+from metafed.messages.typed import LONGEST_TEXT, BadAnswer, array_of
 from metafed.objectives import Plain
+from server.binding import ABSENT, Asked, bound, numbered
 from server.hosts import Hosts
 from server.stages.base import Plan
 
@@ -35,7 +38,7 @@ def pieces(
     chunks = [chunk for _, chunk in federation.chunks(clients, evaluation=plan is None)]
     if not hosts.pooled:
         ordered = [client for chunk in chunks for client in chunk]
-        chunks = [[client for client in ordered if hosts.node(client) == node] for node in hosts.nodes]
+        chunks = [[client for client in ordered if hosts.share(client) == share] for share in range(len(hosts.nodes))]
     older = {} if plan is None else plan.older
     found = []
     for chunk in chunks:
@@ -55,8 +58,10 @@ def messages(
     asked: Sequence[Piece],
     plan: Plan | None = None,
     ask: Ask | None = None,
-) -> list[Message]:
+) -> list[Asked]:
     """Return a message a piece, with the parts of θ that its clients hold, and what the round's plan says.
+
+    Clients whose share no node has get none.
 
     Args:
         federation: Whose clients they are.
@@ -70,6 +75,10 @@ def messages(
     held: dict[tuple[int, tuple[str, ...]], ArrayRecord] = {}
     found = []
     for clients, theta in asked:
+        node = hosts.node(clients[0])
+        if node is None:
+            found.append(Asked(clients, None))
+            continue
         wanted = {part for family, _ in roster.by_family(clients) for part in roster.parts(family)}
         parts = tuple(part for part in theta if part in wanted)
         # one record for all messages that say the same: an engine sends it once
@@ -84,63 +93,75 @@ def messages(
         for name, value in (plan.records if plan else {}).items():
             content[name] = value
         kind = MessageType.TRAIN if plan else MessageType.EVALUATE
-        found.append(Message(content, hosts.node(clients[0]), kind, group_id=str(number)))
+        message = Message(content, node, kind, group_id=str(number))
+        found.append(Asked(clients, numbered(message, f"{kind}/{number}/{len(found)}")))
     return found
 
 
 def read(
-    replies: Iterable[Message], asked: Sequence[Sequence[int]], hosts: Hosts | None, layout: Layout
+    replies: Iterable[Message], asked: Sequence[Asked], federation: Federation
 ) -> tuple[list[Answer], list[Failure]]:
     """Return the usable answers in the order in which they were asked for, and all that failed.
 
+    An answer is that of the message which it replies to, and of the node that this one went to. What it says of other
+    clients makes it unusable, and costs them nothing.
+
     Args:
         replies: What came.
-        asked: The clients of each message.
-        hosts: The nodes; None where nobody was asked.
-        layout: Where θ's parameters lie.
+        asked: The messages.
+        federation: Whose clients they are.
     """
-    position = {client: index for index, clients in enumerate(asked) for client in clients}
     answers: dict[int, Answer] = {}
     errors: dict[int, str] = {}
-    for reply in replies:
-        node = reply.metadata.src_node_id
+    for number, reply in bound(replies, asked):
         if reply.has_error():
-            errors[node] = str(reply.error.reason)
+            errors[number] = str(reply.error.reason)
             continue
         try:
-            answer = read_answer(reply, layout, list(position))
-            named = [int(c) for rows in answer.rows for c in rows.client]
-            kept = [answer.withheld.first] if answer.withheld else []
-            first = position[(named or kept or [failure.client for failure in answer.failures])[0]]
-            if first in answers or not set(named) <= set(asked[first]):
-                raise BadAnswer("a second answer to the same message, or clients of another message")
-            answers[first] = answer
-        except (BadAnswer, IndexError) as error:
-            errors[node] = str(error)
-    failures = [failure for index in sorted(answers) for failure in answers[index].failures]
-    accounted = {int(c) for a in answers.values() for rows in a.rows for c in rows.client}
-    accounted |= {failure.client for failure in failures}
-    accounted |= {client for first, answer in answers.items() if answer.withheld for client in asked[first]}
-    assert hosts is not None or not position, "messages went out, so the hosts are known"
-    for client in position:
-        if client not in accounted and hosts is not None:
-            reason = errors.get(hosts.node(client), "no answer in time")
-            failures.append(Failure(client, reason.strip()[-300:]))
-    return [answers[index] for index in sorted(answers)], failures
+            answers[number] = read_answer(reply, federation, asked[number].clients)
+        except BadAnswer as error:
+            errors[number] = str(error)
+    failures = [failure for number in sorted(answers) for failure in answers[number].failures]
+    for number, each in enumerate(asked):
+        answer = answers.get(number)
+        if answer and answer.withheld:
+            continue
+        known = {int(c) for rows in answer.rows for c in rows.client} if answer else set()
+        known |= {failure.client for failure in answer.failures} if answer else set()
+        reason = errors.get(number, "no answer in time") if each.message else ABSENT
+        failures += [Failure(c, reason.strip()[-LONGEST_TEXT:]) for c in each.clients if c not in known]
+    return [answers[number] for number in sorted(answers)], failures
 
 
-def read_answer(reply: Message, layout: Layout, asked: Sequence[int]) -> Answer:
-    """Read a host's reply.
+def read_answer(reply: Message, federation: Federation, asked: Sequence[int]) -> Answer:
+    """Read a host's reply to a message that named the clients ``asked``.
 
     Raises:
         BadAnswer: It cannot be used.
     """
     try:
-        arrays = {key: array.numpy() for key, array in reply.content.array_records["arrays"].items()}
+        arrays = {key: array_of(array.data) for key, array in reply.content.array_records["arrays"].items()}
         values = dict(reply.content.config_records["values"])
-    except (KeyError, TypeError, ValueError, OSError, EOFError) as error:
+    except (KeyError, TypeError) as error:
         raise BadAnswer(f"unreadable answer: {type(error).__name__}: {error}") from None
-    return unpack(arrays, values, layout, asked)
+    roster = federation.roster
+    families = roster.by_family(asked)
+    parts = {part for family, _ in families for part in roster.parts(family)}
+    answer = unpack(arrays, values, federation.layout, asked, parts)
+    if reply.metadata.message_type == MessageType.TRAIN and not all(np.isfinite(r.loss).all() for r in answer.rows):
+        raise BadAnswer("a loss that is not finite, of a client that contributed")
+    sums = answer.withheld.sums if answer.withheld else ()
+    if answer.contribution.directions and not (answer.rows or any(own.clients + own.lost for own in sums)):
+        raise BadAnswer("a sum, and no client that contributed to it")
+    there = {
+        (family, seen): sum((client < roster.seen) == seen for client in members)
+        for family, members in families
+        for seen in (True, False)
+    }
+    for own in sums:
+        if own.clients + own.lost > there.get((own.family, own.seen), 0):
+            raise BadAnswer(f"a sum over more clients of {own.family} than it was asked for")
+    return answer
 
 
 def traffic(federation: Federation, clients: Iterable[int]) -> int:

@@ -13,8 +13,7 @@ from metafed.data.table.stated import described, differing
 from metafed.experiment.rules.declared import WITHHOLDING, declared
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation
-from metafed.messages.packing import DESCRIPTIONS, OWN_PEOPLE
-from server.hosts import PATIENCE, Hosts, discover
+from server.hosts import MOST_NODES, PATIENCE, Hosts, discover
 
 
 class GuardStops(RuntimeError):
@@ -40,13 +39,29 @@ def seconds(value: object) -> float:
     return found
 
 
-def guarded(grid: Grid, federation: Federation, timeout: float) -> Hosts:
+def nodes_wanted(value: object) -> int | None:
+    """Return how many nodes will do by the run config's ``min-nodes``; 0: all, as None.
+
+    Raises:
+        ValueError: It is no such number.
+    """
+    try:
+        found = int(str(value))
+    except ValueError:
+        found = -1
+    if not 0 <= found <= MOST_NODES:
+        raise ValueError(f"min-nodes = {value!r}: how many nodes are enough, 1 to {MOST_NODES}; 0: all of them")
+    return found or None
+
+
+def guarded(grid: Grid, federation: Federation, timeout: float, fewest: int | None = None) -> Hosts:
     """Find the nodes, and have each look at its own clients by its guard.
 
     Args:
         grid: The federation.
         federation: Whose clients they host.
         timeout: Seconds that a node has to read its data and look at them.
+        fewest: So many nodes will do; None: all.
 
     Raises:
         GuardStops: A guard found an error, and all are in the message; or a node's description of a table differs from
@@ -54,18 +69,18 @@ def guarded(grid: Grid, federation: Federation, timeout: float) -> Hosts:
         RowsNeeded: A setting needs rows of single clients that a node does not share.
         HostsMissing: Too few nodes joined in time.
     """
-    hosts = discover(grid, PATIENCE, guard=timeout)
-    fatal = [text for _, text in found(hosts, "guard-fatal")]
+    hosts = discover(grid, PATIENCE, guard=timeout, fewest=fewest)
+    fatal = [text for _, text in found(hosts, fatal=True)]
     if fatal:
         raise GuardStops("; ".join(fatal))
     ours = described(federation.choices)
-    for number, answer in enumerate(hosts.answers):
-        for family, keys in differing(ours, answer.get(DESCRIPTIONS, ours)).items():
+    for number, answer in hosts.answering:
+        for family, keys in differing(ours, ours if answer.descriptions is None else answer.descriptions).items():
             raise GuardStops(
                 f"node {number}: its description of {family} differs from the server's in {', '.join(keys)}; it must be"
                 " the same everywhere but for where the rows are"
             )
-    for node, text in found(hosts, "guard"):
+    for node, text in found(hosts):
         log(WARNING, "guard of node %d: %s", node, text)
     keeping = keepers(hosts)
     if keeping and (needed := needing_rows(federation.experiment)):
@@ -76,18 +91,18 @@ def guarded(grid: Grid, federation: Federation, timeout: float) -> Hosts:
     return hosts
 
 
-def found(hosts: Hosts, kind: str) -> list[tuple[int, str]]:
+def found(hosts: Hosts, fatal: bool = False) -> list[tuple[int, str]]:
     """Return what the nodes' guards found, each text once, with the number of the first node that says it."""
     texts: dict[str, int] = {}
-    for number, answer in enumerate(hosts.answers):
-        for text in answer.get(kind, ()):
-            texts.setdefault(str(text), number)
+    for number, answer in hosts.answering:
+        for text in answer.guard_fatal if fatal else answer.guard:
+            texts.setdefault(text, number)
     return [(number, text) for text, number in texts.items()]
 
 
 def keepers(hosts: Hosts) -> list[int]:
     """Return the numbers of the nodes that share no rows of single clients."""
-    return [number for number, answer in enumerate(hosts.answers) if answer.get("share-client-rows") is False]
+    return [number for number, answer in hosts.answering if not answer.share_client_rows]
 
 
 def needing_rows(experiment: Experiment) -> list[str]:
@@ -101,11 +116,12 @@ def needing_rows(experiment: Experiment) -> list[str]:
 def about_nodes(hosts: Hosts) -> dict[str, Any]:
     """Return what the manifest says of the nodes."""
     keeping = keepers(hosts)
-    remarks: Sequence[str] = [f"node {number}: {text}" for number, text in found(hosts, "guard")]
+    remarks: Sequence[str] = [f"node {number}: {text}" for number, text in found(hosts)]
     return {
         "guard": remarks,
         "nodes": len(hosts.nodes),
-        "own_people": [number for number, answer in enumerate(hosts.answers) if answer.get(OWN_PEOPLE)],
+        "absent_nodes": hosts.absent,
+        "own_people": [number for number, answer in hosts.answering if answer.own_people],
         "rows_withheld": [
             f"node {number} keeps the rows of its clients: they are not in clients.parquet and summary.json;"
             " rounds.jsonl has sums over them under 'withheld'"

@@ -94,9 +94,23 @@ class Outer:
         }
 
     @torch.no_grad()
-    def step(self, directions: Mapping[str, np.ndarray]) -> None:
-        """Step θ along the pseudo-gradient ``(size,)`` of each part."""
+    def step(self, directions: Mapping[str, np.ndarray]) -> list[str]:
+        """Step θ along the pseudo-gradient ``(size,)`` of each part, and return the parts that a step did not move."""
+        still = []
         for part, tensor in self._parts.items():
             if (direction := directions.get(part)) is not None:
                 slope = torch.from_numpy(np.asarray(direction)).to(tensor.dtype)
+                before = tensor.clone()
                 self._rule(tensor, slope, self._moments[part], self._rate)
+                if torch.equal(before, tensor) and bool(slope.any()):
+                    still.append(part)
+        return still
+
+    def infinite(self) -> str | None:
+        """Return what is not finite: θ, or what the optimizer keeps from round to round; None if all is."""
+        for part, tensor in self._parts.items():
+            if not bool(torch.isfinite(tensor).all()):
+                return "θ"
+            if not all(bool(torch.isfinite(kept).all()) for kept in self._moments[part].values()):
+                return f"what the outer optimizer keeps of {part!r}"
+        return None

@@ -2,18 +2,19 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from logging import INFO
+from logging import INFO, WARNING
 
-import numpy as np
 from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord
 from flwr.serverapp import Grid
 from flwr.serverapp.strategy import Strategy
 from flwr.supercore import log
 
 from metafed.federation.federation import Federation
-from metafed.messages.packing import Answer, Halved, check_vectors
+from metafed.messages.packing import Answer, Halved
+from metafed.messages.reading import check_vectors
 from metafed.objectives import NOTHING, Contribution
 from server.asking import messages, pieces, read, record, traffic
+from server.binding import Asked
 from server.checkpoint import Checkpoint
 from server.endings import Diverged, NothingEvaluated
 from server.hosts import PATIENCE, Hosts, discover
@@ -46,7 +47,7 @@ class MetaStrategy(Strategy):
         self.stages = stages_of(federation)
         self._weighting = next(stage for stage in self.stages if isinstance(stage, Weighting))
         self._hosts = hosts
-        self._asked: list[list[int]] = []
+        self._asked: list[Asked] = []
         self._started = time.monotonic()
         self._round = Round(0, [], [], 0, 0)
         self._before = 0
@@ -94,8 +95,7 @@ class MetaStrategy(Strategy):
         for stage in self.stages:
             stage.before_round(plan)
         asked = pieces(self.federation, plan.hosts, plan.clients, arrays, plan)
-        self._asked = [piece.clients for piece in asked]
-        return messages(self.federation, plan.hosts, plan.number, asked, plan, self._weighting.ask)
+        return self._ask(messages(self.federation, plan.hosts, plan.number, asked, plan, self._weighting.ask))
 
     def aggregate_train(
         self, server_round: int, replies: Iterable[Message]
@@ -106,17 +106,19 @@ class MetaStrategy(Strategy):
             Diverged: No client's update was finite, or θ is not finite after the step.
         """
         number = server_round + self._before
-        received = Received(number, self._asked, *read(replies, self._asked, self._hosts, self.layout))
+        asked = [each.clients for each in self._asked]
+        received = Received(number, asked, *read(replies, self._asked, self.federation))
         for stage in self.stages:
             stage.on_answers(received)
         whole: Contribution = sum((answer.contribution for answer in received.believed), NOTHING)
         received.total = whole
         for stage in self.stages:
             stage.before_step(received)
-        self.outer.step(received.directions)
-        theta = self.outer.theta
-        if not all(np.isfinite(vector).all() for vector in theta.values()):
-            raise Diverged(number, received.clients, "θ is not finite after the step")
+        if still := self.outer.step(received.directions):
+            received.notes["still"] = still
+            log(WARNING, "round %d: the step is too small to move %s", number, ", ".join(still))
+        if (infinite := self.outer.infinite()) is not None:
+            raise Diverged(number, received.clients, f"{infinite} is not finite after the step")
         self._check_heard(received)
         # a method that shares nothing (weight 0) moves nothing
         moved = any(received.total.weights.values()) or any(answer.client_vectors for answer in received.answers)
@@ -125,7 +127,7 @@ class MetaStrategy(Strategy):
         self._round = Round(
             number, tables, received.failures, sent, sent, halved=halved(received.answers), notes=received.notes
         )
-        return record(theta), None
+        return record(self.outer.theta), None
 
     def configure_evaluate(
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
@@ -137,8 +139,7 @@ class MetaStrategy(Strategy):
             return []
         hosts = self._known_hosts(grid)
         asked = pieces(self.federation, hosts, self.roster.evaluated(), arrays)
-        self._asked = [piece.clients for piece in asked]
-        return messages(self.federation, hosts, number, asked)
+        return self._ask(messages(self.federation, hosts, number, asked))
 
     def aggregate_evaluate(self, server_round: int, replies: Iterable[Message]) -> MetricRecord | None:
         """Keep every client's rows and hand the finished round to the observer.
@@ -146,7 +147,7 @@ class MetaStrategy(Strategy):
         Raises:
             NothingEvaluated: Every client failed: the fault is not a client's.
         """
-        answers, failures = read(replies, self._asked, self._hosts, self.layout)
+        answers, failures = read(replies, self._asked, self.federation)
         tables = [rows for answer in answers for rows in answer.rows]
         if failures and not tables and not any(answer.withheld for answer in answers):
             raise NothingEvaluated(server_round + self._before, failures[0])
@@ -166,6 +167,10 @@ class MetaStrategy(Strategy):
         self._started = time.monotonic()
         asked = self.configure_evaluate(0, arrays, ConfigRecord(), grid)
         self.aggregate_evaluate(0, grid.send_and_receive(asked, timeout=timeout))
+
+    def _ask(self, asked: list[Asked]) -> list[Message]:
+        self._asked = asked
+        return [each.message for each in asked if each.message]
 
     def _known_hosts(self, grid: Grid) -> Hosts:
         if self._hosts is None:

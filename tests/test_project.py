@@ -4,6 +4,7 @@ import ast
 import tomllib
 from pathlib import Path
 
+from client.answering import SERVERS_OWN
 from metafed.experiment.settings import Experiment
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -24,10 +25,9 @@ def test_flower_config_has_every_setting_with_its_default():
         return flat
 
     declared = flatten(PROJECT["tool"]["flwr"]["app"]["config"])
-    servers_own = {"out", "resume", "round-timeout"}
-    assert Experiment.from_run_config({k: v for k, v in declared.items() if k not in servers_own}) == Experiment()
+    assert Experiment.from_run_config({k: v for k, v in declared.items() if k not in SERVERS_OWN}) == Experiment()
     names = {key.split(".")[0].replace("-", "_") for key in declared}
-    assert names == {*Experiment.model_fields, "out", "resume", "round_timeout"}
+    assert names == {*Experiment.model_fields, *(key.replace("-", "_") for key in SERVERS_OWN)}
 
 
 def test_a_path_given_to_polars_is_a_name_and_no_pattern():

@@ -19,7 +19,7 @@ import tyro
 from benchmarks.golden.cases import BASE, Case, cases
 from benchmarks.golden.comparing import difference, results
 from benchmarks.golden.files import fault, write
-from benchmarks.golden.renames import FLAGS
+from benchmarks.golden.renames import FLAGS, NEW
 
 HERE, ROOT = Path(__file__).resolve().parent, Path(__file__).resolve().parents[2]
 
@@ -63,7 +63,7 @@ def argv(case: Case, out: Path, files: Path, old: bool) -> list[str]:
     kept = []
     for index, word in enumerate(words):
         flag = index if word.startswith("--") else index - 1
-        if last[words[flag]] == flag:
+        if last[words[flag]] == flag and not (old and words[flag][2:] in NEW):
             kept.append(word)
     return kept
 

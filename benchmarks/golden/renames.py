@@ -13,6 +13,8 @@ FLAGS: dict[str, str] = {
     "inject-bias": "plant",
 }
 """Flags, without their dashes."""
+NEW = ("secure.fewest",)
+"""Flags that the other tree does not have: what they say there is no setting."""
 KEYS: dict[str, str] = {"oracle_score": "ceiling", "updates": "votes", "evaluation_warning": "trap"}
 """Keys of JSON, wherever they stand."""
 COLUMNS: dict[str, str] = {"oracle_score": "ceiling"}

@@ -66,6 +66,14 @@ class Fields(Settings):
     objective: Objective = Field(Mean(), description="The objective.")
     sampling: Sampler = Field(Uniform(), description="The sampling.")
     aggregator: Aggregator = Field(Summing(), description="The aggregator.")
+    node_clip: float | None = Field(
+        None,
+        ge=0,
+        le=10**9,
+        description="A node's sum is scaled down to this many times the median length of all nodes' mean updates, so"
+        " that no node takes the step for itself; likewise its weight, where clients count alike. 0: no bound. Default:"
+        " 10 with several nodes, as in a deployment; else no bound.",
+    )
     privacy: Privacy = Field(Privacy(), description="Differential privacy.")
     secure: Secure = Field(Secure(), description="Secure aggregation.")
     devices: Devices = Field(Devices(), description="Devices and the virtual clock.")

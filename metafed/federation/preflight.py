@@ -4,7 +4,7 @@ from metafed.core.errors import DataError
 from metafed.data.source import Share, Source
 from metafed.federation.federation import Federation
 from metafed.federation.guard.inspect import inspect
-from metafed.privacy.budget import check_budget
+from metafed.privacy.budget import check_budget, simulated
 
 LOOKED_AT = 2000
 """Clients whose group is looked at in a search for groups that a description of devices names."""
@@ -24,7 +24,12 @@ def preflight(federation: Federation) -> tuple[str, ...]:
     if fatal:
         raise DataError("; ".join(fatal))
     bias = federation.population.bias
-    return (*(() if bias is None else (bias.remark,)), *(finding.text for finding in findings))
+    noise = simulated(federation.experiment)
+    return (
+        *(() if bias is None else (bias.remark,)),
+        *(() if noise is None else (noise,)),
+        *(finding.text for finding in findings),
+    )
 
 
 def check_size(federation: Federation) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from metafed.messages.packing import LONGEST_TEXT, BadAnswer
+from metafed.messages.typed import LONGEST_TEXT, BadAnswer, Count, Message, Rows, Text, parsed
 
 
 class Person(NamedTuple):
@@ -22,25 +22,26 @@ def pack_people(people: Mapping[int, Person]) -> dict[str, Any]:
     return {"clients": list(people), **named, "group": [str(group)[:LONGEST_TEXT] for group in named["group"]]}
 
 
+class _Census(Message):
+    """What ``pack_people`` wrote."""
+
+    clients: list[Count]
+    group: list[Text]
+    rows: list[Rows]
+    support: list[Rows]
+    query: list[Rows]
+
+
 def unpack_people(values: Mapping[str, Any], asked: Sequence[int]) -> dict[int, Person]:
     """Read what ``pack_people`` wrote, in answer to a question about the clients ``asked``.
 
     Raises:
         BadAnswer: A field is missing or has a wrong type or length, or speaks of a client that was not asked about.
     """
-    try:
-        clients, groups = values["clients"], values["group"]
-        counts = [values[name] for name in Person._fields[1:]]
-        whole = [clients, *counts]
-        if not all(
-            isinstance(column, list) and len(column) == len(clients) <= len(asked) for column in [*whole, groups]
-        ):
-            raise BadAnswer("a census whose columns do not fit each other, or the question")
-        if not all(type(number) is int and 0 <= number < 2**53 for column in whole for number in column):
-            raise BadAnswer("a census of numbers that are no counts")
-        if not set(clients) <= set(asked) or not all(isinstance(group, str) for group in groups):
-            raise BadAnswer("a census of clients that were not asked about, or of groups without names")
-    except (KeyError, TypeError) as error:
-        raise BadAnswer(f"unreadable census: {type(error).__name__}: {error}") from None
-    rows = zip(groups, *counts, strict=True)
-    return {client: Person(group[:LONGEST_TEXT], *own) for client, (group, *own) in zip(clients, rows, strict=True)}
+    census = parsed(_Census, values)
+    columns = [getattr(census, name) for name in Person._fields]
+    if any(len(column) != len(census.clients) for column in columns) or len(census.clients) > len(asked):
+        raise BadAnswer("a census whose columns do not fit each other, or the question")
+    if not set(census.clients) <= set(asked):
+        raise BadAnswer("a census of clients that were not asked about")
+    return {client: Person(*own) for client, *own in zip(census.clients, *columns, strict=True)}

@@ -4,10 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from pydantic import Field
+
+from metafed.messages.typed import LARGEST, LONGEST_TEXT, BadAnswer, Count, Message, Number, Text, parsed
 
 FEWEST = 2
 """Clients below which nothing but their number is sent: a sum over one client is its row."""
-LONGEST_NAME = 300
 
 
 class Sums(NamedTuple):
@@ -38,24 +40,18 @@ class Withheld(NamedTuple):
     """What stands in an answer for the rows that it does not have.
 
     Attributes:
-        first: The first client that the message named: which message is answered, and nothing that its sender
-            does not know.
         failed: Clients that contributed nothing; why stands in the node's log.
         sums: Of the others.
     """
 
-    first: int
     failed: int
     sums: Sequence[Sums]
 
 
-def withheld(
-    asked: Sequence[int], rows: Sequence[Any], failed: int, family: Callable[[int], str], seen: int
-) -> Withheld:
+def withheld(rows: Sequence[Any], failed: int, family: Callable[[int], str], seen: int) -> Withheld:
     """Sum the rows of the clients of one message.
 
     Args:
-        asked: The clients that the message named.
         rows: ``metafed.messages.packing.Rows``, of one family each.
         failed: How many clients contributed nothing.
         family: Returns a client's family.
@@ -65,11 +61,11 @@ def withheld(
     for table in rows:
         for client, loss, score in zip(table.client.tolist(), table.loss, table.score, strict=True):
             found.setdefault((family(client), client < seen), []).append((loss, score))
-    return Withheld(asked[0], failed, [_sums(*key, found[key]) for key in sorted(found)])
+    return Withheld(failed, [_sums(*key, found[key]) for key in sorted(found)])
 
 
 def _sums(family: str, seen: bool, own: Sequence[tuple[np.ndarray, np.ndarray]]) -> Sums:
-    finite = [pair for pair in own if np.isfinite(pair[0]).all() and np.isfinite(pair[1]).all()]
+    finite = [pair for pair in own if all((np.abs(side) <= LARGEST).all() for side in pair)]
     count, lost = len(finite), len(own) - len(finite)
     if count < FEWEST:
         return Sums(family, seen, count, lost, (), (), (0.0, 0.0), 0)
@@ -84,7 +80,6 @@ def to_values(withheld: Withheld) -> dict[str, Any]:
     """Return the plain values that stand for ``withheld`` in a message."""
     values: dict[str, Any] = {
         "withheld": len(withheld.sums),
-        "withheld/first": int(withheld.first),
         "withheld/failed": int(withheld.failed),
     }
     for index, sums in enumerate(withheld.sums):
@@ -96,6 +91,24 @@ def _plain(value: Any) -> Any:
     return [float(number) for number in value] if isinstance(value, tuple) else value
 
 
+class _Values(Message):
+    """As in ``Sums``."""
+
+    family: Text
+    seen: bool
+    clients: Count
+    lost: Count
+    loss: list[Number]
+    score: list[Number]
+    gain: list[Number] = Field(min_length=2, max_length=2)
+    harmed: Count
+
+
+class _Counts(Message):
+    withheld: Count
+    failed: Count = Field(alias="withheld/failed")
+
+
 def from_values(values: Mapping[str, Any], asked: Sequence[int]) -> Withheld | None:
     """Read what ``to_values`` wrote, if there is any.
 
@@ -104,23 +117,24 @@ def from_values(values: Mapping[str, Any], asked: Sequence[int]) -> Withheld | N
         asked: The clients that the server asked for.
 
     Raises:
-        KeyError, TypeError, ValueError: It is not what it should be.
+        BadAnswer: It is not what it should be.
     """
     if "withheld" not in values:
         return None
-    first, failed = int(values["withheld/first"]), int(values["withheld/failed"])
+    counts = parsed(_Counts, values)
     sums = []
-    for index in range(min(int(values["withheld"]), 2 * len(asked))):
-        own = {name: values[f"withheld{index}/{name}"] for name in Sums._fields}
-        loss, score, gain = (tuple(float(number) for number in own[name]) for name in ("loss", "score", "gain"))
-        counts = [int(own[name]) for name in ("clients", "lost", "harmed")]
-        if not np.isfinite([*loss, *score, *gain]).all() or len(loss) != len(score) or len(gain) != 2:
-            raise ValueError(f"sums {index} are not finite, or of different lengths")
-        if min(counts) < 0 or counts[2] > counts[0] or (not loss and counts[0] >= FEWEST):
-            raise ValueError(f"sums {index} have counts that cannot be: {counts}")
-        clients, lost, harmed = counts
-        name = str(own["family"])[:LONGEST_NAME]
-        sums.append(Sums(name, bool(own["seen"]), clients, lost, loss, score, (gain[0], gain[1]), harmed))
-    if first not in asked or failed < 0 or failed + sum(own.clients + own.lost for own in sums) > len(asked):
-        raise ValueError(f"speaks of more clients than it was asked for, or of another message: {first}, {failed}")
-    return Withheld(first, failed, sums)
+    for index in range(min(counts.withheld, 2 * len(asked))):
+        own = parsed(_Values, {name: values.get(f"withheld{index}/{name}") for name in Sums._fields})
+        loss, score = tuple(own.loss), tuple(own.score)
+        if len(loss) != len(score) or own.harmed > own.clients or bool(loss) != (own.clients >= FEWEST):
+            raise BadAnswer(
+                f"sums {index} have lengths or counts that do not fit each other: {str(own)[:LONGEST_TEXT]}"
+            )
+        sums.append(
+            Sums(own.family, own.seen, own.clients, own.lost, loss, score, (own.gain[0], own.gain[1]), own.harmed)
+        )
+    if len({(own.family, own.seen) for own in sums}) != len(sums):
+        raise BadAnswer("says two sums of the same clients")
+    if counts.failed + sum(own.clients + own.lost for own in sums) > len(asked):
+        raise BadAnswer(f"speaks of more clients than the {len(asked)} that it was asked for")
+    return Withheld(counts.failed, sums)

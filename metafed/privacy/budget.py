@@ -101,6 +101,16 @@ def check_budget(experiment: PrivateExperiment) -> None:
             split(noise, experiment.cohort_size)
 
 
+def simulated(experiment: PrivateExperiment) -> str | None:
+    """Return why a private run protects nobody; None if it does."""
+    if not experiment.privacy.on or experiment.privacy.random == "system":
+        return None
+    return (
+        "this run simulates differential privacy: its noise follows from the seed, and whoever knows the seed can"
+        " subtract it; --privacy.random system protects"
+    )
+
+
 def guarantee(experiment: PrivateExperiment) -> dict[str, Any]:
     """Return what the manifest says of a private experiment's guarantee; ε None where there is no bound."""
     sampling, noise = sampling_of(experiment), noise_of(experiment)
@@ -109,6 +119,8 @@ def guarantee(experiment: PrivateExperiment) -> dict[str, Any]:
         "model": experiment.privacy.model,
         "noise": noise,
         "noise_at": experiment.mechanism.noise_at,
+        "random": experiment.privacy.random or "seed",
+        "simulated": simulated(experiment),
         "delta": delta_of(experiment),
         **sampling._asdict(),
         "neighbours": sampling.neighbours,

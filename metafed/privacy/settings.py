@@ -1,5 +1,6 @@
 """The settings of differential privacy."""
 
+from collections.abc import Mapping
 from typing import Literal, Protocol
 
 from pydantic import Field
@@ -44,10 +45,11 @@ class Privacy(Settings):
         description="How ε is computed. rdp: by Rényi divergences, fast; pld: by privacy loss distributions, tighter,"
         " about a second a round. Both are of dp-accounting.",
     )
-    random: Literal["seed", "system"] = Field(
-        "seed",
+    random: Literal["seed", "system"] | None = Field(
+        None,
         description="Where noise comes from. seed: the run's seed, so that it repeats bit by bit, and whoever knows the"
-        " seed can subtract the noise: for studies. system: the operating system; no run repeats.",
+        " seed can subtract the noise: for studies. system: the operating system; no run repeats. Default: seed in a"
+        " simulation, system in a deployment.",
     )
 
     model: str = Field(
@@ -93,3 +95,9 @@ class PrivateExperiment(Protocol):
     @property
     def seen_clients(self) -> int:
         """Clients that can be sampled."""
+
+
+def deployed(settings: Mapping[str, bool | int | float | str]) -> dict[str, bool | int | float | str]:
+    """Return the run config of a deployment: its noise is the system's, unless it asks for that of the seed."""
+    private = settings.get("privacy.noise") or settings.get("privacy.epsilon")
+    return {**settings, "privacy.random": settings.get("privacy.random") or ("system" if private else "")}

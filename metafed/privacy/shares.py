@@ -74,6 +74,6 @@ def noised(experiment: PrivateExperiment, one: Contribution, client: int, server
 
 def generator(experiment: PrivateExperiment, name: str, *key: int) -> np.random.Generator:
     """Return the stream of that name and key; with ``--privacy.random system`` one that nothing repeats."""
-    if experiment.privacy.random == "seed":
+    if experiment.privacy.random != "system":
         return stream(experiment.seed, name, *key)
     return np.random.Generator(np.random.PCG64(secrets.randbits(256)))

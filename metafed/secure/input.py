@@ -1,5 +1,6 @@
 """What a client says as one vector of numbers, and the sum of such vectors as a contribution again."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
@@ -9,7 +10,6 @@ from metafed.core.parameters import Layout, Vector
 from metafed.objectives import NOTHING, Contribution
 from metafed.privacy.clipping import BELOW, CLIENTS
 from metafed.secure.ring import Ring, decode, encode
-from metafed.secure.settings import FEWEST
 
 SUMS = (BELOW, CLIENTS)
 """Further sums that every vector has room for."""
@@ -66,10 +66,19 @@ def contribution_of(total: Ring, layout: Layout) -> Contribution:
     return Contribution(directions, {p: weights[p] for p in directions}, sums={n: v for n, v in sums.items() if v})
 
 
-def exposed(clients: Iterable[int], parts: Callable[[int], Sequence[str]]) -> str | None:
-    """Return a part that fewer than ``FEWEST`` of the clients hold, but some: its sum is nearly one's; else None."""
-    holders: dict[str, int] = {}
-    for client in clients:
-        for part in parts(client):
-            holders[part] = holders.get(part, 0) + 1
-    return next((part for part, number in holders.items() if number < FEWEST), None)
+def rare(clients: Iterable[int], parts: Callable[[int], Sequence[str]], fewest: int) -> list[str]:
+    """Return the parts that fewer than ``fewest`` of the clients hold, but some: their sums would say too much."""
+    holders = Counter(part for client in clients for part in parts(client))
+    return sorted(part for part, number in holders.items() if number < fewest)
+
+
+def without(vector: Ring, layout: Layout, parts: Iterable[str]) -> Ring:
+    """Return an input in which a client says nothing of some parts: neither a direction nor a weight."""
+    found, start, left_out = vector.copy(), 0, set(parts)
+    weights = sum(layout.size(part) for part in layout.parts)
+    for number, part in enumerate(layout.parts):
+        end = start + layout.size(part)
+        if part in left_out:
+            found[start:end] = found[weights + number] = 0
+        start = end
+    return found

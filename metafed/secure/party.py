@@ -6,7 +6,7 @@ and subtracted by the other. Of a client that is there to the end the server get
 shares of its mask key: never both.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, final
 
 from metafed.secure.keys import SECRET, Forged, agreed, derived, expanded, opened, public, sealed
@@ -59,9 +59,7 @@ class Party:
         Raises:
             Refused: Too few take part, fewer than two thirds would do, or its own keys are not its own.
         """
-        check_threshold(threshold, len(everybody))
-        if everybody.get(self.client) != self.keys() or len(set(everybody.values())) < len(everybody):
-            raise Refused(f"the keys of client {self.client} were changed, or two clients have the same")
+        self._check(everybody, threshold)
         masks, own = self._split(everybody, threshold)
         return {
             other: sealed(
@@ -73,18 +71,27 @@ class Party:
             if other != self.client
         }
 
-    def masked(self, vector: Ring, everybody: Mapping[int, Keys], sharing: Iterable[int]) -> Ring:
-        """Phase 3: its input under all masks.
+    def masked(self, vector: Ring, everybody: Mapping[int, Keys], threshold: int, sharing: Sequence[int]) -> Ring:
+        """Phase 3: its input under all masks, which are of this question only: of these keys, and these clients.
 
         Args:
             vector: Its input.
             everybody: All keys.
+            threshold: How many clients must be left to the end.
             sharing: The clients whose shares arrived; it is one of them.
+
+        Raises:
+            Refused: Fewer than ``threshold`` share, or others than those that sent keys, or its keys are not its own.
         """
-        hidden = vector + expanded(self._own, len(vector))
+        self._check(everybody, threshold)
+        if len(set(sharing)) < max(threshold, len(sharing)) or not {self.client} <= set(sharing) <= set(everybody):
+            raise Refused(f"{len(set(sharing))} clients share, {threshold} of those that sent keys are needed")
+        about = question(everybody, threshold, sharing, self.round)
+        hidden = vector + expanded(mask_seed(self._own, about), len(vector))
         for other in sharing:
             if other != self.client:
-                mask = expanded(agreed(self._masks, everybody[other].masks, "mask"), len(vector))
+                pair = agreed(self._masks, everybody[other].masks, "mask")
+                mask = expanded(mask_seed(pair, about), len(vector))
                 hidden = hidden + mask if self.client < other else hidden - mask
         return hidden
 
@@ -110,7 +117,7 @@ class Party:
             Forged: A share was changed on its way.
         """
         there, remaining = set(sharing), set(left)
-        check_threshold(threshold, len(everybody))
+        self._check(everybody, threshold)
         if len(remaining) < threshold or not remaining <= there or self.client not in remaining:
             raise Refused(f"{len(remaining)} clients are left, {threshold} are needed")
         _, own = self._split(everybody, threshold)
@@ -124,12 +131,15 @@ class Party:
             found[other] = int.from_bytes(half, "big")
         return found
 
+    def _check(self, everybody: Mapping[int, Keys], threshold: int) -> None:
+        check_threshold(threshold, len(everybody))
+        if everybody.get(self.client) != self.keys() or len(set(everybody.values())) < len(everybody):
+            raise Refused(f"the keys of client {self.client} were changed, or two clients have the same")
+
     def _split(self, everybody: Mapping[int, Keys], threshold: int) -> tuple[dict[int, int], dict[int, int]]:
         places = [place(client) for client in everybody]
         # coefficients follow from the client's secret and from who takes part: another set has others
-        names = derived(
-            self._coefficients, threshold, *(f"{c}:{k.messages.hex()}" for c, k in sorted(everybody.items()))
-        )
+        names = derived(self._coefficients, threshold, *_named(everybody))
         return (
             split(int.from_bytes(self._masks, "big"), threshold, places, _Draw(derived(names, "mask key"))),
             split(int.from_bytes(self._own, "big"), threshold, places, _Draw(derived(names, "own seed"))),
@@ -157,6 +167,24 @@ class _Draw:
             found = int.from_bytes(wide, "big") & PRIME
             if found < PRIME:
                 return found
+
+
+def question(everybody: Mapping[int, Keys], threshold: int, sharing: Iterable[int], server_round: int) -> bytes:
+    """Return 32 bytes that say what phase 3 asks: who sent which keys, how many must be left, and whose shares came.
+
+    Masks depend on it. So a server that tells two clients different things gets masks that do not cancel.
+    """
+    clients = ",".join(map(str, sorted(sharing)))
+    return derived(bytes(SECRET), "question", server_round, threshold, clients, *_named(everybody))
+
+
+def mask_seed(secret: bytes, about: bytes) -> bytes:
+    """Return the seed of a mask: of a client's own secret or one of two clients, for the question ``about``."""
+    return derived(secret, about.hex())
+
+
+def _named(everybody: Mapping[int, Keys]) -> list[str]:
+    return [f"{c}:{k.messages.hex()}:{k.masks.hex()}" for c, k in sorted(everybody.items())]
 
 
 def place(client: int) -> int:

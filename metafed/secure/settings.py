@@ -3,10 +3,10 @@
 from pydantic import Field
 
 from metafed.core.settings import Settings
-from metafed.secure.party import THRESHOLD
+from metafed.secure.party import THRESHOLD, threshold_of
 
 FEWEST = 2
-"""A part that fewer of the clients that are left hold is not unmasked: its sum would be one client's update."""
+"""A sum over fewer clients is one client's."""
 
 
 class Secure(Settings):
@@ -25,3 +25,14 @@ class Secure(Settings):
         " end, or the round's sum is lost. Lower: more may be lost; higher: more who collude with the server may be"
         " withstood. 0.5 withstands none.",
     )
+    fewest: int | None = Field(
+        None,
+        ge=FEWEST,
+        le=10**9,
+        description="With --secure.aggregation: a part of θ that fewer clients of a round hold is not summed, for few"
+        " clients hide each other little. Default: as many as must be left to the end of the round.",
+    )
+
+    def fewest_of(self, clients: int) -> int:
+        """Return how many clients must hold a part in a round in which so many sent keys."""
+        return threshold_of(clients, self.threshold) if self.fewest is None else self.fewest

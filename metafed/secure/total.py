@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from metafed.secure.keys import SECRET, agreed, expanded, public
-from metafed.secure.party import Keys, place
+from metafed.secure.party import Keys, mask_seed, place, question
 from metafed.secure.ring import Ring, added
 from metafed.secure.shamir import joined
 
@@ -19,6 +19,7 @@ def unmasked(
     sharing: Iterable[int],
     left: Iterable[int],
     shares: Mapping[int, Mapping[int, int]],
+    server_round: int,
 ) -> Ring:
     """Return the sum of the inputs of the clients that are left.
 
@@ -29,6 +30,7 @@ def unmasked(
         sharing: The clients whose shares arrived.
         left: Those of them whose masked input arrived.
         shares: What each client that answered the last question sent: a share of each client's secret.
+        server_round: The round.
 
     Raises:
         TooFew: Fewer than ``threshold`` answered, or their shares are not of one secret.
@@ -37,6 +39,7 @@ def unmasked(
     if len(shares) < threshold:
         raise TooFew(f"{len(shares)} clients answered to the end, {threshold} are needed")
     total = added(masked)
+    about = question(everybody, threshold, there, server_round)
     answering = sorted(shares)[:threshold]
     for client in sorted(there):
         try:
@@ -44,12 +47,13 @@ def unmasked(
         except (KeyError, OverflowError):
             raise TooFew(f"the shares of client {client}'s secret do not fit together") from None
         if client in remaining:
-            total = total - expanded(secret, len(total))
+            total = total - expanded(mask_seed(secret, about), len(total))
             continue
         if public(secret) != everybody[client].masks:
             raise TooFew(f"the shares of client {client}'s mask key do not fit together")
         for other in sorted(remaining):
             # the other's mask with the lost client, which nobody cancels: added by the smaller of the two
-            mask = expanded(agreed(secret, everybody[other].masks, "mask"), len(total))
+            pair = agreed(secret, everybody[other].masks, "mask")
+            mask = expanded(mask_seed(pair, about), len(total))
             total = total - mask if other < client else total + mask
     return total

@@ -3,6 +3,7 @@
 from metafed.federation.federation import Federation
 from server.stages.base import Older, Plan, Received, Stage
 from server.stages.faults import Faults
+from server.stages.node_clip import NodeClip
 from server.stages.privacy import Noise
 from server.stages.robust import RobustAggregation
 from server.stages.scheduler import CohortScheduler
@@ -13,6 +14,7 @@ from server.stages.withheld import WithheldRows
 ORDER: tuple[type[Stage], ...] = (
     CohortScheduler,  # who is asked
     Faults,  # studies: who works with an old θ, who lies
+    NodeClip,  # no node takes the step for itself
     WithheldRows,  # what nodes say that keep rows
     SecureAggregation,  # the sum, unmasked
     Weighting,  # from the sum to directions

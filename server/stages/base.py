@@ -91,16 +91,17 @@ class Received:
     @property
     def summed_only(self) -> list[int]:
         """The clients of messages whose nodes tell sums, and keep rows."""
-        withheld = [answer.withheld for answer in self.answers if answer.withheld]
-        nonempty = [each for each in withheld if any(sums.clients for sums in each.sums)]
-        return [client for each in nonempty for chunk in self.asked if each.first in chunk for client in chunk]
+        return [
+            client
+            for answer in self.answers
+            if answer.withheld and any(sums.clients for sums in answer.withheld.sums)
+            for client in answer.asked
+        ]
 
     @property
     def contributing(self) -> list[int]:
         """All clients that may have contributed."""
-        withheld = [answer.withheld for answer in self.answers if answer.withheld]
-        kept = [client for each in withheld for chunk in self.asked if each.first in chunk for client in chunk]
-        return [*self.clients, *kept]
+        return [*self.clients, *(client for answer in self.answers if answer.withheld for client in answer.asked)]
 
     @property
     def losses(self) -> dict[int, float]:

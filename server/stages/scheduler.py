@@ -12,7 +12,9 @@ from metafed.experiment.lookup import sampler_name
 from metafed.federation.federation import Federation
 from metafed.federation.timing import planner_of
 from metafed.messages.census import Person, unpack_people
-from metafed.messages.packing import BadAnswer, Failure
+from metafed.messages.packing import Failure
+from metafed.messages.typed import BadAnswer
+from server.binding import ABSENT, Asked, numbered, replies_of
 from server.hosts import Hosts
 from server.stages.base import Plan, Received, Stage
 
@@ -117,21 +119,24 @@ class CohortScheduler(Stage):
             return
         wanted = range(self._roster.seen) if self._roster.seen <= AT_ONCE else clients
         unknown = [client for client in wanted if client not in self._people]
-        asked = []
-        for node in hosts.nodes:
-            own = iter([client for client in unknown if hosts.node(client) == node])
+        asked: list[Asked] = []
+        for share, node in enumerate(hosts.nodes):
+            members = [client for client in unknown if hosts.share(client) == share]
+            if node is None:
+                self._reasons |= dict.fromkeys(members, ABSENT)
+                continue
+            own = iter(members)
             while piece := list(islice(own, PIECE if hosts.pooled else len(unknown))):
-                ask = ConfigRecord({"clients": piece})
-                asked.append(Message(RecordDict({"ask": ask}), node, f"{MessageType.QUERY}.census", group_id="census"))
-        for reply in grid.send_and_receive(asked, timeout=PATIENCE):
-            node = reply.metadata.src_node_id
+                content = RecordDict({"ask": ConfigRecord({"clients": piece})})
+                message = Message(content, node, f"{MessageType.QUERY}.census", group_id="census")
+                asked.append(Asked(piece, numbered(message, f"census/{len(asked)}")))
+        for reply, piece in replies_of(grid, asked, PATIENCE):
             try:
                 if reply.has_error():
                     raise BadAnswer(str(reply.error.reason))
-                self._people |= unpack_people(reply.content.config_records["census"], unknown)
-            except (BadAnswer, KeyError) as error:
-                own = (client for client in unknown if hosts.node(client) == node)
-                self._reasons |= dict.fromkeys(own, str(error).strip()[-200:])
+                self._people |= unpack_people(reply.content.config_records.get("census", {}), piece)
+            except BadAnswer as error:
+                self._reasons |= dict.fromkeys(piece, str(error).strip()[-200:])
 
 
 def entries(plan: Schedule) -> dict[str, Any]:

@@ -10,9 +10,10 @@ from metafed.federation.federation import Federation
 from metafed.messages.packing import Answer
 from metafed.objectives import NOTHING, Contribution
 from metafed.secure.input import contribution_of
-from metafed.secure.keys import Forged
+from metafed.secure.keys import SECRET, Forged, agreed
 from metafed.secure.party import SHARE, Keys, keys_record, read_keys, threshold_of
 from metafed.secure.total import TooFew, unmasked
+from server.binding import Asked, numbered, replies_of
 from server.hosts import Hosts
 from server.stages.base import Plan, Received, Stage
 
@@ -61,19 +62,19 @@ class SecureAggregation(Stage):
     def _shared(self, clients: Sequence[int], server_round: int, grid: Grid, hosts: Hosts) -> list[int]:
         self._grid, self._hosts, self._round, self._asked = grid, hosts, server_round, len(clients)
         self._everybody, self._sealed, self._lost = {}, {}, ""
-        for values in self._answers("keys", clients, {}):
+        for values, piece in self._answers("keys", clients, {}):
             try:
-                found = read_keys(values)
+                found = usable(read_keys(values))
             except (KeyError, TypeError, ValueError):
                 continue
-            self._everybody |= {client: keys for client, keys in found.items() if client in set(clients)}
+            self._everybody |= {client: keys for client, keys in found.items() if client in piece}
         self._everybody = dict(sorted(self._everybody.items()))
         if len(self._everybody) < 2:
             self._lost = f"{len(self._everybody)} clients sent their keys"
             return []
         common = {**keys_record(self._everybody), "threshold": self.threshold}
-        for values in self._answers("shares", list(self._everybody), common):
-            for client in self._everybody:
+        for values, piece in self._answers("shares", list(self._everybody), common):
+            for client in piece:
                 others = [other for other in self._everybody if other != client]
                 sealed = values.get(f"from{client}")
                 if (
@@ -97,7 +98,13 @@ class SecureAggregation(Stage):
                 raise TooFew(f"{len(left)} clients sent a masked input, {self.threshold} are needed")
             shares = self._unmasking(left)
             total = unmasked(
-                [each.vector for each in masked], self._everybody, self.threshold, self._sealed, left, shares
+                [each.vector for each in masked],
+                self._everybody,
+                self.threshold,
+                self._sealed,
+                left,
+                shares,
+                self._round,
             )
             found = contribution_of(total, self._layout)
         except (TooFew, Forged) as error:
@@ -113,10 +120,11 @@ class SecureAggregation(Stage):
             for client in left
         }
         shares: dict[int, dict[int, int]] = {}
-        for values in self._answers("unmask", left, common, own):
-            for client in left:
+        for values, piece in self._answers("unmask", left, common, own):
+            for client in piece:
                 sealed = values.get(f"from{client}")
-                if isinstance(sealed, list) and len(sealed) == len(sharing) and all(len(s) == SHARE for s in sealed):
+                whole = isinstance(sealed, list) and all(isinstance(s, bytes) and len(s) == SHARE for s in sealed)
+                if isinstance(sealed, list) and whole and len(sealed) == len(sharing):
                     shares[client] = {o: int.from_bytes(s, "big") for o, s in zip(sharing, sealed, strict=True)}
         return shares
 
@@ -126,22 +134,41 @@ class SecureAggregation(Stage):
         clients: Sequence[int],
         common: Mapping[str, Any],
         own: Mapping[int, Mapping[str, Any]] | None = None,
-    ) -> list[Mapping[str, Any]]:
-        """Ask the clients' hosts, and return what those say that answer."""
+    ) -> list[tuple[Mapping[str, Any], list[int]]]:
+        """Ask the hosts, and return what those say that answer, each with the clients that it was asked for."""
         assert self._grid is not None, "a round begins with phase 1"
         assert self._hosts is not None, "a round begins with phase 1"
-        messages = []
+        asked: list[Asked] = []
         for piece in self._pieces(clients):
             record = {**common, **{k: v for client in piece for k, v in (own or {}).get(client, {}).items()}}
             ask = ConfigRecord({"clients": list(piece), "round": self._round})
             content = RecordDict({"ask": ask, "secure": ConfigRecord(record)})
-            messages.append(Message(content, self._hosts.node(piece[0]), f"{MessageType.QUERY}.{phase}"))
-        replies = self._grid.send_and_receive(messages, timeout=PATIENCE) if messages else ()
-        return [reply.content.config_records.get("secure", {}) for reply in replies if reply.has_content()]
+            node = self._hosts.node(piece[0])
+            if node is not None:
+                message = Message(content, node, f"{MessageType.QUERY}.{phase}")
+                asked.append(Asked(piece, numbered(message, f"{phase}/{self._round}/{len(asked)}")))
+        return [
+            (reply.content.config_records.get("secure", {}), piece)
+            for reply, piece in (replies_of(self._grid, asked, PATIENCE) if asked else ())
+            if reply.has_content()
+        ]
 
     def _pieces(self, clients: Sequence[int]) -> list[list[int]]:
         assert self._hosts is not None, "a round begins with phase 1"
         if self._hosts.pooled:
             return [chunk for _, chunk in self._federation.chunks(clients)]
-        pieces = [[c for c in clients if self._hosts.node(c) == node] for node in self._hosts.nodes]
+        pieces = [[c for c in clients if self._hosts.share(c) == share] for share in range(len(self._hosts.nodes))]
         return [piece for piece in pieces if piece]
+
+
+def usable(keys: Mapping[int, Keys]) -> dict[int, Keys]:
+    """Return the keys with which others can agree on a secret: one that cannot be used would cost others the round."""
+    found = {}
+    for client, own in keys.items():
+        try:
+            for key in own:
+                agreed(bytes(SECRET), key, "probe")
+        except Forged:
+            continue
+        found[client] = own
+    return found

@@ -66,14 +66,16 @@ def deploy(plan: Plan, console: Console) -> Path:
         announced = "is not there" if again else "exists already"
         raise BadInput(f"--{'resume' if again else 'out'} {folder}: {record} {announced} on the SuperLink's machine")
     resumed = check_resumable(plan.config, record) if again else None
-    settings = run_config(plan.config.experiment, record, plan.config.round_timeout, again)
+    settings = run_config(plan.config.experiment, record, plan.config.round_timeout, again, plan.fewest or 0)
     with tempfile.TemporaryDirectory(prefix="metafed-") as name:
         scratch = Path(name)
         with _federation(plan, scratch, console) as federation:
-            wait_for_nodes(federation.control, plan.nodes, plan.patience, federation.alive)
+            online = wait_for_nodes(federation.control, plan.nodes, plan.patience, federation.alive, plan.fewest)
             run_id = federation.control.submit(ROOT, settings)
             if not plan.config.quiet:
-                console.print(f"run {run_id}: {plan.nodes} nodes have joined; the record is {folder}", soft_wrap=True)
+                console.print(
+                    f"run {run_id}: {online} of {plan.nodes} nodes have joined; the record is {folder}", soft_wrap=True
+                )
             progress = Screen(plan.config, console).round
             watch = Watch(federation.control, run_id, record, scratch / "run.log", progress, resumed)
             logs = {"run.log": scratch / "run.log", **federation.logs}

@@ -25,6 +25,8 @@ are started here, on free ports, and ended afterwards.
   --credentials DIR    its ca.crt, control.key and the public keys node-0.pub … of the nodes, which are registered
   --records DIR        the folder where that SuperLink's ServerApp writes, seen under the same path here
   --patience SECONDS   how long to wait for nodes to join (default: 300)
+  --min-nodes M        go on with M nodes where not all have joined by then; the clients of the others fail in every
+                       round, and the record names the nodes (default: all must join)
 
 What is computed: all settings of `python -m simulation.run --help` but for the engine's own (--engine, --workers,
 --worker-cpus, --worker-gpus, --ray-address) and --seeds, --references, --track, --checkpoint-every, --keep;
@@ -57,6 +59,7 @@ class Plan(NamedTuple):
     patience: float
     remote: Remote | None
     node_data: tuple[str, ...] = ()
+    fewest: int | None = None
 
 
 def parse(argv: Sequence[str]) -> Plan:
@@ -67,7 +70,7 @@ def parse(argv: Sequence[str]) -> Plan:
     """
     rest = list(argv)
     options: dict[str, str | None] = {}
-    for flag in ("nodes", "superlink", "credentials", "records", "patience", "node-data"):
+    for flag in ("nodes", "superlink", "credentials", "records", "patience", "node-data", "min-nodes"):
         rest, options[flag] = take_option(rest, f"--{flag}")
     config = parse_config(rest)
     before = None if config.resume is None else nodes_before(config.resume)
@@ -84,6 +87,9 @@ def parse(argv: Sequence[str]) -> Plan:
     nodes = number(options["nodes"], "--nodes", before or len(node_data) or 4)
     if before not in (None, nodes):
         raise BadInput(f"--nodes {nodes}: {config.resume} was computed by {before}; a node hosts i with i mod N = p")
+    fewest = None if options["min-nodes"] is None else number(options["min-nodes"], "--min-nodes", nodes)
+    if fewest is not None and fewest > nodes:
+        raise BadInput(f"--min-nodes {fewest} exceeds --nodes {nodes}; choose at most {nodes}")
     patience = number(options["patience"], "--patience", 300)
     if node_data and len(node_data) != nodes:
         raise BadInput(f"--node-data names {len(node_data)} folders for --nodes {nodes}: one a node")
@@ -96,7 +102,7 @@ def parse(argv: Sequence[str]) -> Plan:
         # the processes that we start have our working folder, but a record should not depend on it
         folders = os.pathsep.join(os.path.abspath(each) for each in experiment.data_dir.split(os.pathsep))
         experiment = experiment.model_copy(update={"data_dir": folders})
-    return Plan(config.model_copy(update={"experiment": experiment}), nodes, patience, remote, node_data)
+    return Plan(config.model_copy(update={"experiment": experiment}), nodes, patience, remote, node_data, fewest)
 
 
 def nodes_before(folder: Path) -> int:

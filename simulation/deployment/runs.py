@@ -27,7 +27,7 @@ DIVERGED = re.compile(r"round \d+ diverged: .*")
 
 
 def run_config(
-    experiment: Experiment, out: Path, timeout: float = 3600.0, again: bool = False
+    experiment: Experiment, out: Path, timeout: float = 3600.0, again: bool = False, fewest: int = 0
 ) -> dict[str, bool | int | float | str]:
     """Return the overrides of the app's run config: Flower takes those keys alone that ``pyproject.toml`` has.
 
@@ -47,17 +47,20 @@ def run_config(
         section, _, name = key.partition(".")
         extra.setdefault(f"{section}.settings", []).append(tomli_w.dumps({name: config.pop(key)}).strip())
     config |= {key: ", ".join(entries) for key, entries in extra.items()}
-    return {**config, "out": str(out), "round-timeout": timeout, "resume": again}
+    return {**config, "out": str(out), "round-timeout": timeout, "resume": again, "min-nodes": fewest}
 
 
-def wait_for_nodes(control: Control, count: int, patience: float, alive: Callable[[], None]) -> None:
-    """Wait until ``count`` registered nodes are online.
+def wait_for_nodes(
+    control: Control, count: int, patience: float, alive: Callable[[], None], fewest: int | None = None
+) -> int:
+    """Wait until ``count`` registered nodes are online, and return how many are.
 
     Args:
         control: The SuperLink.
         count: Nodes wanted.
         patience: Seconds to wait.
         alive: Called now and then; raises where waiting is in vain.
+        fewest: So many are enough when the time is up; None: all.
 
     Raises:
         NodesMissing: They are not.
@@ -65,9 +68,11 @@ def wait_for_nodes(control: Control, count: int, patience: float, alive: Callabl
     deadline = time.monotonic() + patience
     while True:
         nodes = [node for node in control.nodes() if node.status != UNREGISTERED]
-        if sum(node.status == ONLINE for node in nodes) >= count:
-            return
-        if time.monotonic() > deadline:
+        online = sum(node.status == ONLINE for node in nodes)
+        late = time.monotonic() > deadline
+        if online >= count or (late and fewest is not None and online >= fewest):
+            return online
+        if late:
             missing = ", ".join(
                 f"{node.name or node.node_id} ({node.status})" for node in nodes if node.status != ONLINE
             )

@@ -18,7 +18,7 @@ def test_every_algorithm_survives_the_way(name):
     experiment = Experiment(algorithm={"name": name}, tasks=tasks, clients=7, unseen=0.0, kernels="torch")
     sent = run_config(experiment, Path("/records/x"), 60.0)
     assert set(sent) <= set(DECLARED)  # Flower refuses others
-    own = {"out": "/records/x", "resume": False, "round-timeout": 60.0}
+    own = {"out": "/records/x", "resume": False, "round-timeout": 60.0, "min-nodes": 0}
     assert {key: sent.pop(key) for key in own} == own
     received = {**{key: value for key, value in DECLARED.items() if key not in own}, **sent}
     assert Experiment.from_run_config(received) == experiment

@@ -17,11 +17,13 @@ from metafed.aggregators.updates import ClientVectors
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation
 from metafed.federation.guard.inspect import sample
-from metafed.messages.packing import Answer, BadAnswer, Failure, Rows, pack, unpack
+from metafed.messages.packing import Answer, Failure, Rows, pack
+from metafed.messages.reading import unpack
+from metafed.messages.typed import BadAnswer
 from metafed.messages.withheld import FEWEST, from_values, to_values, withheld
 from metafed.objectives import NOTHING, Mean, Objective
 from metafed.sampling import Sampler
-from server.hosts import Hosts
+from server.hosts import Hosting, Hosts
 from server.nodes import GuardStops, about_nodes, found, keepers, needing_rows, seconds
 from server.nodes import guarded as ask
 from server.record.withheld import interval, training_notes
@@ -79,8 +81,8 @@ def test_sums_are_of_a_family_and_of_seen_or_unseen_clients():
     own = [client for client in range(12) if roster.family(client) == "personalization"]
     seen, unseen = ([c for c in own if (c < roster.seen) == which] for which in (True, False))
     scores = [[0.1, 0.5], [0.4, 0.2], [0.0, 0.75]]
-    said = withheld([own[0]], [table(seen[:3], scores), table(unseen[:1], [[0.3, 0.9]])], 2, roster.family, roster.seen)
-    assert (said.first, said.failed) == (own[0], 2)
+    said = withheld([table(seen[:3], scores), table(unseen[:1], [[0.3, 0.9]])], 2, roster.family, roster.seen)
+    assert said.failed == 2
     by_kind = {sums.seen: sums for sums in said.sums}
     assert by_kind[True].score == pytest.approx((0.5, 1.45))
     assert by_kind[True].loss == pytest.approx((1.0, 2.9))
@@ -95,7 +97,7 @@ def test_sums_are_of_a_family_and_of_seen_or_unseen_clients():
 def test_a_client_that_is_not_finite_spoils_no_sum():
     roster = Federation(EXPERIMENT).roster
     own = [client for client in range(6) if roster.family(client) == "personalization"][:3]
-    said = withheld(own, [table(own, [[0.1, 0.5], [0.4, np.nan], [0.0, 0.7]])], 0, roster.family, roster.seen)
+    said = withheld([table(own, [[0.1, 0.5], [0.4, np.nan], [0.0, 0.7]])], 0, roster.family, roster.seen)
     assert [(sums.clients, sums.lost, sums.score[1]) for sums in said.sums] == [(2, 1, pytest.approx(1.2))]
 
 
@@ -104,7 +106,7 @@ def test_an_answer_without_rows_holds_nothing_of_single_clients():
     own = [client for client in range(6) if roster.family(client) == "personalization"]
     failures = [Failure(own[-1], "its secret file /home/ann/x is empty")]
     whole = Answer(NOTHING, [table(own[:2], [[0.25, 0.5], [0.125, 0.75]])], failures)
-    kept = answered(whole, own, roster, context(**{"share-client-rows": False}))
+    kept = answered(whole, roster, context(**{"share-client-rows": False}))
     arrays, values = pack(kept)
     assert arrays == {}
     assert "ann" not in json.dumps(values)
@@ -112,7 +114,7 @@ def test_an_answer_without_rows_holds_nothing_of_single_clients():
     read = unpack(arrays, json.loads(json.dumps(values)), layout, own)
     assert read.withheld == kept.withheld
     assert read.rows == read.failures == []
-    shared = answered(whole, own, roster, context(**{"share-client-rows": True}))
+    shared = answered(whole, roster, context(**{"share-client-rows": True}))
     assert shared is whole
 
 
@@ -120,7 +122,7 @@ def test_votes_of_single_clients_are_refused():
     roster = Federation(EXPERIMENT).roster
     answer = Answer(NOTHING, [], [], (), [ClientVectors([0], {})])
     with pytest.raises(NotShared, match="their updates"):
-        answered(answer, [0], roster, context(**{"share-client-rows": False}))
+        answered(answer, roster, context(**{"share-client-rows": False}))
 
 
 @settings(deadline=None)
@@ -137,7 +139,6 @@ def test_the_interval_of_sums_is_that_of_the_numbers(numbers):
 @pytest.mark.parametrize(
     "change",
     [
-        {"withheld/first": 99},
         {"withheld/failed": 50},
         {"withheld/failed": -1},
         {"withheld0/clients": 40},
@@ -152,7 +153,7 @@ def test_the_interval_of_sums_is_that_of_the_numbers(numbers):
 def test_sums_that_cannot_be_are_refused(change):
     roster, layout = Federation(EXPERIMENT).roster, Federation(EXPERIMENT).layout
     own = [client for client in range(6) if roster.family(client) == "personalization"][:2]
-    said = withheld(own, [table(own, [[0.1, 0.5], [0.4, 0.2]])], 0, roster.family, roster.seen)
+    said = withheld([table(own, [[0.1, 0.5], [0.4, 0.2]])], 0, roster.family, roster.seen)
     arrays, values = pack(Answer(NOTHING, [], [], withheld=said))
     assert from_values(to_values(said), own) == said
     with pytest.raises(BadAnswer):
@@ -162,7 +163,7 @@ def test_sums_that_cannot_be_are_refused(change):
 def test_a_rounds_means_are_over_rows_and_sums_together():
     roster = Federation(EXPERIMENT).roster
     own = [client for client in range(6) if roster.family(client) == "personalization"]
-    said = withheld(own[:2], [table(own[:2], [[0.5], [0.1]])], 0, roster.family, roster.seen)
+    said = withheld([table(own[:2], [[0.5], [0.1]])], 0, roster.family, roster.seen)
     notes = training_notes([Answer(NOTHING, [], [], withheld=said)], [2.0], [0.9])
     assert notes["clients"] == 3
     assert notes["score"] == pytest.approx(0.5)
@@ -217,13 +218,17 @@ def test_classes_from_outside_are_named_as_they_were_chosen():
     assert needing_rows(experiment) == [f"--sampling {names['sampling']}", f"--aggregator {names['aggregator']}"]
 
 
+def said(number, share, guard=()):
+    return Hosting(partition_id=number, num_partitions=3, share_client_rows=share, guard=list(guard))
+
+
 def test_what_nodes_say_is_in_the_manifest():
     hosts = Hosts(
         (7, 8, 9),
-        ({"share-client-rows": True, "guard": ["a"]}, {"share-client-rows": False, "guard": ["a", "b"]}, {}),
+        (said(0, share=True, guard=["a"]), said(1, share=False, guard=["a", "b"]), said(2, share=True)),
     )
     assert keepers(hosts) == [1]
-    assert found(hosts, "guard") == [(0, "a"), (1, "b")]
+    assert found(hosts) == [(0, "a"), (1, "b")]
     about = about_nodes(hosts)
     assert about["guard"] == ["node 0: a", "node 1: b"]
     assert len(about["rows_withheld"]) == 1

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from fuzz.seeds import SEEDS
 from fuzz.targets import ASKED, LAYOUT, TARGETS
 from metafed.experiment.settings import Experiment
-from metafed.messages.packing import Answer, BadAnswer, pack, read_masked, unpack
+from metafed.messages.packing import Answer, pack
+from metafed.messages.reading import unpack
+from metafed.messages.typed import BadAnswer
 from metafed.objectives import NOTHING
 from metafed.secure.party import read_keys
 
@@ -51,8 +53,9 @@ def test_keys_of_a_wrong_type_are_refused_and_ask_for_no_memory(client):
 
 @pytest.mark.parametrize("clients", [[[1]], [1.5], "1", [], None, [True], [9]], ids=repr)
 def test_masked_inputs_of_no_clients_are_refused(clients):
+    arrays, values = pack(Answer(NOTHING, [], []))
     with pytest.raises(BadAnswer):
-        read_masked({"masked": np.zeros(9, np.uint64)}, {"masked": clients}, LAYOUT, ASKED)
+        unpack({**arrays, "masked": np.zeros(9, np.uint64)}, {**values, "masked": clients}, LAYOUT, ASKED)
 
 
 @pytest.mark.parametrize("name", ["tables", "updates"])

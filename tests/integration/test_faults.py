@@ -155,7 +155,9 @@ def asked(experiment, clients, hosts):
     """Return the messages of round 1 to some clients, as the strategy would ask them."""
     federation, theta = Federation(experiment), record(initial(experiment))
     plan = Plan(1, None, hosts, theta, clients)
-    return messages(federation, hosts, 1, pieces(federation, hosts, clients, theta, plan), plan)
+    return [
+        each.message for each in messages(federation, hosts, 1, pieces(federation, hosts, clients, theta, plan), plan)
+    ]
 
 
 def test_a_host_refuses_clients_that_it_does_not_hold(small):

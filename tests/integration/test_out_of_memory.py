@@ -14,7 +14,9 @@ from metafed.algorithms import Maml
 from metafed.core.parameters import Layout
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation
-from metafed.messages.packing import Answer, BadAnswer, Halved, pack, unpack
+from metafed.messages.packing import Answer, Halved, pack
+from metafed.messages.reading import unpack
+from metafed.messages.typed import BadAnswer
 from metafed.objectives import NOTHING
 from simulation.engines.local import LocalGrid
 from simulation.engines.ray import RayGrid
@@ -181,7 +183,7 @@ def test_halved_chunks_travel_as_plain_values_and_nonsense_is_refused():
     for tried, fitted in ((8, 8), (8, 0), (9, 4)):
         with pytest.raises(BadAnswer, match="cannot have had"):
             unpack(arrays, {**values, "tried": [tried], "fitted": [fitted]}, layout, asked)
-    with pytest.raises(BadAnswer, match="unreadable"):
+    with pytest.raises(BadAnswer, match="different lengths"):
         unpack(arrays, {**values, "tried": []}, layout, asked)
 
 

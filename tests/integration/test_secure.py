@@ -20,7 +20,7 @@ from tests.integration.test_objectives import Nodes
 
 
 def secure(small, **changed):
-    own = {"clients": 15, "rounds": 2, "eval_every": 0, "secure_aggregation": True, "cohort": 12}
+    own = {"clients": 15, "rounds": 2, "eval_every": 0, "secure": {"aggregation": True, "fewest": 2}, "cohort": 12}
     return Experiment.model_validate({**small.model_dump(), **renewed({**own, **changed})})
 
 
@@ -133,35 +133,23 @@ def test_no_message_holds_a_clients_update(small):
     assert chisquare(counts).pvalue > 1e-4
 
 
-def test_a_node_unmasks_a_round_once(small):
-    experiment = secure(small, rounds=1)
-    nodes = Nodes(experiment.to_run_config(), 2)
-    asked = []
-    original = nodes.answer
-    nodes.answer = lambda messages, timeout: asked.extend(messages) or original(messages, timeout)
-    run(experiment, nodes)
-    again = next(m for m in asked if m.metadata.message_type == "query.unmask")
-    context = nodes.contexts[again.metadata.dst_node_id]
-    assert app(again, context).has_content()  # the same question has the same answer
-    said = again.content.config_records["secure"]
-    again.content["secure"] = ConfigRecord({**said, "left": [c for c in said["left"] if c != 11]})
-    again.content["ask"] = ConfigRecord({**again.content.config_records["ask"], "clients": [0]})
-    with pytest.raises(Exception, match="round 1 has been unmasked"):
-        app(again, context)
+def test_small_families_are_refused_and_the_way_out_is_named(small):
+    with pytest.raises(ValueError, match=r"about 4 hold the part 'personalization'.*fewer than 9.*--secure.fewest 4"):
+        secure(small, secure={"aggregation": True})
+    assert secure(small, secure={"aggregation": True}, tasks="avatar").secure.fewest_of(12) == 9
 
 
-def test_a_node_does_not_unmask_the_only_holder_of_a_part(small):
-    experiment = secure(small, rounds=1)
-    grid = Watched(experiment.to_run_config())
-    run(experiment, grid)
-    asked = next(m for m in grid.asked if m.metadata.message_type == "query.unmask")
-    said = asked.content.config_records["secure"]
-    roster = Host(Federation(experiment)).roster
-    alone = [c for c in said["left"] if roster.family(c) != "avatar"] + [2]
-    assert roster.family(2) == "avatar"
-    asked.content["secure"] = ConfigRecord({**said, "left": sorted(alone)})
-    with pytest.raises(Exception, match="one alone holds the part 'avatar'"):
-        app(asked, grid._context)
+def test_a_part_that_too_few_clients_of_a_round_hold_does_not_move(small):
+    experiment = secure(small, rounds=1, secure={"aggregation": True, "fewest": 4}, sampling="poisson", cohort=12)
+    roster = Federation(experiment).roster
+    seeds = (experiment.model_copy(update={"seed": seed}) for seed in range(1000))
+    for chosen in seeds:
+        cohort = Federation(chosen).roster.cohort(1)
+        few = {f for f, members in roster.by_family(cohort) if len(members) < 4}
+        if few and len(few) < 3:
+            break
+    before, after = initial(chosen), run(chosen)
+    assert {part for part, vector in before.items() if np.array_equal(vector, after[part])} == few
 
 
 @pytest.mark.parametrize(
@@ -170,9 +158,9 @@ def test_a_node_does_not_unmask_the_only_holder_of_a_part(small):
         ({"objective": "gap"}, "--objective gap"),
         ({"objective": "qffl"}, "--objective qffl"),
         ({"aggregator": "median"}, "--aggregator median"),
-        ({"cohort": 6}, "larger --cohort"),
+        ({"cohort": 5}, "larger --cohort"),
         ({"secure_threshold": 0.4}, "greater than or equal to 0.5"),
-        ({"secure_aggregation": False, "secure_threshold": 0.5}, "--secure.threshold 0.5 does nothing"),
+        ({"secure": {"threshold": 0.5}}, "--secure.threshold 0.5 does nothing"),
     ],
     ids=str,
 )

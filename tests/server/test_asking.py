@@ -7,7 +7,8 @@ import pytest
 
 from metafed.experiment.settings import Experiment
 from metafed.messages.census import Person, pack_people, unpack_people
-from metafed.messages.packing import Answer, BadAnswer, Rows
+from metafed.messages.packing import Answer, Rows
+from metafed.messages.typed import BadAnswer
 from metafed.objectives import NOTHING
 from server.asking import record
 from server.stages import Plan, Received

@@ -86,14 +86,17 @@ def check_control(experiment: Fields, choices: Sequence[TaskChoice]) -> None:
 
 
 def check_shared(experiment: Fields, held: Mapping[str, float]) -> None:
-    """Refuse secure aggregation where so few clients hold a part that its sum is nearly one client's.
+    """Refuse secure aggregation where so few clients hold a part, as those of a small family, that a sum hides little.
 
     Raises:
         ValueError: So few do.
     """
+    fewest = experiment.secure.fewest_of(experiment.cohort_size)
     for part, share in held.items():
-        if int(experiment.cohort_size * share + 1e-9) < FEWEST + 1:
+        there = int(experiment.cohort_size * share + 1e-9)
+        if there < fewest:
             raise ValueError(
-                f"--secure.aggregation needs more clients: of a cohort of {experiment.cohort_size} fewer than"
-                f" {FEWEST + 1} hold the part {part!r}; choose a larger --cohort"
+                f"--secure.aggregation: of a cohort of {experiment.cohort_size} about {there} hold the part {part!r} of"
+                f" θ, and a sum over fewer than {fewest} hides little; choose a larger --cohort, --tasks of one family,"
+                f" or say how many are enough: --secure.fewest {max(there, FEWEST)}"
             )

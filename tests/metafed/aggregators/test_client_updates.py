@@ -11,7 +11,9 @@ from metafed.aggregators.updates import ClientVectors, check_enough, client_vect
 from metafed.algorithms import ALGORITHMS
 from metafed.core.parameters import Layout
 from metafed.experiment.settings import Experiment
-from metafed.messages.packing import Answer, BadAnswer, Rows, pack, unpack
+from metafed.messages.packing import Answer, Rows, pack
+from metafed.messages.reading import unpack
+from metafed.messages.typed import BadAnswer
 from metafed.objectives import NOTHING, OBJECTIVES, Gap, Minimax
 from metafed.objectives.single import alone
 from tests.metafed.objectives.clients import SIZES, chunks_of, close, losses_at, people, point, step, updates

@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metafed.core.parameters import Layout
-from metafed.messages.packing import Answer, BadAnswer, pack, unpack
+from metafed.messages.packing import Answer, pack
+from metafed.messages.reading import unpack
+from metafed.messages.typed import BadAnswer
 from metafed.objectives import NOTHING, OBJECTIVES, Contribution, Cvar, Gap, Minimax, Qffl, Tilted
 from tests.metafed.objectives.clients import SIZES, chunks_of, close, losses_at, people, point, step, total_of
 

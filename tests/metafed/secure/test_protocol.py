@@ -27,13 +27,13 @@ def protocol(vectors, lost_before_shares=(), lost_before_input=(), lost_before_u
     sharing = [c for c in clients if c not in lost_before_shares]
     sealed_by = {c: clients[c].shares(everybody, least) for c in sharing}
     left = [c for c in sharing if c not in lost_before_input]
-    masked = {c: clients[c].masked(vectors[c], everybody, sharing) for c in left}
+    masked = {c: clients[c].masked(vectors[c], everybody, least, sharing) for c in left}
     reported = {
         c: clients[c].unmasking(everybody, least, sharing, left, {o: sealed_by[o][c] for o in sharing if o != c})
         for c in left
         if c not in lost_before_unmasking
     }
-    return unmasked(list(masked.values()), everybody, least, sharing, left, reported), masked
+    return unmasked(list(masked.values()), everybody, least, sharing, left, reported, 1), masked
 
 
 def inputs(count, size=7, seed=0):
