@@ -138,6 +138,7 @@ def test_a_size_that_cannot_be_is_refused_before_anything_runs(words, said, caps
     assert output.out == ""
 
 
+@pytest.mark.slow
 def test_what_a_process_refuses_is_said_by_its_parent(capsys, tmp_path):
     only = ["--cohorts", "3", "--population", "20", "--populations", "--null-cohort", "0"]
     file = tmp_path / "figures.json"

@@ -26,6 +26,7 @@ def status(control, node_id):
     return next(node.status for node in control.nodes() if node.node_id == node_id)
 
 
+@pytest.mark.slow
 def test_a_node_without_key(federation, control):
     before = control.nodes()
     stranger = federation.start("no-key", supernode(federation, "--root-certificates", federation.operator / "ca.crt"))
@@ -60,6 +61,7 @@ def test_a_node_whose_key_was_revoked(federation, control):
     assert status(control, node_id) == "unregistered"
 
 
+@pytest.mark.slow
 def test_a_node_that_trusts_another_authority(federation, control, tmp_path):
     issue(tmp_path, (), 1)
     node_id = control.register(federation.operator / "node-1.pub", "node-1")
@@ -95,6 +97,7 @@ def test_a_run_submitted_with_a_wrong_key(federation, control, tmp_path, key, re
         control.status(1)
 
 
+@pytest.mark.slow
 def test_a_run_submitted_without_credentials_by_flowers_own_command(federation, tmp_path):
     import os
     import subprocess

@@ -178,6 +178,7 @@ def test_in_the_tree_each_is_two_files_at_most(tmp_path):
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 def test_an_algorithm_and_an_objective_run_on_workers_and_in_process_to_the_same_bits(tmp_path, saved):
     words = []
     for name in ("algorithm", "objective"):

@@ -35,6 +35,7 @@ def test_the_trimmed_mean_without_a_trim_is_the_mean_through_all_rooms(small):
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 def test_workers_give_the_bits_of_one_process(small):
     experiment = with_aggregator(small, "centered-clipping")
     assert_workers_give_the_bits_of_one_process(experiment)

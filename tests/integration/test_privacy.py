@@ -29,6 +29,7 @@ def test_any_number_of_hosts_and_any_chunking_step_alike(small, changed):
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 def test_workers_give_the_bits_of_one_process(small):
     experiment = private(small, dp_quantile=0.5, cohort=12)
     assert_workers_give_the_bits_of_one_process(experiment)

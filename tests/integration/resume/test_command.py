@@ -28,7 +28,7 @@ def long(tmp_path_factory):
     return run(tmp_path_factory.mktemp("long") / "run", *LOCAL, "--rounds", LONG)
 
 
-@pytest.mark.parametrize("engine", ["local", "ray"])
+@pytest.mark.parametrize("engine", [pytest.param("local", marks=pytest.mark.slow), "ray"])
 @pytest.mark.ray
 def test_a_run_killed_by_sigkill_is_resumed_to_the_same_bits(tmp_path, engine, long):
     out = tmp_path / "run"

@@ -26,12 +26,12 @@ def shell(line, folder, **variables):
 @pytest.mark.parametrize(
     ("end", "variables"),
     [
-        ("", {"PYTHONIOENCODING": "latin-1"}),
+        pytest.param("", {"PYTHONIOENCODING": "latin-1"}, marks=pytest.mark.slow),
         ("", {"LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}),
         ("| head -1", {}),
-        ("| true", {}),
+        pytest.param("| true", {}, marks=pytest.mark.slow),
         (">/dev/full", {}),
-        (">/dev/full 2>/dev/full", {}),
+        pytest.param(">/dev/full 2>/dev/full", {}, marks=pytest.mark.slow),
         (">&- 2>&- <&-", {}),
     ],
 )
