@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple, final
+from typing import Literal, NamedTuple, final
 
 import numpy as np
 import torch
@@ -139,13 +139,23 @@ class Population:
 
     def _split(self, client: int) -> Split:
         place = self.roster.place(client)
-        own = self.sources[place.task].examples(place.number)
+        own = rounded(self.sources[place.task].examples(place.number), self.experiment.precision)
         rng = stream(self.experiment.seed, "halves", client)
         shots = self.shots[place.task]
         if self.bias is not None:
             own = self.bias(self.experiment.seed, client, own, shots)
         training, evaluation = (half(strata(own, rows, shots)) for rows in halves(own, shots, rng))
         return Split(own, training, evaluation)
+
+
+def rounded(own: Examples, precision: Literal["float32", "float64"]) -> Examples:
+    """Return a client's rows with no more digits than are computed with; what has fewer stays as it is."""
+
+    def short(values: np.ndarray) -> np.ndarray:
+        longer = np.issubdtype(values.dtype, np.floating) and values.dtype.itemsize > np.dtype(precision).itemsize
+        return values.astype(precision) if longer else values
+
+    return own._replace(x=short(own.x), y=short(own.y))
 
 
 def _bytes(split: Split) -> int:
