@@ -15,6 +15,8 @@ FLAGS: dict[str, str] = {
 """Flags, without their dashes."""
 KEYS: dict[str, str] = {"oracle_score": "ceiling", "updates": "votes", "evaluation_warning": "trap"}
 """Keys of JSON, wherever they stand."""
+ADDED = frozenset({"undefined", "exploded", "named", "growing"})
+"""Keys of JSON that the other tree does not have."""
 COLUMNS: dict[str, str] = {"oracle_score": "ceiling"}
 """Columns of Parquet files."""
 VALUES: dict[str, str] = {}

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from metafed.fairness.metrics import sound
+
 FEWEST = 2
 """Clients below which nothing but their number is sent: a sum over one client is its row."""
 LONGEST_NAME = 300
@@ -18,6 +20,7 @@ class Sums(NamedTuple):
         seen: Whether the clients take part in meta-training.
         clients: How many there are whose losses and scores are all finite.
         lost: How many others answered.
+        undefined: Of those ``lost``, how many have finite losses and no score.
         loss: Sum of the losses after each inner step; empty with fewer than ``FEWEST`` clients.
         score: Sum of the scores likewise.
         gain: Sum of last score minus first, and sum of its squares.
@@ -28,6 +31,7 @@ class Sums(NamedTuple):
     seen: bool
     clients: int
     lost: int
+    undefined: int
     loss: tuple[float, ...]
     score: tuple[float, ...]
     gain: tuple[float, float]
@@ -69,15 +73,16 @@ def withheld(
 
 
 def _sums(family: str, seen: bool, own: Sequence[tuple[np.ndarray, np.ndarray]]) -> Sums:
-    finite = [pair for pair in own if np.isfinite(pair[0]).all() and np.isfinite(pair[1]).all()]
+    finite = [pair for pair in own if sound(pair[0]).all() and sound(pair[1]).all()]
     count, lost = len(finite), len(own) - len(finite)
+    undefined = sum(bool(sound(loss).all() and np.isnan(score).all()) for loss, score in own)
     if count < FEWEST:
-        return Sums(family, seen, count, lost, (), (), (0.0, 0.0), 0)
+        return Sums(family, seen, count, lost, undefined, (), (), (0.0, 0.0), 0)
     loss, score = (np.stack([pair[side] for pair in finite]) for side in (0, 1))
     gain = score[:, -1] - score[:, 0]
     total = (float(gain.sum()), float((gain**2).sum()))
     sums = [tuple(each.sum(0).tolist()) for each in (loss, score)]
-    return Sums(family, seen, count, lost, sums[0], sums[1], total, int((gain < 0).sum()))
+    return Sums(family, seen, count, lost, undefined, sums[0], sums[1], total, int((gain < 0).sum()))
 
 
 def to_values(withheld: Withheld) -> dict[str, Any]:
@@ -113,14 +118,14 @@ def from_values(values: Mapping[str, Any], asked: Sequence[int]) -> Withheld | N
     for index in range(min(int(values["withheld"]), 2 * len(asked))):
         own = {name: values[f"withheld{index}/{name}"] for name in Sums._fields}
         loss, score, gain = (tuple(float(number) for number in own[name]) for name in ("loss", "score", "gain"))
-        counts = [int(own[name]) for name in ("clients", "lost", "harmed")]
+        counts = [int(own[name]) for name in ("clients", "lost", "harmed", "undefined")]
         if not np.isfinite([*loss, *score, *gain]).all() or len(loss) != len(score) or len(gain) != 2:
             raise ValueError(f"sums {index} are not finite, or of different lengths")
-        if min(counts) < 0 or counts[2] > counts[0] or (not loss and counts[0] >= FEWEST):
+        if min(counts) < 0 or counts[2] > counts[0] or counts[3] > counts[1] or (not loss and counts[0] >= FEWEST):
             raise ValueError(f"sums {index} have counts that cannot be: {counts}")
-        clients, lost, harmed = counts
+        clients, lost, harmed, undefined = counts
         name = str(own["family"])[:LONGEST_NAME]
-        sums.append(Sums(name, bool(own["seen"]), clients, lost, loss, score, (gain[0], gain[1]), harmed))
+        sums.append(Sums(name, bool(own["seen"]), clients, lost, undefined, loss, score, (gain[0], gain[1]), harmed))
     if first not in asked or failed < 0 or failed + sum(own.clients + own.lost for own in sums) > len(asked):
         raise ValueError(f"speaks of more clients than it was asked for, or of another message: {first}, {failed}")
     return Withheld(first, failed, sums)
