@@ -25,6 +25,7 @@ from metafed.core.parameters import Params
 from metafed.experiment.settings import Experiment
 from metafed.fairness.intervals import Estimate, mean_interval, without_interval
 from metafed.fairness.metrics import Values
+from metafed.fairness.panel import WHOLE
 from metafed.fairness.replicates import FEWEST_SEEDS
 from metafed.federation.federation import Federation
 from simulation.cli.errors import BadInput, RunDiverged
@@ -94,7 +95,7 @@ def of_a_seed(maml: Path, fomaml: Path, experiment: Experiment) -> dict[str, dic
     from simulation.records.methods import read_method
 
     both = [next(iter(read_method(folder).seeds.values())).people for folder in (maml, fomaml)]
-    fine = ~(both[0].diverged | both[1].diverged | both[0].incomplete | both[1].incomplete) & ~both[0].seen
+    fine = (both[0].state == WHOLE) & (both[1].state == WHOLE) & ~both[0].seen
     exact, first = (people.where(fine) for people in both)
     known = cosines(experiment, trained(maml, experiment), [int(client) for client in exact.client])
     cosine = np.array([known[int(client)] for client in exact.client])

@@ -14,6 +14,7 @@ from client.isolation import Isolation
 from client.states import States
 from metafed.aggregators.updates import ClientVectors
 from metafed.core.episodes import Batch
+from metafed.core.numbers import LARGEST
 from metafed.core.parameters import Params, Vector, Vectors, part_of, spread
 from metafed.federation.federation import Federation
 from metafed.federation.population import Draw
@@ -148,7 +149,7 @@ class Host:
         }
         flat, faulty, absent = self._faults.sent(self.layout.flatten(whole, self._parts(family)), chunk, server_round)
         fresh = flatten_state(update.state) if update.state else None
-        finite = torch.isfinite(update.losses)
+        finite = update.losses.abs() <= LARGEST
         for rows in (*flat.values(), *([] if fresh is None else [fresh])):
             # in one pass: a sum with infinity or NaN in it is not finite
             finite &= torch.isfinite(rows.sum(1))
@@ -178,7 +179,8 @@ class Host:
             contributed(self.federation, updates, ask, server_round) if chosen else Contributed(NOTHING)
         )
         score = task.score(update.output, draw.episode.query)
-        table = rows_of(chunk, task.kind, draw, [update.step], update.losses.unsqueeze(1), score.unsqueeze(1))
+        least = self.experiment.least_rows(task.kind)
+        table = rows_of(chunk, task.kind, draw, [update.step], update.losses.unsqueeze(1), score.unsqueeze(1), least)
         if fresh is not None:
             # last of all: what fails before is tried again, from the same states
             flat_states = fresh.cpu().numpy()
@@ -202,7 +204,8 @@ class Host:
                 output = task.predict(params, query.x, query.mask)
                 losses.append(task.loss(output, query))
                 scores.append(task.score(output, query))
-        table = rows_of(chunk, task.kind, draw, range(steps + 1), torch.stack(losses, 1), torch.stack(scores, 1))
+        least = self.experiment.least_rows(task.kind)
+        table = rows_of(chunk, task.kind, draw, range(steps + 1), torch.stack(losses, 1), torch.stack(scores, 1), least)
         return Answer(NOTHING, [table], [])
 
     def _state(
@@ -268,17 +271,24 @@ def rows_of(
     steps: Sequence[int],
     losses: torch.Tensor,
     scores: torch.Tensor,
+    least: int = 1,
 ) -> Rows:
-    """Tabulate losses and scores ``(C, S)`` of a chunk with sizes, groups and best possible scores."""
+    """Tabulate losses and scores ``(C, S)`` of a chunk with sizes, groups and best possible scores.
+
+    The scores of a client with fewer than ``least`` query rows are undefined, NaN.
+    """
     best = np.array([own.oracle_score[r.query].mean() for own, r in zip(draw.examples, draw.rows, strict=True)])
     if kind == "regression":
         best = 1 - best / constant_error(draw.episode.query).cpu().double().numpy()
     sizes = [(len(own.y), len(r.support), len(r.query)) for own, r in zip(draw.examples, draw.rows, strict=True)]
+    score = scores.cpu().double().numpy().copy()
+    few = np.array([query < least for *_, query in sizes])
+    score[few], best[few] = np.nan, np.nan
     return Rows(
         client=np.array(chunk, np.int64),
         steps=np.array(steps, np.int64),
         loss=losses.cpu().double().numpy(),
-        score=scores.cpu().double().numpy(),
+        score=score,
         oracle_score=best.astype(np.float64),
         sizes=np.array(sizes, np.int64),
         group=[own.group for own in draw.examples],

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 import simulation.cli.start  # noqa: F401  (first: it puts heavy packages off)
 from metafed.experiment.settings import Experiment
 from metafed.fairness.influence import NoLedger, ledger
+from metafed.fairness.panel import WHOLE
 from simulation.analysis.choices import checked_metrics, families
 from simulation.analysis.comparable import check_comparable
 from simulation.analysis.differences import PARTS, comparison
@@ -108,19 +109,20 @@ DIFFERENCE = ["one", "minus", "measure", "value", "low", "high", "n", "method", 
 
 
 def client_rows(method: Method) -> Iterable[list[Any]]:
-    """Yield a row a client of the last evaluated round; what diverged says so and has no scores."""
+    """Yield a row a client of the last evaluated round; what is in no mean says why and has no scores."""
     for seed, replicate in method.seeds.items():
         people, alone = replicate.people, scores_alone(replicate)
+        states = people.state
         for i in range(len(people)):
-            lost = "diverged" if people.diverged[i] else "incomplete" if people.incomplete[i] else ""
+            state = str(states[i])
             client = int(people.client[i])
             before, after = float(people.scores[i, 0]), float(people.scores[i, -1])
-            numbers = [None] * 4 if lost else [before, after, after - before, float(people.loss[i])]
+            numbers = [None] * 4 if state != WHOLE else [before, after, after - before, float(people.loss[i])]
             oracle_score = float(people.oracle_score[i]) if people.oracle_score[i] == people.oracle_score[i] else None
             about = [people.family[i], people.group[i], people.device[i], bool(people.seen[i])]
             sizes = [int(people.n[i]), int(people.query[i]), oracle_score]
             place = [method.name, seed, replicate.round, client]
-            yield [*place, *about, *sizes, *numbers, alone.get(client), lost or "whole"]
+            yield [*place, *about, *sizes, *numbers, alone.get(client), state]
 
 
 def scores_alone(replicate: Replicate) -> dict[int, float]:

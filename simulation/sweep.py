@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 import simulation.cli.start  # noqa: F401  (first: it puts heavy packages off)
+from metafed.core.digits import digits
 from simulation.analysis.frontier import efficient
 from simulation.cli.errors import BadInput, RunFailed
 from simulation.cli.exits import BAD_INPUT, DONE, FAILED, INTERRUPTED, complain
@@ -52,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not found:
         return complain("no cell has a result", FAILED)
     for each, on in zip(found, efficient(found), strict=True):
-        words_of = f"{each.name}: mean {each.mean['value']:.3f}, worst 10 % {each.worst['value']:.3f}"
+        words_of = f"{each.name}: mean {digits(each.mean['value'])}, worst 10 % {digits(each.worst['value'])}"
         console.print(words_of + ("  (efficient)" if on else ""), soft_wrap=True, highlight=False)
     for name in ("frontier.svg", "frontier.csv"):
         console.print(str(folder / name), soft_wrap=True, highlight=False)

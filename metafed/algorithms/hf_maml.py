@@ -4,6 +4,8 @@ The chain rule through a step φ_{i+1} = φ_i − α ∇L(φ_i; S) is u_i = u_{i
 u_K = ∇L(φ_K; Q) down to the outer direction u_0. The product with the Hessian is a difference of
 gradients, [∇L(φ_i + δ u; S) − ∇L(φ_i − δ u; S)] / 2δ: the error is O(δ²), and no graph is kept.
 The paper, and Per-FedAvg (HF) after it, takes one step; more steps apply the same formula to each.
+
+Ours: the Hessian is of S, the batch of the inner gradient; the papers draw a third batch for it.
 """
 
 from typing import Annotated, ClassVar, Literal, final

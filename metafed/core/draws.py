@@ -6,6 +6,7 @@ sorted once, by class and number, and the first of each class are the episode.
 """
 
 from collections.abc import Sequence
+from copy import copy
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -15,7 +16,9 @@ from metafed.core.streams import stream
 
 GOLDEN: Final = 0x9E3779B97F4A7C15
 ROW_BITS, RANDOM_BITS = 16, 28
-"""Of a sorting key's 64 bits; what is left, 20, numbers the classes of a chunk's clients."""
+"""Of a sorting key's 64 bits; what is left, 20, numbers the classes of the clients that are sorted together."""
+
+MOST_CLASSES: Final = 2 ** (64 - ROW_BITS - RANDOM_BITS)
 
 
 class Half(NamedTuple):
@@ -58,27 +61,38 @@ class Numbers:
         with np.errstate(over="ignore"):
             self._state = mixed(mixed(np.array(clients, np.uint64) * np.uint64(GOLDEN) + root[0]) ^ root[1])
 
+    def of(self, part: slice) -> "Numbers":
+        """Return the numbers of some of the clients, by their positions among those given."""
+        found = copy(self)
+        found._state = self._state[part]
+        return found
+
     def __call__(self, position: np.ndarray, index: np.ndarray) -> np.ndarray:
         """Return the numbers ``index (n,)`` of the clients at ``position (n,)`` among those given."""
         with np.errstate(over="ignore"):
             return mixed(self._state[position] + (index.astype(np.uint64) + np.uint64(1)) * np.uint64(GOLDEN))
 
 
-def fits(halves: Sequence[Half]) -> bool:
-    """Say whether a chunk is small enough for one sort."""
-    classes = sum(len(half.sizes) for half in halves)
-    return classes < 2 ** (64 - ROW_BITS - RANDOM_BITS) and all(len(half.rows) < 2**ROW_BITS for half in halves)
+def sortable(half: Half) -> bool:
+    """Say whether a sorting key has room for the numbers of a client's rows; the others are drawn one by one."""
+    return bool(len(half.rows) < 2**ROW_BITS)
 
 
 def draw_together(halves: Sequence[Half], shots: Shots, query: int, numbers: Numbers) -> list[Rows]:
     """Draw one episode of each client: at most ``shots.support`` and ``query`` rows (a class), as ``episodes.draw``.
 
+    What a client draws does not depend on the others.
+
     Args:
-        halves: What the clients draw from.
+        halves: What the clients draw from, ``sortable`` each.
         shots: The size of an episode.
         query: Query rows (a class) at most.
         numbers: The clients' random numbers, in the same order.
     """
+    if sum(len(half.sizes) for half in halves) > MOST_CLASSES:
+        middle = len(halves) // 2
+        parts = (slice(middle), slice(middle, None))
+        return [rows for part in parts for rows in draw_together(halves[part], shots, query, numbers.of(part))]
     lengths = np.array([len(half.rows) for half in halves])
     sizes = np.concatenate([half.sizes for half in halves])
     ends = np.cumsum(lengths)

@@ -31,6 +31,7 @@ from metafed.privacy import Mechanism
 from metafed.privacy.settings import Privacy
 from metafed.sampling import Sampler, Uniform
 from metafed.secure.settings import Secure
+from metafed.tasks.task import Kind
 
 LARGEST_COHORT = 50
 """Clients sampled in a round where ``--cohort`` is not set and there are more."""
@@ -40,6 +41,8 @@ MOST = 10**7
 """Clients, and rounds, at most."""
 WITHOUT_END = 10**9
 """At most, where a large number says "all" or "never"."""
+SKILL_ROWS = 4
+"""Query rows that a client's skill needs, unless ``--eval-rows`` says otherwise."""
 LARGEST_SEED = 10**18
 """What Flower's run config and TOML can carry, with room for a study's seeds."""
 
@@ -98,6 +101,13 @@ class Fields(Settings):
     )
     eval_clients: int = Field(
         1000, ge=1, le=WITHOUT_END, description="Evaluate at most so many seen and so many unseen clients, drawn once."
+    )
+    eval_rows: int | None = Field(
+        None,
+        ge=1,
+        le=WITHOUT_END,
+        description="Query rows that a client's score needs; with fewer it is undefined, and in no mean. Default: 4 in"
+        " a regression, where skill of fewer has no mean; 1 otherwise.",
     )
     chunk: Literal["auto"] | int = Field(
         "auto",
@@ -187,6 +197,14 @@ class Fields(Settings):
     @classmethod
     def _faults_are_sound(cls, value: str | None) -> str | None:
         return None if value is None else checked(value)
+
+    def least_rows(self, kind: Kind) -> int:
+        """Return how many query rows a client's score needs at least.
+
+        Skill divides by the error of a constant that has the mean of the same m rows: by a multiple of χ² with m − 1
+        degrees of freedom where targets are normal, and 1/χ² has a mean from 3 degrees on.
+        """
+        return self.eval_rows or (SKILL_ROWS if kind == "regression" else 1)
 
     def network_of(self, family: Family) -> NetworkName:
         """Return the kind of network that a family's clients have."""

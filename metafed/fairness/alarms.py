@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from metafed.core.digits import digits
 from metafed.core.streams import stream
 
 if TYPE_CHECKING:
@@ -162,4 +163,4 @@ def sentence(alarm: dict[str, Any]) -> str:
         return f"{who} own fewer rows than others: a median of {theirs:.0f} against {others:.0f} {chance}."
     if alarm["what"] == "finished":
         return f"{who} finish {theirs:.0%} of the rounds that they are asked for, others {others:.0%} {chance}."
-    return f"{who} are served worse than others: a mean score of {theirs:.3f} against {others:.3f} {chance}."
+    return f"{who} are served worse than others: a mean score of {digits(theirs)} against {digits(others)} {chance}."

@@ -33,7 +33,8 @@ def tolerance(before: Values, after: Values, query: Values, kind: Kind) -> Value
     Accuracy: half the binomial 95 % interval, ``1.96 √(p (1 − p) / m)``, with m the query rows and p the
     mean of the accuracies before and after. The mean, since p = before would tolerate nothing where
     a client starts at 1, which is common with few rows. Both accuracies come from the same rows; where
-    they are as good as independent (correlation below ½) the tolerance is on the small side.
+    they are as good as independent, chance alone lets one client in 12 fall by more (8 %: 1.96 / √2 standard
+    deviations of the difference, one-sided), not one in 40.
     Regression and control: 0. Skill and return have no error that follows from the number of rows alone, so any
     fall counts.
 

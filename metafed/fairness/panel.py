@@ -5,8 +5,16 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from metafed.core.numbers import sound
+
 if TYPE_CHECKING:
     import polars as pl
+
+LEFT_OUT = ("diverged", "undefined", "incomplete")
+"""The fields of a panel that mark clients without a place in means."""
+WHOLE = "whole"
+EXPLODED = 100.0
+"""The factor by which an inner loop multiplies the loss of a client that exploded; a loss below 1 counts as 1."""
 
 Column = np.ndarray[tuple[int], np.dtype[Any]]
 
@@ -15,9 +23,11 @@ Column = np.ndarray[tuple[int], np.dtype[Any]]
 class Panel:
     """Clients with their scores after each inner step.
 
-    A client is *diverged* if a score or a loss of its is not finite at any step (an accuracy stays
-    finite where the loss does not, and means nothing there), and *incomplete* if it lacks one of the
-    steps that others of its family have. Neither has a place in a mean; both are counted.
+    A client is *diverged* if a score or a loss of its is not finite, or beyond ``LARGEST``, at any step (an accuracy
+    stays finite where the loss does not, and means nothing there), *undefined* if its losses are finite but its rows
+    have no score, and *incomplete* if it lacks one of the steps that others of its family have. None of the three has
+    a place in a mean; all are counted. A client *exploded* if adaptation multiplied its loss by ``EXPLODED`` or more:
+    it was harmed, and counts as harmed.
 
     Attributes:
         client: Ids ``(C,)``.
@@ -31,7 +41,9 @@ class Panel:
         scores: ``(C, K + 1)``; where a family takes fewer steps, its last score is carried on.
         loss: Query loss after the last step ``(C,)``, in the unit of the client's family.
         diverged: ``(C,)``.
-        incomplete: ``(C,)``, false where diverged.
+        undefined: ``(C,)``, false where diverged.
+        incomplete: ``(C,)``, false where diverged or undefined.
+        exploded: ``(C,)``, false where one of the others is true.
     """
 
     client: Column
@@ -45,7 +57,9 @@ class Panel:
     scores: np.ndarray[tuple[int, int], np.dtype[np.float64]]
     loss: Column
     diverged: Column
+    undefined: Column
     incomplete: Column
+    exploded: Column
 
     def __len__(self) -> int:
         return len(self.client)
@@ -56,8 +70,14 @@ class Panel:
 
     @property
     def usable(self) -> Self:
-        """The clients that are neither diverged nor incomplete."""
-        return self.where(~self.diverged & ~self.incomplete)
+        """The clients that are in means."""
+        return self.where(self.state == WHOLE)
+
+    @property
+    def state(self) -> Column:
+        """What of ``LEFT_OUT`` each client is, or ``WHOLE``, ``(C,)``."""
+        conditions = [getattr(self, name) for name in LEFT_OUT]
+        return np.select(conditions, LEFT_OUT, WHOLE)
 
 
 def last_evaluation(clients: "pl.DataFrame") -> tuple[int | None, Panel]:
@@ -90,9 +110,11 @@ def panel(rows: "pl.DataFrame") -> Panel:
     if (times > 1).any():
         who, when = np.argwhere(times > 1)[0]
         raise ValueError(f"client {client[who]} has {times[who, when]} evaluation rows for step {when}")
-    diverged = np.zeros(len(client), bool)
-    finite = np.isfinite(column["score"].astype(np.float64)) & np.isfinite(column["loss"].astype(np.float64))
-    np.logical_or.at(diverged, row, ~finite)
+    diverged, undefined = np.zeros(len(client), bool), np.zeros(len(client), bool)
+    # the record has no score, null, where rows have none; NaN is what became of one
+    none = rows["score"].is_null().to_numpy()
+    np.logical_or.at(diverged, row, ~(sound(column["loss"]) & (none | sound(column["score"]))))
+    np.logical_or.at(undefined, row, none)
     incomplete = np.zeros(len(client), bool)
     family = column["family"][first]
     for name in np.unique(family.astype(str)):
@@ -113,5 +135,15 @@ def panel(rows: "pl.DataFrame") -> Panel:
         scores=scores,
         loss=losses[:, -1],
         diverged=diverged,
-        incomplete=incomplete & ~diverged,
+        undefined=undefined & ~diverged,
+        incomplete=incomplete & ~diverged & ~undefined,
+        exploded=(grown(losses) | grown(1 - scores)) & ~diverged & ~undefined & ~incomplete,
     )
+
+
+def grown(values: np.ndarray) -> Column:
+    """Say whose values, from step 0 on ``(C, K + 1)``, grew so much that they exploded ``(C,)``.
+
+    Losses are of about unit size, and so is 1 − skill, which is a loss in units of the client's own targets.
+    """
+    return np.asarray((values >= EXPLODED * np.maximum(values[:, :1], 1)).any(axis=1))

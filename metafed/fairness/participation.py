@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metafed.core.numbers import LARGEST
 from metafed.fairness.groups import SMALL
 from metafed.fairness.intervals import mean_interval
 from metafed.federation.federation import Federation
@@ -51,6 +52,9 @@ def ledger(lines: Iterable[Mapping[str, Any]], clients: "pl.DataFrame", federati
     asked = pl.DataFrame(rows, schema=schema)
     evaluated = clients.filter(pl.col("phase") == "evaluate")
     evaluated = evaluated.filter(pl.col("round") == evaluated["round"].max()) if evaluated.height else evaluated
+    # beyond it means of squares are not finite
+    score = pl.when(pl.col("score").abs() > LARGEST).then(np.nan).otherwise(pl.col("score"))
+    evaluated = evaluated.with_columns(score=score)
     ends = evaluated.sort("step").group_by("client").agg(before=pl.col("score").first(), after=pl.col("score").last())
     about = clients.unique("client", keep="first").select("client", "family", "group", "n")
     joined = (

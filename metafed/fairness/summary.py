@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metafed.core.numbers import LARGEST
 from metafed.core.streams import stream
 from metafed.fairness import metrics as fairness
 from metafed.fairness.groups import SMALL, chance_gap, group_gap, group_means, two_way
@@ -22,7 +23,7 @@ from metafed.fairness.intervals import (
     share_interval,
     without_interval,
 )
-from metafed.fairness.panel import Column, Panel, last_evaluation
+from metafed.fairness.panel import LEFT_OUT, Column, Panel, last_evaluation
 from metafed.fairness.steps import adaptation, targets_of
 from metafed.fairness.variance import Between, between_variance
 from metafed.tasks.task import Kind
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from metafed.experiment.settings import Experiment
 
 Block = dict[str, Any]
+GROWN = 100.0
+"""The factor by which a loss grows when it is said to grow by orders of magnitude."""
 
 
 def summarize(
@@ -83,6 +86,8 @@ def summarize(
         "confidence": CONFIDENCE,
         **top,
         "score": top["after"],
+        "named": {name: everyone.client[getattr(everyone, name)].tolist() for name in (*LEFT_OUT, "exploded")},
+        "growing": growing(clients),
         "seen": overall["seen"],
         "unseen": overall["unseen"],
         "influence": moved if experiment is not None else None,
@@ -92,11 +97,36 @@ def summarize(
     }
 
 
+def counted(block: Mapping[str, Any]) -> int:
+    """Return how many of a block's clients are in its means; a record of an older tree lacks a count."""
+    return int(block["clients"]) - sum(int(block.get(name, 0)) for name in LEFT_OUT)
+
+
+def growing(clients: "pl.DataFrame") -> dict[str, Any]:
+    """Return by family, where the loss of training grew by ``GROWN`` or more: its least value, and the last.
+
+    Args:
+        clients: The rows of ``clients.parquet``.
+    """
+    import polars as pl
+
+    of_training = clients.filter(pl.col("phase") == "train").filter(pl.col("loss").abs() <= LARGEST)
+    found = of_training.group_by("family", "round").agg(pl.col("loss").mean()).sort("family", "round")
+    losses = {str(name): own["loss"].to_list() for (name,), own in found.group_by("family", maintain_order=True)}
+    pairs = {name: {"least": min(own), "last": own[-1]} for name, own in losses.items()}
+    return {name: pair for name, pair in pairs.items() if grew(pair["least"], pair["last"])}
+
+
+def grew(least: float, last: float) -> bool:
+    """Say whether a mean loss of training grew by orders of magnitude; one below 1 counts as 1."""
+    return last >= GROWN * max(least, 1.0)
+
+
 def block(people: Panel, kinds: Mapping[str, Kind], targets: Mapping[str, float], seed: int, address: str) -> Block:
     """Describe the clients ``people``.
 
     Args:
-        people: The clients, those included that diverged.
+        people: The clients, those included that are left out of means.
         kinds: Each family's kind.
         targets: Each family's target, for the steps to it.
         seed: The run's seed.
@@ -109,8 +139,7 @@ def block(people: Panel, kinds: Mapping[str, Kind], targets: Mapping[str, float]
     known = len(usable) > 0 and bool(np.isfinite(usable.oracle_score).all())
     return {
         "clients": len(people),
-        "diverged": int(people.diverged.sum()),
-        "incomplete": int(people.incomplete.sum()),
+        **{name: int(getattr(people, name).sum()) for name in (*LEFT_OUT, "exploded")},
         "before": of_scores(before)._asdict(),
         "after": of_scores(after)._asdict(),
         "gain": mean_interval(gain(before, after), least - 1, 1 - least)._asdict(),

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple, final
+from typing import Literal, NamedTuple, final
 
 import numpy as np
 import torch
 from cachetools import LRUCache
 
-from metafed.core.draws import Half, Numbers, draw_together, fits, half, slots_together
+from metafed.core.draws import Half, Numbers, draw_together, half, slots_together, sortable
 from metafed.core.episodes import Episode, Examples, Rows, assemble, draw_from, halves, strata
 from metafed.core.streams import stream
 from metafed.data.files.kept import keep
@@ -36,6 +36,11 @@ class Split(NamedTuple):
     own: Examples
     training: Half
     evaluation: Half
+
+    @property
+    def drawn_together(self) -> bool:
+        """Whether a training episode is drawn in one sort with those of others; by the client's own data alone."""
+        return self.own.time is None and self.own.block is None and sortable(self.training)
 
 
 @final
@@ -70,21 +75,29 @@ class Population:
         task = self.roster.place(clients[0]).task
         choice, classes, shots = self.choices[task], self.sources[task].outputs, self.shots[task]
         splits = [self.split(client) for client in clients]
-        examples, own_halves = [split.own for split in splits], [split.training for split in splits]
-        if any(own.time is not None or own.block is not None for own in examples) or not fits(own_halves):
-            rngs = [stream(self.experiment.seed, "episode", server_round, client) for client in clients]
-            rows = [
-                draw_from(own, one.strata, shots, shots.query, rng)
-                for own, one, rng in zip(examples, own_halves, rngs, strict=True)
-            ]
-            slots = [rng.permutation(classes) for rng in rngs]
-        else:
-            numbers = Numbers(self.experiment.seed, "episodes", server_round, clients)
-            rows = draw_together(own_halves, shots, shots.query, numbers)
-            slots = list(slots_together(len(clients), classes, numbers))
+        drawn = self._drawn_together(clients, splits, task, server_round)
+        for client, (own, training, _) in zip(clients, splits, strict=True):
+            if client not in drawn:
+                rng = stream(self.experiment.seed, "episode", server_round, client)
+                drawn[client] = draw_from(own, training.strata, shots, shots.query, rng), rng.permutation(classes)
+        rows, slots = zip(*(drawn[client] for client in clients), strict=True)
+        examples = [split.own for split in splits]
         if choice.anonymous and self.deals_slots:
             examples = [own._replace(y=slot[own.y]) for own, slot in zip(examples, slots, strict=True)]
         return self._assembled(examples, rows, task, shots.query)
+
+    def _drawn_together(
+        self, clients: list[int], splits: Sequence[Split], task: int, server_round: int
+    ) -> dict[int, tuple[Rows, np.ndarray]]:
+        """Draw rows and an order of the slots for those clients whose own data allow it, whoever the others are."""
+        own = {client: one for client, one in zip(clients, splits, strict=True) if one.drawn_together}
+        if not own:
+            return {}
+        numbers = Numbers(self.experiment.seed, "episodes", server_round, list(own))
+        shots = self.shots[task]
+        rows = draw_together([one.training for one in own.values()], shots, shots.query, numbers)
+        slots = slots_together(len(own), self.sources[task].outputs, numbers)
+        return dict(zip(own, zip(rows, slots, strict=True), strict=True))
 
     def evaluation(self, clients: list[int]) -> Draw:
         """Return the fixed episode of each client from its evaluation rows; clients of one family only."""
@@ -126,13 +139,23 @@ class Population:
 
     def _split(self, client: int) -> Split:
         place = self.roster.place(client)
-        own = self.sources[place.task].examples(place.number)
+        own = rounded(self.sources[place.task].examples(place.number), self.experiment.precision)
         rng = stream(self.experiment.seed, "halves", client)
         shots = self.shots[place.task]
         if self.bias is not None:
             own = self.bias(self.experiment.seed, client, own, shots)
         training, evaluation = (half(strata(own, rows, shots)) for rows in halves(own, shots, rng))
         return Split(own, training, evaluation)
+
+
+def rounded(own: Examples, precision: Literal["float32", "float64"]) -> Examples:
+    """Return a client's rows with no more digits than are computed with; what has fewer stays as it is."""
+
+    def short(values: np.ndarray) -> np.ndarray:
+        longer = np.issubdtype(values.dtype, np.floating) and values.dtype.itemsize > np.dtype(precision).itemsize
+        return values.astype(precision) if longer else values
+
+    return own._replace(x=short(own.x), y=short(own.y))
 
 
 def _bytes(split: Split) -> int:

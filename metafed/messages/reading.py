@@ -10,10 +10,10 @@ import numpy as np
 from pydantic import Field
 
 from metafed.aggregators.updates import ClientVectors
+from metafed.core.numbers import LARGEST
 from metafed.core.parameters import Layout, Vectors
 from metafed.messages.packing import Answer, Failure, Halved, Rows
 from metafed.messages.typed import (
-    LARGEST,
     LONGEST_TEXT,
     MOST_ROWS,
     BadAnswer,

@@ -10,11 +10,10 @@ from numpy.lib import format as npy
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from metafed.algorithms.base import MOST_STEPS
+from metafed.core.numbers import LARGEST
 
 LONGEST_TEXT = 300
 """Characters kept of a reason or a name."""
-LARGEST = 1e100
-"""A number beyond it is taken for infinite: sums over clients of its square are still finite."""
 MOST_ROWS = 2**31 - 1
 """Rows that a client can have: the columns of the record are of 32 bits."""
 LONGEST_HEADER = 1000

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from pydantic import Field
 
-from metafed.messages.typed import LARGEST, LONGEST_TEXT, BadAnswer, Count, Message, Number, Text, parsed
+from metafed.core.numbers import sound
+from metafed.messages.typed import LONGEST_TEXT, BadAnswer, Count, Message, Number, Text, parsed
 
 FEWEST = 2
 """Clients below which nothing but their number is sent: a sum over one client is its row."""
@@ -20,6 +21,7 @@ class Sums(NamedTuple):
         seen: Whether the clients take part in meta-training.
         clients: How many there are whose losses and scores are all finite.
         lost: How many others answered.
+        undefined: Of those ``lost``, how many have finite losses and no score.
         loss: Sum of the losses after each inner step; empty with fewer than ``FEWEST`` clients.
         score: Sum of the scores likewise.
         gain: Sum of last score minus first, and sum of its squares.
@@ -30,6 +32,7 @@ class Sums(NamedTuple):
     seen: bool
     clients: int
     lost: int
+    undefined: int
     loss: tuple[float, ...]
     score: tuple[float, ...]
     gain: tuple[float, float]
@@ -65,15 +68,16 @@ def withheld(rows: Sequence[Any], failed: int, family: Callable[[int], str], see
 
 
 def _sums(family: str, seen: bool, own: Sequence[tuple[np.ndarray, np.ndarray]]) -> Sums:
-    finite = [pair for pair in own if all((np.abs(side) <= LARGEST).all() for side in pair)]
+    finite = [pair for pair in own if sound(pair[0]).all() and sound(pair[1]).all()]
     count, lost = len(finite), len(own) - len(finite)
+    undefined = sum(bool(sound(loss).all() and np.isnan(score).all()) for loss, score in own)
     if count < FEWEST:
-        return Sums(family, seen, count, lost, (), (), (0.0, 0.0), 0)
+        return Sums(family, seen, count, lost, undefined, (), (), (0.0, 0.0), 0)
     loss, score = (np.stack([pair[side] for pair in finite]) for side in (0, 1))
     gain = score[:, -1] - score[:, 0]
     total = (float(gain.sum()), float((gain**2).sum()))
     sums = [tuple(each.sum(0).tolist()) for each in (loss, score)]
-    return Sums(family, seen, count, lost, sums[0], sums[1], total, int((gain < 0).sum()))
+    return Sums(family, seen, count, lost, undefined, sums[0], sums[1], total, int((gain < 0).sum()))
 
 
 def to_values(withheld: Withheld) -> dict[str, Any]:
@@ -98,6 +102,7 @@ class _Values(Message):
     seen: bool
     clients: Count
     lost: Count
+    undefined: Count
     loss: list[Number]
     score: list[Number]
     gain: list[Number] = Field(min_length=2, max_length=2)
@@ -125,14 +130,11 @@ def from_values(values: Mapping[str, Any], asked: Sequence[int]) -> Withheld | N
     sums = []
     for index in range(min(counts.withheld, 2 * len(asked))):
         own = parsed(_Values, {name: values.get(f"withheld{index}/{name}") for name in Sums._fields})
-        loss, score = tuple(own.loss), tuple(own.score)
-        if len(loss) != len(score) or own.harmed > own.clients or bool(loss) != (own.clients >= FEWEST):
-            raise BadAnswer(
-                f"sums {index} have lengths or counts that do not fit each other: {str(own)[:LONGEST_TEXT]}"
-            )
-        sums.append(
-            Sums(own.family, own.seen, own.clients, own.lost, loss, score, (own.gain[0], own.gain[1]), own.harmed)
-        )
+        counted = own.harmed <= own.clients and own.undefined <= own.lost and bool(own.loss) == (own.clients >= FEWEST)
+        if not counted or len(own.loss) != len(own.score):
+            raise BadAnswer(f"sums {index} do not fit each other: {str(own)[:LONGEST_TEXT]}")
+        whole: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in own}
+        sums.append(Sums(**whole))
     if len({(own.family, own.seen) for own in sums}) != len(sums):
         raise BadAnswer("says two sums of the same clients")
     if counts.failed + sum(own.clients + own.lost for own in sums) > len(asked):

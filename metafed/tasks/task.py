@@ -14,6 +14,8 @@ from metafed.tasks.rollout import Trajectories, act
 from metafed.tasks.surrogate import baseline, surrogate, to_go
 
 Kind: TypeAlias = Literal["classification", "regression", "control"]
+ROUNDING = 4
+"""Units in the last place by which equal targets may differ: they were scaled."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Task(ABC):
 
     @abstractmethod
     def score(self, output: "torch.Tensor", batch: Batch) -> "torch.Tensor":
-        """Return each client's score, at most 1; higher is better."""
+        """Return each client's score, at most 1; higher is better. NaN where it is undefined."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,8 @@ class Regression(Supervised):
     """Mean squared error and skill.
 
     Skill is 1 − MSE / MSE of the client's constant predictor, which answers with the mean of the client's own
-    query targets. That is the best constant there is, so skill is the coefficient of determination.
+    query targets. That is the best constant there is, so skill is the coefficient of determination. Where the
+    targets are all equal, as one target is, that constant makes no error: skill is undefined, NaN.
     """
 
     kind: ClassVar[Kind] = "regression"
@@ -158,7 +161,15 @@ def masked_mean(rows: "torch.Tensor", mask: "torch.Tensor") -> "torch.Tensor":
 
 
 def constant_error(batch: Batch) -> "torch.Tensor":
-    """Mean squared error ``(C,)`` of the best constant predictor of each client's targets ``(C, N, D)``."""
+    """Mean squared error ``(C,)`` of the best constant predictor of each client's targets ``(C, N, D)``.
+
+    NaN where a client's targets are equal up to rounding: the error would be rounding, too, and nothing to divide by.
+    """
     mask = batch.mask.unsqueeze(-1)
     mean = (batch.y * mask).sum(1, keepdim=True) / mask.sum(1, keepdim=True)
-    return masked_mean((batch.y - mean).square().mean(-1), batch.mask)
+    error = masked_mean((batch.y - mean).square().mean(-1), batch.mask)
+    # a row of each client that is real stands for its padding
+    real = torch.where(mask > 0, batch.y, batch.y[:, :1])
+    rounding = ROUNDING * torch.finfo(real.dtype).eps * real.abs().amax(1)
+    equal = (real.amax(1) - real.amin(1) <= rounding).all(-1)
+    return error.masked_fill(equal, torch.nan)

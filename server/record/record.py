@@ -303,7 +303,11 @@ def table(phase: str, server_round: int, rows: Rows, federation: Federation) -> 
         "query": (repeat(rows.sizes[:, 2]), pl.Int32),
     }
     frame = pl.DataFrame({name: pl.Series(values, dtype=dtype) for name, (values, dtype) in columns.items()})
-    return frame.with_columns(pl.col("oracle_score").fill_nan(None))
+    # of a client that diverged, a score that is no number stays one
+    undefined = pl.col("score").is_nan() & pl.col("loss").is_finite()
+    return frame.with_columns(
+        pl.col("oracle_score").fill_nan(None), score=pl.when(undefined).then(None).otherwise(pl.col("score"))
+    )
 
 
 def theta_sha256(theta: Vectors) -> str:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from metafed.core.numbers import sound
 from metafed.fairness.metrics import worst10
 from metafed.federation.roster import Roster
 from metafed.messages.packing import Failure, Halved, Rows
@@ -111,12 +112,11 @@ def by_family(tables: Iterable[Rows], roster: Roster) -> dict[str, list[Rows]]:
 
 
 def mean(values: Sequence[float]) -> float | None:
-    """Mean over the finite values; None where there is none."""
-    finite = [float(value) for value in values if np.isfinite(value)]
-    return float(np.mean(finite)) if finite else None
+    """Mean over the sound values; None where there is none."""
+    finite = np.asarray(values, np.float64)[sound(values)]
+    return float(np.mean(finite)) if len(finite) else None
 
 
 def worst_tenth(values: Sequence[float]) -> float | None:
-    """``fairness.worst10`` of the finite values; None where there is none."""
-    finite = [float(value) for value in values if np.isfinite(value)]
-    return worst10(np.array(finite)) if finite else None
+    """``fairness.worst10`` of the sound values; None where there is none."""
+    return worst10(np.asarray(values, np.float64)[sound(values)])

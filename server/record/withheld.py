@@ -31,7 +31,8 @@ def _joined(own: Sequence[Sums]) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "clients": count,
         "unspoken": sum(sums.clients for sums in own) - count,
-        "not_finite": sum(sums.lost for sums in own),
+        "not_finite": sum(sums.lost - sums.undefined for sums in own),
+        "undefined": sum(sums.undefined for sums in own),
     }
     if count:
         entry["loss"] = sum(sums.loss[-1] for sums in nonempty) / count

@@ -6,7 +6,7 @@ from typing import Any
 from simulation.cli.errors import BadInput
 from simulation.records.methods import Method
 
-PROTOCOL = ("tasks", "mix", "clients", "unseen", "eval_clients", "inject_bias")
+PROTOCOL = ("tasks", "mix", "clients", "unseen", "eval_clients", "eval_rows", "inject_bias")
 """Settings that say who is evaluated, and on what; they must be equal."""
 
 

@@ -178,7 +178,7 @@ def remarks(found: Mapping[str, Any]) -> list[str]:
                 f" correction; {seeds_needed(several)} seeds can, or fewer --metrics."
             )
     if found["left_out"]:
-        sentences.append(f"{found['left_out']} clients diverged or lack steps in some run and are left out of all.")
+        sentences.append(f"{found['left_out']} clients have no usable score in some run and are left out of all.")
     if found.get("why"):
         sentences.append(f"Nothing can be compared: {found['why']}.")
     return sentences

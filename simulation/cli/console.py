@@ -11,11 +11,14 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from metafed.core.digits import digits
 from metafed.devices.fleet import Fleet
 from metafed.experiment.lookup import algorithm_name, objective_name, sampler_name
 from metafed.experiment.settings import Experiment
+from metafed.fairness.summary import grew
 from metafed.federation.federation import Federation
 from simulation.cli.config import Config
+from simulation.cli.tables import number
 
 LATE = {"drop": "dropped", "shorten": "shortened"}
 LONGEST_NOTE = 120
@@ -38,6 +41,8 @@ class Screen:
         self._live: Live | None = None
         self._spent = 0.0
         self._announced: set[str] = set()
+        self._growing: set[str] = set()
+        self._least: dict[str, float] = {}
 
     def start(self, config: Config, federation: Federation, remarks: Sequence[str], folder: Path) -> None:
         """Show what will run and where its record goes."""
@@ -86,6 +91,7 @@ class Screen:
         if self._quiet:
             return
         text = self._line(line)
+        self._tell_of_growth(line)
         if line["failed"]:
             first = line["failed"][0]
             warning = f"  {len(line['failed'])} failed, client {first['client']}: {first['reason']}"
@@ -100,6 +106,18 @@ class Screen:
             self._live.update(text)
         elif self._heading is None or line["failed"] or "evaluation" in line:
             self._console.print(text, soft_wrap=True)
+
+    def _tell_of_growth(self, line: Mapping[str, Any]) -> None:
+        """Say once for each family that its loss of training grew by orders of magnitude."""
+        for family, means in line["families"].items():
+            if (loss := means["loss"]) is not None and family not in self._growing:
+                least = self._least[family] = min(loss, self._least.get(family, loss))
+                if grew(least, loss):
+                    self._growing.add(family)
+                    self.tell(
+                        f"{family}: the loss grew from {number(least)} to {number(loss)}; a smaller --inner-lr or"
+                        " --outer-lr may help"
+                    )
 
     def tell(self, note: str) -> None:
         """Show a note."""
@@ -122,10 +140,10 @@ class Screen:
             self._console.print(f"{what:<8} {path}", soft_wrap=True, highlight=False)
 
     def _line(self, line: Mapping[str, Any]) -> Text:
-        number = line["round"]
-        text = Text(f"[{number:>{len(str(self._rounds))}}/{self._rounds}]", style="bold")
-        if number:
-            loss, score, worst = ("–" if line[k] is None else f"{line[k]:.3f}" for k in ("loss", "score", "worst10"))
+        finished = line["round"]
+        text = Text(f"[{finished:>{len(str(self._rounds))}}/{self._rounds}]", style="bold")
+        if finished:
+            loss, score, worst = (number(line[k]) for k in ("loss", "score", "worst10"))
             text.append(f" loss {loss}  score {score}  worst 10% {worst}", style="not bold")
         for kind, families in line.get("evaluation", {}).items():
             if families and kind == "unseen":
@@ -135,8 +153,8 @@ class Screen:
                 text.append(f"  unseen: {shown}", style="not bold cyan")
         if missing := missed(line):
             text.append(f"  {missing}", style="not bold yellow")
-        self._spent += line["seconds"] if number else 0.0
-        left = self._spent / number * (self._rounds - number) if number else 0.0
+        self._spent += line["seconds"] if finished else 0.0
+        left = self._spent / finished * (self._rounds - finished) if finished else 0.0
         text.append(f"  {line['seconds']:.2f} s" + (f", {left:.0f} s left" if left else ""), style="not bold dim")
         return text
 
@@ -190,4 +208,4 @@ def shorten(note: str) -> str:
 
 def two_digits(value: float | None) -> str:
     """Format a score for one line."""
-    return "–" if value is None else f"{value:.2f}"
+    return "–" if value is None else digits(value, 2)

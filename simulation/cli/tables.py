@@ -7,9 +7,19 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from metafed.core.digits import digits
+from metafed.fairness.summary import counted
+
 MISSING = "–"
 
-
+LEFT_OUT_SINCE = {
+    "diverged": "scores or losses not finite",
+    "undefined": "no score: too few query rows, --eval-rows, or equal targets",
+    "incomplete": "steps missing",
+}
+"""Why clients are in no mean; in the order of ``metafed.fairness.panel.LEFT_OUT``."""
+NAMED = 8
+"""Clients of a state that the table names."""
 FEW = 5
 """Clients below which the table says that their intervals are wide."""
 
@@ -50,9 +60,8 @@ def cells(part: str, block: Mapping[str, Any]) -> tuple[Text, ...]:
         text += f" [{number(gain['low'], '+')}, {number(gain['high'], '+')}]"
     # colour repeats what the signs of the interval say
     sign = "" if gain["low"] is None else "green" if gain["low"] > 0 else "red" if gain["high"] < 0 else ""
-    counted = block["clients"] - block["diverged"] - block["incomplete"]
     return (
-        Text(f"  {part:<6} {counted:>6}"),
+        Text(f"  {part:<6} {counted(block):>6}"),
         Text(f"{number(block['before']['value'])} → {number(block['after']['value'])}"),
         Text(text, style=sign),
         Text(number(block["fairness"]["worst10"]["value"])),
@@ -62,13 +71,12 @@ def cells(part: str, block: Mapping[str, Any]) -> tuple[Text, ...]:
 
 def footnotes(summary: Mapping[str, Any]) -> list[str]:
     """Say what the intervals are over, and who is missing from the table."""
-    counted = summary["clients"] - summary["diverged"] - summary["incomplete"]
     steps = summary["inner_steps"]
     if summary["round"] is None:
         return ["No round was evaluated."]
     notes = [
         f"\nScore: before and after {steps} inner step{'s' * (steps != 1)}, at most 1, higher is better.",
-        f"Gain: mean over clients, Student's t interval; n = {counted} clients in all.",
+        f"Gain: mean over clients, Student's t interval; n = {counted(summary)} clients in all.",
         "Worst 10 %: mean after adaptation of the lowest ⌈n / 10⌉ clients.",
     ]
     harmed = summary["fairness"]["harmed"]
@@ -83,14 +91,28 @@ def footnotes(summary: Mapping[str, Any]) -> list[str]:
     ]
     if small:
         notes.append(f"Few clients, wide intervals: {', '.join(small)}; more --clients narrow them.")
-    for state, what in (("diverged", "scores or losses not finite"), ("incomplete", "steps missing")):
-        if summary[state]:
-            notes.append(f"{summary[state]} of {summary['clients']} clients {state} ({what}): not in the table.")
+    for state, what in LEFT_OUT_SINCE.items():
+        if summary.get(state):
+            count = f"{summary[state]} of {summary['clients']} clients {state}"
+            notes.append(f"{count} ({what}): not in the table.\n  {named(summary, state)}")
+    if summary.get("exploded"):
+        notes.append(
+            f"In the inner loop the loss of {summary['exploded']} of {summary['clients']} clients grew a hundredfold"
+            f" or more; a smaller\n  --inner-lr may help. {named(summary, 'exploded')}"
+        )
+    for family, loss in summary.get("growing", {}).items():
+        notes.append(f"The loss of {family} grew in training, from {number(loss['least'])} to {number(loss['last'])}.")
     return notes
+
+
+def named(summary: Mapping[str, Any], state: str) -> str:
+    """Name the clients of a state: the first few."""
+    ids = summary["named"][state]
+    return f"Clients {', '.join(map(str, ids[:NAMED]))}" + (
+        f" and {len(ids) - NAMED} more." if len(ids) > NAMED else "."
+    )
 
 
 def number(value: float | None, sign: str = "") -> str:
     """Format a score to three decimals, or to three digits where it is large."""
-    if value is None:
-        return MISSING
-    return f"{value:{sign}.3f}" if abs(value) < 10 else f"{value:{sign}.3g}"
+    return MISSING if value is None else digits(value, sign=sign)

@@ -25,15 +25,21 @@ def findings(who: People, task: str, data_dirs: tuple[Path, ...]) -> list[str]:
     """
     # here, since it loads PyTorch, which nothing else of these commands needs
     from metafed.federation.federation import Federation
-    from metafed.federation.guard.inspect import inspect
+    from metafed.federation.guard.inspect import count_without_score, inspect
+    from metafed.federation.guard.rows import NO_SCORE, NO_SCORE_SINCE
 
     if not who.source.files:
         return []
     folders = os.pathsep.join(str(folder) for folder in data_dirs)
     # the guard looks at rows, which any network may have
     experiment = Experiment(tasks=task, clients=len(who.parts[0][1]), unseen=UNSEEN, data_dir=folders, network="mlp")
-    found = inspect(Federation(experiment).population)
+    population, kind = Federation(experiment).population, who.choice.kind
+    found = inspect(population)
     fatal = [finding.text for finding in found if finding.fatal]
     if fatal:
         raise BadInput("; ".join(fatal))
-    return [f"  guard {finding.text}" for finding in found] or ["  guard found nothing"]
+    said = [f"  guard {finding.text}" for finding in found if finding.rule != NO_SCORE] or ["  guard found nothing"]
+    # of these all are counted, since they are missing in all means; a class is scored by one row
+    lacking = count_without_score(population, 0) if kind == "regression" else 0
+    reason = NO_SCORE_SINCE.format(experiment.least_rows(kind))
+    return [*said, *([f"  {lacking:,} of {experiment.clients:,} clients have {reason}"] if lacking else [])]

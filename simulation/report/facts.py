@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from metafed.core.digits import digits
 from simulation.cli.tables import number
 from simulation.records.runs import Run
 
@@ -67,7 +68,7 @@ def tiles(summary: Mapping[str, Any]) -> list[dict[str, str]]:
 
 def two(value: float, sign: str = "") -> str:
     """Format a score to two decimals."""
-    return f"{value:{sign}.2f}".replace("-", "−")
+    return digits(value, 2, sign, 1000).replace("-", "−")
 
 
 def within(estimate: Mapping[str, Any], sign: str = "") -> str:

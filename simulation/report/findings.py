@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from metafed.fairness.alarms import sentence
-from metafed.fairness.panel import Panel, last_evaluation, panel
+from metafed.fairness.panel import WHOLE, Panel, last_evaluation, panel
 from simulation.cli.tables import number
 from simulation.records.runs import Run
 
@@ -23,7 +23,8 @@ def findings(run: Run) -> dict[str, Any]:
         "command": command(run.manifest.get("argv", [])),
         "failures": failures(run.rounds),
         "failures_shown": FAILURES_SHOWN,
-        "diverged": diverged(run),
+        "left_out": left_out(run),
+        "exploded": run.summary["named"]["exploded"] if run.summary and "named" in run.summary else [],
         "finished": max((line["round"] for line in run.rounds), default=0),
         "bytes": {way: sum(line[way] for line in run.rounds) for way in ("bytes_up", "bytes_down")},
     }
@@ -90,15 +91,15 @@ def failures(rounds: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return sorted(gathered.values(), key=lambda entry: -int(entry["times"]))
 
 
-def diverged(run: Run) -> list[dict[str, Any]]:
-    """Name the clients of the last evaluation that no mean contains."""
+def left_out(run: Run) -> list[dict[str, Any]]:
+    """Name the clients of the last evaluation that no mean contains, and say why."""
     if run.clients is None:
         return []
     _, people = last_evaluation(run.clients)
-    lost = people.where(people.diverged | people.incomplete)
+    lost = people.where(people.state != WHOLE)
     return [
-        {"client": int(c), "family": str(f), "group": str(g), "why": "diverged" if d else "incomplete"}
-        for c, f, g, d in zip(lost.client, lost.family, lost.group, lost.diverged, strict=True)
+        {"client": int(c), "family": str(f), "group": str(g), "why": str(state)}
+        for c, f, g, state in zip(lost.client, lost.family, lost.group, lost.state, strict=True)
     ]
 
 

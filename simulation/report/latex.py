@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from metafed.core.digits import digits
 from simulation.analysis.measures import MEASURES, Measure
 from simulation.analysis.tables import SHARES
 
@@ -55,7 +56,7 @@ def estimate(name: str, cell: Mapping[str, Any] | None, sign: str = "") -> str:
         return MISSING
 
     def say(value: float) -> str:
-        text = f"{100 * value:{sign}.1f}\\%" if name in SHARES else f"{value:{sign}.3f}"
+        text = f"{100 * value:{sign}.1f}\\%" if name in SHARES else digits(value, sign=sign, most=1000)
         return text.replace("-", "$-$")
 
     if cell["low"] is None:

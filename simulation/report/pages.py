@@ -6,6 +6,7 @@ from typing import Any
 
 import jinja2
 
+from metafed.fairness.summary import counted
 from simulation.cli.errors import BadInput
 from simulation.cli.tables import number
 from simulation.records.runs import read_run
@@ -66,6 +67,7 @@ def render(template: str, values: dict[str, Any]) -> str:
     )
     page.filters["number"] = lambda value, sign="": number(value, sign).replace("-", "−")
     page.filters["short"] = short
+    page.filters["counted"] = counted
     page.filters["along"] = lambda score: f"{200 * min(1.0, max(0.0, score)):.1f}"
     return CONTROL.sub("�", page.get_template(template).render(**values, colours=style()))
 
@@ -89,10 +91,11 @@ def contents(values: dict[str, Any]) -> list[tuple[str, str]]:
     """Return the page's sections, as ids and words."""
     there = [("findings", "Findings", True)]
     evaluated = values["summary"] is not None
+    failed = any(values[what] for what in ("failures", "left_out", "exploded"))
     there += [
         ("served", "Who is served", evaluated), ("badly", "Who is served badly", evaluated),
         ("adapting", "How adaptation goes", evaluated), ("evenness", "How evenly", evaluated),
         ("learning-curves", "How it was learned", bool(values["figures"]["learning-curves"])),
-        ("failures", "Failures", bool(values["failures"] or values["diverged"])), ("made", "How this was made", True),
+        ("failures", "Failures", failed), ("made", "How this was made", True),
     ]  # fmt: skip
     return [(key, words) for key, words, shown in there if shown]

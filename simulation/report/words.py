@@ -7,6 +7,7 @@ from typing import Any
 import markupsafe
 import numpy as np
 
+from metafed.core.digits import digits
 from metafed.fairness.intervals import Estimate
 from metafed.fairness.panel import Panel
 from metafed.tasks.task import Kind
@@ -22,7 +23,7 @@ def escape(text: str) -> markupsafe.Markup:
 
 def short(value: float | None, sign: str = "") -> str:
     """Format a score to two decimals."""
-    return "–" if value is None else f"{value:{sign}.2f}".replace("-", "−")
+    return "–" if value is None else digits(value, 2, sign, 1000).replace("-", "−")
 
 
 def between(estimate: Estimate, sign: str = "") -> str:

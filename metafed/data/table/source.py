@@ -134,7 +134,7 @@ class Own(Source):
         )
 
     def examples(self, client: int) -> Examples:
-        """Return one client's rows; the group is that of the description's column, else ``all``.
+        """Return one client's rows in float64; the group is that of the description's column, else ``all``.
 
         Raises:
             DataError: A cell is not finite, or a label no class.
@@ -149,8 +149,8 @@ class Own(Source):
         target = self.target
         x = np.concatenate([column.encode(values[column.name]) for column in self.encoders], axis=1)
         return own._replace(
-            x=x.astype(np.float32),
-            y=own.y if target is None else target.encode(own.y).astype(np.float32),
+            x=x,
+            y=own.y if target is None else target.encode(own.y),
             group=str(who.groups[person]),
         )
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from metafed.core.errors import DataError
 from metafed.core.streams import stream
-from metafed.federation.guard.rows import Client, Finding, rules
+from metafed.federation.guard.rows import Client, Finding, no_score, rules, without_score
 
 if TYPE_CHECKING:
     from metafed.federation.population import Population
@@ -49,7 +49,9 @@ def inspect(population: "Population", share: tuple[int, int] = WHOLE) -> list[Fi
         clients, few = read(population, task, chosen)
         found = [*few, *draws(population, clients[:DRAWN])]
         if source.files:
-            found += rules(clients, source.columns, choice.kind, (source.shots or choice.family.shots).per_class)
+            per_class = (source.shots or choice.family.shots).per_class
+            found += rules(clients, source.columns, choice.kind, per_class)
+            found += no_score(clients, choice.kind, population.experiment.least_rows(choice.kind))
         looked = f"{len(chosen):,} of {total:,} clients" if len(chosen) < total else f"all {total:,} clients"
         if share != WHOLE:
             looked = f"{len(chosen):,} clients of node {share[0]}"
@@ -97,6 +99,14 @@ def read(population: "Population", task: int, chosen: Sequence[int]) -> tuple[li
         clients.append(Client(number, name, number < roster.seen, own, training, evaluation, episode))
     text = f"{len(failed):,} clients fail in every round, such as {failed[0]}" if failed else ""
     return clients, [Finding("too-few-rows", text, not clients)] if failed else []
+
+
+def count_without_score(population: "Population", task: int) -> int:
+    """Return how many of all clients of a task have no score; each is read for it."""
+    kind, experiment = population.choices[task].kind, population.experiment
+    least = experiment.least_rows(kind)
+    own = (number for number in range(experiment.clients) if population.roster.place(number).task == task)
+    return sum(len(without_score(read(population, task, [number])[0], kind, least)) for number in own)
 
 
 def draws(population: "Population", clients: Sequence[Client]) -> list[Finding]:

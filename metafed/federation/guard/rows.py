@@ -18,6 +18,8 @@ TWINS = 8
 """Different rows that two clients, and nobody else, must have to be taken for one person."""
 SHARED = 0.02
 """Share of evaluation rows from which on it is said that they equal training rows: in texts some always do."""
+NO_SCORE = "no-score"
+NO_SCORE_SINCE = "no score, and so in no mean: fewer than {} query rows (--eval-rows), or equal targets"
 NAMED = 3
 """Clients or columns that a finding names."""
 
@@ -158,6 +160,19 @@ def without_support(clients: Sequence[Client]) -> list[Finding]:
     lacking = [c for c in clients if set(c.own.y[c.episode.query]) - set(c.own.y[c.episode.support])]
     what = "evaluated on labels that the support, which is adapted on, lacks"
     return [Finding("no-support", f"{what}: {_who(lacking)}")] if lacking else []
+
+
+def no_score(clients: Sequence[Client], kind: Kind, least: int) -> list[Finding]:
+    """Count clients whose score is undefined: in no mean."""
+    lacking = without_score(clients, kind, least)
+    return [Finding(NO_SCORE, f"{NO_SCORE_SINCE.format(least)}: {_who(lacking)}")] if lacking else []
+
+
+def without_score(clients: Sequence[Client], kind: Kind, least: int) -> list[Client]:
+    """Return the clients with fewer than ``least`` query rows, and in a regression those whose targets are equal."""
+    few = [len(c.episode.query) < least for c in clients]
+    equal = [kind == "regression" and bool(np.ptp(c.own.y[c.episode.query], axis=0).max() == 0) for c in clients]
+    return [c for c, *lacks in zip(clients, few, equal, strict=True) if any(lacks)]
 
 
 def one_class(clients: Sequence[Client]) -> list[Finding]:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from metafed.core.draws import ROW_BITS, Half, Numbers, draw_together, fits, half, slots_together
+from metafed.core.draws import ROW_BITS, Half, Numbers, draw_together, half, slots_together, sortable
 from metafed.core.episodes import Examples, Shots, draw_from
 from metafed.core.streams import stream
 from metafed.experiment.settings import Experiment
@@ -92,7 +92,15 @@ def test_every_order_of_the_slots_is_as_likely():
 
 @pytest.mark.parametrize("rows", [2**ROW_BITS - 1, 2**ROW_BITS])
 def test_a_client_with_too_many_rows_for_one_sort_is_drawn_by_itself(rows):
-    assert fits([Half(np.arange(rows), np.array([rows]))]) == (rows < 2**ROW_BITS)
+    assert sortable(Half(np.arange(rows), np.array([rows]))) == (rows < 2**ROW_BITS)
+
+
+def test_clients_with_too_many_classes_for_one_sort_are_sorted_in_turns(monkeypatch):
+    own, shots = halves([[4, 5, 6], [7, 8], [9], [4, 4, 4]]), Shots(3, 4, 5, True)
+    whole = draw_together(own, shots, 4, Numbers(1, "episodes", 1, [3, 5, 7, 9]))
+    monkeypatch.setattr("metafed.core.draws.MOST_CLASSES", 3)
+    parts = draw_together(own, shots, 4, Numbers(1, "episodes", 1, [3, 5, 7, 9]))
+    assert [[a.tolist() for a in rows] for rows in parts] == [[a.tolist() for a in rows] for rows in whole]
 
 
 def test_clients_are_trained_on_their_training_rows_alone_and_differently_from_round_to_round():

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from metafed.fairness.panel import last_evaluation
-from metafed.fairness.summary import summarize
+from metafed.fairness.summary import counted, summarize
 from simulation.cli.tables import closing_table
 from tests.metafed.fairness.frames import SCHEMA, client, frame
 
@@ -69,6 +69,49 @@ def test_diverged_and_incomplete_clients_are_counted_and_in_no_mean(summary):
     assert avatar["seen"]["after"]["value"] == pytest.approx(0.445)
     assert (avatar["unseen"]["clients"], avatar["unseen"]["incomplete"]) == (1, 1)
     assert avatar["unseen"]["after"]["value"] is None
+
+
+def test_clients_without_a_score_are_counted_and_named_and_in_no_mean():
+    people = [
+        client(0, [0.1, 0.5]),
+        client(3, [None, None]),
+        client(4, [0.3, 0.7]),
+        client(5, [None, None], loss=math.inf),
+    ]
+    found = summarize(frame(*people), 0, {"assistant": "regression"})
+    assert (found["clients"], found["diverged"], found["undefined"], found["incomplete"]) == (4, 1, 1, 0)
+    assert found["named"] == {"diverged": [5], "undefined": [3], "incomplete": [], "exploded": []}
+    assert (found["after"]["value"], found["after"]["n"], counted(found)) == (pytest.approx(0.6), 2, 2)
+    said = shown(found, 80)
+    assert "n = 2 clients in all" in said
+    assert "1 of 4 clients undefined (no score: too few query rows, --eval-rows, or equal" in said
+    assert "Clients 3." in said
+
+
+def test_a_client_whose_loss_explodes_in_its_inner_loop_is_named_and_counts():
+    people = [client(0, [0.1, 0.5]), client(7, [-1.0, -250.0]), client(8, [0.0, -98.0])]
+    found = summarize(frame(*people), 0, {"assistant": "regression"})
+    assert (found["exploded"], found["named"]["exploded"]) == (1, [7])
+    assert found["after"]["n"] == 3
+    assert "grew a hundredfold" in shown(found, 80)
+    assert "Clients 7." in shown(found, 80)
+
+
+def test_scores_beyond_what_can_be_computed_with_have_diverged():
+    found = summarize(frame(client(0, [0.1, 0.5]), client(1, [0.1, -1e180])), 0, {"assistant": "regression"})
+    json.dumps(found, allow_nan=False)
+    assert (found["diverged"], found["after"]["value"]) == (1, 0.5)
+
+
+def test_a_loss_that_grew_by_orders_in_training_is_said():
+    def trained(*losses):
+        rows = [client(0, [0.1], phase="train", round=n, loss=loss) for n, loss in enumerate(losses, 1)]
+        return summarize(frame(*rows, client(0, [0.1, 0.2])), 0, {"assistant": "regression"})
+
+    assert trained(2.0, 0.01, 0.9)["growing"] == {}
+    found = trained(2.0, 30.0, 4e7)
+    assert found["growing"] == {"assistant": {"least": 2.0, "last": 4e7}}
+    assert "The loss of assistant grew in training, from 2.000 to 4e+07." in shown(found, 80)
 
 
 def test_harm_is_judged_by_kind_and_query_size(summary):

@@ -40,6 +40,24 @@ def test_rows_become_standardised_numbers_and_indicators(tmp_path):
         assert np.isnan(own.oracle_score).all()
 
 
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_an_episode_has_the_digits_that_are_computed_with(tmp_path, precision):
+    table = rows()
+    path = describe(
+        tmp_path, 'data = "people.csv"\nclient = "person"\ntarget = "minutes"\n[features]\nage = [40, 15]\n', table
+    )
+    population = Federation(Experiment(tasks=f"people:{path}", clients=12, precision=precision)).population
+    for client in range(12):
+        (support, _), _, (chosen,) = population.evaluation([client])
+        name = population.sources[0].called(population.roster.place(client).number)
+        ages = np.array([row["age"] for row in table if row["person"] == name])[chosen.support]
+        exact = (ages - 40.0) / 15.0
+        assert support.x[0, : len(ages), 0].tolist() == exact.astype(precision).tolist()
+        # what is kept in memory is no longer than what is computed with
+        own = population.split(client).own
+        assert (own.x.dtype, own.y.dtype) == (precision, precision)
+
+
 def test_evaluation_rows_and_unseen_clients_have_no_say_in_what_is_fitted(tmp_path):
     table = rows()
     path = describe(tmp_path, table=table)
