@@ -15,21 +15,8 @@ from simulation.runs.sweep.plan import axes_of, grid
 from tests.metafed.data.table.own import describe, rows
 from tests.simulation.command.running import manifest
 
-SMALL = [
-    "--tasks",
-    "assistant",
-    "--clients",
-    "4",
-    "--rounds",
-    "1",
-    "--eval-every",
-    "0",
-    "--width",
-    "6",
-    "--engine",
-    "local",
-    "--quiet",
-]
+ONE_ROUND = "--rounds 1 --eval-every 0 --width 6 --engine local --quiet"
+SMALL = f"--tasks assistant --clients 4 {ONE_ROUND}".split()
 NOW = Path("runs/now")
 
 
@@ -92,21 +79,7 @@ def test_a_record_that_cannot_be_begun_leaves_nothing(one_second, monkeypatch, c
     assert list(one_second.iterdir()) == []
 
 
-OWN = [
-    "--tasks",
-    "people:people.toml",
-    "--clients",
-    "8",
-    "--rounds",
-    "1",
-    "--eval-every",
-    "0",
-    "--width",
-    "6",
-    "--engine",
-    "local",
-    "--quiet",
-]
+OWN = f"--tasks people:people.toml --clients 8 {ONE_ROUND}".split()
 
 
 @pytest.fixture
