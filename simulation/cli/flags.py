@@ -64,6 +64,8 @@ def parse(argv: Sequence[str]) -> Config:
     with unused("torch"):
         parsed = tyro.cli(flags, args=rest, prog=called("run"), description=Config.__doc__)
     settings = parsed.model_dump()
+    if "clients" not in default.experiment.model_fields_set and take_option(list(argv), "--clients")[1] is None:
+        del settings["experiment"]["clients"]  # not given, which is told from given as its default
     if faults is not None:
         try:
             settings["experiment"]["faults"] = read_faults(faults)

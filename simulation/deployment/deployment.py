@@ -24,7 +24,7 @@ from simulation.deployment.closing import amend, close, manifest
 from simulation.deployment.control import Control
 from simulation.deployment.errors import Interrupted, NotStarted, Refused, RunEndedEarly
 from simulation.deployment.local import LocalFederation
-from simulation.deployment.plan import Plan
+from simulation.deployment.plan import Plan, check_nodes
 from simulation.deployment.runs import (
     Watch,
     check_status,
@@ -33,6 +33,7 @@ from simulation.deployment.runs import (
     wait_for_nodes,
 )
 from simulation.report.pages import write_report
+from simulation.runs.people import all_people
 from simulation.runs.preparing import federated, read
 from simulation.runs.settings import default_folder
 
@@ -58,6 +59,9 @@ def deploy(plan: Plan, console: Console) -> Path:
         Interrupted: Likewise, by Ctrl-C or SIGTERM.
     """
     again = plan.config.resume is not None
+    if plan.remote is None and not plan.node_data:  # else the data are with the nodes
+        plan = plan._replace(config=all_people(plan.config))
+        check_nodes(plan.nodes, plan.config.experiment.clients)
     # other processes make it, and only later: the number of this one tells it from those of the same second
     unnamed = default_folder(plan.config)
     unnamed = unnamed.with_name(f"{unnamed.name}-{os.getpid()}")

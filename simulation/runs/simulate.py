@@ -17,6 +17,7 @@ from simulation.cli.interrupts import held_back
 from simulation.cli.logs import into
 from simulation.engines.start import make_grid
 from simulation.runs.kernels import decided
+from simulation.runs.people import all_people
 from simulation.runs.pool import Pool
 from simulation.runs.preparing import federated, set_up
 from simulation.runs.resume import check_data, notes, open_record, where
@@ -49,7 +50,7 @@ def simulate(
         RunFailed: The run ended early, by divergence (RunDiverged) or otherwise; the record says so.
         KeyboardInterrupt: The record says so, and holds θ and all finished rounds.
     """
-    config = decided(config)
+    config = decided(all_people(config))
     check_tracker(config.track)
     federation = federated(config.experiment)
     keep = first_free(

@@ -24,6 +24,7 @@ from simulation.cli.references import parse_references, reference
 from simulation.engines.start import make_grid
 from simulation.records.studies import KIND
 from simulation.runs.kernels import decided
+from simulation.runs.people import all_people
 from simulation.runs.pool import Pool
 from simulation.runs.settings import engine_settings
 from simulation.runs.simulate import Report, simulate
@@ -90,7 +91,7 @@ def run_study(
         RunFailed: A run failed, and none was tried after it; or some diverged, and all others were run.
         KeyboardInterrupt: The runs before are whole, and so is the record of the one that was interrupted.
     """
-    config = decided(config)
+    config = decided(all_people(config))
     planned = members(config, folder)
     parents = start(config, folder, planned, again)
     reason, diverged = "failed", []
