@@ -17,10 +17,11 @@ from pathlib import Path
 from benchmarks.tables import show
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation
+from simulation import HOME as ROOT
 from simulation.deployment.closing import finished_rounds
 from simulation.deployment.control import COMPLETED, Control
 from simulation.deployment.local import LocalFederation
-from simulation.deployment.runs import ROOT, Watch, run_config, wait_for_nodes
+from simulation.deployment.runs import Watch, run_config, wait_for_nodes
 
 PROJECT = """
 [build-system]

@@ -16,9 +16,10 @@ from simulation.analysis.choices import checked_metrics, families, has_unseen
 from simulation.analysis.comparable import check_comparable
 from simulation.analysis.differences import comparison, remarks
 from simulation.analysis.tables import differences_table, values_table
+from simulation.cli.door import door
 from simulation.cli.errors import BadInput
-from simulation.cli.exits import BAD_INPUT, DONE, FAILED, complain
-from simulation.cli.streams import forgiving, output_lost
+from simulation.cli.exits import DONE, FAILED, called
+from simulation.cli.streams import output_lost
 from simulation.records.folders import read_methods
 
 
@@ -65,14 +66,11 @@ def compared(asked: Arguments) -> dict[str, Any]:
     return {"part": part, "notes": notes, "remarks": remarks(overall), "all": overall, "by_family": by_family}
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@door
+def main(words: Sequence[str]) -> int:
     """Run the command line and return the exit code."""
-    forgiving()
-    asked = tyro.cli(Arguments, args=argv, prog="python -m simulation.compare")
-    try:
-        found = compared(asked)
-    except BadInput as error:
-        return complain(error, BAD_INPUT)
+    asked = tyro.cli(Arguments, args=words, prog=called("compare"))
+    found = compared(asked)
     if asked.json:
         print(json.dumps(found, indent=2, allow_nan=False))
         return FAILED if output_lost() else DONE

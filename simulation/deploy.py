@@ -7,27 +7,19 @@ from rich.console import Console
 
 import simulation.cli.start  # noqa: F401  (first: it puts heavy packages off)
 from simulation.cli.closing import show
-from simulation.cli.errors import BadInput
-from simulation.cli.exits import BAD_INPUT, DIVERGED, DONE, FAILED, INTERRUPTED, complain
-from simulation.cli.interrupts import listen
-from simulation.cli.streams import forgiving
+from simulation.cli.door import door
+from simulation.cli.exits import DIVERGED, DONE, FAILED, INTERRUPTED, complain
 from simulation.deployment.errors import Interrupted, NodesMissing, NotStarted, Refused, RunEndedEarly
 from simulation.deployment.plan import HELP, Plan, parse
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@door
+def main(words: Sequence[str]) -> int:
     """Run the command line and return the exit code, which is 0 only if the run did all that it was asked for."""
-    forgiving()
-    arguments = sys.argv[1:] if argv is None else list(argv)
-    if {"-h", "--help"} & set(arguments):
+    if {"-h", "--help"} & set(words):
         print(HELP)
         return DONE
-    try:
-        plan = parse(arguments)
-    except BadInput as error:
-        return complain(error, BAD_INPUT)
-    listen()
-    return carry_out(plan)
+    return carry_out(parse(words))
 
 
 def carry_out(plan: Plan) -> int:
@@ -38,8 +30,6 @@ def carry_out(plan: Plan) -> int:
     console = Console()
     try:
         folder = deploy(plan, console)
-    except BadInput as error:
-        return complain(error, BAD_INPUT)
     except (Interrupted, KeyboardInterrupt) as stop:
         return complain(str(stop) or "interrupted before the run began; nothing is left behind", INTERRUPTED)
     except RunEndedEarly as error:

@@ -18,9 +18,9 @@ from simulation.analysis.choices import checked_metrics, families
 from simulation.analysis.comparable import check_comparable
 from simulation.analysis.differences import PARTS, comparison
 from simulation.analysis.measures import MEASURES
+from simulation.cli.door import door
 from simulation.cli.errors import BadInput
-from simulation.cli.exits import BAD_INPUT, DONE, complain
-from simulation.cli.streams import forgiving
+from simulation.cli.exits import DONE, called
 from simulation.records.folders import read_methods
 from simulation.records.methods import Method, Replicate
 from simulation.report.latex import differences_latex, values_latex
@@ -177,15 +177,11 @@ def text(path: Path, content: str) -> Path:
     return path
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@door
+def main(words: Sequence[str]) -> int:
     """Run the command line and return the exit code."""
-    forgiving()
-    asked = tyro.cli(Arguments, args=argv, prog="python -m simulation.export")
-    try:
-        for path in export(asked):
-            print(path)
-    except BadInput as error:
-        return complain(error, BAD_INPUT)
+    for path in export(tyro.cli(Arguments, args=words, prog=called("export"))):
+        print(path)
     return DONE
 
 

@@ -3,7 +3,6 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -11,9 +10,9 @@ from rich.console import Console
 import simulation.cli.start  # noqa: F401  (first: it puts heavy packages off)
 from metafed.core.digits import digits
 from simulation.analysis.frontier import efficient
-from simulation.cli.errors import BadInput, RunFailed
-from simulation.cli.exits import BAD_INPUT, DONE, FAILED, INTERRUPTED, complain
-from simulation.cli.streams import forgiving
+from simulation.cli.door import door
+from simulation.cli.errors import BadInput
+from simulation.cli.exits import DONE, FAILED, called, complain
 from simulation.report.frontier import write_frontier
 from simulation.report.pages import write_report
 from simulation.runs.sweep.carry_out import sweep
@@ -23,33 +22,21 @@ combination is run (with --seeds N: so many times), by one engine. Run the same 
 is kept. frontier.svg and frontier.csv in the folder hold mean and worst 10 % of the unseen clients."""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@door
+def main(words: Sequence[str]) -> int:
     """Run the command line and return the exit code."""
-    forgiving()
     reader = argparse.ArgumentParser(
-        prog="python -m simulation.sweep", description=ABOUT, epilog="All other flags: python -m simulation.run --help",
+        prog=called("sweep"), description=ABOUT, epilog=f"All other flags: {called('run')} --help",
         allow_abbrev=False,
     )  # fmt: skip
     reader.add_argument("--out", type=Path, help="folder of the sweep; default: runs/<time>-sweep")
     reader.add_argument("--trials", type=int, help="search by Optuna with so many trials; ranges are LOW..HIGH[:log]")
     reader.add_argument("--search-seed", type=int, default=0, help="seed of the search (default: 0)")
-    asked, words = reader.parse_known_args(sys.argv[1:] if argv is None else list(argv))
+    asked, rest = reader.parse_known_args(words)
     console = Console()
-    stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H%M%S")
-    folder = asked.out or Path("runs") / f"{stamp}-sweep"
-    try:
-        if asked.trials is not None and asked.trials < 1:
-            raise BadInput(f"--trials {asked.trials}: choose at least 1")
-        found = sweep(words, folder, asked.trials, asked.search_seed, console, write_frontier, write_report)
-    except BadInput as error:
-        return complain(error, BAD_INPUT)
-    except KeyboardInterrupt:
-        return complain(
-            f"interrupted; what is finished is kept in {folder}: give the same command with --out {folder} to go on",
-            INTERRUPTED,
-        )
-    except RunFailed as error:
-        return complain(error, FAILED)
+    if asked.trials is not None and asked.trials < 1:
+        raise BadInput(f"--trials {asked.trials}: choose at least 1")
+    folder, found = sweep(rest, asked.out, asked.trials, asked.search_seed, console, write_frontier, write_report)
     if not found:
         return complain("no cell has a result", FAILED)
     for each, on in zip(found, efficient(found), strict=True):

@@ -13,14 +13,14 @@ import simulation.cli.start  # noqa: F401  (first: it puts heavy packages off)
 from metafed.core.errors import DataError
 from metafed.core.reading import LARGEST_RECORD, read_json
 from simulation.cli.config import Config
+from simulation.cli.door import door
 from simulation.cli.errors import BadInput, RunFailed
-from simulation.cli.exits import complain
-from simulation.cli.resume import settings_file
-from simulation.cli.streams import forgiving
+from simulation.cli.exits import called
+from simulation.cli.resume import go_where_it_began, settings_file
 from simulation.records.agreement import Difference, first_difference, lines, rows
 from simulation.runs.simulate import simulate
 
-AGREES, DIFFERS, BAD_INPUT = 0, 1, 2
+AGREES, DIFFERS = 0, 1
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,12 @@ def verify(options: Options) -> str | None:
         raise BadInput(f"{options.run}: holds no finished round")
     last = int(finished[-1]["round"])
     config = Config.from_file(settings_file(options.run))
+    record = go_where_it_began(options.run, config.experiment)
     changes: dict[str, Any] = {"experiment": config.experiment.model_copy(update={"rounds": last}), "quiet": True}
     changes |= {name: value for name in ("engine", "workers") if (value := getattr(options, name)) is not None}
     with tempfile.TemporaryDirectory(prefix="metafed-verify-") as scratch:
         again = simulate(config.model_copy(update={**changes, "out": Path(scratch) / "run", "track": None}))
-        found = first_difference(options.run, again)
+        found = first_difference(record, again)
         if found is not None:
             return str(found)
         if last == config.experiment.rounds and about["theta_sha256"] != manifest(again)["theta_sha256"]:
@@ -81,14 +82,12 @@ def manifest(folder: Path) -> dict[str, Any]:
     return about
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@door
+def main(words: Sequence[str]) -> int:
     """Run the command line: 0 if every bit agrees, 1 if not, 2 if it could not be tried."""
-    forgiving()
-    options = tyro.cli(Options, args=argv, prog="python -m simulation.verify")
+    options = tyro.cli(Options, args=words, prog=called("verify"))
     try:
         found = verify(options)
-    except BadInput as error:
-        return complain(error, BAD_INPUT)
     except RunFailed as error:
         print(f"{options.run}: the run ended early this time: {error}")
         return DIFFERS

@@ -21,6 +21,11 @@ def names(text: str) -> tuple[str, ...]:
     return tuple(name for name, _ in _entries(text))
 
 
+def descriptions(text: str) -> tuple[str, ...]:
+    """Return the paths of the descriptions of a user's own tables; nothing is read."""
+    return tuple(source for _, source in _entries(text) if source.endswith(SUFFIX))
+
+
 def builtin(text: str) -> tuple[TaskChoice, ...]:
     """Return the entries that are no table of a user's own; nothing is read.
 

@@ -50,7 +50,9 @@ LARGEST_SEED = 10**18
 class Fields(Settings):
     """All settings of an experiment, and what follows from them."""
 
-    clients: int = Field(50, ge=1, le=MOST, description="Clients in the population.")
+    clients: int = Field(
+        50, ge=1, le=MOST, description="Clients in the population. Default: of data sets all that they have."
+    )
     rounds: int = Field(200, ge=0, le=MOST, description="Rounds of meta-training.")
     cohort: int | None = Field(
         None, ge=1, le=MOST, description="Clients sampled in a round. Default: all seen clients, at most 50."

@@ -9,6 +9,7 @@ import polars as pl
 from metafed.fairness.alarms import alarms
 from metafed.fairness.participation import ledger, table
 from metafed.federation.federation import Federation
+from server.record.files import draft
 
 
 def keep_ledger(folder: Path, clients: "pl.DataFrame", federation: Federation) -> dict[str, Any]:
@@ -21,9 +22,8 @@ def keep_ledger(folder: Path, clients: "pl.DataFrame", federation: Federation) -
     """
     with (folder / "rounds.jsonl").open(encoding="utf-8") as lines:
         people = ledger(map(json.loads, lines), clients, federation)
-    draft = folder / "participation.parquet.draft"
-    people.write_parquet(draft)
-    draft.replace(folder / "participation.parquet")
+    with draft(folder / "participation.parquet") as beside:
+        people.write_parquet(beside)
     kinds = ((choice.family.name, choice.kind) for choice in federation.choices)
     bounded = [name for name, kind in kinds if kind == "classification"]
     return {"participation": table(people, bounded), "alarms": alarms(people, federation.experiment.seed)}

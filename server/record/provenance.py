@@ -1,6 +1,7 @@
 """Where the code of a run came from, and by which command."""
 
 import hashlib
+import os
 import re
 import subprocess
 from collections.abc import Sequence
@@ -22,6 +23,18 @@ def without_secrets(argv: Sequence[str]) -> list[str]:
         kept.append(HIDDEN if hide else f"{flag}={HIDDEN}" if secret and equals else word)
         hide = secret and not equals and not hide
     return kept
+
+
+def started_in(folder: Path) -> str | None:
+    """Return the working folder, as seen from a record in ``folder``: from there its relative paths count.
+
+    A path from one to the other stays right where both are moved or copied together, and names no more of this machine
+    than it must. None where the working folder was removed.
+    """
+    try:
+        return os.path.relpath(os.path.realpath(os.getcwd()), os.path.realpath(folder))
+    except OSError:
+        return None
 
 
 def git_state() -> dict[str, str | bool | None]:

@@ -6,7 +6,6 @@ which are computed again, to the same bits, when it is resumed.
 
 import fcntl
 import hashlib
-import json
 import os
 import platform
 import shutil
@@ -29,8 +28,9 @@ from metafed.fairness.summary import summarize
 from metafed.federation.federation import Federation
 from metafed.messages.packing import Rows
 from server.checkpoint import Checkpoint, Position, sync, write
+from server.record.files import draft, new_folder, remove, write_json, write_text
 from server.record.participation import keep_ledger
-from server.record.provenance import git_state, without_secrets
+from server.record.provenance import git_state, started_in, without_secrets
 from server.record.resume import FORMAT, Found, encoded, identity, read_manifest, rewind, rows_of
 from server.record.rounds import Round, line
 from server.record.writer import UNWRITTEN, Writer, WritingFailed
@@ -72,26 +72,34 @@ class Record:
         self.federation, experiment = federation, federation.experiment
         self._whole = {**experiment.model_dump(mode="json", exclude_none=True), **settings}
         self._keep, self._again = keep, again
-        self._parents = [parent for parent in folder.parents if not parent.exists()]
         self._unsynced: list[Path] = []
         self._positions: dict[int, Position] = {}
-        self.before = before = read_manifest(folder) if again else {}
-        if not again:
-            folder.mkdir(parents=True)
-            (folder / "parts").mkdir()
-            (folder / "checkpoints").mkdir()
-            self._write_config()
-        self._rounds = (folder / "rounds.jsonl").open("ab")
-        try:
-            # one process writes a record; the lock goes with the process, however it ends
-            fcntl.flock(self._rounds, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._rounds.close()
-            raise
-        self.manifest: dict[str, Any] = {
+        self.before = read_manifest(folder) if again else {}
+        with new_folder(folder, there=again) as self._parents:
+            if not again:
+                (folder / "parts").mkdir()
+                (folder / "checkpoints").mkdir()
+                self._write_config()
+            self._rounds = (folder / "rounds.jsonl").open("ab")
+            try:
+                # one process writes a record; the lock goes with the process, however it ends
+                fcntl.flock(self._rounds, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self.manifest = self._first_manifest(how)
+                if not again:
+                    self._write_manifest()
+            except BaseException:
+                self._rounds.close()
+                raise
+        self._later = Writer()
+
+    def _first_manifest(self, how: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what is known before the first round, or before the first of those that follow."""
+        before, experiment = self.before, self.federation.experiment
+        about: dict[str, Any] = {
             "format": FORMAT,
             "run": uuid4().hex,
             "argv": without_secrets(sys.argv),
+            "started_in": started_in(self.folder),
             "experiment": experiment.model_dump(mode="json"),
             "seed": experiment.seed,
             **how,
@@ -108,14 +116,12 @@ class Record:
             "exit_reason": None,
             "theta_sha256": None,
         }
-        if again:
-            now_computed = {key: self.manifest[key] for key in ("experiment", "seed")}
-            entry = {"time": self.manifest["start"], **{key: self.manifest[key] for key in ("argv", "versions", "git")}}
-            self.manifest = {**before, **now_computed, "end": None, "exit_reason": None}
-            self.manifest["resumed"] = [*before.get("resumed", ()), entry]
-        else:
-            self._write_manifest()
-        self._later = Writer()
+        if not self._again:
+            return about
+        entry = {"time": about["start"], **{key: about[key] for key in ("argv", "versions", "git")}}
+        computed = {key: about[key] for key in ("experiment", "seed")}
+        resumed = [*before.get("resumed", ()), entry]
+        return {**before, **computed, "end": None, "exit_reason": None, "resumed": resumed}
 
     def go_on(self, found: Found) -> None:
         """Take back what the record says beyond a checkpoint, and note that the run goes on from there.
@@ -192,14 +198,8 @@ class Record:
         """
         self._later.close()
         self._rounds.close()
-        if self._again:
-            return
-        shutil.rmtree(self.folder)
-        for parent in self._parents:
-            try:
-                parent.rmdir()
-            except OSError:
-                return
+        if not self._again:
+            remove(self.folder, self._parents)
 
     def _append(self, finished: Round, entry: Mapping[str, Any], bare: Mapping[str, Any] | None) -> None:
         frames = [
@@ -209,9 +209,8 @@ class Record:
         ]
         if frames:
             path = self.folder / "parts" / f"{finished.number:08d}.parquet"
-            draft = path.with_suffix(".draft")
-            pl.concat(frames).write_parquet(draft)
-            draft.replace(path)
+            with draft(path) as beside:
+                pl.concat(frames).write_parquet(beside)
             self._unsynced.append(path)
         start = self._rounds.tell()
         self._rounds.write(encoded(entry))
@@ -240,15 +239,11 @@ class Record:
 
     def _write_config(self) -> None:
         """Write ``config.toml``, atomically."""
-        draft = self.folder / "config.toml.draft"
-        draft.write_text(tomli_w.dumps(kebab(self._whole)), encoding="utf-8")
-        draft.replace(self.folder / "config.toml")
+        write_text(self.folder / "config.toml", tomli_w.dumps(kebab(self._whole)))
 
     def _write_manifest(self) -> None:
         """Write ``manifest.json``, atomically."""
-        draft = self.folder / "manifest.json.draft"
-        draft.write_text(json.dumps(self.manifest, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-        draft.replace(self.folder / "manifest.json")
+        write_json(self.folder / "manifest.json", self.manifest)
 
     def _summarize(self) -> None:
         """Write ``summary.json`` from the rows on disk, where there are any."""
@@ -259,19 +254,14 @@ class Record:
             rows = pl.read_parquet(path, glob=False)
             summary = summarize(rows, experiment.seed, kinds, experiment)
             summary |= keep_ledger(self.folder, rows, self.federation)
-            text = json.dumps(summary, indent=2, allow_nan=False) + "\n"
-            draft = self.folder / "summary.json.draft"
-            draft.write_text(text, encoding="utf-8")
-            draft.replace(self.folder / "summary.json")
+            write_json(self.folder / "summary.json", summary)
 
     def _join(self) -> None:
-
         parts = rows_of(self.folder)
         if parts:
-            draft = self.folder / "clients.parquet.draft"
-            # streamed: a long run's rows need not fit in memory
-            pl.scan_parquet(parts, glob=False).sink_parquet(draft, maintain_order=True)
-            draft.replace(self.folder / "clients.parquet")
+            with draft(self.folder / "clients.parquet") as beside:
+                # streamed: a long run's rows need not fit in memory
+                pl.scan_parquet(parts, glob=False).sink_parquet(beside, maintain_order=True)
         shutil.rmtree(self.folder / "parts", ignore_errors=True)
 
 

@@ -13,6 +13,7 @@ from metafed.fairness.panel import Panel
 from metafed.fairness.replicates import FEWEST_SEEDS, nested_interval, points
 from metafed.fairness.significance import LEVEL, holm, seeds_needed, sign_flip, smallest_p
 from simulation.analysis.measures import MEASURES, Kinds, Measure, Served, paired
+from simulation.cli.exits import called
 from simulation.records.methods import Method, Replicate, kinds_of
 
 RESAMPLES = 999
@@ -165,17 +166,23 @@ def remarks(found: Mapping[str, Any]) -> list[str]:
     """Say what the table's intervals and verdicts rest on, and what they cannot say."""
     count, several = len(found["seeds"]), len(found["differences"])
     if count < FEWEST_SEEDS:
-        what = "Which differences hold is not known" if several else "There are no intervals"
-        sentences = [f"{count} seed{'s' * (count != 1)}: points only. {what} below {FEWEST_SEEDS} seeds (--seeds 5)."]
+        sentences = [
+            f"{count} seed{'s' * (count != 1)}: points only. There are intervals from {FEWEST_SEEDS} seeds on."
+        ]
+        if several:
+            sentences.append(f"Which of {several} differences hold is known from {seeds_needed(several)} on (--seeds).")
     else:
         sentences = [
             f"95 % intervals over {count} seeds and the clients within them, paired where they are of differences."
         ]
         least = min(1.0, smallest_p(count) * several)
         if several and least > LEVEL:
+            pairs = len({(entry["one"], entry["minus"]) for entry in found["differences"]})
+            measures = int(LEVEL / smallest_p(count)) // pairs
+            fewer = f", or at most {measures} of the --metrics of {called('compare')}" if measures else ""
             sentences.append(
                 f"An exact test of {several} differences by {count} seeds cannot reach p ≤ {LEVEL:g} after Holm's"
-                f" correction; {seeds_needed(several)} seeds can, or fewer --metrics."
+                f" correction; {seeds_needed(several)} seeds can{fewer}."
             )
     if found["left_out"]:
         sentences.append(f"{found['left_out']} clients have no usable score in some run and are left out of all.")

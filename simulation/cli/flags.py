@@ -1,35 +1,36 @@
 """The command line of a run: flags over a file over defaults."""
 
+import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 from pydantic import BaseModel, Field, ValidationError, create_model
 
-from metafed.aggregators import AGGREGATORS
-from metafed.algorithms import ALGORITHMS
 from metafed.core.errors import DataError
-from metafed.experiment.lookup import aggregator_class, algorithm_class, objective_class, sampler_class
+from metafed.experiment.lookup import KINDS, Kinds
 from metafed.experiment.renames import RENAMED
 from metafed.experiment.settings import Experiment
 from metafed.faults import read_faults
 from metafed.federation.federation import Federation
-from metafed.objectives import OBJECTIVES
-from metafed.sampling import SAMPLERS
+from simulation import HOME, ROOMS
 from simulation.cli.config import Config
 from simulation.cli.errors import BadInput, explain
+from simulation.cli.exits import called
 from simulation.cli.late import unused
-from simulation.cli.resume import check_settings, check_unchanged, settings_file
+from simulation.cli.resume import check_settings, check_unchanged, go_where_it_began, settings_file
 
-TABLES: dict[str, Mapping[str, type[BaseModel]]] = {
-    "algorithm": ALGORITHMS,
-    "objective": OBJECTIVES,
-    "sampling": SAMPLERS,
-    "aggregator": AGGREGATORS,
+ABOUT = {
+    "algorithm": "What clients and server compute in a round; its settings stand below",
+    "objective": "Whose loss counts how much",
+    "sampling": "Who is asked",
+    "aggregator": "How client updates are combined",
 }
 """What is chosen by name, each with settings of its own."""
+NAME_OF = "name_of_{}"
+"""The field for the name of such a choice, which its settings leave no other name for."""
 
 
 def parse(argv: Sequence[str]) -> Config:
@@ -39,36 +40,39 @@ def parse(argv: Sequence[str]) -> Config:
         BadInput: A value is not allowed.
         SystemExit: tyro printed the help (0) or a misuse of flags (2).
     """
-    rest, algorithm = take_option(renewed_flags(argv), "--algorithm")
-    rest, objective = take_option(rest, "--objective")
-    rest, sampling = take_option(rest, "--sampling")
-    rest, aggregator = take_option(rest, "--aggregator")
+    rest, named = renewed_flags(argv), {}
+    for what in KINDS:
+        rest, named[what] = take_option(rest, f"--{what}")
     rest, file = take_option(rest, "--config")
     rest, faults = take_option(rest, "--faults")
     rest, resumed = take_option(rest, "--resume")
+    rest, data_dir = take_option(rest, "--data-dir")
     if resumed is not None and file is not None:
         raise BadInput("--resume reads the run's own settings; leave --config out")
     file = str(settings_file(Path(resumed))) if resumed is not None else file
     default = Config.from_file(Path(file)) if file is not None else Config()
     if resumed is not None:
         check_settings(Path(resumed), default)
-        default = default.model_copy(update={"resume": Path(resumed)})
-    chosen: dict[str, BaseModel] = {
-        "algorithm": _chosen("algorithm", algorithm, default.experiment.algorithm, algorithm_class),
-        "objective": _chosen("objective", objective, default.experiment.objective, objective_class),
-        "sampling": _chosen("sampling", sampling, default.experiment.sampling, sampler_class),
-        "aggregator": _chosen("aggregator", aggregator, default.experiment.aggregator, aggregator_class),
-    }
+        here = os.getcwd()
+        default = default.model_copy(update={"resume": go_where_it_began(Path(resumed), default.experiment)})
+        if data_dir is not None and os.getcwd() != here:
+            data_dir = os.pathsep.join(os.path.join(here, each) for each in data_dir.split(os.pathsep))
+    if data_dir is not None:
+        rest += ["--data-dir", data_dir]
+    chosen = {what: _chosen(kind, named[what], getattr(default.experiment, what)) for what, kind in KINDS.items()}
     flags = _flags(default, chosen)
     with unused("torch"):
-        parsed = tyro.cli(flags, args=rest, prog="python -m simulation.run", description=Config.__doc__)
+        parsed = tyro.cli(flags, args=rest, prog=called("run"), description=Config.__doc__)
     settings = parsed.model_dump()
+    if "clients" not in default.experiment.model_fields_set and take_option(list(argv), "--clients")[1] is None:
+        del settings["experiment"]["clients"]  # not given, which is told from given as its default
     if faults is not None:
         try:
             settings["experiment"]["faults"] = read_faults(faults)
         except DataError as error:
             raise BadInput(str(error)) from None
     for what, model in chosen.items():
+        del settings["experiment"][NAME_OF.format(what)]  # named already
         try:
             settings["experiment"][what] = type(model).model_validate(settings["experiment"][what])
         except ValidationError as error:
@@ -102,7 +106,7 @@ def renewed_flags(argv: Sequence[str]) -> list[str]:
     return found
 
 
-def _chosen(what: str, named: str | None, default: BaseModel, find: Callable[[str], type[BaseModel]]) -> BaseModel:
+def _chosen(kinds: "Kinds[BaseModel]", named: str | None, default: BaseModel) -> BaseModel:
     """Return what the command line names, such as an algorithm, with the file's settings if it is the file's.
 
     Raises:
@@ -110,14 +114,27 @@ def _chosen(what: str, named: str | None, default: BaseModel, find: Callable[[st
     """
     if named is None:
         return default
+    what = kinds.what
     try:
-        kind = find(named)
+        kind = kinds.find(named)
     except ValueError as error:
-        raise BadInput(f"--{what}: {error}") from None
+        raise BadInput(f"--{what}: {error}{_hidden(named)}") from None
     try:
         return default if isinstance(default, kind) else kind()
     except ValidationError as error:
         raise BadInput(f"--{what} {named}: its settings need defaults: {explain(error, prefix=what)}") from None
+
+
+def _hidden(named: str) -> str:
+    """Say why a module of the current folder is not found, where that is so."""
+    module = named.partition(":")[0].partition(".")[0]
+    if not Path(f"{module}.py").is_file():
+        return ""
+    if module in (*ROOMS, "simulation"):
+        return f"; {module} is a package of metafed, in {HOME}: rename your {module}.py"
+    if os.getcwd() in map(os.path.abspath, sys.path):
+        return ""
+    return f"; {module}.py of the current folder is found by PYTHONPATH=., or by python -m simulation.run"
 
 
 def _flags(default: Config, chosen: Mapping[str, BaseModel]) -> type[BaseModel]:
@@ -125,14 +142,13 @@ def _flags(default: Config, chosen: Mapping[str, BaseModel]) -> type[BaseModel]:
 
     It has no constraints: values are evaluated by our own models, whose complaints name the flag.
     """
-    changed = {}
+    changed: dict[str, Any] = {}
     for what, model in chosen.items():
-        about = (
-            f"{(type(model).__doc__ or '').strip()} Choose another by --{what} NAME: {', '.join(TABLES[what])},"
-            " or module:Class from anywhere."
-        )
-        inner = _loosen(model)
-        changed[what] = (inner, Field(inner(), description=about))
+        inner, kinds = _loosen(model), KINDS[what]
+        changed[what] = (inner, Field(inner(), description=(type(model).__doc__ or "").strip()))
+        name = Annotated[str, tyro.conf.arg(name=what, metavar="NAME")]
+        about = f"{ABOUT[what]}: {', '.join(kinds.table)}, or MODULE:CLASS of your own."
+        changed[NAME_OF.format(what)] = (name, Field(kinds.name(model), description=about))
     for table in ("privacy", "secure", "devices"):
         values = getattr(default.experiment, table)
         inner = _loosen(values)

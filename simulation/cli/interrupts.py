@@ -1,12 +1,16 @@
 """Ctrl-C, SIGTERM and SIGHUP, held back while something runs that must not be cut off halfway."""
 
+import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
+from simulation.cli.exits import INTERRUPTED
+
+NOTHING_LEFT = "interrupted; nothing is left behind"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -30,6 +34,31 @@ def held_back() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def whole_imports() -> Iterator[None]:
+    """Import heavy packages in the block; a signal that comes meanwhile interrupts after it.
+
+    Where a package starts in C an interrupt would end as an error of its own, or be lost.
+
+    Raises:
+        KeyboardInterrupt: One came.
+    """
+    with held_back() as came:
+        yield
+    if came:
+        raise KeyboardInterrupt
+
+
+def leave_at_once() -> None:
+    """End this process with one message where a signal comes, until ``listen``: while nothing is begun yet."""
+
+    def leave(number: int, frame: FrameType | None) -> NoReturn:
+        os.write(2, f"metafed: {NOTHING_LEFT}\n".encode())
+        os._exit(INTERRUPTED)
+
+    _handle(leave, SIGNALS)
+
+
 def interrupt(number: int, frame: FrameType | None) -> NoReturn:
     """Treat a signal as Ctrl-C: a handler for SIGTERM and SIGHUP."""
     raise KeyboardInterrupt
@@ -37,6 +66,11 @@ def interrupt(number: int, frame: FrameType | None) -> NoReturn:
 
 def listen() -> None:
     """Treat SIGTERM and SIGHUP as Ctrl-C, but for one that is ignored, as SIGHUP is by ``nohup``."""
-    for number in SIGNALS[1:]:
+    _handle(signal.default_int_handler, SIGNALS[:1])
+    _handle(interrupt, SIGNALS[1:])
+
+
+def _handle(handler: Callable[[int, FrameType | None], object], signals: Sequence[signal.Signals]) -> None:
+    for number in signals:
         if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, interrupt)
+            signal.signal(number, handler)

@@ -1,5 +1,6 @@
 """``--resume RUN``, as a command line says it: the settings that a run had, and which of them may change."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,13 @@ from pydantic import ValidationError
 
 from metafed.core.errors import DataError
 from metafed.core.reading import LARGEST_RECORD, read_json
+from metafed.data.table.family import SUFFIX
+from metafed.experiment.choices import descriptions
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation
 from simulation.cli.config import Config
 from simulation.cli.errors import BadInput
+from simulation.cli.streams import say
 
 FREE = {
     *("resume", "quiet", "rounds", "engine", "workers", "worker_cpus", "worker_gpus", "ray_address", "round_timeout"),
@@ -72,6 +76,33 @@ def check_settings(folder: Path, found: Config) -> None:
             f"--resume {folder / 'config.toml'}: was changed since the run began: {', '.join(changed)}; a run goes on"
             " with the settings that it had"
         )
+
+
+def go_where_it_began(folder: Path, experiment: Experiment) -> Path:
+    """Go to the folder that a run was started in, where the files lie that it names by relative paths.
+
+    Only descriptions count (``--tasks NAME:FILE.toml``, ``--devices.tiers FILE.toml``): data sets are found by
+    ``--data-dir``, from wherever one is. Where they are not there any more nothing is done.
+
+    Args:
+        folder: The record, of one run or of several.
+        experiment: What was run.
+
+    Returns:
+        The record's folder, as seen from where we are now.
+    """
+    start = _manifest(folder).get("started_in")
+    named = [Path(name) for name in (*descriptions(experiment.tasks), experiment.devices.tiers)]
+    relative = [path for path in named if path.suffix == SUFFIX and not path.is_absolute()]
+    if not isinstance(start, str) or not relative:
+        return folder
+    record = Path(os.path.realpath(folder))
+    base = Path(os.path.normpath(record / start))
+    if base == Path(os.path.realpath(os.getcwd())) or not all((base / path).is_file() for path in relative):
+        return folder
+    os.chdir(base)
+    say(f"metafed: {', '.join(map(str, relative))} is taken from {base}, where the run was started")
+    return record
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

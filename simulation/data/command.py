@@ -6,9 +6,9 @@ import tyro
 
 import simulation.cli.start  # noqa: F401  (first: it puts heavy packages off)
 from metafed.data.sets.catalogue import CATALOGUE, Entry
-from simulation.cli.errors import BadInput
-from simulation.cli.exits import BAD_INPUT, DONE, FAILED, INTERRUPTED, complain
-from simulation.cli.streams import forgiving, output_lost
+from simulation.cli.door import door
+from simulation.cli.exits import DONE, FAILED, called
+from simulation.cli.streams import output_lost
 from simulation.data.check import Check
 from simulation.data.describe import Describe
 from simulation.data.fetch import Fetch
@@ -23,17 +23,19 @@ def main(argv: Sequence[str] | None = None, catalogue: Mapping[str, Entry] | Non
         argv: The words after the program's name. Default: those of the command line.
         catalogue: The data sets. Default: ours.
     """
-    forgiving()
+    return door(lambda words: carry_out(words, CATALOGUE if catalogue is None else catalogue))(argv)
+
+
+def carry_out(words: Sequence[str], catalogue: Mapping[str, Entry]) -> int:
+    """Do what is asked for."""
     asked: List | Fetch | Prepare | Check | Describe = tyro.extras.subcommand_cli_from_dict(
         {"list": List, "fetch": Fetch, "prepare": Prepare, "check": Check, "describe": Describe},
-        args=argv,
-        prog="python -m simulation.data",
+        args=words,
+        prog=called("data"),
         description="List data sets, get them, check them, and show who is in them.",
     )
     try:
-        asked.run(CATALOGUE if catalogue is None else catalogue)
-    except BadInput as error:
-        return complain(error, BAD_INPUT)
+        asked.run(catalogue)
     except KeyboardInterrupt:
-        return complain("interrupted; nothing is half-written, and a download goes on where it was", INTERRUPTED)
+        raise KeyboardInterrupt("interrupted; nothing is half-written, and a download goes on where it was") from None
     return FAILED if output_lost() else DONE

@@ -15,6 +15,7 @@ from safetensors.numpy import load_file
 from metafed.experiment.settings import Experiment
 from metafed.fairness.summary import summarize as summary_of
 from metafed.federation.federation import Federation, federation_of
+from server.record.files import draft, write_json
 from server.record.record import now, theta_sha256
 
 
@@ -30,9 +31,7 @@ def amend(record: Path, changes: Mapping[str, Any]) -> None:
     """Change entries of the record's manifest, atomically; without a manifest nothing is done."""
     about = manifest(record)
     if about:
-        draft = record / "manifest.json.draft"
-        draft.write_text(json.dumps({**about, **changes}, indent=2) + "\n", encoding="utf-8")
-        draft.replace(record / "manifest.json")
+        write_json(record / "manifest.json", {**about, **changes})
 
 
 def finished_rounds(record: Path) -> list[dict[str, Any]]:
@@ -63,9 +62,8 @@ def join(record: Path) -> None:
     paths = [parts / f"{line['round']:08d}.parquet" for line in finished_rounds(record)]
     whole = [path for path in paths if path.exists()]
     if whole:
-        draft = record / "clients.parquet.draft"
-        pl.scan_parquet(whole, glob=False).sink_parquet(draft, maintain_order=True)
-        draft.replace(record / "clients.parquet")
+        with draft(record / "clients.parquet") as beside:
+            pl.scan_parquet(whole, glob=False).sink_parquet(beside, maintain_order=True)
     shutil.rmtree(parts, ignore_errors=True)
 
 
@@ -75,5 +73,4 @@ def summarize(record: Path, federation: Federation) -> None:
     if path.exists():
         kinds = {choice.family.name: choice.kind for choice in federation.choices}
         summary = summary_of(pl.read_parquet(path, glob=False), federation.experiment.seed, kinds)
-        text = json.dumps(summary, indent=2, allow_nan=False) + "\n"
-        (record / "summary.json").write_text(text, encoding="utf-8")
+        write_json(record / "summary.json", summary)

@@ -1,5 +1,6 @@
 """Carrying out a deployment: start or join a federation, submit, follow, collect, clean up."""
 
+import os
 import shutil
 import signal
 import sys
@@ -13,17 +14,18 @@ from rich.console import Console
 
 from metafed.experiment.lookup import algorithm_name
 from metafed.federation.federation import federation_of
+from server.record.files import new_folder, remove
 from server.record.provenance import git_state
 from simulation.cli.config import Config
 from simulation.cli.console import Screen
 from simulation.cli.errors import BadInput
+from simulation.deployment.bundle import app
 from simulation.deployment.closing import amend, close, manifest
 from simulation.deployment.control import Control
 from simulation.deployment.errors import Interrupted, NotStarted, Refused, RunEndedEarly
 from simulation.deployment.local import LocalFederation
-from simulation.deployment.plan import Plan
+from simulation.deployment.plan import Plan, check_nodes
 from simulation.deployment.runs import (
-    ROOT,
     Watch,
     check_status,
     collect,
@@ -31,6 +33,7 @@ from simulation.deployment.runs import (
     wait_for_nodes,
 )
 from simulation.report.pages import write_report
+from simulation.runs.people import all_people
 from simulation.runs.preparing import federated, read
 from simulation.runs.settings import default_folder
 
@@ -56,9 +59,15 @@ def deploy(plan: Plan, console: Console) -> Path:
         Interrupted: Likewise, by Ctrl-C or SIGTERM.
     """
     again = plan.config.resume is not None
-    folder = (plan.config.resume or plan.config.out or default_folder(plan.config)).absolute()
-    if folder.exists() and not again:
-        raise BadInput(f"--out {folder}: exists already; choose another folder or move it away")
+    if plan.remote is None and not plan.node_data:  # else the data are with the nodes
+        plan = plan._replace(config=all_people(plan.config))
+        check_nodes(plan.nodes, plan.config.experiment.clients)
+    # other processes make it, and only later: the number of this one tells it from those of the same second
+    unnamed = default_folder(plan.config)
+    unnamed = unnamed.with_name(f"{unnamed.name}-{os.getpid()}")
+    folder = (plan.config.resume or plan.config.out or unnamed).absolute()
+    if not again:
+        check_new(folder)
     if plan.remote is None and not plan.node_data:
         read(federated(plan.config.experiment), lambda federation, remarks: None)
     record = plan.remote.records / folder.name if plan.remote else folder
@@ -71,7 +80,7 @@ def deploy(plan: Plan, console: Console) -> Path:
         scratch = Path(name)
         with _federation(plan, scratch, console) as federation:
             online = wait_for_nodes(federation.control, plan.nodes, plan.patience, federation.alive, plan.fewest)
-            run_id = federation.control.submit(ROOT, settings)
+            run_id = federation.control.submit(app(scratch / "app"), settings)
             if not plan.config.quiet:
                 console.print(
                     f"run {run_id}: {online} of {plan.nodes} nodes have joined; the record is {folder}", soft_wrap=True
@@ -91,6 +100,29 @@ def deploy(plan: Plan, console: Console) -> Path:
                 raise
             _collect(record, folder, logs)
     return folder
+
+
+def check_new(folder: Path) -> None:
+    """Refuse a folder that exists or cannot be made, before anything is started.
+
+    Raises:
+        BadInput: It does, or cannot be.
+    """
+    try:
+        if folder.exists():
+            raise BadInput(f"--out {folder}: exists already; choose another folder or move it away")
+        with new_folder(draft_of(folder)) as made:
+            pass
+        remove(draft_of(folder), made)
+    except FileExistsError:
+        return  # left by a process that was killed: it can be made
+    except OSError as error:
+        raise BadInput(f"--out {folder}: {error.strerror}") from None
+
+
+def draft_of(folder: Path) -> Path:
+    """Return where a copy of a record is put together; its name is longer, and the file system must take it, too."""
+    return folder.with_name(f".{folder.name}.draft")
 
 
 def check_resumable(config: Config, record: Path) -> int:
@@ -170,7 +202,7 @@ def _collect(record: Path, folder: Path, logs: dict[str, Path], reason: str | No
         return
     if record != folder:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        fresh = folder.with_name(f".{folder.name}.draft")
+        fresh = draft_of(folder)
         shutil.rmtree(fresh, ignore_errors=True)
         shutil.copytree(record, fresh)
         if folder.exists():  # a run that went on: its copy here is older, but for the logs

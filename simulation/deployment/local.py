@@ -1,6 +1,7 @@
 """A federation on this machine: a SuperLink and its SuperNodes as processes, with TLS and keys of their own."""
 
 import json
+import os
 import secrets
 import ssl
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Self, final
 
 from metafed.experiment.choices import OWN_DATA
+from simulation import HOME
 from simulation.deployment.certificates import OPERATOR, SUPERLINK, issue
 from simulation.deployment.errors import NotStarted
 from simulation.deployment.processes import Process, end_all, environment, free_ports, program
@@ -73,8 +75,12 @@ class LocalFederation:
         policy = ["--enable-supernode-auth", "--disable-runtime-dependency-installation"]
         process = self._start(
             "superlink",
-            [sys.executable, "-m", "simulation.deployment.superlink", *where, *tls, *policy, *state],
-            {KEY_FILE: str(own / "control.key")},
+            # our own code, whatever lies in the current folder
+            [sys.executable, "-P", "-m", "simulation.deployment.superlink", *where, *tls, *policy, *state],
+            {
+                KEY_FILE: str(own / "control.key"),
+                "PYTHONPATH": os.pathsep.join(filter(None, [str(HOME), os.environ.get("PYTHONPATH")])),
+            },
         )
         context = ssl.create_default_context(cafile=str(own / "ca.crt"))
         opener = urllib.request.build_opener(

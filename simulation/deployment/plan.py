@@ -93,8 +93,7 @@ def parse(argv: Sequence[str]) -> Plan:
     patience = number(options["patience"], "--patience", 300)
     if node_data and len(node_data) != nodes:
         raise BadInput(f"--node-data names {len(node_data)} folders for --nodes {nodes}: one a node")
-    if nodes > experiment.clients:
-        raise BadInput(f"--nodes {nodes} exceeds --clients {experiment.clients}: some node would host nobody")
+    check_nodes(nodes, experiment.clients)
     remote = remote_of(options["superlink"], options["credentials"], options["records"])
     if remote is not None and node_data:
         raise BadInput("--node-data is for nodes that are started here; those of --superlink say --own-data themselves")
@@ -103,6 +102,16 @@ def parse(argv: Sequence[str]) -> Plan:
         folders = os.pathsep.join(os.path.abspath(each) for each in experiment.data_dir.split(os.pathsep))
         experiment = experiment.model_copy(update={"data_dir": folders})
     return Plan(config.model_copy(update={"experiment": experiment}), nodes, patience, remote, node_data, fewest)
+
+
+def check_nodes(nodes: int, clients: int) -> None:
+    """Refuse more nodes than there are clients.
+
+    Raises:
+        BadInput: There are.
+    """
+    if nodes > clients:
+        raise BadInput(f"--nodes {nodes} exceeds --clients {clients}: some node would host nobody")
 
 
 def nodes_before(folder: Path) -> int:

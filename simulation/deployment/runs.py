@@ -4,7 +4,6 @@ import re
 import shutil
 import threading
 import time
-import tomllib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -13,13 +12,11 @@ from typing import Any, final
 import tomli_w
 
 from metafed.experiment.settings import Experiment, flatten_config
-from simulation.cli.errors import BadInput
+from simulation.deployment.bundle import project
 from simulation.deployment.closing import finished_rounds, manifest
 from simulation.deployment.control import COMPLETED, FINISHED, ONLINE, UNREGISTERED, Control, Status
 from simulation.deployment.errors import NodesMissing, Refused, RunEndedEarly
 
-ROOT = Path(__file__).resolve().parents[2]
-"""The Flower app: the folder of ``pyproject.toml``."""
 PAUSE = 1.0
 LAST_WORDS = 30.0
 """Seconds that the ServerApp has to close its record after a stop."""
@@ -36,11 +33,7 @@ def run_config(
     Raises:
         BadInput: The app is not here.
     """
-    try:
-        project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-        declared = flatten_config(project["tool"]["flwr"]["app"]["config"])
-    except (OSError, KeyError):
-        raise BadInput(f"{ROOT} is not a checkout of metafed: a deployment submits the app that lies there") from None
+    declared = flatten_config(project()[1]["tool"]["flwr"]["app"]["config"])
     config = experiment.to_run_config()
     extra: dict[str, list[str]] = {}
     for key in [key for key in config if key not in declared]:

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from copy import copy
 from typing import Any, cast
@@ -23,6 +23,7 @@ from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, RecordDict
 from ray._private import ray_constants
 from ray.actor import ActorHandle
 from ray.exceptions import RayError
+from ray.job_config import JobConfig
 
 # a module travels to the workers by its name, what is in it would be copied
 from client import app as flower
@@ -30,6 +31,7 @@ from client.device import name, resolve
 from metafed.core.cores import cores
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import federation_of
+from simulation import HOME
 from simulation.engines.crew import Crew
 from simulation.engines.grid import PoolGrid, failed, named, pool_context, take_identity
 
@@ -47,6 +49,14 @@ MOST_WORKERS = 64
 """Workers where no number is asked for, at most."""
 MOST_TRIES = 3
 """Times that a message is given to a worker before its clients are recorded as failed; see ``fewer``."""
+
+
+class _AtTheEnd(list[str]):
+    """Stays at the end of its list, whatever is added."""
+
+    def extend(self, more: Iterable[str]) -> None:
+        """Add before what is there already."""
+        self[:0] = more
 
 
 @ray.remote
@@ -122,6 +132,8 @@ class RayGrid(PoolGrid):
                 self._folder = folder
                 own["_temp_dir"] = f"{folder}/r"  # Ray lets everybody into its own folder, and nobody into this one
             options: dict[str, Any] = {"address": address} if address else own
+            # the last folder is where a worker looks first: not into the current one, which Ray adds
+            options["job_config"] = JobConfig(_py_driver_sys_path=_AtTheEnd([str(HOME)]))
             try:
                 with nullcontext() if address else this_machine_only():
                     ray.init(log_to_driver=False, configure_logging=False, logging_level=logging.WARNING, **options)

@@ -8,6 +8,7 @@ from metafed.core.reading import LARGEST_RECORD, read_json
 from simulation.cli.config import Config
 from simulation.cli.errors import BadInput
 from simulation.cli.flags import take_option
+from simulation.cli.resume import go_where_it_began
 
 KIND = "study"
 """What the manifest of a folder of runs calls itself."""
@@ -35,4 +36,5 @@ def resumed(argv: Sequence[str]) -> Config | None:
     if others:
         raise BadInput(f"--resume {named}: a study goes on with the settings that it has; leave {others[0]} out")
     config = Config.from_file(Path(named) / "config.toml")
-    return config.model_copy(update={"resume": Path(named), "quiet": len(rest) > 0})
+    folder = go_where_it_began(Path(named), config.experiment)
+    return config.model_copy(update={"resume": folder, "quiet": len(rest) > 0})

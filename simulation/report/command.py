@@ -8,9 +8,9 @@ from typing import Annotated, TypeVar
 import tyro
 
 import simulation.cli.start  # noqa: F401  (first: it puts heavy packages off)
+from simulation.cli.door import door
 from simulation.cli.errors import BadInput
-from simulation.cli.exits import BAD_INPUT, DONE, complain
-from simulation.cli.streams import forgiving
+from simulation.cli.exits import DONE, called
 from simulation.records.studies import is_study
 from simulation.report.figures import FIGURES, OfRun, OfRuns, find
 from simulation.report.pages import write_comparison, write_report
@@ -39,21 +39,18 @@ class Arguments:
     """Put figures of your own on the page as well, each MODULE:NAME."""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+@door
+def main(words: Sequence[str]) -> int:
     """Run the command line and return the exit code."""
-    forgiving()
-    asked = tyro.cli(Arguments, args=argv, prog="python -m simulation.report")
-    try:
-        if not asked.runs:
-            raise BadInput("name the folder of a run")
-        if asked.figure is not None:
-            path = write_figure(asked.runs, *asked.figure)
-        elif len(asked.runs) > 1 or is_study(asked.runs[0]):
-            path = write_comparison(asked.runs, asked.out, added(asked.add, OfRuns))
-        else:
-            path = write_report(asked.runs[0], asked.out, more=added(asked.add, OfRun))
-    except BadInput as error:
-        return complain(error, BAD_INPUT)
+    asked = tyro.cli(Arguments, args=words, prog=called("report"))
+    if not asked.runs:
+        raise BadInput("name the folder of a run")
+    if asked.figure is not None:
+        path = write_figure(asked.runs, *asked.figure)
+    elif len(asked.runs) > 1 or is_study(asked.runs[0]):
+        path = write_comparison(asked.runs, asked.out, added(asked.add, OfRuns))
+    else:
+        path = write_report(asked.runs[0], asked.out, more=added(asked.add, OfRun))
     print(path)
     return DONE
 

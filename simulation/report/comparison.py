@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from metafed.fairness.replicates import FEWEST_SEEDS
+from metafed.fairness.significance import seeds_needed
 from simulation.analysis.comparable import check_comparable
 from simulation.analysis.measures import MEASURES
 from simulation.cli.errors import BadInput
@@ -18,7 +19,7 @@ from simulation.report.figures.beside import Beside, beside
 from simulation.report.findings import command
 from simulation.report.words import count, listed, short
 
-UNKNOWN = f"Which differences hold is not known below {FEWEST_SEEDS} seeds (--seeds {FEWEST_SEEDS})."
+UNKNOWN = f"Which differences hold is not known: one of two runs takes {seeds_needed(1)} seeds (--seeds)."
 
 
 def several(folders: Sequence[Path], more: Sequence[OfRuns] = ()) -> dict[str, Any]:

@@ -73,6 +73,8 @@ def command(argv: Sequence[str]) -> str:
     """Return the command line that a person would type for ``sys.argv``."""
     if argv and argv[0].endswith("run.py"):
         return shlex.join(["python", "-m", "simulation.run", *argv[1:]])
+    if argv and argv[0].endswith("/metafed"):
+        return shlex.join(["metafed", *argv[1:]])
     return shlex.join(argv)
 
 

@@ -10,7 +10,7 @@ from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation, hand_on
 from simulation.cli.config import Config
 from simulation.cli.errors import BadInput
-from simulation.cli.interrupts import held_back
+from simulation.cli.interrupts import whole_imports
 
 if TYPE_CHECKING:
     from simulation.engines.grid import PoolGrid
@@ -36,11 +36,9 @@ def set_up(
     if config.engine == "local":
         grid = make(config)
         return grid, read(federation, show)
-    with held_back() as came:
+    with whole_imports():
         # before the helper starts: two threads import no faster than one, and PyTorch cannot be imported by two
         import simulation.engines.ray  # noqa: F401
-    if came:
-        raise KeyboardInterrupt
     with ThreadPoolExecutor(1) as helper:
         reading = helper.submit(read, federation, show)
         if any(choice.source != GENERATED for choice in federation.choices):
@@ -73,9 +71,10 @@ def read(federation: Federation, show: Show) -> Sequence[str]:
     Raises:
         BadInput: A data set is missing, damaged, or has too few clients, or the guard stops the run.
     """
-    # here, on the helper's thread: they load PyTorch, while the engine is starting
-    import server.app  # noqa: F401
-    from metafed.federation.preflight import preflight
+    with whole_imports():
+        # here, on the helper's thread: they load PyTorch, while the engine is starting
+        import server.app  # noqa: F401
+        from metafed.federation.preflight import preflight
 
     try:
         remarks = preflight(federation)

@@ -1,11 +1,15 @@
 """Where a run's record goes, and what it holds of how the run was made."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from metafed.experiment.lookup import algorithm_name
 from simulation.cli.config import Config
+from simulation.cli.errors import Taken
+
+T = TypeVar("T")
 
 
 def engine_settings(config: Config) -> dict[str, Any]:
@@ -14,9 +18,38 @@ def engine_settings(config: Config) -> dict[str, Any]:
     return config.model_dump(mode="json", exclude=dropped, exclude_none=True)
 
 
-def default_folder(config: Config) -> Path:
+def stamped(what: str) -> Path:
     """Return a folder that says when and what."""
-    stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H%M%S")
+    return Path("runs") / f"{datetime.now(UTC).strftime('%Y-%m-%dT%H%M%S')}-{what}"
+
+
+def default_folder(config: Config) -> Path:
+    """Return the folder of a run or a study for which none is named."""
     name = algorithm_name(config.experiment.algorithm).replace(":", ".")
     seeds = f"s{config.experiment.seed}-{config.experiment.seed + config.seeds - 1}" if config.seeds else ""
-    return Path("runs") / f"{stamp}-{name}-seed{seeds or config.experiment.seed}"
+    return stamped(f"{name}-seed{seeds or config.experiment.seed}")
+
+
+def first_free(named: Path | None, default: Path, make: Callable[[Path], T]) -> T:
+    """Make a folder: the one that was named, or the default or the first of default-2, default-3, … that is free.
+
+    Two runs that start in one second have the same default.
+
+    Args:
+        named: The folder that the user wants.
+        default: The folder where none is named.
+        make: Makes the folder and what is in it. Only it can tell whether the name is free: another process may take it
+            at any time.
+
+    Raises:
+        Taken: The named folder exists already.
+    """
+    folder, number = named or default, 1
+    while True:
+        try:
+            return make(folder)
+        except Taken:
+            if named is not None:
+                raise
+            number += 1
+            folder = default.with_name(f"{default.name}-{number}")

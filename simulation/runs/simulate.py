@@ -17,14 +17,18 @@ from simulation.cli.interrupts import held_back
 from simulation.cli.logs import into
 from simulation.engines.start import make_grid
 from simulation.runs.kernels import decided
+from simulation.runs.people import all_people
 from simulation.runs.pool import Pool
 from simulation.runs.preparing import federated, set_up
 from simulation.runs.resume import check_data, notes, open_record, where
-from simulation.runs.settings import default_folder, engine_settings
+from simulation.runs.settings import default_folder, engine_settings, first_free
 from simulation.runs.track import check_tracker, figures, open_tracker
 
 if TYPE_CHECKING:
     from simulation.engines.grid import PoolGrid
+
+RESUMABLE = "interrupted; θ and all finished rounds are in the record; go on with: python -m simulation.run --resume {}"
+"""What is said of a run that was interrupted."""
 
 Report: TypeAlias = Callable[..., object]
 """Writes the report of the record in a folder; ``manifest=`` is as it will be."""
@@ -46,12 +50,15 @@ def simulate(
         RunFailed: The run ended early, by divergence (RunDiverged) or otherwise; the record says so.
         KeyboardInterrupt: The record says so, and holds θ and all finished rounds.
     """
-    config = decided(config)
+    config = decided(all_people(config))
     check_tracker(config.track)
-    folder = config.resume or config.out or default_folder(config)
     federation = federated(config.experiment)
-    keep = open_record(config, federation, folder, engine_settings(config))
-    tracker = None
+    keep = first_free(
+        config.resume or config.out,
+        default_folder(config),
+        lambda folder: open_record(config, federation, folder, engine_settings(config)),
+    )
+    folder, tracker = keep.folder, None
 
     def progress(line: dict[str, Any]) -> None:
         if screen:
@@ -91,9 +98,9 @@ def simulate(
             start, every = found.checkpoint if found else None, config.checkpoint_every
             serve(grid, federation, keep, progress, config.round_timeout, start, every)
             reason = "done"
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:
             reason = "interrupted"
-            raise
+            raise KeyboardInterrupt(RESUMABLE.format(folder)) from stop
         except Diverged as error:
             reason = f"diverged: {error}"
             raise RunDiverged(f"{error}; {last_good(keep)}") from error

@@ -3,10 +3,9 @@
 import json
 import shutil
 import sys
-from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import tomli_w
 from pydantic import ValidationError
@@ -14,15 +13,18 @@ from rich.console import Console
 
 from metafed.experiment.lookup import algorithm_name
 from metafed.experiment.settings import kebab
+from server.record.files import new_folder, remove, write_json, write_text
+from server.record.provenance import started_in
 from server.record.record import now
+from server.record.writer import UNWRITTEN
 from simulation.cli.config import Config
 from simulation.cli.console import Screen
-from simulation.cli.errors import BadInput, RunDiverged, explain
+from simulation.cli.errors import BadInput, RunDiverged, RunFailed, Taken, explain
 from simulation.cli.references import parse_references, reference
 from simulation.engines.start import make_grid
 from simulation.records.studies import KIND
-from simulation.runs.files import write_json
 from simulation.runs.kernels import decided
+from simulation.runs.people import all_people
 from simulation.runs.pool import Pool
 from simulation.runs.settings import engine_settings
 from simulation.runs.simulate import Report, simulate
@@ -89,7 +91,7 @@ def run_study(
         RunFailed: A run failed, and none was tried after it; or some diverged, and all others were run.
         KeyboardInterrupt: The runs before are whole, and so is the record of the one that was interrupted.
     """
-    config = decided(config)
+    config = decided(all_people(config))
     planned = members(config, folder)
     parents = start(config, folder, planned, again)
     reason, diverged = "failed", []
@@ -120,7 +122,7 @@ def run_study(
         if begun(folder, planned):
             close(folder, planned, reason)
         else:
-            discard(folder, parents)
+            remove(folder, parents)
     if diverged:
         raise RunDiverged(f"{len(diverged)} of {len(planned)} runs diverged; {diverged[0]}")
     return folder
@@ -130,33 +132,32 @@ def start(config: Config, folder: Path, planned: list[Member], again: bool) -> l
     """Make the study's folder with its manifest and ``config.toml``; return the parents that were made for it.
 
     Raises:
-        BadInput: It exists, or cannot be made, or holds another study.
+        Taken: It exists.
+        BadInput: It cannot be made, or holds another study.
     """
     whole = {**config.experiment.model_dump(mode="json", exclude_none=True), **engine_settings(config)}
     text = tomli_w.dumps(kebab(whole))
     before = folder / "config.toml"
     if again and before.is_file() and before.read_text(encoding="utf-8") != text:
         raise BadInput(f"{folder}: holds runs of other settings (its config.toml); choose another folder")
-    made = [parent for parent in folder.parents if not parent.exists()]
+    about = {
+        "kind": KIND,
+        "argv": sys.argv,
+        "started_in": started_in(folder),
+        "experiment": config.experiment.model_dump(mode="json"),
+        "seeds": sorted({member.config.experiment.seed for member in planned}),
+        "references": list(parse_references(config.references)),
+        "members": [member.name for member in planned],
+        "start": now(),
+        "end": None,
+        "exit_reason": None,
+    }
     try:
-        folder.mkdir(parents=True, exist_ok=again)
-        (folder / "config.toml").write_text(text, encoding="utf-8")
-        write_json(
-            folder / "manifest.json",
-            {
-                "kind": KIND,
-                "argv": sys.argv,
-                "experiment": config.experiment.model_dump(mode="json"),
-                "seeds": sorted({member.config.experiment.seed for member in planned}),
-                "references": list(parse_references(config.references)),
-                "members": [member.name for member in planned],
-                "start": now(),
-                "end": None,
-                "exit_reason": None,
-            },
-        )
+        with new_folder(folder, there=again and folder.exists()) as made:
+            write_text(folder / "config.toml", text)
+            write_json(folder / "manifest.json", about)
     except FileExistsError:
-        raise BadInput(f"--out {folder}: exists already; choose another folder or move it away") from None
+        raise Taken(f"--out {folder}: exists already; choose another folder or move it away") from None
     except OSError as error:
         raise BadInput(f"--out {folder}: {error.strerror}") from None
     return made
@@ -178,19 +179,15 @@ def finished(member: Member, folder: Path) -> bool:
 
 
 def close(folder: Path, planned: list[Member], reason: str) -> None:
-    """Close the manifest, and summarize what is there."""
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    """Close the manifest, and summarize what is there.
+
+    Raises:
+        RunFailed: It cannot be written.
+    """
     done = [member.name for member in planned if finished(member, folder)]
-    write_json(folder / "manifest.json", {**manifest, "end": now(), "exit_reason": reason, "finished": done})
-    write_summary(folder)
-
-
-def discard(folder: Path, parents: list[Path]) -> None:
-    """Remove the folder of a study without a single run, and the parents that were made for it."""
-    shutil.rmtree(folder)
-    remove: Callable[[Path], Any] = Path.rmdir
-    for parent in parents:
-        try:
-            remove(parent)
-        except OSError:
-            return
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        write_json(folder / "manifest.json", {**manifest, "end": now(), "exit_reason": reason, "finished": done})
+        write_summary(folder)
+    except OSError as error:
+        raise RunFailed(UNWRITTEN.format(error)) from error

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from server.record.files import write_json
 from simulation.analysis.differences import comparison, remarks
 from simulation.analysis.measures import USUAL
 from simulation.cli.errors import BadInput
 from simulation.records.methods import Method, read_method
-from simulation.runs.files import write_json
 
 
 def write_summary(folder: Path) -> Path | None:

@@ -34,6 +34,8 @@ from tests.simulation.command.running import command
         (["--tasks", "assistant:nothing"], "nothing"),
         (["--tasks", "personalization:movielens100k", "--data-dir", "nowhere"], "movielens100k"),
         (["--out", "."], "exists already"),
+        (["--out", "deep/" + "x" * 250], "File name too long"),
+        (["--out", "/proc/runs/run"], "--out /proc/runs/run: "),
     ],
 )
 def test_bad_input(words, message, tmp_path, monkeypatch, capsys):

@@ -5,9 +5,10 @@ import json
 import pytest
 
 from metafed.experiment.settings import Experiment
+from simulation import HOME as ROOT
 from simulation.deployment.control import Control
 from simulation.deployment.local import LocalFederation
-from simulation.deployment.runs import ROOT, Watch, check_status, run_config, wait_for_nodes
+from simulation.deployment.runs import Watch, check_status, run_config, wait_for_nodes
 from tests.deployment.waiting import said, until
 
 pytestmark = pytest.mark.slow

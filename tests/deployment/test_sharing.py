@@ -27,9 +27,10 @@ from server.hosts import Hosting, Hosts
 from server.nodes import GuardStops, about_nodes, found, keepers, needing_rows, seconds
 from server.nodes import guarded as ask
 from server.record.withheld import interval, training_notes
+from simulation import HOME as ROOT
 from simulation.deployment.closing import finished_rounds, manifest
 from simulation.deployment.control import COMPLETED, Control
-from simulation.deployment.runs import ROOT, Watch, run_config
+from simulation.deployment.runs import Watch, run_config
 from simulation.engines.local import LocalGrid
 from tests.metafed.data.table.own import PLAIN, describe, rows
 from tests.simulation.command.running import clients as rows_of

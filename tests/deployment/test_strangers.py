@@ -4,11 +4,11 @@ import shutil
 
 import pytest
 
+from simulation import HOME as ROOT
 from simulation.deployment.certificates import issue
 from simulation.deployment.control import Control
 from simulation.deployment.errors import Refused
 from simulation.deployment.processes import free_ports, program
-from simulation.deployment.runs import ROOT
 from tests.deployment.waiting import PATIENCE, said, until
 
 

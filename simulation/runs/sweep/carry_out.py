@@ -6,11 +6,12 @@ from pathlib import Path
 
 from rich.console import Console
 
+from server.record.files import new_folder, write_json
 from simulation.analysis.frontier import Point, point
-from simulation.cli.errors import BadInput, RunDiverged
+from simulation.cli.errors import BadInput, RunDiverged, Taken
 from simulation.engines.start import make_grid
-from simulation.runs.files import write_json
 from simulation.runs.pool import Pool
+from simulation.runs.settings import first_free, stamped
 from simulation.runs.simulate import Report
 from simulation.runs.study import run_study
 from simulation.runs.sweep.plan import Cell, axes_of, cell, grid, number
@@ -19,18 +20,18 @@ from simulation.runs.sweep.trials import search
 
 def sweep(
     words: Sequence[str],
-    folder: Path,
+    named: Path | None,
     trials: int | None,
     seed: int,
     console: Console,
     frontier: Callable[[Sequence[Point], Path], object],
     report: Report | None = None,
-) -> list[Point]:
+) -> tuple[Path, list[Point]]:
     """Run what is not finished yet, cell by cell, and write the frontier after each.
 
     Args:
         words: A command line of ``simulation.run`` whose flags may have several values.
-        folder: The sweep's; what is finished in it is kept.
+        named: The sweep's folder; what is finished in it is kept. None: a new one.
         trials: So many trials by Optuna in place of a grid.
         seed: Of Optuna's sampler.
         console: Where to show it.
@@ -38,10 +39,10 @@ def sweep(
         report: Writes the report of each run.
 
     Returns:
-        The cells that have a result.
+        The folder, and the cells that have a result.
 
     Raises:
-        BadInput: A value is not allowed, or the folder holds another sweep.
+        BadInput: A value is not allowed, or the folder holds another sweep or cannot be made.
         RunFailed: A run failed; the cells before it are kept.
         KeyboardInterrupt: Likewise.
     """
@@ -54,7 +55,9 @@ def sweep(
     if trials is not None:
         # what every trial shares is checked before the first
         cell(rest, {axis.flag: axis.values[0] if axis.values else number(axis, axis.low) for axis in axes})
-    begin(folder, list(words), trials)
+    folder = first_free(
+        named, stamped("sweep"), lambda folder: begin(folder, list(words), trials, again=named is not None)
+    )
     found: list[Point] = []
 
     def one(what: Cell) -> Point | None:
@@ -65,13 +68,18 @@ def sweep(
             frontier(found, folder)
         return got
 
-    with Pool(make_grid) as pool:
-        if trials is None:
-            for what in cells:
-                one(what)
-        else:
-            search(rest, axes, folder, trials, seed, one)
-    return found
+    try:
+        with Pool(make_grid) as pool:
+            if trials is None:
+                for what in cells:
+                    one(what)
+            else:
+                search(rest, axes, folder, trials, seed, one)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            f"interrupted; what is finished is kept in {folder}: give the same command with --out {folder} to go on"
+        ) from None
+    return folder, found
 
 
 def run_cell(what: Cell, folder: Path, console: Console, pool: Pool, report: Report | None = None) -> Point | None:
@@ -89,24 +97,28 @@ def run_cell(what: Cell, folder: Path, console: Console, pool: Pool, report: Rep
     return point(what.name, what.chosen, json.loads(summary.read_text(encoding="utf-8")))
 
 
-def begin(folder: Path, words: list[str], trials: int | None) -> None:
-    """Make the sweep's folder, or see that it holds this sweep.
+def begin(folder: Path, words: list[str], trials: int | None, again: bool) -> Path:
+    """Make the sweep's folder, or with ``again`` see that it is empty or holds this sweep, and return it.
 
     Raises:
+        Taken: It exists, and must not.
         BadInput: It holds something else, or cannot be made.
     """
     plan = {"kind": "sweep", "words": words, "search": "grid" if trials is None else "optuna"}
     file = folder / "sweep.json"
     try:
-        if file.is_file():
-            if json.loads(file.read_text(encoding="utf-8")) != plan:
-                raise BadInput(f"--out {folder}: holds another sweep (its sweep.json); choose another folder")
-            return
-        if folder.exists() and any(folder.iterdir()):
-            raise BadInput(f"--out {folder}: exists already and is no sweep's; choose another folder")
-        folder.mkdir(parents=True, exist_ok=True)
-        write_json(file, plan)
+        with new_folder(folder, there=again and folder.exists()):
+            if file.is_file():
+                if json.loads(file.read_text(encoding="utf-8")) != plan:
+                    raise BadInput(f"--out {folder}: holds another sweep (its sweep.json); choose another folder")
+            elif any(folder.iterdir()):
+                raise BadInput(f"--out {folder}: exists already and is no sweep's; choose another folder")
+            else:
+                write_json(file, plan)
+    except FileExistsError:
+        raise Taken(f"--out {folder}: exists already; choose another folder or move it away") from None
     except json.JSONDecodeError:
         raise BadInput(f"{file}: not JSON; choose another folder") from None
     except OSError as error:
         raise BadInput(f"--out {folder}: {error.strerror}") from None
+    return folder

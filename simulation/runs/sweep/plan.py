@@ -1,5 +1,6 @@
 """What a sweep runs: flags with several values, and every combination of them."""
 
+import hashlib
 import itertools
 import re
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,8 @@ from simulation.cli.flags import parse
 
 LISTS = ("--tasks", "--mix", "--references", "--data-dir", "--out", "--config", "--ray-address")
 """Flags whose values may hold commas of their own: they are never axes."""
+LONGEST_NAME = 200
+"""Bytes of a cell's name."""
 RANGE = re.compile(r"([^,]+?)\.\.([^,]+?)(:log)?")
 """``LOW..HIGH`` or ``LOW..HIGH:log``, for --trials."""
 
@@ -96,12 +99,18 @@ def grid(rest: Sequence[str], axes: Sequence[Axis]) -> list[Cell]:
     """Return every combination of the axes' values, the last axis the fastest.
 
     Raises:
-        BadInput: One of them is not allowed; nothing has run yet.
+        BadInput: One of them is not allowed, or two would have one folder; nothing has run yet.
     """
-    return [
+    cells = [
         cell(rest, {axis.flag: value for axis, value in zip(axes, values, strict=True)})
         for values in itertools.product(*(axis.values for axis in axes))
     ]
+    found: dict[str, Cell] = {}
+    for each in cells:
+        if other := found.get(each.name):
+            raise BadInput(f"{written(other.chosen)} and {written(each.chosen)} would have one folder, {each.name}")
+        found[each.name] = each
+    return cells
 
 
 def cell(rest: Sequence[str], chosen: Mapping[str, str]) -> Cell:
@@ -114,7 +123,14 @@ def cell(rest: Sequence[str], chosen: Mapping[str, str]) -> Cell:
     try:
         config = parse(words)
     except BadInput as error:
-        cell_text = " ".join(f"{flag} {value}" for flag, value in chosen.items())
-        raise BadInput(f"{error} (in the cell {cell_text})" if cell_text else str(error)) from None
-    name = "_".join(f"{flag.lstrip('-')}={value}" for flag, value in chosen.items()) or "all"
-    return Cell(re.sub(r"[^\w.=+-]", "~", name), chosen, config)
+        raise BadInput(f"{error} (in the cell {written(chosen)})" if chosen else str(error)) from None
+    whole = "_".join(f"{flag.lstrip('-')}={value}" for flag, value in chosen.items()) or "all"
+    name = re.sub(r"[^\w.=+-]", "~", whole)
+    if len(name.encode()) > LONGEST_NAME:  # no file system takes more than 255 bytes
+        name = f"{name[: LONGEST_NAME // 4]}~{hashlib.sha256(whole.encode()).hexdigest()[:16]}"
+    return Cell(name, chosen, config)
+
+
+def written(chosen: Mapping[str, str]) -> str:
+    """Write what was chosen as on a command line."""
+    return " ".join(f"{flag} {value}" for flag, value in chosen.items())

@@ -1,7 +1,10 @@
 """Bad input: one clear message, exit code 2, nothing overwritten and nothing left behind."""
 
+import re
+
 import pytest
 
+from metafed.experiment.lookup import KINDS
 from simulation.run import main
 from tests.simulation.command.running import command
 
@@ -100,11 +103,17 @@ def test_more_workers_than_a_cluster_has(tmp_path, monkeypatch, capsys):
     assert not (tmp_path / "run").exists()
 
 
-def test_help_names_every_flag_of_the_issue(capsys):
+def test_help_names_every_flag_once_and_what_is_chosen_by_name_with_its_choices(capsys):
     with pytest.raises(SystemExit) as leave:
-        main(["--help"])
+        main(["--help", "--objective", "qffl"])
     assert leave.value.code == 0
     text = capsys.readouterr().out
     flags = "clients rounds cohort tasks algorithm inner-steps inner-lr outer-lr outer-optimizer engine workers"
-    for flag in f"{flags} chunk unseen eval-every seed data-dir out config quiet".split():
-        assert f"--{flag}" in text
+    for flag in f"{flags} chunk unseen eval-every seed data-dir out config quiet objective sampling aggregator".split():
+        assert len(re.findall(rf"^[│ ]*--{flag} ", text, re.MULTILINE)) == 1, flag
+    words = " ".join(text.replace("│", " ").split())
+    for what, kinds in KINDS.items():
+        named = words.split(f"--{what} NAME ")[1].split(" or MODULE:CLASS")[0]
+        assert named.endswith(f"{', '.join(kinds.table)},"), what
+    assert "--objective.q " in text  # its settings are those of what is chosen
+    assert "(default: qffl)" in words

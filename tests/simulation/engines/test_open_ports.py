@@ -5,15 +5,20 @@ import os
 
 import psutil
 import pytest
+import ray
 
 from simulation.engines.ray import RayGrid, short_folder
 
 pytestmark = pytest.mark.ray
 
 
-def test_it_listens_at_the_loopback_interface_only(small, tmp_path, monkeypatch):
+def test_it_listens_at_the_loopback_interface_only_and_its_workers_find_us(small, tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path / ("x" * 90)))
     (tmp_path / ("x" * 90)).mkdir()
+    # as in the folder of a Flower project: workers look for our packages elsewhere first
+    for name in ("client", "metafed", "simulation"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('not ours')")
+    monkeypatch.chdir(tmp_path)
     grid = RayGrid(small.to_run_config(), workers=1)
     try:
         own = psutil.Process()
@@ -26,6 +31,7 @@ def test_it_listens_at_the_loopback_interface_only(small, tmp_path, monkeypatch)
         assert open_ports
         outside = [ip for ip in open_ports if not (getattr(ip, "ipv4_mapped", None) or ip).is_loopback]
         assert outside == []
+        assert ray.get(grid._crew.idle[0].alive.remote(), timeout=120) is None
         assert "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER" not in os.environ
     finally:
         grid.close()

@@ -1,11 +1,17 @@
 """``simulation.compare``: what differs, with intervals; what cannot be compared is refused by name."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
-from simulation.compare import main
+from metafed.fairness.significance import LEVEL, seeds_needed, smallest_p
+from simulation.analysis.differences import remarks
+from simulation.compare import Arguments, main
 from tests.simulation.studies.records import record, study
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def compared(capsys, *words):
@@ -52,7 +58,7 @@ def test_five_seeds_cannot_pass_the_exact_test_and_the_tool_says_how_many_can(tm
     entry = difference(found)
     assert entry["low"] > 0
     assert (entry["p"], entry["verdict"]) == (0.0625, "suggested")
-    assert any("6 seeds can" in remark for remark in found["remarks"])
+    assert any("6 seeds can." in remark for remark in found["remarks"])  # and nothing else: one --metrics is the least
 
 
 def test_under_five_seeds_points_are_printed_and_the_tool_says_so(tmp_path, capsys):
@@ -64,6 +70,29 @@ def test_under_five_seeds_points_are_printed_and_the_tool_says_so(tmp_path, caps
     text = capsys.readouterr().out
     assert "4 seeds: points only" in text
     assert "+0.100" in text
+
+
+@pytest.mark.parametrize(
+    ("seeds", "measures", "pairs", "fewer"),
+    [(5, 6, 1, None), (6, 6, 1, 1), (7, 6, 1, 3), (7, 6, 2, 1), (7, 6, 4, None)],
+)
+def test_fewer_metrics_are_advised_where_they_help(seeds, measures, pairs, fewer):
+    differences = [{"one": str(pair), "minus": "0", "measure": m} for pair in range(pairs) for m in range(measures)]
+    (_, said) = remarks({"seeds": list(range(seeds)), "differences": differences, "left_out": 0})
+    assert f"{seeds_needed(measures * pairs)} seeds can" in said
+    assert ("at most" in said) == (fewer is not None)
+    if fewer is not None:
+        assert f"at most {fewer} of the --metrics of python -m simulation.compare" in said
+        assert smallest_p(seeds) * fewer * pairs <= LEVEL < smallest_p(seeds) * (fewer + 1) * pairs
+
+
+def test_what_the_documents_compare_has_the_seeds_that_its_test_needs():
+    wanted = seeds_needed(len(Arguments(()).metrics.split(",")))
+    for page in ("README.md", "docs/fairness.md"):
+        text = (ROOT / page).read_text()
+        assert "simulation.compare runs/mean runs/tilted" in text
+        seeds = re.findall(r"simulation\.run --seeds (\d+) .*--out runs/(?:mean|tilted)", text)
+        assert seeds == [str(wanted)] * 2
 
 
 def test_single_runs_of_several_seeds_are_one_method(tmp_path, capsys):

@@ -1,0 +1,82 @@
+"""Files that are there whole or not at all, and folders that are taken back."""
+
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+
+@contextmanager
+def draft(path: Path) -> Iterator[Path]:
+    """Yield a path to write to, which becomes ``path`` in one step; what fails leaves no half-written file.
+
+    On a full disk that also gives back the room that the file took: enough, most often, to say what happened.
+    """
+    beside = path.with_name(f"{path.name}.draft")
+    try:
+        yield beside
+        beside.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            beside.unlink()
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, atomically."""
+    with draft(path) as beside:
+        beside.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON, atomically.
+
+    Raises:
+        ValueError: A number in it is not finite.
+    """
+    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+@contextmanager
+def new_folder(folder: Path, there: bool = False) -> Iterator[list[Path]]:
+    """Make a folder with its parents, and take all of them back where the block fails.
+
+    Yields the parents that were made, from the inside out, as ``remove`` wants them.
+
+    Args:
+        folder: The folder.
+        there: It exists and stays, whatever happens.
+
+    Raises:
+        FileExistsError: It exists; nothing was touched.
+        OSError: It cannot be made.
+    """
+    if there:
+        yield []
+        return
+    made = [parent for parent in folder.parents if not parent.exists()]
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        if not isinstance(error, FileExistsError):
+            _remove_empty(made)
+        raise
+    try:
+        yield made
+    except BaseException:
+        remove(folder, made)
+        raise
+
+
+def remove(folder: Path, made: Sequence[Path]) -> None:
+    """Remove a folder, and the folders around it that were made for it and hold nothing else."""
+    shutil.rmtree(folder)
+    _remove_empty(made)
+
+
+def _remove_empty(folders: Sequence[Path]) -> None:
+    with suppress(OSError):
+        for folder in folders:
+            folder.rmdir()

@@ -1,0 +1,47 @@
+"""The door of every command: what goes wrong for people ends as one message and an exit code."""
+
+import errno
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Protocol
+
+from simulation.cli.errors import BadInput, RunDiverged, RunFailed
+from simulation.cli.exits import BAD_INPUT, DIVERGED, FAILED, INTERRUPTED, complain
+from simulation.cli.interrupts import listen
+from simulation.cli.streams import forgiving
+
+DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
+"""What a disk may say to who wants to write; anything else is a fault of ours, and shows its traceback."""
+
+
+class Main(Protocol):
+    """What a command line calls."""
+
+    def __call__(self, argv: Sequence[str] | None = None) -> int:
+        """Run the command line, that of the process by default, and return the exit code."""
+
+
+def door(work: Callable[[Sequence[str]], int]) -> Main:
+    """Make a command's ``main`` of what it does: errors for people become one message and an exit code."""
+
+    @wraps(work)
+    def main(argv: Sequence[str] | None = None) -> int:
+        forgiving()
+        if threading.current_thread() is threading.main_thread():
+            listen()
+        try:
+            return work(sys.argv[1:] if argv is None else list(argv))
+        except BadInput as error:
+            return complain(error, BAD_INPUT)
+        except RunFailed as error:
+            return complain(error, DIVERGED if isinstance(error, RunDiverged) else FAILED)
+        except KeyboardInterrupt as stop:
+            return complain(str(stop) or "interrupted", INTERRUPTED)
+        except OSError as error:
+            if error.errno not in DISK:
+                raise
+            return complain(f"{error.filename or 'a file'}: {error.strerror}", FAILED)
+
+    return main
