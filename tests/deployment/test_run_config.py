@@ -1,15 +1,15 @@
 """Settings reach the nodes whole: what the app's run config lacks travels as one text."""
 
-import tomllib
 from pathlib import Path
 
 import pytest
 
 from metafed.algorithms import ALGORITHMS
 from metafed.experiment.settings import Experiment, flatten_config
-from simulation.deployment.runs import ROOT, run_config
+from simulation.deployment.bundle import project
+from simulation.deployment.runs import run_config
 
-DECLARED = flatten_config(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["flwr"]["app"]["config"])
+DECLARED = flatten_config(project()[1]["tool"]["flwr"]["app"]["config"])
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)
