@@ -1,19 +1,35 @@
 # Two commands do all the set-up on a fresh machine: `make run` and `make test`.
 PYTHON ?= python3
 BIN := .venv/bin
-STAMP := .venv/installed
+STAMP := .venv/installed$(if $(LOCKED),-locked)
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# where the CPU build of PyTorch is found, for `make lock`; --find-links DIR where that is out of reach
+LOCK_FROM ?= --torch-backend cpu
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: help install run test test-docker test-all lint format clean
+.PHONY: help install lock sbom run test test-docker test-all lint format clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
-install: $(STAMP)  ## create .venv and install metafed with all that its tests need
+install: $(STAMP)  ## create .venv and install metafed with all that its tests need (LOCKED=1: what requirements.lock names)
 
-$(STAMP): pyproject.toml
+$(STAMP): pyproject.toml $(if $(LOCKED),requirements.lock)
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(if $(LOCKED),$(BIN)/python docker/requirements.py torch cpu >.venv/torch.lock)
+	$(if $(LOCKED),$(BIN)/python docker/requirements.py rest cpu >.venv/rest.lock)
+	$(if $(LOCKED),$(PIP) --no-deps --require-hashes -r .venv/torch.lock --extra-index-url $(TORCH_INDEX))
+	$(if $(LOCKED),$(PIP) --no-deps --require-hashes -r .venv/rest.lock)
+	$(PIP) --editable '.[dev]'
 	touch $(STAMP)
+
+lock: install  ## pin what metafed needs, with hashes: Python 3.11 on Linux, PyTorch for CPUs, as in the image
+	$(BIN)/uv pip compile pyproject.toml --upgrade --quiet --generate-hashes --no-header --no-annotate \
+	  --python-version 3.11 --python-platform x86_64-manylinux_2_28 $(LOCK_FROM) --no-emit-find-links --output-file requirements.lock
+
+sbom:  ## list what is in the image metafed:local, as sbom.json (CycloneDX)
+	docker build --network host --file docker/sbom.Dockerfile --tag metafed:sbom docker
+	docker run --rm metafed:sbom >sbom.json
 
 run: install  ## simulate 50 clients on generated data (no download)
 	$(BIN)/python -m simulation.run --clients 50

@@ -19,6 +19,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save_file
 
 from metafed.core.parameters import Vectors
+from server.files import draft
 
 MOMENTS, CLIENTS, EXTRA = "moments/", "clients/", "extra/"
 LARGEST_JSON = 2**30
@@ -127,14 +128,13 @@ def write(folder: Path, checkpoint: Checkpoint, position: Position, keep: int, o
         position=position,
         extra={o: {n: v for n, v in own.items() if not _array(v)} for o, own in checkpoint.extra.items()},
     )
-    draft = page.with_suffix(".draft")
-    with draft.open("w", encoding="utf-8") as file:
-        # the order of keys is kept: sums over an objective's state may depend on it
-        json.dump(written.model_dump(), file)
-        file.flush()
-        os.fsync(file.fileno())
-    sync(state.parent)
-    draft.replace(page)
+    with draft(page) as beside:
+        with beside.open("w", encoding="utf-8") as file:
+            # the order of keys is kept: sums over an objective's state may depend on it
+            json.dump(written.model_dump(), file)
+            file.flush()
+            os.fsync(file.fileno())
+        sync(state.parent)
     sync(folder)
     for old in there(folder)[keep:]:
         remove(folder, old)
@@ -213,10 +213,10 @@ def _array(value: Any) -> bool:
 
 def _save(arrays: Mapping[str, np.ndarray], path: Path, server_round: int) -> str:
     """Write safetensors, on the disk when this returns, and return its SHA-256."""
-    draft = path.with_suffix(".draft")
-    save_file({n: np.ascontiguousarray(a) for n, a in arrays.items()}, draft, metadata={"round": str(server_round)})
-    with draft.open("rb") as file:
-        digest = file_digest(file, "sha256").hexdigest()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    with draft(path) as beside:
+        save_file(whole, beside, metadata={"round": str(server_round)})
+        with beside.open("rb") as file:
+            digest = file_digest(file, "sha256").hexdigest()
+            os.fsync(file.fileno())
     return digest

@@ -36,3 +36,7 @@ for _room in ROOMS:
         )
 if OurRooms not in sys.meta_path:
     sys.meta_path.insert(0, OurRooms)
+if sys.argv[:1] == ["-m"]:  # as long as python -m looks for the module: before a command imports anything
+    from simulation.cli.interrupts import leave_at_once
+
+    leave_at_once()

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import simulation.cli.start  # noqa: F401  (first: it puts heavy packages off)
 from metafed.core.names import known
-from simulation.cli.door import door
-from simulation.cli.errors import BadInput
+from simulation.cli.exits import BAD_INPUT, DONE, complain
 from simulation.cli.interrupts import leave_at_once
+from simulation.cli.streams import forgiving
 
 COMMANDS = {
     "run": ("simulation.run", "simulate federated meta-learning and keep a record of every client"),
@@ -32,18 +32,19 @@ USAGE = "\n".join(
 )
 
 
-@door
-def main(words: Sequence[str]) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code."""
+    forgiving()
+    words = sys.argv[1:] if argv is None else list(argv)
     if words[:1] in (["-h"], ["--help"]):
         print(USAGE)
-        return 0
+        return DONE
     if not words:
-        raise BadInput(f"name a command: {', '.join(COMMANDS)}")
+        return complain(f"name a command: {', '.join(COMMANDS)}", BAD_INPUT)
     try:
         module, _ = known("command", words[0], COMMANDS)
     except ValueError as error:
-        raise BadInput(str(error)) from None
+        return complain(error, BAD_INPUT)
     found: int = importlib.import_module(module).main(words[1:])
     return found
 

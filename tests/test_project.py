@@ -1,8 +1,15 @@
 """The project keeps its own rules: short files, and settings that do not rot. Style, types and arrows: `make lint`."""
 
 import ast
+import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from client.answering import SERVERS_OWN
 from metafed.experiment.settings import Experiment
@@ -73,3 +80,32 @@ def test_no_test_is_skipped():
     skips = ("pytest.mark." + "skip", "pytest." + "skip(", "import" + "orskip", "x" + "fail")
     found = [p for p in (ROOT / "tests").rglob("*.py") if any(words in p.read_text() for words in skips)]
     assert found == []
+
+
+def test_the_lock_pins_all_that_is_needed_with_hashes_and_names_no_place():
+    text = (ROOT / "requirements.lock").read_text()
+    pins = re.findall(
+        r"^([\w.-]+)==(\S+)(?: ; [^\\]+)? \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", text, re.MULTILINE
+    )
+    assert sum(1 + hashes.count("\n") for _, _, hashes in pins) == text.count("\n")  # there is nothing else in it
+    versions = {name: version for name, version, _ in pins}
+    for line in PROJECT["project"]["dependencies"]:
+        needed = Requirement(line)
+        assert needed.specifier.contains(versions[canonicalize_name(needed.name)], prereleases=True), line
+    assert versions["torch"].endswith("+cpu")
+
+
+@pytest.mark.parametrize(("build", "source"), [("cpu", "requirements.lock"), ("cu126", "pyproject.toml")])
+def test_an_image_installs_pytorch_first_and_then_all_else(build, source):
+    def printed(what):
+        words = [sys.executable, ROOT / "docker" / "requirements.py", what, build]
+        return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+    torch, rest = printed("torch"), printed("rest")
+    assert torch.startswith("torch")
+    assert not re.search(r"^torch\b", rest, re.MULTILINE)
+    whole = [*torch.splitlines(), *rest.splitlines()]
+    if build == "cpu":
+        assert sorted(whole) == sorted((ROOT / source).read_text().splitlines())
+    else:
+        assert sorted(whole) == sorted(PROJECT["project"]["dependencies"])

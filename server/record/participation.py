@@ -9,7 +9,7 @@ import polars as pl
 from metafed.fairness.alarms import alarms
 from metafed.fairness.participation import ledger, table
 from metafed.federation.federation import Federation
-from server.record.files import draft
+from server.files import draft
 
 
 def keep_ledger(folder: Path, clients: "pl.DataFrame", federation: Federation) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import platform
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -28,13 +29,15 @@ from metafed.fairness.summary import summarize
 from metafed.federation.federation import Federation
 from metafed.messages.packing import Rows
 from server.checkpoint import Checkpoint, Position, sync, write
-from server.record.files import draft, new_folder, remove, write_json, write_text
+from server.files import draft, new_folder, remove, write_json, write_text
 from server.record.participation import keep_ledger
 from server.record.provenance import git_state, started_in, without_secrets
 from server.record.resume import FORMAT, Found, encoded, identity, read_manifest, rewind, rows_of
 from server.record.rounds import Round, line
 from server.record.writer import UNWRITTEN, Writer, WritingFailed
 
+RESERVE, RESERVED = ".reserve", 2**13
+"""A file of so many bytes, which gives room to say why a run ended where its disk is full."""
 PACKAGES = ("metafed", "flwr", "ray", "torch", "numpy", "polars", "pydantic")
 
 
@@ -80,6 +83,7 @@ class Record:
                 (folder / "parts").mkdir()
                 (folder / "checkpoints").mkdir()
                 self._write_config()
+                (folder / RESERVE).write_bytes(bytes(RESERVED))
             self._rounds = (folder / "rounds.jsonl").open("ab")
             try:
                 # one process writes a record; the lock goes with the process, however it ends
@@ -131,6 +135,8 @@ class Record:
         """
         rewind(self.folder, self._rounds, found, self.federation.experiment)
         start = found.checkpoint
+        with suppress(OSError):  # where the disk is full already it ends so
+            (self.folder / RESERVE).write_bytes(bytes(RESERVED))
         self._write_config()
         self.manifest["resumed"][-1]["from_round"] = start.round if start else None
         self.manifest["theta_sha256"] = theta_sha256(start.theta) if start else None
@@ -175,12 +181,16 @@ class Record:
         def reported() -> None:
             report(self.manifest)
 
+        def room() -> None:
+            give_back(self.folder)
+
         for step in (
             self._later.close,
             self._rounds.close,
             self._join,
             self._summarize,
             reported,
+            room,
             self._write_manifest,
         ):
             try:
@@ -263,6 +273,11 @@ class Record:
                 # streamed: a long run's rows need not fit in memory
                 pl.scan_parquet(parts, glob=False).sink_parquet(beside, maintain_order=True)
         shutil.rmtree(self.folder / "parts", ignore_errors=True)
+
+
+def give_back(folder: Path) -> None:
+    """Give back the room that a record holds in reserve."""
+    (folder / RESERVE).unlink(missing_ok=True)
 
 
 def table(phase: str, server_round: int, rows: Rows, federation: Federation) -> "pl.DataFrame":

@@ -15,8 +15,8 @@ from safetensors.numpy import load_file
 from metafed.experiment.settings import Experiment
 from metafed.fairness.summary import summarize as summary_of
 from metafed.federation.federation import Federation, federation_of
-from server.record.files import draft, write_json
-from server.record.record import now, theta_sha256
+from server.files import draft, write_json
+from server.record.record import give_back, now, theta_sha256
 
 
 def manifest(record: Path) -> dict[str, Any]:
@@ -50,6 +50,7 @@ def close(record: Path, reason: str) -> None:
         join(record)
         summarize(record, federation_of(Experiment.model_validate(about["experiment"])))
     checkpoints = sorted((record / "checkpoints").glob("*.safetensors"))
+    give_back(record)
     digest = about.get("theta_sha256")
     if digest is None and checkpoints:
         digest = theta_sha256(load_file(checkpoints[-1]))

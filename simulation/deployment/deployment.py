@@ -14,7 +14,7 @@ from rich.console import Console
 
 from metafed.experiment.lookup import algorithm_name
 from metafed.federation.federation import federation_of
-from server.record.files import new_folder, remove
+from server.files import new_folder, remove
 from server.record.provenance import git_state
 from simulation.cli.config import Config
 from simulation.cli.console import Screen

@@ -7,6 +7,7 @@ from typing import Any
 import jinja2
 
 from metafed.fairness.summary import counted
+from server.files import write_text
 from simulation.cli.errors import BadInput
 from simulation.cli.tables import number
 from simulation.records.runs import read_run
@@ -79,9 +80,7 @@ def save(html: str, path: Path) -> Path:
         BadInput: It cannot be written.
     """
     try:
-        draft = path.with_name(f".{path.name}.draft")
-        draft.write_text(html, encoding="utf-8")
-        draft.replace(path)
+        write_text(path, html)
     except OSError as error:
         raise BadInput(f"--out {path}: {error.strerror}") from None
     return path

@@ -1,7 +1,7 @@
 """One run: the engine is started, the data are read, the rounds are computed, and the record is closed."""
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -12,7 +12,7 @@ from server.record.resume import last_checkpoint
 from server.record.writer import WritingFailed
 from simulation.cli.config import Config
 from simulation.cli.console import Screen
-from simulation.cli.errors import RunDiverged, RunFailed
+from simulation.cli.errors import BadInput, RunDiverged, RunFailed
 from simulation.cli.interrupts import held_back
 from simulation.cli.logs import into
 from simulation.engines.start import make_grid
@@ -67,7 +67,12 @@ def simulate(
             tracker.log(line["round"], figures(line))
 
     tell: Callable[[str], None] = screen.tell if screen else lambda text: None
-    with into(folder / "run.log") as log:
+    with ExitStack() as stack:
+        try:
+            log = stack.enter_context(into(folder / "run.log"))
+        except OSError as error:
+            keep.discard()
+            raise BadInput(f"{folder / 'run.log'}: {error.strerror}") from None
         try:
             found = where(config, keep)
             show = partial(screen.start, config, folder=folder) if screen else lambda federation, remarks: None

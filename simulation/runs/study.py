@@ -13,7 +13,7 @@ from rich.console import Console
 
 from metafed.experiment.lookup import algorithm_name
 from metafed.experiment.settings import kebab
-from server.record.files import new_folder, remove, write_json, write_text
+from server.files import new_folder, remove, write_json, write_text
 from server.record.provenance import started_in
 from server.record.record import now
 from server.record.writer import UNWRITTEN

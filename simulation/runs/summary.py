@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from server.record.files import write_json
+from server.files import write_json
 from simulation.analysis.differences import comparison, remarks
 from simulation.analysis.measures import USUAL
 from simulation.cli.errors import BadInput

@@ -69,5 +69,5 @@ def test_the_image_holds_the_four_rooms_and_nothing_secret():
     kept = {line.removeprefix("!") for line in lines if line.startswith("!")}
     assert kept == {
         *("metafed", "client", "server", "simulation"),
-        *("pyproject.toml", "README.md", "LICENSE", "docker/requirements.py"),
+        *("pyproject.toml", "requirements.lock", "README.md", "LICENSE", "docker/requirements.py"),
     }

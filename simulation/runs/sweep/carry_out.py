@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from server.record.files import new_folder, write_json
+from server.files import new_folder, write_json
 from simulation.analysis.frontier import Point, point
 from simulation.cli.errors import BadInput, RunDiverged, Taken
 from simulation.engines.start import make_grid

@@ -11,6 +11,11 @@ import polars as pl
 import psutil
 import pytest
 
+from simulation.cli.interrupts import whole_imports
+
+METAFED = "from simulation.__main__ import script; script()"
+"""What the console command does."""
+
 
 def interrupted(out, engine, sign, seen):
     """Start a long run and send ``sign`` to it after the first line that ``seen`` accepts; return how it ended."""
@@ -32,6 +37,31 @@ def interrupted(out, engine, sign, seen):
         process.send_signal(sign)
     _, said = process.communicate(timeout=60)
     return process, said
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("command", [["-m", "simulation.run"], ["-c", METAFED, "run"], ["-m", "simulation.compare"]])
+def test_a_signal_during_imports_ends_with_its_code_and_a_message(command, sign, tmp_path):
+    # a package that all of them import, in whose place the signal comes
+    (tmp_path / "tyro.py").write_text(f"import os\nos.kill(os.getpid(), {sign:d})\nprint('it went on')\n")
+    env = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{os.getcwd()}"}
+    words = [sys.executable, *command, "--help"]
+    done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 130
+    assert (done.stdout, done.stderr) == ("", "metafed: interrupted; nothing is left behind\n")
+
+
+def test_a_signal_within_imports_that_must_be_whole_interrupts_after_them():
+    whole = []
+
+    def imports():
+        with whole_imports():
+            os.kill(os.getpid(), signal.SIGINT)
+            whole.append(True)
+
+    with pytest.raises(KeyboardInterrupt):
+        imports()
+    assert whole
 
 
 @pytest.mark.ray
