@@ -50,6 +50,7 @@ def simulate(
     check_tracker(config.track)
     folder = config.resume or config.out or default_folder(config)
     federation = federated(config.experiment)
+    config = config.model_copy(update={"experiment": federation.experiment})
     keep = open_record(config, federation, folder, engine_settings(config))
     tracker = None
 
@@ -142,6 +143,7 @@ def how(config: Config, federation: Federation, remarks: Sequence[str], grid: "P
     sources = zip(federation.choices, federation.sources, strict=True)
     return {
         "evaluation_warning": config.experiment.algorithm.evaluation_warning(config.experiment.evaluation_steps),
+        "family_rates": federation.family_rates,
         "engine": engine_settings(config),
         "device": grid.device,
         "chunks": {family: size._asdict() for family, size in federation.chunk_sizes.items()},

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from metafed.experiment.lookup import algorithm_name
 from metafed.experiment.settings import kebab
+from metafed.federation.federation import Federation
 from server.record.record import now
 from simulation.cli.config import Config
 from simulation.cli.console import Screen
@@ -56,7 +57,7 @@ def members(config: Config, folder: Path) -> list[Member]:
         for seed in seeds:
             experiment = config.experiment.model_copy(update={"seed": seed})
             try:
-                experiment = reference(experiment, settings) if settings else experiment
+                experiment = Federation(reference(experiment, settings) if settings else experiment).experiment
             except ValidationError as error:
                 raise BadInput(f"--references {name}: {explain(error)}") from None
             path = f"seed-{seed}" if name is None else f"{name}/seed-{seed}"
