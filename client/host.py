@@ -41,8 +41,7 @@ class Host:
     def __init__(self, federation: Federation, device: str = "cpu") -> None:
         self.federation, self.experiment, self.roster = federation, federation.experiment, federation.roster
         self.population, self.tasks, self.layout = federation.population, federation.tasks, federation.layout
-        self.initial, self.algorithm = federation.initial, self.experiment.algorithm
-        self.rates = Rates(self.experiment.outer.rate, self.algorithm.local_rate)
+        self.initial, self.algorithms = federation.initial, federation.algorithms
         self.device = prepare(resolve(device))
         self._faults = Faults(federation)
         self._isolated = Isolation()
@@ -137,7 +136,8 @@ class Host:
         fewer: Mapping[int, int],
     ) -> Answer:
         # of a chunk all take as many steps as its first
-        algorithm = self.algorithm if chunk[0] not in fewer else self.algorithm.shortened(fewer[chunk[0]])
+        algorithm = self.algorithms[family]
+        algorithm = algorithm if chunk[0] not in fewer else algorithm.shortened(fewer[chunk[0]])
         task, draw = self.tasks[family], self._on_device(self.population.training(chunk, server_round))
         draw = self._faults.mislabeled(draw, task, chunk, server_round)
         theta = self._theta(vectors, family)
@@ -173,7 +173,7 @@ class Host:
             family=family,
             groups=[draw.examples[index].group for index in chosen],
             rows=[len(draw.examples[index].y) for index in chosen],
-            rates=self.rates,
+            rates=Rates(self.experiment.outer.rate, algorithm.local_rate),
         )
         contribution, client_vectors, hidden = (
             contributed(self.federation, updates, ask, server_round) if chosen else Contributed(NOTHING)
@@ -199,7 +199,7 @@ class Host:
         state = self._state(theta, family, chunk, states)
         steps = self.experiment.evaluation_steps
         losses, scores = [], []
-        for params in self.algorithm.adapt(task, spread(theta, len(chunk)), state, support, steps):
+        for params in self.algorithms[family].adapt(task, spread(theta, len(chunk)), state, support, steps):
             with torch.no_grad():
                 output = task.predict(params, query.x, query.mask)
                 losses.append(task.loss(output, query))
@@ -217,7 +217,7 @@ class Host:
             for name in self.initial
             if part_of(name) in self.roster.parts(family)
         }
-        new = self.algorithm.personal({**own, **theta})
+        new = self.algorithms[family].personal({**own, **theta})
         if not new:
             return {}
         fresh = flatten_state({name: tensor.unsqueeze(0) for name, tensor in new.items()})[0]

@@ -138,7 +138,7 @@ def main(grid: Grid, context: Context) -> None:
     start, reason = None, "failed"
     try:
         if again:
-            found = find(out, experiment)
+            found = find(out, federation.experiment)
             keep.go_on(found)
             start = found.checkpoint
             for note in found.passed_over:

@@ -11,6 +11,8 @@ from metafed.core.parameters import Params
 from metafed.core.settings import Settings
 from metafed.tasks.task import Kind, Task
 
+INNER_RATE = "inner_lr"
+"""The setting for which a family may have a value of its own."""
 MOST_STEPS = 10**5
 """Steps of one client in a round, at most."""
 
@@ -120,6 +122,12 @@ class Algorithm(Settings, ABC):
 
         ``server_round`` counts from 1.
         """
+
+    @property
+    @final
+    def left_open(self) -> frozenset[str]:
+        """The settings that nobody chose and for which families have values of their own: the inner rate, or none."""
+        return (frozenset({INNER_RATE}) & type(self).model_fields.keys()) - self.model_fields_set
 
     @property
     @final

@@ -28,7 +28,7 @@ SomeInnerSteps: TypeAlias = Annotated[InnerSteps, Field(ge=1)]
 InnerRate: TypeAlias = Annotated[
     float,
     tyro.conf.arg(aliases=("--inner-lr",)),
-    Field(gt=0, allow_inf_nan=False, description="Inner learning rate α."),
+    Field(gt=0, allow_inf_nan=False, description="Inner learning rate α. Default: the families' own."),
 ]
 
 Rates: TypeAlias = "Mapping[str, float | torch.Tensor]"

@@ -75,7 +75,7 @@ class Numbers:
 
 def sortable(half: Half) -> bool:
     """Say whether a sorting key has room for the numbers of a client's rows; the others are drawn one by one."""
-    return bool(len(half.rows) < 2**ROW_BITS)
+    return len(half.rows) < int(2**ROW_BITS)
 
 
 def draw_together(halves: Sequence[Half], shots: Shots, query: int, numbers: Numbers) -> list[Rows]:

@@ -80,6 +80,11 @@ class Source(ABC):
         """Classes, or numbers to predict; known as ``features`` are."""
 
     @property
+    def inner_lr(self) -> float | None:
+        """Inner rate that suits its clients, where it is not the family's; known as ``features`` are."""
+        return None
+
+    @property
     def columns(self) -> tuple[tuple[str, int], ...]:
         """Name and width of each column behind the features, in their order; empty where they have no names."""
         return ()
@@ -131,6 +136,7 @@ class Family:
         network: The family's own kind of network.
         image: Channels, height and width, where rows of x are flattened images.
         filters: Filters of each convolution, unless the experiment says otherwise.
+        inner_lr: The rate of the inner loop that suits its clients, where the algorithm's own does not.
     """
 
     name: str
@@ -141,6 +147,7 @@ class Family:
     network: NetworkName = "mlp"
     image: tuple[int, int, int] | None = None
     filters: int = 64
+    inner_lr: float | None = None
 
 
 class TaskChoice(NamedTuple):

@@ -171,7 +171,9 @@ class Fields(Settings):
 
     @field_serializer("algorithm", "objective", "sampling", "aggregator")
     def _chosen_with_name(self, value: BaseModel, info: FieldSerializationInfo) -> dict[str, Any]:
-        return {"name": KINDS[info.field_name].name(value), **value.model_dump(exclude={"name"}, exclude_none=True)}
+        # who reads it again is to know what was chosen, and what is left to the families
+        dropped = {"name", *(value.left_open if isinstance(value, Algorithm) else ())}
+        return {"name": KINDS[info.field_name].name(value), **value.model_dump(exclude=dropped, exclude_none=True)}
 
     @model_validator(mode="before")
     @classmethod

@@ -51,15 +51,18 @@ def ledger(clients: "pl.DataFrame", experiment: Experiment) -> Iterator[Shares]:
         experiment: What was computed.
 
     Raises:
-        NoLedger: The algorithm's clients send nothing, or a cohort is too large.
+        NoLedger: The algorithm's clients send nothing or at several rates, or a cohort is too large.
     """
+    objective = experiment.objective
     if experiment.algorithm.weighs == "none":
         raise NoLedger("the clients of this algorithm send nothing")
+    if experiment.algorithm.left_open and experiment.algorithm.local_rate != 1 and objective.separability == "sums":
+        raise NoLedger("families have inner rates of their own, by which what their clients send differs in size")
     rows = clients.filter(clients["phase"] == "train").sort("round", maintain_order=True)
     column = {name: rows[name].to_numpy() for name in ("round", "client", "family", "group", "loss", "n")}
     trained = rows["support"].to_numpy().astype(np.float64) + rows["query"].to_numpy()
     weights = trained if experiment.algorithm.weighs == "rows" else np.ones(len(rows))
-    objective, state = experiment.objective, experiment.objective.start(experiment.seen_clients)
+    state = objective.start(experiment.seen_clients)
     rates = Rates(experiment.outer.rate, experiment.algorithm.local_rate)
     for number in np.unique(column["round"]):
         first, last = np.searchsorted(column["round"], [number, number + 1])

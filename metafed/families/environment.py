@@ -124,6 +124,8 @@ class Goals(World):
     """2-D navigation to a goal of one's own."""
 
     environment = Navigation()
+    inner_lr = 0.002
+    """By larger ones a policy of ReLUs walks away in five steps; ``experiments/navigation-maml.toml`` has tanh."""
 
     def physics(self, client: int) -> np.ndarray:
         """Return the goal, uniform in the square."""

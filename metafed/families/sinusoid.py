@@ -37,4 +37,10 @@ class Sinusoids(Source):
         return Examples(x.astype(np.float32), y.astype(np.float32), group, np.zeros(ROWS, np.float32))
 
 
-SINUSOID = Family("sinusoid", "regression", Shots(10, 10, 100, per_class=False), {GENERATED: Sinusoids})
+SINUSOID = Family(
+    name="sinusoid",
+    kind="regression",
+    shots=Shots(support=10, query=10, evaluation=100, per_class=False),
+    sources={GENERATED: Sinusoids},
+    inner_lr=0.01,  # the paper's
+)

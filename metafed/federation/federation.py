@@ -10,6 +10,8 @@ from typing import Literal, final
 import numpy as np
 import torch
 
+from metafed.algorithms import Algorithm
+from metafed.algorithms.base import INNER_RATE
 from metafed.core.parameters import Layout, Params, Vectors
 from metafed.data.source import Origin, Share, Source, TaskChoice
 from metafed.devices.fleet import Fleet, fleet
@@ -20,6 +22,7 @@ from metafed.faults.plan import Faults
 from metafed.federation.chunking import Sizes, sizes
 from metafed.federation.networks import network
 from metafed.federation.population import Population
+from metafed.federation.rates import declared, of_families, shared
 from metafed.federation.roster import Roster
 from metafed.models import initialize, layout
 from metafed.tasks.task import Task, task_of
@@ -32,6 +35,8 @@ UNSPECIFIED = "unspecified"
 @final
 class Federation:
     """The clients of an experiment, with all that their host and their server derive from it.
+
+    ``experiment`` is what was ``asked`` for, with an inner rate where nobody chose one and all families have the same.
 
     Making one reads the descriptions of a user's own tables, and checks what an experiment alone cannot: whether its
     settings fit its families. All else is made when it is first asked for, once.
@@ -46,9 +51,13 @@ class Federation:
     """
 
     def __init__(self, experiment: Experiment, own_people: tuple[int, int] | None = None) -> None:
-        self.experiment, self.own_people = experiment, own_people
+        self.asked, self.experiment, self.own_people = experiment, experiment, own_people
         self.choices: tuple[TaskChoice, ...] = parse_tasks(experiment.tasks)
         check_families(experiment, self.choices)
+        first, *others = self.algorithms.values()
+        if experiment.algorithm.left_open and all(other == first for other in others):
+            # all families have one rate: it is a setting like any other from here on
+            self.experiment = experiment.model_copy(update={"algorithm": first})
 
     @cached_property
     def roster(self) -> Roster:
@@ -79,6 +88,18 @@ class Federation:
         return tuple(choice.family.sources[choice.source](origin) for choice, origin in pairs)
 
     @cached_property
+    def algorithms(self) -> dict[str, Algorithm]:
+        """The algorithm of each family's clients: one for all, but for inner rates that families declare."""
+        families = [choice.family.name for choice in self.choices]
+        return of_families(self.asked, declared(self.asked.algorithm, self.choices, self.sources), families)
+
+    @property
+    def family_rates(self) -> dict[str, float]:
+        """The inner rates of this run that are their family's own default."""
+        own = declared(self.asked.algorithm, self.choices, self.sources)
+        return {name: rate for name, rate in own.items() if getattr(self.algorithms[name], INNER_RATE) == rate}
+
+    @cached_property
     def tasks(self) -> dict[str, Task]:
         """The network, loss and score of each family; no data are read."""
         return self.tasks_by(self.experiment.kernels)
@@ -101,7 +122,7 @@ class Federation:
     @cached_property
     def theta(self) -> Params:
         """The initial θ as the server holds it: with what the algorithm adds, without what clients keep."""
-        return self.experiment.algorithm.shared(self.initial)
+        return shared(self.algorithms, self.initial)
 
     @cached_property
     def layout(self) -> Layout:
@@ -189,6 +210,11 @@ def hand_on(federation: Federation) -> Federation:
     return federation
 
 
+def same(one: Experiment, other: Experiment) -> bool:
+    """Say whether two experiments are one: a rate that nobody chose is not the same rate that somebody chose."""
+    return one == other and one.algorithm.left_open == other.algorithm.left_open
+
+
 def federation_of(experiment: Experiment, own_people: tuple[int, int] | None = None) -> Federation:
     """Return the federation that was handed on in this process, or make it: a server or host knows settings alone.
 
@@ -196,6 +222,7 @@ def federation_of(experiment: Experiment, own_people: tuple[int, int] | None = N
         ValueError: As ``Federation``.
     """
     for federation in _HANDED:
-        if (federation.experiment, federation.own_people) == (experiment, own_people):
+        alike = any(same(experiment, known) for known in (federation.asked, federation.experiment))
+        if alike and federation.own_people == own_people:
             return federation
     return hand_on(Federation(experiment, own_people))

@@ -78,6 +78,8 @@ class Screen:
         )
         if federation.fleet is not None:
             tree.add(f"devices {experiment.devices.tiers}: {virtual(experiment, federation.fleet)}")
+        for family, rate in federation.family_rates.items():
+            tree.add(f"inner-lr {rate:g} for {family}, its default; --inner-lr sets one for all")
         evaluation_warning = algorithm.evaluation_warning(experiment.evaluation_steps)
         if evaluation_warning:
             tree.add(Text(evaluation_warning, style="yellow"))

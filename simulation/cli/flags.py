@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import tyro
 from pydantic import BaseModel, Field, ValidationError, create_model
 
+from metafed.algorithms import Algorithm
 from metafed.core.errors import DataError
 from metafed.experiment.lookup import KINDS, Kinds
 from metafed.experiment.renames import RENAMED
@@ -73,8 +74,9 @@ def parse(argv: Sequence[str]) -> Config:
             raise BadInput(str(error)) from None
     for what, model in chosen.items():
         del settings["experiment"][NAME_OF.format(what)]  # named already
+        given = {name: value for name, value in settings["experiment"][what].items() if value is not None}
         try:
-            settings["experiment"][what] = type(model).model_validate(settings["experiment"][what])
+            settings["experiment"][what] = type(model).model_validate(given)
         except ValidationError as error:
             raise BadInput(explain(error, type(model).model_fields, what)) from None
     try:
@@ -83,7 +85,8 @@ def parse(argv: Sequence[str]) -> Config:
     except ValidationError as error:
         raise BadInput(explain(error)) from None
     try:
-        Federation(experiment)  # a user's own table, and what only it can tell
+        # a user's own table, and what only it can tell
+        config = config.model_copy(update={"experiment": Federation(experiment).experiment})
     except ValueError as error:
         raise BadInput(str(error)) from None
     if config.resume is not None:
@@ -160,12 +163,16 @@ def _flags(default: Config, chosen: Mapping[str, BaseModel]) -> type[BaseModel]:
 def _loosen(values: BaseModel, **changed: Any) -> type[BaseModel]:
     """Return a model with the fields of ``values``, its values as defaults, and no constraints."""
     fields: dict[str, Any] = {}
+    left_open = values.left_open if isinstance(values, Algorithm) else ()
     for name, field in type(values).model_fields.items():
         annotation: Any = field.annotation
+        value = getattr(values, name)
+        if name in left_open:  # a flag that is not given leaves it so
+            annotation, value = annotation | None, None
         for marker in field.metadata:
             if type(marker).__module__.startswith("tyro"):
                 annotation = Annotated[annotation, marker]
-        fields[name] = (annotation, Field(getattr(values, name), description=field.description))
+        fields[name] = (annotation, Field(value, description=field.description))
     return create_model(type(values).__name__, __doc__=type(values).__doc__, **{**fields, **changed})
 
 

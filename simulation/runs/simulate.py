@@ -53,6 +53,7 @@ def simulate(
     config = decided(all_people(config))
     check_tracker(config.track)
     federation = federated(config.experiment)
+    config = config.model_copy(update={"experiment": federation.experiment})
     keep = first_free(
         config.resume or config.out,
         default_folder(config),
@@ -154,6 +155,7 @@ def how(config: Config, federation: Federation, remarks: Sequence[str], grid: "P
     sources = zip(federation.choices, federation.sources, strict=True)
     return {
         "evaluation_warning": config.experiment.algorithm.evaluation_warning(config.experiment.evaluation_steps),
+        "family_rates": federation.family_rates,
         "engine": engine_settings(config),
         "device": grid.device,
         "chunks": {family: size._asdict() for family, size in federation.chunk_sizes.items()},

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from metafed.experiment.lookup import algorithm_name
 from metafed.experiment.settings import kebab
+from metafed.federation.federation import Federation
 from server.files import new_folder, remove, write_json, write_text
 from server.record.provenance import started_in
 from server.record.record import now
@@ -58,7 +59,7 @@ def members(config: Config, folder: Path) -> list[Member]:
         for seed in seeds:
             experiment = config.experiment.model_copy(update={"seed": seed})
             try:
-                experiment = reference(experiment, settings) if settings else experiment
+                experiment = Federation(reference(experiment, settings) if settings else experiment).experiment
             except ValidationError as error:
                 raise BadInput(f"--references {name}: {explain(error)}") from None
             path = f"seed-{seed}" if name is None else f"{name}/seed-{seed}"

@@ -55,6 +55,11 @@ class Kept(Source):
         return self._source.outputs
 
     @property
+    def inner_lr(self) -> float | None:
+        """Of the source."""
+        return self._source.inner_lr
+
+    @property
     def columns(self) -> tuple[tuple[str, int], ...]:
         """Of the source."""
         return self._source.columns

@@ -30,6 +30,8 @@ FITTED = 300
 """Seen clients, at most, on whose training rows means, units and values of categories are fitted."""
 FITTED_ROWS = 1000
 """The first training rows of each of them, at most."""
+REGRESSION_RATE = 0.02
+"""Inner rate of a regression: squared errors, unlike cross-entropies, have gradients without a bound."""
 NAMED = 10
 """Names of skipped clients, or of classes, that a note lists."""
 
@@ -75,6 +77,13 @@ class Own(Source):
         if self.description.scale is not None:
             return len(self.description.scale)
         return sum(self._loaded.table.columns[name].width for name in self.description.targets)
+
+    @property
+    def inner_lr(self) -> float | None:
+        """For a regression ``REGRESSION_RATE``, and less for many columns, by which the loss is the more curved."""
+        if self.kind != "regression":
+            return None
+        return REGRESSION_RATE if self.description.image else min(REGRESSION_RATE, 1 / self.features)
 
     @property
     def columns(self) -> tuple[tuple[str, int], ...]:
