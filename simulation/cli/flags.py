@@ -1,6 +1,7 @@
 """The command line of a run: flags over a file over defaults."""
 
 import sys
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -43,6 +44,8 @@ def parse(argv: Sequence[str]) -> Config:
     rest, objective = take_option(rest, "--objective")
     rest, sampling = take_option(rest, "--sampling")
     rest, aggregator = take_option(rest, "--aggregator")
+    rest, network = take_option(rest, "--network")
+    rest, arguments = take_arguments(rest, "--network.")
     rest, file = take_option(rest, "--config")
     rest, faults = take_option(rest, "--faults")
     rest, resumed = take_option(rest, "--resume")
@@ -63,6 +66,8 @@ def parse(argv: Sequence[str]) -> Config:
     with unused("torch"):
         parsed = tyro.cli(flags, args=rest, prog="python -m simulation.run", description=Config.__doc__)
     settings = parsed.model_dump()
+    if network is not None or arguments:
+        settings["experiment"] |= networked(default.experiment, network, arguments)
     if faults is not None:
         try:
             settings["experiment"]["faults"] = read_faults(faults)
@@ -85,6 +90,12 @@ def parse(argv: Sequence[str]) -> Config:
     if config.resume is not None:
         check_unchanged(default, config)
     return config
+
+
+def networked(default: Experiment, network: str | None, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the network that the command line names, with the file's arguments if it is the file's."""
+    kept = default.network_settings or {} if network in (None, default.network) else {}
+    return {"network": network or default.network, "network_settings": {**kept, **arguments} or None}
 
 
 def renewed_flags(argv: Sequence[str]) -> list[str]:
@@ -173,3 +184,20 @@ def take_option(argv: list[str], flag: str) -> tuple[list[str], str | None]:
             rest.append(word)
         index += 1
     return rest, value
+
+
+def take_arguments(argv: list[str], prefix: str) -> tuple[list[str], dict[str, Any]]:
+    """Take ``PREFIXkey VALUE`` or ``PREFIXkey=VALUE`` out of ``argv``; a value is read as in TOML, else it is text.
+
+    Raises:
+        BadInput: A flag has no value.
+    """
+    found: dict[str, Any] = {}
+    for flag in dict.fromkeys(word.partition("=")[0] for word in argv if word.startswith(prefix)):
+        argv, text = take_option(argv, flag)
+        try:
+            value = tomllib.loads(f"value = {text}")["value"]
+        except ValueError:
+            value = text
+        found[flag.removeprefix(prefix).replace("-", "_")] = value if isinstance(value, bool | int | float) else text
+    return argv, found
