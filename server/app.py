@@ -145,7 +145,7 @@ def main(grid: Grid, context: Context) -> None:
                 log(WARNING, "%s", note)
             log(INFO, "resumed from %s", f"round {start.round}" if start else "the start: no checkpoint can be used")
         hosts = guarded(grid, federation, timeout, fewest)
-        keep.about(**about_nodes(hosts))
+        keep.about(**about_nodes(hosts), networks=federation.about_modules)
         # a round costs seconds of Flower's own: a checkpoint of each is cheap, and its ServerApp may die at any time
         serve(grid, federation, keep, lambda line: log(INFO, "%s", line), timeout, start, 1, hosts)
         reason = "done"

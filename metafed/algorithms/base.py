@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeVar, final
+from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeAlias, TypeVar, final
 
 import torch
 
@@ -15,6 +15,8 @@ INNER_RATE = "inner_lr"
 """The setting for which a family may have a value of its own."""
 MOST_STEPS = 10**5
 """Steps of one client in a round, at most."""
+
+NeedsHead: TypeAlias = Literal["no", "any", "linear"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -67,6 +69,8 @@ class Algorithm(Settings, ABC):
     where clients that adapt train on their query rows as well, and are therefore evaluated before."""
     weighs: ClassVar[Literal["alike", "rows", "none"]] = "alike"
     """What the weights in ``update`` are: 1, the client's rows, or 0, since it says nothing."""
+    needs_head: ClassVar[NeedsHead] = "no"
+    """Whether it treats a network's head, the last layer, in another way than the rest, or makes one that is linear."""
 
     @property
     @abstractmethod

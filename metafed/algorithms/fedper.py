@@ -13,6 +13,7 @@ from typing import Annotated, ClassVar, Literal, final
 
 import tyro
 
+from metafed.algorithms.base import NeedsHead
 from metafed.algorithms.local_training import LocalTraining
 from metafed.models import is_head
 
@@ -24,6 +25,7 @@ class Fedper(LocalTraining):
     name: Annotated[Literal["fedper"], tyro.conf.Suppress] = "fedper"
 
     weighs: ClassVar[Literal["alike", "rows", "none"]] = "rows"
+    needs_head: ClassVar[NeedsHead] = "any"
 
     def private(self, name: str) -> bool:
         """The head."""

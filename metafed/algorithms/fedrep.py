@@ -9,12 +9,12 @@ evaluation is (b, h_k), and K steps of the head on the support set follow; an un
 the initial head.
 """
 
-from typing import Annotated, Literal, final
+from typing import Annotated, ClassVar, Literal, final
 
 import tyro
 from pydantic import Field
 
-from metafed.algorithms.base import MOST_STEPS
+from metafed.algorithms.base import MOST_STEPS, NeedsHead
 from metafed.algorithms.inner import descend, everywhere
 from metafed.algorithms.local_training import LocalTraining, body
 from metafed.core.episodes import Batch
@@ -29,6 +29,8 @@ class Fedrep(LocalTraining):
 
     name: Annotated[Literal["fedrep"], tyro.conf.Suppress] = "fedrep"
     body_steps: int = Field(5, ge=0, le=MOST_STEPS, description="Steps J of the body, after K of the head.")
+
+    needs_head: ClassVar[NeedsHead] = "any"
 
     def private(self, name: str) -> bool:
         """The head."""

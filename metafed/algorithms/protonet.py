@@ -16,7 +16,7 @@ from typing import Annotated, ClassVar, Literal, final
 import torch
 import tyro
 
-from metafed.algorithms.base import Algorithm, Outer, Update
+from metafed.algorithms.base import Algorithm, NeedsHead, Outer, Update
 from metafed.algorithms.local_training import body, detached
 from metafed.algorithms.meta_gradient import meta_update
 from metafed.core.episodes import Batch, Episode
@@ -33,6 +33,7 @@ class Protonet(Algorithm):
 
     outer: ClassVar[Outer] = Outer("adam", 0.003)
     kinds: ClassVar[tuple[Kind, ...]] = ("classification",)
+    needs_head: ClassVar[NeedsHead] = "linear"
 
     @property
     def training_steps(self) -> int:
@@ -75,11 +76,11 @@ class Protonet(Algorithm):
 
 def prototypes(task: Task, params: Params, support: Batch) -> "dict[str, torch.Tensor]":
     """Return ``params`` with the linear head that the classes' prototypes amount to."""
-    name, _, classes = task.model.head
+    classes = task.model.outputs
     features, mask = task.model.embed(params, support.x, support.mask), support.mask.unsqueeze(-1)
     member = torch.nn.functional.one_hot(support.y, classes) * mask  # (C, N, J)
     rows = member.sum(1).unsqueeze(-1)  # (C, J, 1)
     sums = member.mT @ features  # (C, J, F)
     middle = (features * mask).sum(1, keepdim=True) / mask.sum(1, keepdim=True)
     means = torch.where(rows > 0, sums / rows.clamp(min=1), middle)
-    return {**params, f"{name}.weight": 2 * means.mT, f"{name}.bias": -means.square().sum(-1)}
+    return {**params, **task.model.linear_head(2 * means.mT, -means.square().sum(-1))}

@@ -1,8 +1,9 @@
 """The settings of an experiment, each sound by itself; what they mean together is said by ``rules``."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+import tyro
 from pydantic import (
     BaseModel,
     Field,
@@ -25,7 +26,8 @@ from metafed.experiment.lookup import KINDS, mechanism_class
 from metafed.experiment.renames import renewed
 from metafed.faults.injected_bias import parse_bias
 from metafed.faults.plan import checked
-from metafed.models import Activation, NetworkName, Norm
+from metafed.models import Activation, Norm, parse_network
+from metafed.models.choice import AUTO
 from metafed.objectives import Mean, Objective
 from metafed.privacy import Mechanism
 from metafed.privacy.settings import Privacy
@@ -120,8 +122,13 @@ class Fields(Settings):
     width: int = Field(64, ge=1, le=2**16, description="Units in each hidden layer.")
     depth: int = Field(1, ge=0, le=1000, description="Hidden layers in the trunk that all families share.")
     activation: Activation = Field("relu", description="Nonlinearity.")
-    network: Literal["auto", NetworkName] = Field(
-        "auto", description="Network of all families. auto: each family's own."
+    network: str = Field(
+        AUTO,
+        description="Network of all families: mlp, conv4, small-conv, or MODULE:FACTORY, which makes a torch.nn.Module"
+        " (docs/your-own-network.md); or FAMILY=NETWORK,… auto: each family's own.",
+    )
+    network_settings: Annotated[dict[str, bool | int | float | str] | None, tyro.conf.Suppress] = Field(
+        None, description="Keyword arguments of the factory, which are --network.KEY VALUE as flags."
     )
     norm: Norm = Field(
         "batch",
@@ -180,6 +187,15 @@ class Fields(Settings):
     def _old_names(cls, values: Any) -> Any:
         return renewed(values) if isinstance(values, Mapping) else values
 
+    @model_validator(mode="before")
+    @classmethod
+    def _network_with_its_settings(cls, values: Any) -> Any:
+        """Take a table ``[network]`` apart, which files have: its ``name``, and the factory's arguments."""
+        if not (isinstance(values, Mapping) and isinstance(values.get("network"), Mapping)):
+            return values
+        own = dict(values["network"])
+        return {**values, "network": own.pop("name", AUTO), "network_settings": own or None}
+
     @field_validator("tasks")
     @classmethod
     def _tasks_exist(cls, value: str) -> str:
@@ -188,6 +204,12 @@ class Fields(Settings):
         twice = {name for name in chosen if chosen.count(name) > 1}
         if twice:
             raise ValueError(f"family {min(twice)!r} is named twice; name each family once")
+        return value
+
+    @field_validator("network")
+    @classmethod
+    def _network_exists(cls, value: str) -> str:
+        parse_network(value)
         return value
 
     @field_validator("inject_bias")
@@ -210,9 +232,11 @@ class Fields(Settings):
         """
         return self.eval_rows or (SKILL_ROWS if kind == "regression" else 1)
 
-    def network_of(self, family: Family) -> NetworkName:
-        """Return the kind of network that a family's clients have."""
-        return family.network if self.network == "auto" else self.network
+    def network_of(self, family: Family) -> str:
+        """Return the network that a family's clients have: the name of one of ours, or ``MODULE:FACTORY``."""
+        chosen = parse_network(self.network)
+        name = chosen.get(family.name, chosen.get("", AUTO))
+        return family.network if name == AUTO else name
 
     @property
     def unseen_clients(self) -> int:

@@ -74,7 +74,7 @@ class Experiment(Fields):
                 if not isinstance(inside, dict):
                     raise ValueError(f"{key}: {step!r} is a setting and has none of its own")
             inside[last] = value
-        for chosen in (nested.get(what) for what in KINDS):
+        for chosen in (nested.get(what) for what in (*KINDS, "network_settings")):
             if isinstance(chosen, dict) and "settings" in chosen:
                 # one key for the settings that only some of them have: "tau = 3, delta = 0.001"
                 extra = parse_toml(f"settings = {{ {chosen.pop('settings')} }}", "settings")["settings"]

@@ -20,6 +20,7 @@ import numpy as np
 from metafed.core.episodes import Shots
 from metafed.data.source import Source
 from metafed.federation.roster import Roster
+from metafed.models import Network
 
 BUDGET = 2**28
 """Bytes that the clients of a chunk may take at a time, by ``episode_bytes``."""
@@ -42,28 +43,27 @@ class Sizes(NamedTuple):
     evaluation: int
 
 
-def sizes(
-    roster: Roster, sources: Sequence[Source], shapes: Sequence[Mapping[str, tuple[int, ...]]]
-) -> dict[str, Sizes]:
+def sizes(roster: Roster, sources: Sequence[Source], networks: Sequence[Network]) -> dict[str, Sizes]:
     """Return the sizes of chunks that suit an experiment, by family; no client's data are read.
 
     Args:
         roster: Who is in the federation.
         sources: The source of each task.
-        shapes: The parameters of each task's network, without the client axis.
+        networks: Each task's network.
     """
     experiment, shares = roster.experiment, roster.experiment.proportions
     evaluated = len(roster.evaluated())
     itemsize = np.dtype(experiment.precision).itemsize
     found = {}
-    for choice, source, own, share in zip(roster.choices, sources, shapes, shares, strict=True):
+    for choice, source, network, share in zip(roster.choices, sources, networks, shares, strict=True):
         shots = source.shots or choice.family.shots
         strata = source.outputs if shots.per_class else 1
         image = choice.family.image
         part = share / sum(shares)
-        training = episode_bytes(own, image, shots, strata, experiment.algorithm.training_steps, itemsize)
+        own, row = network.shapes, network.row_numbers
+        training = episode_bytes(own, image, shots, strata, experiment.algorithm.training_steps, itemsize, row)
         # evaluation keeps no graph from step to step
-        evaluation = episode_bytes(own, image, replace(shots, query=shots.evaluation), strata, 1, itemsize)
+        evaluation = episode_bytes(own, image, replace(shots, query=shots.evaluation), strata, 1, itemsize, row)
         found[choice.family.name] = Sizes(
             suited(roster.cohort_size, part, training),
             suited(evaluated, part, evaluation),
@@ -92,6 +92,7 @@ def episode_bytes(
     strata: int,
     steps: int,
     itemsize: int,
+    row: int = 0,
 ) -> int:
     """Return about how many bytes one client's episode takes while its exact meta-gradient is computed.
 
@@ -105,11 +106,12 @@ def episode_bytes(
         strata: Classes, where shots are rows a class, else 1.
         steps: Inner steps K.
         itemsize: Bytes of a number.
+        row: Numbers that one row leaves in a pass, where that was measured; 0: it follows from the shapes.
     """
     parameters = sum(prod(shape) for shape in shapes.values())
-    row = sum(outputs(name, shape, image) for name, shape in shapes.items())
+    row = row or TENSORS * sum(outputs(name, shape, image) for name, shape in shapes.items())
     rows = strata * (steps * shots.support + shots.query)
-    return itemsize * ((1 + 2 * steps) * parameters + TENSORS * rows * row)
+    return itemsize * ((1 + 2 * steps) * parameters + rows * row)
 
 
 def outputs(name: str, shape: tuple[int, ...], image: tuple[int, int, int] | None) -> int:

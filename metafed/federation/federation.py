@@ -2,10 +2,10 @@
 
 import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, final
+from typing import TYPE_CHECKING, Any, Literal, final
 
 import numpy as np
 import torch
@@ -20,12 +20,14 @@ from metafed.experiment.rules.families import check_families
 from metafed.experiment.settings import Experiment
 from metafed.faults.plan import Faults
 from metafed.federation.chunking import Sizes, sizes
-from metafed.federation.networks import network
+from metafed.federation.networks import initial, made, network
 from metafed.federation.population import Population
 from metafed.federation.rates import declared, of_families, shared
 from metafed.federation.roster import Roster
-from metafed.models import initialize, layout
 from metafed.tasks.task import Task, task_of
+
+if TYPE_CHECKING:
+    from metafed.models.module import ModuleNetwork
 
 DEFAULT_DATA_DIR = Path("data")
 UNSPECIFIED = "unspecified"
@@ -62,7 +64,7 @@ class Federation:
     @cached_property
     def roster(self) -> Roster:
         """Who is in the federation."""
-        return Roster(self.experiment, self.choices)
+        return Roster(self.experiment, self.choices, lambda: [n for n, m in self.modules.items() if m.trunk])
 
     @cached_property
     def origins(self) -> list[Origin]:
@@ -106,18 +108,40 @@ class Federation:
 
     def tasks_by(self, kernels: Literal["auto", "torch", "native"]) -> dict[str, Task]:
         """Return the network, loss and score of each family, computed by the given kernels."""
+        pairs = list(zip(self.choices, self.sources, strict=True))
+        models = [
+            self.modules.get(choice.family.name) or network(self.experiment, choice.family, source, kernels)
+            for choice, source in pairs
+        ]
         return {
-            choice.family.name: task_of(
-                network(self.experiment, choice.family, source, kernels), choice.kind, source.environment
-            )
-            for choice, source in zip(self.choices, self.sources, strict=True)
+            choice.family.name: task_of(model, choice.kind, source.environment)
+            for model, (choice, source) in zip(models, pairs, strict=True)
         }
 
     @cached_property
-    def initial(self) -> "dict[str, torch.Tensor]":
+    def modules(self) -> "Mapping[str, ModuleNetwork]":
+        """The networks that are modules of a user's own, by family; made and tried once.
+
+        Raises:
+            DataError: One cannot be used.
+        """
+        chosen = zip(self.choices, self.sources, strict=True)
+        return {
+            choice.family.name: made(self.experiment, choice.family, source)
+            for choice, source in chosen
+            if ":" in self.experiment.network_of(choice.family)
+        }
+
+    @property
+    def about_modules(self) -> dict[str, Any]:
+        """What a run's manifest says of networks that are modules of a user's own, by family."""
+        return {family: model.about for family, model in self.modules.items()}
+
+    @cached_property
+    def initial(self) -> Params:
         """The networks' initial parameters, of all families; drawn once."""
         networks = {family: task.model for family, task in self.tasks.items()}
-        return initialize(layout(networks), self.experiment.seed, getattr(torch, self.experiment.precision))
+        return initial(networks, self.modules, self.experiment.seed, getattr(torch, self.experiment.precision))
 
     @cached_property
     def theta(self) -> Params:
@@ -180,11 +204,7 @@ class Federation:
         chunk = self.experiment.chunk
         if chunk != "auto":
             return dict.fromkeys(self.roster.families, Sizes(chunk, chunk))
-        shapes = [
-            network(self.experiment, choice.family, source, "torch").shapes
-            for choice, source in zip(self.choices, self.sources, strict=True)
-        ]
-        return sizes(self.roster, self.sources, shapes)
+        return sizes(self.roster, self.sources, [task.model for task in self.tasks_by("torch").values()])
 
     def chunks(self, clients: Sequence[int], *, evaluation: bool = False) -> list[tuple[str, list[int]]]:
         """Cut clients into chunks of one family, in a fixed order, as even as the size allows."""

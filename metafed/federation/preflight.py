@@ -1,7 +1,10 @@
 """What is looked at before a run: whether all clients are there, and whether its numbers will mean what they say."""
 
+from metafed.core.episodes import Episode
 from metafed.core.errors import DataError
+from metafed.core.reading import brief
 from metafed.data.source import Share, Source
+from metafed.devices.work import blank
 from metafed.federation.federation import Federation
 from metafed.federation.guard.inspect import inspect
 from metafed.privacy.budget import check_budget, simulated
@@ -17,6 +20,7 @@ def preflight(federation: Federation) -> tuple[str, ...]:
         DataError: A data set is missing, damaged, or has too few clients; or the guard stops the run.
     """
     check_size(federation)
+    check_modules(federation)
     check_budget(federation.experiment)
     check_groups(federation)
     findings = inspect(federation.population)
@@ -30,6 +34,44 @@ def preflight(federation: Federation) -> tuple[str, ...]:
         *(() if noise is None else (noise,)),
         *(finding.text for finding in findings),
     )
+
+
+def check_modules(federation: Federation) -> None:
+    """Have the algorithm try each module of a user's own on rows of zeros.
+
+    Raises:
+        DataError: A module, or the algorithm with it, cannot be used.
+    """
+    algorithm = federation.experiment.algorithm
+    if algorithm.can_be_shortened:
+        algorithm = algorithm.shortened(1)
+    for choice, source in zip(federation.choices, federation.sources, strict=True):
+        model = federation.modules.get(choice.family.name)
+        if model is None:
+            continue
+        name = f"--network {federation.experiment.network_of(choice.family)}"
+        own = {n: t for n, t in federation.initial.items() if n in model.shapes}
+        if algorithm.needs_head != "no" and model.head_path is None:
+            raise DataError(
+                f"{name} has no head that is trained, which the algorithm {type(algorithm).__name__} needs: call the"
+                ' last layer head, classifier or fc, or name it by an attribute: head = "path"'
+            )
+        if algorithm.needs_head == "linear" and not model.embedding:
+            raise DataError(
+                f"{name}: the algorithm {type(algorithm).__name__} makes a linear head of prototypes, but the outputs"
+                f" are not those of the head {model.head_path!r}, or it is no torch.nn.Linear with a bias; choose"
+                " another --algorithm"
+            )
+        task, state = federation.tasks[choice.family.name], algorithm.personal(own)
+        episode = Episode(*(blank(task, source, 2, next(iter(own.values())).dtype) for _ in range(2)))
+        try:
+            state = {n: t.unsqueeze(0).clone() for n, t in state.items()}
+            algorithm.update(task, algorithm.shared(own), state, episode, 1)
+        except Exception as error:
+            raise DataError(
+                f"{name} for family {choice.family.name!r} cannot be trained by the algorithm"
+                f" {type(algorithm).__name__}: {brief(error, 200)}"
+            ) from None
 
 
 def check_size(federation: Federation) -> None:

@@ -1,6 +1,6 @@
 """Who is in the federation, by arithmetic alone: no data, no memory that grows with the population."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,9 +11,9 @@ from metafed.core.parameters import TRUNK
 from metafed.core.streams import stream
 from metafed.data.source import TaskChoice
 from metafed.experiment.fields import LARGEST_COHORT
+from metafed.experiment.rules.families import shares_trunk
 from metafed.experiment.settings import Experiment
 from metafed.federation.proportions import Deal, Place, deal
-from metafed.models import NETWORKS
 from metafed.sampling import Scene
 
 
@@ -25,10 +25,16 @@ class Roster:
     ``--mix`` says.
     The last ``unseen_clients`` ids are held out of meta-training. Ids carry no meaning besides, since
     every source numbers its clients at random.
+
+    Attributes:
+        experiment: Whose clients they are.
+        choices: Its families.
+        on_trunk: Returns the families whose network is a user's module that shares a trunk.
     """
 
     experiment: Experiment
     choices: Sequence[TaskChoice]
+    on_trunk: Callable[[], Collection[str]] = tuple
 
     @cached_property
     def families(self) -> tuple[str, ...]:
@@ -67,9 +73,11 @@ class Roster:
 
     @cached_property
     def _parts(self) -> dict[str, tuple[str, ...]]:
-        families = [choice.family for choice in self.choices]
-        shared = {family.name: NETWORKS[self.experiment.network_of(family)].on_trunk for family in families}
-        return {name: (TRUNK, name) if on_trunk else (name,) for name, on_trunk in shared.items()}
+        kinds = {choice.family.name: self.experiment.network_of(choice.family) for choice in self.choices}
+        return {
+            name: (TRUNK, name) if shares_trunk(kind) or name in self.on_trunk() else (name,)
+            for name, kind in kinds.items()
+        }
 
     def cohort(self, server_round: int, **known: Any) -> list[int]:
         """Sample the seen clients of a round as ``--sampling`` says, in ascending order.

@@ -24,8 +24,10 @@ def work_of(federation: Federation) -> Work:
     for choice, source in zip(federation.choices, federation.sources, strict=True):
         shots, family = source.shots or choice.family.shots, choice.family
         strata = source.outputs if shots.per_class else 1
-        shapes, steps = tasks[family.name].model.shapes, experiment.algorithm.training_steps
-        memory[family.name] = episode_bytes(shapes, family.image, shots, strata, steps, itemsize)
+        model, steps = tasks[family.name].model, experiment.algorithm.training_steps
+        memory[family.name] = episode_bytes(
+            model.shapes, family.image, shots, strata, steps, itemsize, model.row_numbers
+        )
     sources = dict(zip(roster.families, federation.sources, strict=True))
     return Work(experiment.algorithm, tasks, sources, initial, memory)
 

@@ -1,18 +1,21 @@
 """The networks, one a file: functions of parameters with a client axis."""
 
 from metafed.models.base import Network, initialize, is_head, layout
-from metafed.models.choice import IMAGE_NETWORKS, NETWORKS, NetworkName
+from metafed.models.choice import IMAGE_NETWORKS, NETWORKS, NetworkName, parse_network
 from metafed.models.conv4 import Conv4
 from metafed.models.convolution import Norm
+from metafed.models.inputs import Inputs
 from metafed.models.mlp import Mlp
 from metafed.models.pointwise import Activation
 from metafed.models.small_conv import SmallConv
+from metafed.models.statistics import without_running_statistics
 
 __all__ = [
     "IMAGE_NETWORKS",
     "NETWORKS",
     "Activation",
     "Conv4",
+    "Inputs",
     "Mlp",
     "Network",
     "NetworkName",
@@ -21,4 +24,6 @@ __all__ = [
     "initialize",
     "is_head",
     "layout",
+    "parse_network",
+    "without_running_statistics",
 ]

@@ -25,6 +25,7 @@ class Network(ABC):
         settings: Names of the experiment's settings that shape a network of this kind.
         smallest: Height and width, at least, of images that it takes.
         on_trunk: Whether it shares the trunk with other families' networks.
+        row_numbers: Numbers that one row leaves in memory in a pass, where that was measured; 0: it was not.
     """
 
     part: str
@@ -34,6 +35,7 @@ class Network(ABC):
     settings: ClassVar[frozenset[str]]
     smallest: ClassVar[int] = 1
     on_trunk: ClassVar[bool] = False
+    row_numbers = 0
 
     @property
     @abstractmethod
@@ -57,21 +59,22 @@ class Network(ABC):
         """
 
     @property
-    @final
     def head(self) -> tuple[str, int, int]:
         """The last layer, as ``(name, inputs, outputs)``."""
         return (f"{self.part}.head", self.embedding, self.outputs)
 
     @property
-    @final
     def shapes(self) -> Mapping[str, tuple[int, ...]]:
         """Shapes of all parameters, without the client axis."""
         return {**self.body, **affine_shapes(*self.head)}
 
-    @final
     def predict(self, params: Params, x: "torch.Tensor", mask: "torch.Tensor | None" = None) -> "torch.Tensor":
         """Return the outputs ``(C, N, outputs)``; the arguments are those of ``embed``."""
         return self.affine(params, self.head[0], self.embed(params, x, mask))
+
+    def linear_head(self, weight: "torch.Tensor", bias: "torch.Tensor") -> Params:
+        """Return the head's parameters from weights ``(C, embedding, outputs)`` and biases ``(C, outputs)``."""
+        return {f"{self.head[0]}.weight": weight, f"{self.head[0]}.bias": bias}
 
     @final
     def affine(

@@ -1,7 +1,8 @@
-"""Which networks there are, by name."""
+"""Which networks there are, by name, and which families have which."""
 
 from typing import Literal, TypeAlias
 
+from metafed.core.names import known
 from metafed.models.base import Network
 from metafed.models.conv4 import Conv4
 from metafed.models.mlp import Mlp
@@ -9,7 +10,32 @@ from metafed.models.small_conv import SmallConv
 
 NetworkName: TypeAlias = Literal["mlp", "conv4", "small-conv"]
 
-NETWORKS: dict[NetworkName, type[Network]] = {"mlp": Mlp, "conv4": Conv4, "small-conv": SmallConv}
+NETWORKS: dict[str, type[Network]] = {"mlp": Mlp, "conv4": Conv4, "small-conv": SmallConv}
 
 IMAGE_NETWORKS: tuple[NetworkName, ...] = ("conv4", "small-conv")
 """Those that only take images."""
+
+AUTO = "auto"
+"""The family's own network."""
+
+
+def parse_network(text: str) -> dict[str, str]:
+    """Parse ``NETWORK``, or ``FAMILY=NETWORK,…``, to networks by family; the name "" stands for all families.
+
+    A network is ``auto``, one of ours, or ``MODULE:FACTORY``; nothing is imported.
+
+    Raises:
+        ValueError: A network is unknown, or a family is named twice.
+    """
+    found: dict[str, str] = {}
+    for entry in (item.strip() for item in text.split(",")):
+        family, equals, name = entry.rpartition("=")
+        if family in found or (not equals and "," in text):
+            raise ValueError("write one network for all families, or FAMILY=NETWORK,… with each family once")
+        module, colon, factory = name.partition(":")
+        if not colon:
+            known("network", name, {AUTO: None, **NETWORKS, "MODULE:FACTORY": None})
+        elif not all(part.isidentifier() for part in (*module.split("."), factory)):
+            raise ValueError(f"{name!r}: write MODULE:FACTORY, with the module's full name")
+        found[family] = name
+    return found

@@ -70,6 +70,9 @@ class Screen:
                 branch.add(Text(f"read from {file}", style="dim"))
             for note in source.notes:
                 branch.add(Text(shorten(note), style="dim"))
+            if model := federation.modules.get(choice.family.name):
+                network = f"network {experiment.network_of(choice.family)}, computed by {model.how}"
+                branch.add(Text(network, style="dim"))
         for remark in remarks:
             tree.add(Text(f"guard: {remark}", style="yellow"))
         tree.add(

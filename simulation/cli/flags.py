@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -44,6 +45,8 @@ def parse(argv: Sequence[str]) -> Config:
     rest, named = renewed_flags(argv), {}
     for what in KINDS:
         rest, named[what] = take_option(rest, f"--{what}")
+    rest, network = take_option(rest, "--network")
+    rest, arguments = take_arguments(rest, "--network.")
     rest, file = take_option(rest, "--config")
     rest, faults = take_option(rest, "--faults")
     rest, resumed = take_option(rest, "--resume")
@@ -67,6 +70,8 @@ def parse(argv: Sequence[str]) -> Config:
     settings = parsed.model_dump()
     if "clients" not in default.experiment.model_fields_set and take_option(list(argv), "--clients")[1] is None:
         del settings["experiment"]["clients"]  # not given, which is told from given as its default
+    if network is not None or arguments:
+        settings["experiment"] |= networked(default.experiment, network, arguments)
     if faults is not None:
         try:
             settings["experiment"]["faults"] = read_faults(faults)
@@ -92,6 +97,12 @@ def parse(argv: Sequence[str]) -> Config:
     if config.resume is not None:
         check_unchanged(default, config)
     return config
+
+
+def networked(default: Experiment, network: str | None, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the network that the command line names, with the file's arguments if it is the file's."""
+    kept = default.network_settings or {} if network in (None, default.network) else {}
+    return {"network": network or default.network, "network_settings": {**kept, **arguments} or None}
 
 
 def renewed_flags(argv: Sequence[str]) -> list[str]:
@@ -196,3 +207,20 @@ def take_option(argv: list[str], flag: str) -> tuple[list[str], str | None]:
             rest.append(word)
         index += 1
     return rest, value
+
+
+def take_arguments(argv: list[str], prefix: str) -> tuple[list[str], dict[str, Any]]:
+    """Take ``PREFIXkey VALUE`` or ``PREFIXkey=VALUE`` out of ``argv``; a value is read as in TOML, else it is text.
+
+    Raises:
+        BadInput: A flag has no value.
+    """
+    found: dict[str, Any] = {}
+    for flag in dict.fromkeys(word.partition("=")[0] for word in argv if word.startswith(prefix)):
+        argv, text = take_option(argv, flag)
+        try:
+            value = tomllib.loads(f"value = {text}")["value"]
+        except ValueError:
+            value = text
+        found[flag.removeprefix(prefix).replace("-", "_")] = value if isinstance(value, bool | int | float) else text
+    return argv, found

@@ -51,19 +51,25 @@ def where(config: Config, keep: Record) -> Found | None:
 
 
 def check_data(keep: Record, about: Mapping[str, Any]) -> None:
-    """Refuse data that are not those that the run began with.
+    """Refuse data, and networks of a user's own, that are not those that the run began with.
 
     Args:
         keep: The record.
         about: What the manifest is to say of the run now.
 
     Raises:
-        BadInput: A file has other bits.
+        BadInput: A file has other bits, or a module another shape.
     """
     before, now = (_hashes(entry.get("data") or {}) for entry in (keep.before, about))
     if before and before != now:
         named = sorted(path for path in {*before, *now} if before.get(path) != now.get(path))
         raise BadInput(f"--resume {keep.folder}: the data are not those that the run began with: {', '.join(named)}")
+    before, now = (entry.get("networks") or {} for entry in (keep.before, about))
+    if changed := sorted(family for family in before if before[family] != now.get(family)):
+        raise BadInput(
+            f"--resume {keep.folder}: the network of {', '.join(changed)} is not that with which the run began: its"
+            " size, its head or trunk, what is frozen, or what computes it"
+        )
 
 
 def _hashes(data: Mapping[str, Any]) -> dict[str, str]:

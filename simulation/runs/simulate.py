@@ -158,6 +158,7 @@ def how(config: Config, federation: Federation, remarks: Sequence[str], grid: "P
         "family_rates": federation.family_rates,
         "engine": engine_settings(config),
         "device": grid.device,
+        "networks": federation.about_modules,
         "chunks": {family: size._asdict() for family, size in federation.chunk_sizes.items()},
         "data": {
             f"{choice.family.name}:{choice.source}": {

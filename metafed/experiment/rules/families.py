@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 
 from metafed.aggregators.updates import check_enough
+from metafed.core.names import near
 from metafed.core.parameters import TRUNK
 from metafed.data.source import TaskChoice
 from metafed.experiment.fields import Fields
 from metafed.experiment.lookup import aggregator_name
 from metafed.faults.injected_bias import parse_bias
 from metafed.faults.plan import described
-from metafed.models import IMAGE_NETWORKS, NETWORKS
+from metafed.models import IMAGE_NETWORKS, NETWORKS, parse_network
 from metafed.secure.settings import FEWEST
 
 
@@ -34,8 +35,14 @@ def holders(experiment: Fields, choices: Sequence[TaskChoice]) -> dict[str, floa
     shares = experiment.proportions
     families = [choice.family for choice in choices]
     own = {family.name: share / sum(shares) for family, share in zip(families, shares, strict=True)}
-    trunk = sum(own[family.name] for family in families if NETWORKS[experiment.network_of(family)].on_trunk)
+    # of a module only what it makes tells; all clients of a family hold the family's part, and no fewer a trunk
+    trunk = sum(own[family.name] for family in families if shares_trunk(experiment.network_of(family)))
     return {TRUNK: trunk, **own} if trunk else own
+
+
+def shares_trunk(name: str) -> bool:
+    """Say whether a network of ours shares the trunk."""
+    return name in NETWORKS and NETWORKS[name].on_trunk
 
 
 def check_networks(experiment: Fields, choices: Sequence[TaskChoice]) -> None:
@@ -45,27 +52,49 @@ def check_networks(experiment: Fields, choices: Sequence[TaskChoice]) -> None:
         ValueError: The message says which.
     """
     families = [choice.family for choice in choices]
+    check_named(experiment, [family.name for family in families])
     for family in families:
-        if experiment.network in IMAGE_NETWORKS and family.image is None:
+        chosen = experiment.network_of(family)
+        if chosen in IMAGE_NETWORKS and family.image is None:
             raise ValueError(
                 f"--network {experiment.network} is for images, but family {family.name!r} has none;"
                 " leave the family out or choose --network auto"
             )
-        chosen = experiment.network_of(family)
         if family.image is not None and chosen in IMAGE_NETWORKS and min(family.image[1:]) < NETWORKS[chosen].smallest:
             shape = " × ".join(str(size) for size in family.image[1:])
-            least = {each: NETWORKS[each].smallest for each in IMAGE_NETWORKS}
+            least: dict[str, int] = {each: NETWORKS[each].smallest for each in IMAGE_NETWORKS}
             others = [each for each in IMAGE_NETWORKS if least[each] <= min(family.image[1:])]
             raise ValueError(
                 f"images of {shape}, image = {list(family.image)} of family {family.name!r}, are too small for the"
                 f" network {chosen}, which takes {least[chosen]} × {least[chosen]} at least: choose --network"
                 f" {' or --network '.join([*others, 'mlp'])}, or say image = [channels, height, width] as it is"
             )
-    used = {name for family in families for name in NETWORKS[experiment.network_of(family)].settings}
+    chosen_ones = {experiment.network_of(family) for family in families}
+    used = {name for each in chosen_ones & NETWORKS.keys() for name in NETWORKS[each].settings}
     for name in sorted({name for each in NETWORKS.values() for name in each.settings} - used):
         if getattr(experiment, name) != type(experiment).model_fields[name].default:
-            names = " and ".join(sorted({experiment.network_of(family) for family in families}))
+            names = " and ".join(sorted(chosen_ones))
             raise ValueError(f"--{name} {getattr(experiment, name)} does nothing: the network of this run is {names}")
+
+
+def check_named(experiment: Fields, families: Sequence[str]) -> None:
+    """Refuse networks of families that are not in the run, and arguments that no factory or several would take.
+
+    Raises:
+        ValueError: The message says which.
+    """
+    chosen = parse_network(experiment.network)
+    for name in chosen:
+        if name and name not in families:
+            raise ValueError(
+                f"--network {name}={chosen[name]}: no such family in --tasks{near(name, families)} (it has"
+                f" {', '.join(families)})"
+            )
+    factories = sorted({name for name in chosen.values() if ":" in name})
+    if experiment.network_settings and len(factories) != 1:
+        first = next(iter(experiment.network_settings))
+        what = f"{' and '.join(factories)} would both take it" if factories else "only a MODULE:FACTORY takes arguments"
+        raise ValueError(f"--network.{first} does nothing sure: the network is {experiment.network}, and {what}")
 
 
 def check_control(experiment: Fields, choices: Sequence[TaskChoice]) -> None:

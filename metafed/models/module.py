@@ -1,0 +1,163 @@
+"""Any ``torch.nn.Module`` as a network: a function of every client's own parameters, exact to second order.
+
+``torch.func.functional_call`` takes the parameters as an argument, and ``torch.func.vmap`` adds the client axis. Where
+vmap has no rule for an operation (``nn.GRU``), a loop over clients computes the same.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from operator import itemgetter
+from typing import Any, final
+
+import torch
+from torch import nn
+from torch.func import functional_call, vmap
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from metafed.core.parameters import TRUNK, Params
+from metafed.models.base import Network
+from metafed.models.inputs import Inputs
+
+One = Callable[[Params, "torch.Tensor"], "torch.Tensor"]
+"""A function of one client's parameters and rows ``(N, …)``."""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class ModuleNetwork(Network):
+    """A user's module, made and checked by ``metafed.models.making``.
+
+    Attributes:
+        inputs: What the module takes.
+        module: It; of its own values only those count that are frozen, and its buffers.
+        trunk: Path of the submodule that families share; None if there is none.
+        head_path: Path of the head; None where the module has none.
+        vectorized: Whether vmap computes it, or a loop over clients.
+        row_numbers: Numbers that one row leaves in memory for the derivative of a gradient.
+        mixes: Whether rows of a batch see one another, by batch norm: padding is then cut off first.
+        seen: Width of what the head sees, where the outputs are those of a linear head with a bias; else 0.
+    """
+
+    inputs: Inputs
+    module: nn.Module
+    trunk: str | None
+    head_path: str | None
+    vectorized: bool = False
+    row_numbers: int = 0
+    mixes: bool = False
+    seen: int = 0
+
+    settings = frozenset()
+
+    @cached_property
+    def paths(self) -> Mapping[str, str]:
+        """Name in θ → path in the module, of what is trained."""
+        return {self.name_of(path): path for path, value in self.module.named_parameters() if value.requires_grad}
+
+    def name_of(self, path: str) -> str:
+        """Return a parameter's name in θ: ``avatar.head.weight``, ``avatar.body.gru.bias_hh_l0``, ``trunk.body.…``."""
+        for part, rest, root in ((self.part, "head", self.head_path), (TRUNK, "body", self.trunk)):
+            if root is not None and (path == root or path.startswith(f"{root}.")):
+                return f"{part}.{rest}{path.removeprefix(root)}"
+        return f"{self.part}.body.{path}"
+
+    @property
+    def initial(self) -> "dict[str, torch.Tensor]":
+        """The values with which the module was made, by name in θ."""
+        own = dict(self.module.named_parameters())
+        return {name: own[path].detach().cpu().clone() for name, path in self.paths.items()}
+
+    @cached_property
+    def shapes(self) -> Mapping[str, tuple[int, ...]]:
+        """Shapes of all trained parameters, as the module has them."""
+        return {name: tuple(value.shape) for name, value in self.initial.items()}
+
+    @property
+    def body(self) -> Mapping[str, tuple[int, ...]]:
+        """Shapes of what is not of the head."""
+        return {name: shape for name, shape in self.shapes.items() if not name.startswith(f"{self.part}.head")}
+
+    @property
+    def embedding(self) -> int:
+        """Width of what a linear head sees; 0 where the outputs are not those of a linear head with a bias."""
+        return self.seen
+
+    def linear_head(self, weight: "torch.Tensor", bias: "torch.Tensor") -> Params:
+        """Return a head's parameters from weights ``(C, I, O)`` and biases ``(C, O)``: a module's are ``(C, O, I)``."""
+        return {f"{self.part}.head.weight": weight.mT, f"{self.part}.head.bias": bias}
+
+    def predict(self, params: Params, x: "torch.Tensor", mask: "torch.Tensor | None" = None) -> "torch.Tensor":
+        """Return the outputs ``(C, N, outputs)`` for flattened inputs ``(C, N, features)``."""
+        return self._each(self.one, params, x, mask)
+
+    def embed(self, params: Params, x: "torch.Tensor", mask: "torch.Tensor | None" = None) -> "torch.Tensor":
+        """Return what the head sees, ``(C, N, embedding)``."""
+        return self._each(self.seen_by_head, params, x, mask)
+
+    def one(self, own: Params, x: "torch.Tensor") -> "torch.Tensor":
+        """Return the outputs of one client's rows ``(N, features)``; what ``own`` lacks is as the module was made."""
+        given = {self.paths[name]: value for name, value in own.items()}
+        return functional_call(self.module, given, (x.unflatten(1, self.inputs.shape),))  # type: ignore[no-any-return]
+
+    @property
+    def last(self) -> nn.Module | None:
+        """The head."""
+        return None if self.head_path is None else self.module.get_submodule(self.head_path)
+
+    def seen_by_head(self, own: Params, x: "torch.Tensor") -> "torch.Tensor":
+        """Return what the head gets for one client's rows."""
+        seen: list[torch.Tensor] = []
+        assert self.last is not None, "who needs a head has asked for one"
+        hook = self.last.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+        try:
+            self.one(own, x)
+        finally:
+            hook.remove()
+        return seen[-1]
+
+    def _each(self, one: One, params: Params, x: "torch.Tensor", mask: "torch.Tensor | None") -> "torch.Tensor":
+        self.module.to(x.device)
+        own = {name: params[name] for name in self.paths if name in params}
+        # the other backends of attention have no second derivative on a CPU
+        with sdpa_kernel(SDPBackend.MATH):
+            if self.mixes and mask is not None and not bool(mask.all()):
+                counts = mask.sum(1).int().tolist()
+                pieces = [
+                    one(at(own, client), rows[:n]) for client, (rows, n) in enumerate(zip(x, counts, strict=True))
+                ]
+                return torch.stack([nn.functional.pad(y, (0, 0, 0, x.shape[1] - len(y))) for y in pieces])
+            if self.vectorized:
+                return vmap(one)(own, x)
+            return torch.stack([one(at(own, client), rows) for client, rows in enumerate(x)])
+
+    @property
+    def how(self) -> str:
+        """What computes it, in words."""
+        return "vmap over clients" if self.vectorized else "a loop over clients: vmap has no rule for all of it"
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What a manifest says of the module: what computes it, its head and trunk, a hash of all that is frozen."""
+        trained, digest, numbers = set(self.paths.values()), hashlib.sha256(), 0
+        for path, value in sorted(
+            dict([*self.module.named_parameters(), *self.module.named_buffers()]).items(), key=itemgetter(0)
+        ):
+            if path not in trained:
+                digest.update(f"{path}:{value.dtype}:{tuple(value.shape)};".encode())
+                digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+                numbers += value.numel()
+        return {
+            "computed_by": "vmap" if self.vectorized else "loop",
+            "head": self.head_path,
+            "trunk": self.trunk,
+            "trained": sum(value.numel() for value in self.initial.values()),
+            "frozen": numbers,
+            "frozen_sha256": digest.hexdigest() if numbers else None,
+        }
+
+
+def at(params: Params, client: int) -> "dict[str, torch.Tensor]":
+    """Return one client's parameters."""
+    return {name: value[client] for name, value in params.items()}

@@ -1,0 +1,179 @@
+"""A run with networks of a user's own: from the command line to the record, resumed, and by several workers."""
+
+import json
+
+import pytest
+
+from metafed.core.errors import DataError
+from metafed.experiment.settings import Experiment
+from metafed.federation.federation import Federation
+from metafed.federation.preflight import preflight
+from server.record.record import Record
+from simulation.cli.config import Config
+from simulation.cli.errors import BadInput
+from simulation.cli.flags import parse
+from simulation.deployment.runs import run_config
+from simulation.run import main
+from simulation.runs.resume import check_data
+from tests.integration.resume.running import bits, resume, start, stops_after
+from tests.simulation.command.running import manifest, run, sha
+
+OWN = "tests.integration.own_modules"
+SMALL = {"clients": 6, "cohort": 4, "rounds": 3, "eval_every": 2, "tasks": "avatar,assistant", "kernels": "torch"}
+
+
+def experiment(**changes):
+    return Experiment.model_validate({**SMALL, **changes})
+
+
+def test_a_run_names_its_networks_and_the_record_says_what_computed_them(tmp_path):
+    words = "--engine local --clients 6 --cohort 4 --rounds 1 --tasks avatar,assistant --quiet"
+    network = ["--network", f"avatar={OWN}:NormedMlp,assistant=mlp", "--network.width", "6"]
+    assert main([*words.split(), *network, "--out", str(tmp_path / "run")]) == 0
+    about = manifest(tmp_path / "run")
+    assert about["networks"] == {
+        "avatar": {
+            "computed_by": "vmap",
+            "head": "head",
+            "trunk": "encoder",
+            "trained": about["networks"]["avatar"]["trained"],
+            "frozen": 0,
+            "frozen_sha256": None,
+        }
+    }
+    again = Config.from_file(tmp_path / "run" / "config.toml").experiment
+    assert again.network == network[1]
+    assert again.network_settings == {"width": 6}
+
+
+def test_flags_win_over_a_file_whose_arguments_stay_where_the_network_does(tmp_path):
+    file = tmp_path / "own.toml"
+    file.write_text(f'[network]\nname = "{OWN}:Gru"\nhidden = 3\n')
+    found = [
+        parse(["--config", str(file), *flags]).experiment
+        for flags in ((), ("--network.hidden=5",), ("--network", "mlp"), ("--network", f"{OWN}:Gru"))
+    ]
+    assert [each.network.rpartition(":")[2] for each in found] == ["Gru", "Gru", "mlp", "Gru"]
+    assert [each.network_settings for each in found] == [{"hidden": 3}, {"hidden": 5}, None, {"hidden": 3}]
+
+
+def test_arguments_reach_the_nodes_of_a_deployment(tmp_path):
+    own = experiment(network=f"{OWN}:Gru", network_settings={"hidden": 3, "kind": "a b", "bias": True})
+    sent = run_config(own, tmp_path)
+    assert sent["network-settings.settings"] == 'hidden = 3, kind = "a b", bias = true'
+    received = {key: value for key, value in sent.items() if key not in ("out", "round-timeout", "resume", "min-nodes")}
+    assert Experiment.from_run_config(received) == own
+    assert Experiment.from_run_config(own.to_run_config()) == own
+
+
+def test_a_record_of_before_is_read():
+    assert Experiment.model_validate({"network": "small-conv", "tasks": "blob-images"}).network == "small-conv"
+
+
+@pytest.mark.parametrize("network", [f"{OWN}:NormedMlp", f"avatar={OWN}:Gru"])
+def test_a_killed_run_that_goes_on_has_the_same_bits(tmp_path, network):
+    own = experiment(network=network, algorithm="fedrep" if "Gru" in network else "meta-sgd")
+    start(own, tmp_path / "whole", every=1)
+    start(own, tmp_path / "killed", stops_after(2), every=1)
+    assert resume(own, tmp_path / "killed", every=1) == 1
+    assert bits(tmp_path / "killed") == bits(tmp_path / "whole")
+
+
+def test_families_share_the_trunk_that_a_module_names():
+    federation = Federation(experiment(network=f"{OWN}:NormedMlp"))
+    assert federation.roster.parts("avatar") == ("trunk", "avatar")
+    assert federation.layout.parts["trunk"] == tuple(f"trunk.body.{n}.{w}" for n in (0, 2) for w in ("weight", "bias"))
+    alone = Federation(experiment(network=f"{OWN}:NormedMlp", tasks="avatar"))
+    assert all((value == federation.initial[name]).all() for name, value in alone.initial.items())
+    assert Federation(experiment(network=f"{OWN}:Gru")).roster.parts("avatar") == ("avatar",)
+
+
+def test_chunks_follow_from_what_a_module_takes():
+    wide, narrow = (
+        Federation(experiment(network=f"{OWN}:NormedMlp", network_settings={"width": width}, clients=400, cohort=320))
+        for width in (2000, 4)
+    )
+    assert wide.chunk_sizes["avatar"].training < narrow.chunk_sizes["avatar"].training
+
+
+def test_devices_count_the_operations_of_a_module(tmp_path):
+    own = experiment(network=f"{OWN}:NormedMlp", devices="default", rounds=1)
+    start(own, tmp_path / "run")
+    assert json.loads((tmp_path / "run" / "rounds.jsonl").read_text().splitlines()[-1])["round"] == 1
+
+
+SETTINGS = {
+    "unknown": ({"network": "mpl"}, "unknown network 'mpl'; did you mean 'mlp'"),
+    "name": ({"network": "my-module:Net"}, "write MODULE:FACTORY"),
+    "twice": ({"network": "avatar=mlp,avatar=mlp"}, "each family once"),
+    "family": ({"network": "avatr=mlp"}, "--network avatr=mlp: no such family in --tasks; did you mean 'avatar'"),
+    "nothing takes it": ({"network": "mlp", "network_settings": {"hidden": 3}}, "only a MODULE:FACTORY takes"),
+    "two take it": (
+        {"network": f"avatar={OWN}:Gru,assistant={OWN}:Deep", "network_settings": {"hidden": 3}},
+        "would both take it",
+    ),
+    "width": ({"network": f"{OWN}:Gru", "width": 32}, "--width 32 does nothing: the network of this run is tests"),
+}
+
+
+@pytest.mark.parametrize("what", SETTINGS)
+def test_settings_of_networks_that_mean_nothing_are_refused(what):
+    changes, message = SETTINGS[what]
+    with pytest.raises(ValueError, match=message):
+        experiment(**changes)
+
+
+REFUSED = {
+    "import": ({"network": "no.such:Net"}, "no.such:Net for family 'avatar': network .* cannot be imported"),
+    "attribute": ({"network": f"{OWN}:Nothing"}, "cannot be imported: .* has no attribute 'Nothing'"),
+    "no function": ({"network": f"{OWN}:NOT_CALLABLE"}, "it is no class or function"),
+    "raises": ({"network": f"{OWN}:broken"}, "the factory raised FileNotFoundError: weights.pt"),
+    "trunks": (
+        {"network": f"avatar={OWN}:NormedMlp,assistant={OWN}:Deep"},
+        "families 'avatar' and 'assistant' share the trunk, but",
+    ),
+    "trunk of ours": ({"network": f"avatar={OWN}:NormedMlp"}, "share the trunk, but their networks' trunks differ"),
+    "no head": (
+        {"network": f"{OWN}:Headless", "algorithm": "anil"},
+        "has no head that is trained, which .* Anil needs",
+    ),
+    "no linear head": (
+        {"network": f"{OWN}:Headless", "algorithm": "protonet", "tasks": "assistant"},
+        "has no head that is trained",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_networks_that_cannot_be_used_are_refused_before_the_first_round(what):
+    changes, message = REFUSED[what]
+    with pytest.raises(DataError, match=message):
+        preflight(Federation(experiment(**changes)))
+
+
+def test_a_module_that_cannot_be_used_ends_the_command_and_leaves_nothing(tmp_path, capsys):
+    words = ["--engine", "local", "--tasks", "avatar", "--clients", "4", "--network", f"{OWN}:broken"]
+    assert main([*words, "--out", str(tmp_path / "run")]) == 2
+    assert "FileNotFoundError: weights.pt" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_does_not_go_on_with_another_module(tmp_path):
+    own = experiment(network=f"{OWN}:Gru", rounds=1)
+    start(own, tmp_path / "run")
+    federation = Federation(own)
+    record = Record(tmp_path / "run", federation, {}, {}, again=True)
+    now = federation.about_modules
+    record.before = {"networks": {**now, "avatar": {**now["avatar"], "trained": 1}}}
+    check_data(record, {"networks": record.before["networks"]})
+    with pytest.raises(BadInput, match="the network of avatar is not that with which the run began"):
+        check_data(record, {"networks": now})
+
+
+@pytest.mark.ray
+def test_one_worker_and_two_give_the_same_bits(tmp_path):
+    flags = ["--clients", 6, "--cohort", 4, "--rounds", 2, "--tasks", "avatar,assistant", "--worker-cpus", 0.5]
+    flags += ["--network", f"avatar={OWN}:Gru,assistant={OWN}:Headless", "--chunk", 1]
+    runs = [run(tmp_path / str(n), *flags, "--engine", "ray", "--workers", n) for n in (1, 2)]
+    assert sha(runs[0]) == sha(runs[1])
+    assert (runs[0] / "clients.parquet").read_bytes() == (runs[1] / "clients.parquet").read_bytes()
