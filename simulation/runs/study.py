@@ -11,6 +11,7 @@ import tomli_w
 from pydantic import ValidationError
 from rich.console import Console
 
+from metafed.core.errors import DataError
 from metafed.experiment.lookup import algorithm_name
 from metafed.experiment.settings import kebab
 from metafed.federation.federation import Federation
@@ -62,6 +63,8 @@ def members(config: Config, folder: Path) -> list[Member]:
                 experiment = Federation(reference(experiment, settings) if settings else experiment).experiment
             except ValidationError as error:
                 raise BadInput(f"--references {name}: {explain(error)}") from None
+            except DataError as error:
+                raise BadInput(str(error)) from None
             path = f"seed-{seed}" if name is None else f"{name}/seed-{seed}"
             whole = {"seeds": None, "references": None, "resume": None}
             alone = {**whole, "experiment": experiment, "out": folder / path}
