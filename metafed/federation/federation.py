@@ -47,13 +47,21 @@ class Federation:
         experiment: What is computed.
         own_people: Number and count of a node whose tables of a user's own hold its own people only; None: every
             table holds everybody.
+        sources: Those of the same experiment, where they are made already.
 
     Raises:
         ValueError: Settings do not fit the families; DataError: a description cannot be used.
     """
 
-    def __init__(self, experiment: Experiment, own_people: tuple[int, int] | None = None) -> None:
+    def __init__(
+        self,
+        experiment: Experiment,
+        own_people: tuple[int, int] | None = None,
+        sources: tuple[Source, ...] | None = None,
+    ) -> None:
         self.asked, self.experiment, self.own_people = experiment, experiment, own_people
+        if sources is not None:
+            self.__dict__["sources"] = sources
         self.choices: tuple[TaskChoice, ...] = parse_tasks(experiment.tasks)
         check_families(experiment, self.choices)
         first, *others = self.algorithms.values()
@@ -219,6 +227,29 @@ class Federation:
 
 _HANDED: list[Federation] = []
 """What ``federation_of`` finds: the process's newest two, for a test or a notebook may run one after another."""
+
+
+_READY: list[Federation] = []
+"""What ``taken`` takes: what a command line made to look at its settings."""
+
+
+def lay_ready(federation: Federation) -> Federation:
+    """Return the federation, which the run that follows takes, so that its sources are made once."""
+    _READY[:] = [federation]
+    return federation
+
+
+def taken(experiment: Experiment) -> Federation:
+    """Return the federation of an experiment, with the sources of one that was laid ready, once, if it is the same.
+
+    Kernels may have been decided in between: no source depends on them.
+
+    Raises:
+        ValueError: As ``Federation``.
+    """
+    ready = _READY.pop() if _READY else None
+    alike = ready is not None and same(ready.experiment.model_copy(update={"kernels": experiment.kernels}), experiment)
+    return Federation(experiment, sources=ready.sources if ready is not None and alike else None)
 
 
 def hand_on(federation: Federation) -> Federation:

@@ -16,7 +16,7 @@ from metafed.experiment.lookup import KINDS, Kinds
 from metafed.experiment.renames import RENAMED
 from metafed.experiment.settings import Experiment
 from metafed.faults import read_faults
-from metafed.federation.federation import Federation
+from metafed.federation.federation import Federation, lay_ready
 from simulation import HOME, ROOMS
 from simulation.cli.config import Config
 from simulation.cli.errors import BadInput, explain
@@ -91,7 +91,7 @@ def parse(argv: Sequence[str]) -> Config:
         raise BadInput(explain(error)) from None
     try:
         # a user's own table, and what only it can tell
-        config = config.model_copy(update={"experiment": Federation(experiment).experiment})
+        config = config.model_copy(update={"experiment": lay_ready(Federation(experiment)).experiment})
     except ValueError as error:
         raise BadInput(str(error)) from None
     if config.resume is not None:

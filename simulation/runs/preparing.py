@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from metafed.core.errors import DataError
 from metafed.data.source import GENERATED
 from metafed.experiment.settings import Experiment
-from metafed.federation.federation import Federation, hand_on
+from metafed.federation.federation import Federation, hand_on, taken
 from simulation.cli.config import Config
 from simulation.cli.errors import BadInput
 from simulation.cli.interrupts import whole_imports
@@ -60,7 +60,7 @@ def federated(experiment: Experiment) -> Federation:
         BadInput: A user's own table, or a setting that does not fit it, cannot be used.
     """
     try:
-        return hand_on(Federation(experiment))
+        return hand_on(taken(experiment))
     except ValueError as error:
         raise BadInput(str(error)) from None
 

@@ -1,6 +1,7 @@
 """A run with networks of a user's own: from the command line to the record, resumed, and by several workers."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -8,7 +9,6 @@ from metafed.core.errors import DataError
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation
 from metafed.federation.preflight import preflight
-from server.record.record import Record
 from simulation.cli.config import Config
 from simulation.cli.errors import BadInput
 from simulation.cli.flags import parse
@@ -91,7 +91,7 @@ def test_families_share_the_trunk_that_a_module_names():
 def test_chunks_follow_from_what_a_module_takes():
     wide, narrow = (
         Federation(experiment(network=f"{OWN}:NormedMlp", network_settings={"width": width}, clients=400, cohort=320))
-        for width in (2000, 4)
+        for width in (1000, 4)
     )
     assert wide.chunk_sizes["avatar"].training < narrow.chunk_sizes["avatar"].training
 
@@ -159,13 +159,10 @@ def test_a_module_that_cannot_be_used_ends_the_command_and_leaves_nothing(tmp_pa
 
 
 def test_a_run_does_not_go_on_with_another_module(tmp_path):
-    own = experiment(network=f"{OWN}:Gru", rounds=1)
-    start(own, tmp_path / "run")
-    federation = Federation(own)
-    record = Record(tmp_path / "run", federation, {}, {}, again=True)
-    now = federation.about_modules
-    record.before = {"networks": {**now, "avatar": {**now["avatar"], "trained": 1}}}
-    check_data(record, {"networks": record.before["networks"]})
+    now = Federation(experiment(network=f"{OWN}:Gru")).about_modules
+    changed = {**now, "avatar": {**now["avatar"], "trained": 1}}
+    record = SimpleNamespace(folder=tmp_path, before={"networks": changed})
+    check_data(record, {"networks": changed})
     with pytest.raises(BadInput, match="the network of avatar is not that with which the run began"):
         check_data(record, {"networks": now})
 
