@@ -20,9 +20,6 @@ import numpy as np
 Values: TypeAlias = "np.ndarray[Any, np.dtype[np.float64]]"
 """Per-client values; rows of them where a leading axis is said."""
 
-LARGEST = 1e50
-"""Beyond this a score or a loss counts as not finite: its powers are not, and a mean would tell of it alone."""
-
 Rows: TypeAlias = Callable[[Values], Any]
 """A statistic of each row: values ``(…, n)`` → ``(…)``, a scalar for ``(n,)``."""
 
@@ -64,11 +61,6 @@ def checked(values: Values) -> Values:
         bad = f"value {wrong[0]} of {values.size} is {values[wrong[0]]}"
         raise ValueError(f"{bad}; leave diverged clients out and count them")
     return values
-
-
-def sound(values: Any) -> "np.ndarray[Any, np.dtype[np.bool_]]":
-    """Say which values can be computed with: those that are finite and at most ``LARGEST``."""
-    return np.abs(np.asarray(values, np.float64)) <= LARGEST
 
 
 def somebody(values: Values) -> str | None:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metafed.core.digits import LARGEST
 from metafed.fairness.groups import SMALL
 from metafed.fairness.intervals import mean_interval
-from metafed.fairness.metrics import LARGEST
 from metafed.federation.federation import Federation
 
 if TYPE_CHECKING:

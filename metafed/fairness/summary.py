@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metafed.core.digits import LARGEST
 from metafed.core.streams import stream
 from metafed.fairness import metrics as fairness
 from metafed.fairness.groups import SMALL, chance_gap, group_gap, group_means, two_way
@@ -22,7 +23,6 @@ from metafed.fairness.intervals import (
     share_interval,
     without_interval,
 )
-from metafed.fairness.metrics import LARGEST
 from metafed.fairness.panel import LEFT_OUT, Column, Panel, last_evaluation
 from metafed.fairness.steps import adaptation, targets_of
 from metafed.fairness.variance import Between, between_variance

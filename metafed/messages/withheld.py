@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metafed.fairness.metrics import sound
+from metafed.core.digits import sound
 
 FEWEST = 2
 """Clients below which nothing but their number is sent: a sum over one client is its row."""

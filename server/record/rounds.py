@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metafed.fairness.metrics import sound, worst10
+from metafed.core.digits import sound
+from metafed.fairness.metrics import worst10
 from metafed.federation.roster import Roster
 from metafed.messages.packing import Failure, Halved, Rows
 

@@ -38,8 +38,8 @@ def findings(who: People, task: str, data_dirs: tuple[Path, ...]) -> list[str]:
     fatal = [finding.text for finding in found if finding.fatal]
     if fatal:
         raise BadInput("; ".join(fatal))
-    said = [f"  guard {finding.text}" for finding in found if finding.rule != NO_SCORE] or ["  guard found nothing"]
+    lines = [f"  guard {finding.text}" for finding in found if finding.rule != NO_SCORE] or ["  guard found nothing"]
     # of these all are counted, since they are missing in all means; a class is scored by one row
     lacking = count_without_score(population, 0) if kind == "regression" else 0
     reason = NO_SCORE_SINCE.format(experiment.least_rows(kind))
-    return [*said, *([f"  {lacking:,} of {experiment.clients:,} clients have {reason}"] if lacking else [])]
+    return [*lines, *([f"  {lacking:,} of {experiment.clients:,} clients have {reason}"] if lacking else [])]
