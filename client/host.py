@@ -13,8 +13,8 @@ from client.faults import Faults
 from client.isolation import Isolation
 from client.states import States
 from metafed.aggregators.updates import ClientVectors
+from metafed.core.digits import LARGEST
 from metafed.core.episodes import Batch
-from metafed.core.numbers import LARGEST
 from metafed.core.parameters import Params, Vector, Vectors, part_of, spread
 from metafed.federation.federation import Federation
 from metafed.federation.population import Draw

@@ -1,4 +1,16 @@
-"""How numbers are written for people."""
+"""How numbers are written for people, and which can be computed with."""
+
+from typing import Any
+
+import numpy as np
+
+LARGEST = 1e50
+"""Beyond this a score or a loss counts as not finite: its powers are not, and a mean would tell of it alone."""
+
+
+def sound(values: Any) -> "np.ndarray[Any, np.dtype[np.bool_]]":
+    """Say which values can be computed with: those that are finite and at most ``LARGEST``."""
+    return np.abs(np.asarray(values, np.float64)) <= LARGEST
 
 
 def digits(value: float, places: int = 3, sign: str = "", most: float = 10.0) -> str:

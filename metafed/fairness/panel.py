@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from metafed.core.numbers import sound
+from metafed.core.digits import sound
 
 if TYPE_CHECKING:
     import polars as pl

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metafed.core.numbers import LARGEST
+from metafed.core.digits import LARGEST
 from metafed.fairness.groups import SMALL
 from metafed.fairness.intervals import mean_interval
 from metafed.federation.federation import Federation

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metafed.core.numbers import LARGEST
+from metafed.core.digits import LARGEST
 from metafed.core.streams import stream
 from metafed.fairness import metrics as fairness
 from metafed.fairness.groups import SMALL, chance_gap, group_gap, group_means, two_way

@@ -101,12 +101,12 @@ class Federation:
     def algorithms(self) -> dict[str, Algorithm]:
         """The algorithm of each family's clients: one for all, but for inner rates that families declare."""
         families = [choice.family.name for choice in self.choices]
-        return of_families(self.asked, declared(self.asked.algorithm, self.choices, self.sources), families)
+        return of_families(self.asked, declared(self.asked.algorithm, self.choices, lambda: self.sources), families)
 
     @property
     def family_rates(self) -> dict[str, float]:
         """The inner rates of this run that are their family's own default."""
-        own = declared(self.asked.algorithm, self.choices, self.sources)
+        own = declared(self.asked.algorithm, self.choices, lambda: self.sources)
         return {name: rate for name, rate in own.items() if getattr(self.algorithms[name], INNER_RATE) == rate}
 
     @cached_property

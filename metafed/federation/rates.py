@@ -1,6 +1,6 @@
 """The inner rates of a run for which nobody chose one: the algorithm's own, or that of a family that needs another."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from metafed.algorithms import Algorithm
 from metafed.algorithms.base import INNER_RATE
@@ -9,16 +9,25 @@ from metafed.data.source import Source, TaskChoice
 from metafed.experiment.settings import Experiment
 
 
-def declared(algorithm: Algorithm, choices: Sequence[TaskChoice], sources: Sequence[Source]) -> dict[str, float]:
+def declared(
+    algorithm: Algorithm, choices: Sequence[TaskChoice], made: Callable[[], Sequence[Source]]
+) -> dict[str, float]:
     """Return the inner rates that families declare, those for which the algorithm's own does not do, by family.
 
     None are declared to an algorithm without an inner rate.
+
+    Args:
+        algorithm: The run's.
+        choices: Its families.
+        made: Returns the sources; asked only where one has a rate of its own.
     """
     if INNER_RATE not in type(algorithm).model_fields:
         return {}
     found: dict[str, float] = {}
-    for choice, source in zip(choices, sources, strict=True):
-        rate = choice.family.inner_lr if source.inner_lr is None else source.inner_lr
+    for task, choice in enumerate(choices):
+        rate = choice.family.inner_lr
+        if choice.family.sources[choice.source].inner_lr is not Source.inner_lr:
+            rate = made()[task].inner_lr
         found |= {} if rate is None else {choice.family.name: rate}
     return found
 

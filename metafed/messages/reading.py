@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from metafed.aggregators.updates import ClientVectors
-from metafed.core.numbers import LARGEST
+from metafed.core.digits import LARGEST
 from metafed.core.parameters import Layout, Vectors
 from metafed.messages.packing import Answer, Failure, Halved, Rows
 from metafed.messages.typed import (

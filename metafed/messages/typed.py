@@ -10,7 +10,7 @@ from numpy.lib import format as npy
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from metafed.algorithms.base import MOST_STEPS
-from metafed.core.numbers import LARGEST
+from metafed.core.digits import LARGEST
 
 LONGEST_TEXT = 300
 """Characters kept of a reason or a name."""

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from pydantic import Field
 
-from metafed.core.numbers import sound
+from metafed.core.digits import sound
 from metafed.messages.typed import LONGEST_TEXT, BadAnswer, Count, Message, Number, Text, parsed
 
 FEWEST = 2

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metafed.core.numbers import sound
+from metafed.core.digits import sound
 from metafed.fairness.metrics import worst10
 from metafed.federation.roster import Roster
 from metafed.messages.packing import Failure, Halved, Rows

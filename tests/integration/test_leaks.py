@@ -61,9 +61,11 @@ class Watched:
 
 def test_evaluation_adapts_on_the_support_set_alone(small):
     host = Host(Federation(small))
-    host.algorithm = Watched(host.algorithm)
+    watched = Watched(small.algorithm)
+    host.algorithms = dict.fromkeys(host.roster.families, watched)
     host.evaluate(initial(small), [0, 3, 6], {})
-    for support in host.algorithm.supports:
+    assert watched.supports
+    for support in watched.supports:
         drawn = [host.population.evaluation(chunk).episode for _, chunk in host.federation.chunks([0, 3, 6])]
         assert any(s.support.x.shape == support.x.shape and torch.equal(s.support.x, support.x) for s in drawn)
 

@@ -142,7 +142,7 @@ def test_a_client_of_negative_loss_costs_qffl_itself_alone(small):
             )
 
     marker = host.population.training(chunk, 1).episode.support.x[0, 0, 0]
-    host.algorithm = Negative()
+    host.algorithms = {family: Negative()}
     answer = host.train(theta, chunk, 1, {})
     assert [failure.client for failure in answer.failures] == [chunk[0]]
     assert "below 0" in answer.failures[0].reason
