@@ -142,7 +142,7 @@ def test_liars_of_one_kind_each_have_their_own_strength(fair):
 
 def test_a_theta_that_leaves_the_finite_numbers_is_named(fair):
     with pytest.raises(Diverged, match=r"round 1 diverged: θ is not finite after the step \(clients 0, 1, 2"):
-        run(having(fair, {"kind": "scale", "share": 1.0, "strength": 1e200}, outer_lr=1e200))
+        run(having(fair, {"kind": "scale", "share": 1.0, "strength": 1e40}, outer_lr=1e300))
 
 
 def test_faults_are_the_same_whatever_the_chunks(fair):
