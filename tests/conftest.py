@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
 from metafed.experiment.settings import Experiment
 from metafed.native import library
@@ -24,6 +25,10 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
 
 # Ray has its workers wait for all other processes; beside other tests they would wait for minutes
 os.environ.setdefault("RAY_worker_niceness", "0")
+
+# how fast a machine is that does other things besides is no property of what is tested
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 RECBOLE = "recbole==1.2.1"
 
