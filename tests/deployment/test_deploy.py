@@ -92,6 +92,7 @@ def test_both_nodes_worked(record):
         assert "Receiving: train message" in (record / "logs" / f"supernode-{number}.log").read_text()
 
 
+@pytest.mark.slow
 def test_divergence_is_told_by_the_exit_code_of_a_run_on_a_federation_that_is_there(discreet, tmp_path):
     out = tmp_path / "run"
     there = ["--superlink", discreet.address, "--credentials", discreet.operator, "--records", tmp_path, "--nodes", 2]

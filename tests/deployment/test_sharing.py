@@ -241,6 +241,7 @@ def test_a_timeout_that_is_none_is_refused(value):
         seconds(value)
 
 
+@pytest.mark.slow
 def test_nodes_that_keep_their_rows_end_with_the_same_theta_and_say_the_rows_sums(discreet, tmp_path):
     record = tmp_path / "record"
     with Control(discreet.address, discreet.operator) as control:

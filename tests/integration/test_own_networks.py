@@ -168,6 +168,7 @@ def test_a_run_does_not_go_on_with_another_module(tmp_path):
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 def test_one_worker_and_two_give_the_same_bits(tmp_path):
     flags = ["--clients", 6, "--cohort", 4, "--rounds", 2, "--tasks", "avatar,assistant", "--worker-cpus", 0.5]
     flags += ["--network", f"avatar={OWN}:Gru,assistant={OWN}:Headless", "--chunk", 1]

@@ -25,6 +25,7 @@ def test_only_trained_clients_have_a_state(small, name):
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 def test_any_worker_goes_on_from_the_state_that_another_left(small):
     experiment = Experiment.model_validate({**small.model_dump(), "algorithm": "ditto", "rounds": 4, "chunk": 1})
     rounds = {"local": [], "ray": []}
