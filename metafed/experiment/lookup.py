@@ -97,9 +97,9 @@ _SAMPLING = Kinds("sampling", SAMPLERS, Sampler, "uniform")  # type: ignore[type
 _AGGREGATOR = Kinds("aggregator", AGGREGATORS, Aggregator, "mean")  # type: ignore[type-abstract]
 _MECHANISM = Kinds("--privacy.model", MECHANISMS, Mechanism, "central")  # type: ignore[type-abstract]
 algorithm_class, algorithm_name = _ALGORITHM.find, _ALGORITHM.name
-objective_class, objective_name = _OBJECTIVE.find, _OBJECTIVE.name
-sampler_class, sampler_name = _SAMPLING.find, _SAMPLING.name
-aggregator_class, aggregator_name = _AGGREGATOR.find, _AGGREGATOR.name
+objective_name = _OBJECTIVE.name
+sampler_name = _SAMPLING.name
+aggregator_name = _AGGREGATOR.name
 mechanism_class = _MECHANISM.find
 KINDS: dict[str, Kinds[Any]] = {
     "algorithm": _ALGORITHM,
