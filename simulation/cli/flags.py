@@ -2,7 +2,6 @@
 
 import os
 import sys
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +11,7 @@ from pydantic import BaseModel, Field, ValidationError, create_model
 
 from metafed.algorithms import Algorithm
 from metafed.core.errors import DataError
+from metafed.core.reading import parse_toml
 from metafed.experiment.lookup import KINDS, Kinds
 from metafed.experiment.renames import RENAMED
 from metafed.experiment.settings import Experiment
@@ -219,8 +219,8 @@ def take_arguments(argv: list[str], prefix: str) -> tuple[list[str], dict[str, A
     for flag in dict.fromkeys(word.partition("=")[0] for word in argv if word.startswith(prefix)):
         argv, text = take_option(argv, flag)
         try:
-            value = tomllib.loads(f"value = {text}")["value"]
-        except ValueError:
+            value = parse_toml(f"value = {text}", flag).get("value")
+        except DataError:
             value = text
         found[flag.removeprefix(prefix).replace("-", "_")] = value if isinstance(value, bool | int | float) else text
     return argv, found

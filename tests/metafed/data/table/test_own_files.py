@@ -223,4 +223,4 @@ def test_toml_files_are_read_in_one_place():
     rooms = ("metafed", "client", "server", "simulation", "benchmarks")
     users = {p.name for room in rooms for p in (root / room).rglob("*.py") if "import tomllib" in p.read_text()}
     # beside it the project's own file
-    assert users == {"reading.py", "runs.py"}
+    assert users == {"reading.py", "bundle.py"}
