@@ -12,8 +12,9 @@ from metafed.federation.roster import Roster
 from metafed.messages.packing import Answer
 from metafed.secure.input import Masked, input_of, rare, without
 from metafed.secure.keys import SECRET, derived
-from metafed.secure.party import SHARE, Keys, Party, Refused, keys_record, question, read_keys, threshold_of
+from metafed.secure.party import SHARE, Keys, Party, Refused, keys_record, question, read_keys
 from metafed.secure.ring import added
+from metafed.secure.settings import threshold_of
 
 STATE = "secure"
 """Where a node's ``Context.state`` keeps its secret, and what it has answered of the last round."""
@@ -157,21 +158,22 @@ class Speaker:
             asked: Says whose shares came besides, from phase 3 on.
 
         Raises:
-            Refused: It has answered this phase, or not the one before, or was told something else there.
+            Refused: It has answered this phase, or not the one before, or the server said something else there.
         """
         if STATE not in self._context.state:
             return
         known = self._context.state.config_records[STATE]
         last, reached = int(str(known["round"])), int(str(known["phase"]))
         trained = [int(client) for client in cast(list[int], known["trained"])]
+        # further clients of a round that trains already
+        more = phase == TRAIN and reached == TRAIN and not set(trained) & set(self._clients)
         if phase == KEYS:
-            fits = self.round > last
-            trained = [-1]
+            fits, trained = self.round > last, [-1]
         else:
-            more = phase == TRAIN and reached == TRAIN and not set(trained) & set(self._clients)
-            fits = self.round == last and (reached == phase - 1 or more)
-            fits = fits and (phase == SHARES or listed == known["listed"])
-            fits = fits and ((phase != UNMASK and not more) or asked == known["asked"])
+            in_order = self.round == last and (reached == phase - 1 or more)
+            same_list = phase == SHARES or listed == known["listed"]
+            same_question = not (more or phase == UNMASK) or asked == known["asked"]
+            fits = in_order and same_list and same_question
         if not fits:
             raise Refused(f"round {self.round}, phase {phase}: this node was asked before, or something else before")
         if phase == TRAIN:

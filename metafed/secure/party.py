@@ -13,8 +13,6 @@ from metafed.secure.keys import SECRET, Forged, agreed, derived, expanded, opene
 from metafed.secure.ring import Ring
 from metafed.secure.shamir import PRIME, split
 
-THRESHOLD = 2 / 3
-"""Share of the clients of which more must be left to the end, unless it is set (Bonawitz et al., section 6.2)."""
 SHARE = 66
 """Bytes of a share: a number below 2^521."""
 
@@ -190,12 +188,6 @@ def _named(everybody: Mapping[int, Keys]) -> list[str]:
 def place(client: int) -> int:
     """Return the place of a client's share: 0 holds the secret."""
     return client + 1
-
-
-def threshold_of(clients: int, share: float = THRESHOLD) -> int:
-    """Return how many of so many clients must be left to the end: over ``share`` of them."""
-    # a product that is whole but for its rounding counts as whole
-    return int(share * clients + 1e-9) + 1
 
 
 def check_threshold(threshold: int, clients: int) -> None:

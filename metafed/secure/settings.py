@@ -3,10 +3,17 @@
 from pydantic import Field
 
 from metafed.core.settings import Settings
-from metafed.secure.party import THRESHOLD, threshold_of
 
+THRESHOLD = 2 / 3
+"""Share of the clients of which more must be left to the end, unless it is set (Bonawitz et al., section 6.2)."""
 FEWEST = 2
 """A sum over fewer clients is one client's."""
+
+
+def threshold_of(clients: int, share: float = THRESHOLD) -> int:
+    """Return how many of so many clients must be left to the end: over ``share`` of them."""
+    # a product that is whole but for its rounding counts as whole
+    return int(share * clients + 1e-9) + 1
 
 
 class Secure(Settings):

@@ -11,7 +11,8 @@ from metafed.messages.packing import Answer
 from metafed.objectives import NOTHING, Contribution
 from metafed.secure.input import contribution_of
 from metafed.secure.keys import SECRET, Forged, agreed
-from metafed.secure.party import SHARE, Keys, keys_record, read_keys, threshold_of
+from metafed.secure.party import SHARE, Keys, keys_record, read_keys
+from metafed.secure.settings import threshold_of
 from metafed.secure.total import TooFew, unmasked
 from server.binding import Asked, numbered, replies_of
 from server.hosts import Hosts

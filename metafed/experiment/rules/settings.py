@@ -9,7 +9,7 @@ from metafed.experiment.rules.declared import declared
 from metafed.experiment.rules.privacy import check_privacy
 from metafed.faults.plan import OMNISCIENT, described
 from metafed.objectives import OBJECTIVES, Objective
-from metafed.secure.party import THRESHOLD
+from metafed.secure.settings import THRESHOLD
 
 OWN_FILE = ".toml"
 LARGEST_TRUNK = 10**9

@@ -101,6 +101,7 @@ def test_sinusoids_learn_at_their_defaults(tmp_path):
 
 def test_policies_learn_to_navigate_at_their_defaults(tmp_path, monkeypatch):
     monkeypatch.setattr(Goals, "environment", Navigation(8))  # an episode of 8 steps, not of 100
+    # so short a world is learned at other rates, too: that the declared one is right is shown by the slow test
     improves(tmp_path, "--tasks", "environment:navigation", "--clients", 10, "--width", 16, "--rounds", 20)
 
 

@@ -8,8 +8,9 @@ from scipy.stats import chi2, chisquare
 
 from metafed.core.streams import stream
 from metafed.secure.keys import Forged, agreed, derived, expanded, opened, public, sealed
-from metafed.secure.party import Keys, Party, Refused, check_threshold, threshold_of
+from metafed.secure.party import Keys, Party, Refused, check_threshold
 from metafed.secure.ring import BITS, DoesNotFit, added, decode, encode, largest
+from metafed.secure.settings import threshold_of
 from metafed.secure.shamir import PRIME, joined, split
 from metafed.secure.total import TooFew, unmasked
 
