@@ -50,7 +50,7 @@ HIDING = {
         f"{SUMS}[0.2-input]",
     ),
     "a threshold off by one": one(
-        "metafed.secure.party",
+        "metafed.secure.settings",
         "int(share * clients + 1e-9) + 1",
         "int(share * clients + 1e-9)",
         f"{MATH}/secure/test_protocol.py::test_more_than_two_thirds_must_be_left_unless_a_share_is_set",
