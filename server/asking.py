@@ -153,13 +153,10 @@ def read_answer(reply: Message, federation: Federation, asked: Sequence[int]) ->
     sums = answer.withheld.sums if answer.withheld else ()
     if answer.contribution.directions and not (answer.rows or any(own.clients + own.lost for own in sums)):
         raise BadAnswer("a sum, and no client that contributed to it")
-    there = {
-        (family, seen): sum((client < roster.seen) == seen for client in members)
-        for family, members in families
-        for seen in (True, False)
-    }
+    members = dict(families)
     for own in sums:
-        if own.clients + own.lost > there.get((own.family, own.seen), 0):
+        there = sum((client < roster.seen) == own.seen for client in members.get(own.family, ()))
+        if own.clients + own.lost > there:
             raise BadAnswer(f"a sum over more clients of {own.family} than it was asked for")
     return answer
 

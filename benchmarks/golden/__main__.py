@@ -20,8 +20,9 @@ from benchmarks.golden.cases import BASE, Case, cases
 from benchmarks.golden.comparing import difference, results
 from benchmarks.golden.files import fault, write
 from benchmarks.golden.renames import FLAGS, NEW
+from benchmarks.golden.trees import ROOT, git, worktree
 
-HERE, ROOT = Path(__file__).resolve().parent, Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
 
 
 @dataclass
@@ -38,11 +39,6 @@ class Arguments:
     """Run the base's experiments again."""
     list: bool = False
     """Print the names and end."""
-
-
-def git(*words: str) -> str:
-    """Run git here."""
-    return subprocess.run(["git", "-C", str(ROOT), *words], check=True, capture_output=True, text=True).stdout.strip()
 
 
 def argv(case: Case, out: Path, files: Path, old: bool) -> list[str]:
@@ -106,13 +102,8 @@ def based(arguments: Arguments, chosen: Sequence[Case], files: Path) -> tuple[Pa
     if missing:
         print(f"{len(missing)} experiments run in {arguments.base}")
         records = Path(tempfile.mkdtemp(dir=kept))
-        with tempfile.TemporaryDirectory() as temporary:
-            tree = Path(temporary) / "base"
-            git("worktree", "add", "--detach", str(tree), revision)
-            try:
-                found = run(tree, missing, records, files, arguments.jobs, True)
-            finally:
-                git("worktree", "remove", "--force", str(tree))
+        with worktree(revision) as tree:
+            found = run(tree, missing, records, files, arguments.jobs, True)
         for name, one in found.items():
             said[name] = {**one, "words": words[name], "folder": str(records)}
         said_file.write_text(json.dumps(said))

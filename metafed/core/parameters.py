@@ -48,7 +48,11 @@ class Layout:
 
     def size(self, part: str) -> int:
         """Return the number of scalars in ``part``."""
-        return sum(int(np.prod(self.shapes[name])) for name in self.parts[part])
+        return self._sizes[part]
+
+    @cached_property
+    def _sizes(self) -> Mapping[str, int]:
+        return {part: sum(int(np.prod(self.shapes[name])) for name in names) for part, names in self.parts.items()}
 
     def flatten(self, params: Params, parts: Iterable[str]) -> "dict[str, torch.Tensor]":
         """Return one tensor ``(…, size)`` a part; leading axes beyond the layout's shapes are kept.

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -41,7 +41,7 @@ class Roster:
         """The run's families, in the order of its tasks."""
         return tuple(choice.family.name for choice in self.choices)
 
-    @property
+    @cached_property
     def seen(self) -> int:
         """How many clients take part in meta-training: the ids below this number."""
         return self.experiment.clients - self.experiment.unseen_clients
@@ -55,9 +55,10 @@ class Roster:
     def _deal(self) -> Deal:
         return deal(self.experiment.proportions)
 
-    def place(self, client: int) -> Place:
-        """Return the client's family and its number among that family's clients."""
-        return self._deal.place(client)
+    @cached_property
+    def place(self) -> Callable[[int], Place]:
+        """Return a client's family and its number among that family's clients; a round asks several times for each."""
+        return lru_cache(1 << 12)(self._deal.place)
 
     def members(self, clients: int) -> list[int]:
         """Return how many of the clients 0 … ``clients`` − 1 each of the run's tasks has."""

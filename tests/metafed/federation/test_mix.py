@@ -99,14 +99,15 @@ def test_a_host_of_every_p_th_client_has_all_families_in_about_their_proportions
             assert abs(found[task] / 400 - wanted) < 5 * np.sqrt(wanted * (1 - wanted) / 400)
 
 
-def test_a_million_clients_take_no_memory():
+def test_memory_does_not_grow_with_a_million_clients():
     roster = Federation(Experiment(clients=10**6, mix="avatar=4")).roster
     roster.place(0)
     tracemalloc.start()
-    for client in range(0, 10**6, 1001):
+    for client in range(0, 10**6, 31):
         roster.place(client)
     assert sum(roster.members(10**6)) == 10**6
-    assert tracemalloc.get_traced_memory()[1] < 50_000
+    # 32,000 were asked for, and about 4,000 are remembered
+    assert tracemalloc.get_traced_memory()[1] < 2_000_000
     tracemalloc.stop()
 
 
