@@ -14,7 +14,7 @@ from safetensors.numpy import load_file
 from simulation.deployment.processes import MARK
 from tests.simulation.command.running import clients, command, manifest, rounds, run
 
-SETTINGS = ["--clients", 9, "--cohort", 5, "--rounds", 2, "--chunk", 4, "--eval-every", 1, "--seed", 3]
+SETTINGS = ["--clients", 9, "--cohort", 5, "--rounds", 2, "--chunk", 4, "--eval-every", 2, "--seed", 3]
 FILES = {
     *("manifest.json", "config.toml", "rounds.jsonl", "clients.parquet", "participation.parquet", "summary.json"),
     *("report.html", "run.log", "checkpoints", "logs"),

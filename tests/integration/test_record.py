@@ -1,4 +1,4 @@
-"""Devices in whole runs: same bits by any workers, the ledger adds up, an empty round is a round."""
+"""Devices in whole runs: the ledger adds up, an empty round is a round. (Same bits by any workers: tests/laws.)"""
 
 import json
 from collections import Counter
@@ -8,8 +8,6 @@ import pytest
 
 from simulation.run import main
 from tests.simulation.command.running import clients, command, rounds, run, sha
-
-pytestmark = pytest.mark.ray
 
 FLEET = """
 time-zones = [0, 9]
@@ -45,27 +43,15 @@ LATE = ("--devices.tiers", "fleet.toml", "--devices.deadline", "0.5", "--devices
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    """The same experiment with devices: in process, and by one and two workers."""
+def devices(tmp_path_factory):
+    """An experiment with devices."""
     base = tmp_path_factory.mktemp("devices")
     (base / "fleet.toml").write_text(FLEET)
-    how = {"local": ("--engine", "local")}
-    how |= {f"ray{n}": ("--engine", "ray", "--workers", n, "--worker-cpus", 0.5) for n in (1, 2)}
-    return {name: run(base / name, *SMALL, *LATE, *words, cwd=base) for name, words in how.items()}
+    return run(base / "local", *SMALL, *LATE, "--engine", "local", cwd=base)
 
 
-def test_the_same_bits_by_any_workers_and_the_same_plan_by_any_engine(runs):
-    assert sha(runs["ray1"]) == sha(runs["ray2"])
-    assert rounds(runs["ray1"]) == rounds(runs["ray2"])
-    for name in ("clients.parquet", "participation.parquet"):
-        assert (runs["ray1"] / name).read_bytes() == (runs["ray2"] / name).read_bytes()
-    of_plan = ("cohort", "virtual_start", "virtual_seconds", "joules", "late", "shortened", "dropped_out", "offline")
-    for one, other in zip(rounds(runs["local"]), rounds(runs["ray2"]), strict=True):
-        assert {key: one.get(key) for key in of_plan} == {key: other.get(key) for key in of_plan}
-
-
-def test_every_line_says_what_became_of_whom(runs):
-    lines, frame = rounds(runs["local"])[1:], clients(runs["local"])
+def test_every_line_says_what_became_of_whom(devices):
+    lines, frame = rounds(devices)[1:], clients(devices)
     happened, now = Counter(), 0.0
     for line in lines:
         assert len(line["cohort"]) == 10
@@ -88,8 +74,8 @@ def test_every_line_says_what_became_of_whom(runs):
     assert all(happened.values()), happened
 
 
-def test_the_ledger_adds_up_and_the_summary_is_made_of_it(runs):
-    folder = runs["local"]
+def test_the_ledger_adds_up_and_the_summary_is_made_of_it(devices):
+    folder = devices
     people, lines = pl.read_parquet(folder / "participation.parquet"), rounds(folder)[1:]
     asked = Counter(client for line in lines for client in line["cohort"])
     assert dict(zip(people["client"], people["asked"], strict=True)) == {c: asked[c] for c in range(24)}
@@ -115,8 +101,8 @@ def test_the_ledger_adds_up_and_the_summary_is_made_of_it(runs):
     assert tiny["share_finished"] == 0
 
 
-def test_devices_are_in_the_clients_rows_and_depend_on_groups_where_the_file_says_so(runs):
-    frame = clients(runs["local"]).unique("client")
+def test_devices_are_in_the_clients_rows_and_depend_on_groups_where_the_file_says_so(devices):
+    frame = clients(devices).unique("client")
     assert set(frame["device"]) == {"fast", "slow", "tiny"}
     assert set(frame.filter(group="newcomer")["device"]) == {"slow"}
 
@@ -160,8 +146,8 @@ def test_availability_asks_nobody_who_is_offline(tmp_path):
     assert all(line["cohort"] and not line["offline"] for line in lines)
 
 
-def test_by_rows_those_with_many_rows_are_asked_more_often(runs):
-    people = pl.read_parquet(runs["local"] / "participation.parquet").filter(seen=True).sort("n")
+def test_by_rows_those_with_many_rows_are_asked_more_often(devices):
+    people = pl.read_parquet(devices / "participation.parquet").filter(seen=True).sort("n")
     assert people["asked"][:6].sum() < people["asked"][-6:].sum()
 
 

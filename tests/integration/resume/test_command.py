@@ -28,9 +28,9 @@ def long(tmp_path_factory):
     return run(tmp_path_factory.mktemp("long") / "run", *LOCAL, "--rounds", LONG)
 
 
-@pytest.mark.parametrize("engine", [pytest.param("local", marks=pytest.mark.slow), "ray"])
+@pytest.mark.parametrize("engine", ["local", pytest.param("ray", marks=pytest.mark.slow)])
 @pytest.mark.ray
-def test_a_run_killed_by_sigkill_is_resumed_to_the_same_bits(tmp_path, engine, long):
+def test_a_run_killed_by_sigkill_is_resumed_by_ray_to_the_same_bits(tmp_path, engine, long):
     out = tmp_path / "run"
     how = ["--engine", engine, *(["--workers", 2, "--worker-cpus", 0.5] if engine == "ray" else [])]
     words = [*LOCAL[:-3], *how, "--rounds", 100_000, "--out", out]
@@ -46,7 +46,7 @@ def test_a_run_killed_by_sigkill_is_resumed_to_the_same_bits(tmp_path, engine, l
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     assert manifest(out)["exit_reason"] is None
-    done = command("--resume", out, "--rounds", LONG)
+    done = command("--resume", out, "--rounds", LONG, "--engine", "ray", "--workers", 2, "--worker-cpus", 0.5)
     assert done.returncode == 0, done.stderr
     assert "resumed from round" in done.stdout
     assert bits(out) == bits(long)

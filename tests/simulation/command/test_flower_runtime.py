@@ -15,7 +15,7 @@ from safetensors.numpy import load_file
 from tests.simulation.command.running import clients, manifest, run
 
 ROOT = Path(__file__).resolve().parents[3]
-SETTINGS = {"clients": 10, "cohort": 6, "rounds": 2, "chunk": 4, "eval-every": 1}
+SETTINGS = {"clients": 10, "cohort": 6, "rounds": 2, "chunk": 4, "eval-every": 2}
 DEVICES = {"devices.tiers": "default", "devices.deadline": 0.15, "devices.late": "shorten", "sampling": "data"}
 
 SURROUNDINGS = {"FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION": "1", "FLWR_DISABLE_UPDATE_CHECK": "1"}
