@@ -34,6 +34,7 @@ from metafed.privacy.settings import Privacy
 from metafed.sampling import Sampler, Uniform
 from metafed.secure.settings import Secure
 from metafed.tasks.task import Kind
+from metafed.training.settings import Evaluation, Local
 
 LARGEST_COHORT = 50
 """Clients sampled in a round where ``--cohort`` is not set and there are more."""
@@ -81,6 +82,8 @@ class Fields(Settings):
         " that no node takes the step for itself; likewise its weight, where clients count alike. 0: no bound. Default:"
         " 10 with several nodes, as in a deployment; else no bound.",
     )
+    local: Local = Field(Local(), description="How a client trains on its rows in a round.")
+    eval: Evaluation = Field(Evaluation(), description="How a client is fine-tuned in evaluation.")
     privacy: Privacy = Field(Privacy(), description="Differential privacy.")
     secure: Secure = Field(Secure(), description="Secure aggregation.")
     devices: Devices = Field(Devices(), description="Devices and the virtual clock.")
@@ -270,7 +273,9 @@ class Fields(Settings):
 
     @property
     def evaluation_steps(self) -> int:
-        """Inner steps taken in evaluation."""
+        """Inner steps taken in evaluation, or epochs where it has these."""
+        if self.eval.epochs is not None:
+            return self.eval.epochs
         return self.algorithm.evaluation_steps if self.eval_steps is None else self.eval_steps
 
     @property

@@ -7,6 +7,7 @@ from metafed.experiment.fields import Fields
 from metafed.experiment.lookup import aggregator_name, algorithm_name, objective_name, sampler_name
 from metafed.experiment.rules.declared import declared
 from metafed.experiment.rules.privacy import check_privacy
+from metafed.experiment.rules.training import check_training
 from metafed.faults.plan import OMNISCIENT, described
 from metafed.objectives import OBJECTIVES, Objective
 from metafed.secure.settings import THRESHOLD
@@ -25,6 +26,7 @@ def check_settings(experiment: Fields) -> None:
     check_size(experiment)
     check_objective(experiment.objective, experiment.algorithm)
     check_devices(experiment)
+    check_training(experiment)
     check_aggregator(experiment.aggregator, experiment.objective, experiment.algorithm)
     check_privacy(experiment)
     check_secure(experiment)
