@@ -4,7 +4,7 @@
 round: v ← v − α (∇L(v) + λ (v − θ)), K times. With λ = 0 it is local training, with a large λ it is θ.
 A client sends θ − w_k only; the server's mean is uniform.
 
-Ours: full-batch steps on support and query rows, as in ``fedavg``, with K and α the same for w and v.
+Ours: by default full-batch steps on support and query rows, as in ``fedavg``, with K and α the same for w and v.
 Step 0 of evaluation is θ, what Ditto would be without personalization; steps 1 … are proximal steps of
 v_k on the support set, from θ where a client has no v_k yet.
 """

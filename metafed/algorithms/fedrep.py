@@ -4,7 +4,7 @@ The server holds the body b, a client keeps its own head h_k. First K steps of t
 h_k ← h_k − α ∇_h L(b, h_k), then J steps of the body, b_k ← b_k − α ∇_b L(b_k, h_k). The server averages
 the bodies uniformly: the direction is b − b_k with weight 1. Heads are never sent.
 
-Ours: the head is the last layer; full-batch steps on support and query rows, as in ``fedavg``. Step 0 of
+Ours: the head is the last layer; by default full-batch steps on support and query rows, as in ``fedavg``. Step 0 of
 evaluation is (b, h_k), and K steps of the head on the support set follow; an unseen client starts with
 the initial head.
 """

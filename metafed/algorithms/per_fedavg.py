@@ -5,7 +5,7 @@ reached, θ ← mean w_k, uniformly: the direction is θ − w_k and the server'
 u is first-order (FO) or Hessian-free (HF).
 
 Ours: the paper draws fresh minibatches at each of the τ steps; here all use the round's one episode,
-full batch. The paper adapts with K = 1 step; ours is 5, like that of all other methods, with half their α:
+full batch by default. The paper adapts with K = 1 step; ours is 5, like that of all other methods, with half their α:
 first order and α = 0.1 drift to a θ that is bad before adaptation on the avatar family.
 """
 

@@ -5,7 +5,7 @@ gradient of the Moreau envelope of L at w. A client descends on the envelope: R 
 φ ← φ − α (∇L(φ) + λ (φ − w)), then w ← w − η λ (w − φ), from w = θ. It sends w_k, the server takes
 θ ← (1 − β) θ + β mean w_k: the direction is θ − w_k, and β is the outer learning rate.
 
-Ours: full-batch steps on support and query rows; no weight decay (the authors' code has μ = 0.001, the
+Ours: by default full-batch steps on support and query rows, and no weight decay (the authors' code has μ = 0.001, the
 paper none). For the embedded families λ = 2, R = 5 and η = 0.2 where theirs are 15, 20 and 0.005: under
 λ = 15 five steps hardly adapt. φ begins at θ and goes on from one step of w to the next, as in the authors' code. A
 client keeps no state: evaluation takes K proximal steps from θ on the support set, where the authors evaluate the φ
