@@ -97,6 +97,19 @@ class Fields(Settings):
     unseen: float = Field(
         0.2, ge=0, lt=1, description="Share of the clients held out of meta-training entirely (cold start)."
     )
+    validation: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of the clients held out of meta-training and of the test as well, to choose by: in sweeps,"
+        " and by --patience.",
+    )
+    patience: int | None = Field(
+        None,
+        ge=1,
+        le=WITHOUT_END,
+        description="Stop after so many evaluations in a row without a better mean score of the validation clients.",
+    )
     eval_every: int = Field(
         50,
         ge=0,
@@ -247,9 +260,14 @@ class Fields(Settings):
         return min(round(self.clients * self.unseen), self.clients - 1)
 
     @property
+    def validation_clients(self) -> int:
+        """How many clients are held out to choose by; one client at least is left to train on."""
+        return min(round(self.clients * self.validation), self.clients - self.unseen_clients - 1)
+
+    @property
     def seen_clients(self) -> int:
         """How many clients can be sampled for meta-training."""
-        return self.clients - self.unseen_clients
+        return self.clients - self.unseen_clients - self.validation_clients
 
     @property
     def cohort_size(self) -> int:
