@@ -22,6 +22,8 @@ from metafed.messages.census import Person
 from metafed.messages.packing import Answer, Failure, Halved, Rows
 from metafed.objectives import NOTHING, ClientUpdates, Contribution, Plain, Rates
 from metafed.tasks.task import Kind, constant_error
+from metafed.training.batches import Plan
+from metafed.training.settings import Training
 
 NOT_FINITE = "the update is not finite"
 
@@ -142,7 +144,8 @@ class Host:
         draw = self._faults.mislabeled(draw, task, chunk, server_round)
         theta = self._theta(vectors, family)
         state = self._state(theta, family, chunk, states)
-        update = algorithm.update(task, theta, state, draw.episode, server_round)
+        plan = self._plan(self.experiment.local, server_round, chunk)
+        update = algorithm.update(task, theta, state, draw.episode, server_round, *plan)
         # a name without a direction is one that the algorithm leaves alone
         whole = {
             n: update.directions.get(n, torch.zeros_like(t).expand(len(chunk), *t.shape)) for n, t in theta.items()
@@ -199,7 +202,8 @@ class Host:
         state = self._state(theta, family, chunk, states)
         steps = self.experiment.evaluation_steps
         losses, scores = [], []
-        for params in self.algorithms[family].adapt(task, spread(theta, len(chunk)), state, support, steps):
+        plan, start = self._plan(self.experiment.eval, 1, chunk), spread(theta, len(chunk))
+        for params in self.algorithms[family].adapt(task, start, state, support, steps, *plan):
             with torch.no_grad():
                 output = task.predict(params, query.x, query.mask)
                 losses.append(task.loss(output, query))
@@ -207,6 +211,10 @@ class Host:
         least = self.experiment.least_rows(task.kind)
         table = rows_of(chunk, task.kind, draw, range(steps + 1), torch.stack(losses, 1), torch.stack(scores, 1), least)
         return Answer(NOTHING, [table], [])
+
+    def _plan(self, settings: Training, server_round: int, chunk: list[int]) -> list[Plan]:
+        """Return how the clients train, if anything is said about that: an algorithm of old knows of no plans."""
+        return [Plan.of(settings, self.experiment.seed, server_round, chunk)] if settings.changed else []
 
     def _state(
         self, theta: Params, family: str, chunk: list[int], states: Mapping[int, np.ndarray]

@@ -25,6 +25,7 @@ from server.asking import record
 from server.checkpoint import Checkpoint, PersonalStates
 from server.hosts import Hosts
 from server.nodes import about_nodes, guarded, nodes_wanted, seconds
+from server.patience import Patience, StoppedEarly
 from server.record.devices import keep_devices
 from server.record.record import Record
 from server.record.resume import find
@@ -68,7 +69,7 @@ def serve(
     experiment = federation.experiment
     found = getattr(grid, "states", None)
     states = found if isinstance(found, PersonalStates) else None
-    reached, saved = start, start.round if start else None
+    reached, saved, patience = start, start.round if start else None, Patience(experiment)
 
     def save() -> None:
         """Have a checkpoint written of the last finished round."""
@@ -93,10 +94,14 @@ def serve(
         if ends or (finished.number and finished.number % checkpoint_every == 0):
             save()
         progress(line)
+        patience.see(line)
+        if patience.over and not ends:
+            raise StoppedEarly
 
     strategy = MetaStrategy(federation, observe, hosts=hosts)
     if start is not None:
         strategy.restore(start)
+        patience.catch_up(keep.folder / "rounds.jsonl")
         if states:
             states.restore(start.clients)
             states.mark(start.round)
@@ -108,11 +113,15 @@ def serve(
         if start is None:
             strategy.evaluate_first(grid, arrays, timeout)
         left = experiment.rounds - strategy.round
-        if left:
+        if left and not patience.over:
             strategy.start(grid, arrays, num_rounds=left, timeout=timeout)
+    except StoppedEarly:
+        log(INFO, "round %d: stopped early", strategy.round)
     finally:
         # an interrupted run keeps what it reached
         save()
+    if patience.over and strategy.round < experiment.rounds:
+        keep.about(stopped_early=patience.about)
     return strategy.outer.theta
 
 

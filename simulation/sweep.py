@@ -19,7 +19,8 @@ from simulation.runs.sweep.carry_out import sweep
 
 ABOUT = """Run a grid of settings: any flag of simulation.run may be given several values, FLAG VALUE,VALUE,…; every
 combination is run (with --seeds N: so many times), by one engine. Run the same command again to go on: what is finished
-is kept. frontier.svg and frontier.csv in the folder hold mean and worst 10 % of the unseen clients."""
+is kept. frontier.svg and frontier.csv in the folder hold mean and worst 10 % of the
+clients that --validation holds out to choose by; without it, of the unseen clients."""
 
 
 @door

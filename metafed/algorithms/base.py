@@ -1,7 +1,7 @@
 """The one interface of all algorithms: pure functions of θ, a client's own state, and an episode."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeAlias, TypeVar, final
 
 import torch
@@ -10,6 +10,7 @@ from metafed.core.episodes import Batch, Episode
 from metafed.core.parameters import Params
 from metafed.core.settings import Settings
 from metafed.tasks.task import Kind, Task
+from metafed.training.batches import Plan
 
 INNER_RATE = "inner_lr"
 """The setting for which a family may have a value of its own."""
@@ -17,6 +18,8 @@ MOST_STEPS = 10**5
 """Steps of one client in a round, at most."""
 
 NeedsHead: TypeAlias = Literal["no", "any", "linear"]
+Table: TypeAlias = Literal["local", "eval"]
+"""Settings of how a client trains on its rows: in a round, or in evaluation."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -69,6 +72,10 @@ class Algorithm(Settings, ABC):
     where clients that adapt train on their query rows as well, and are therefore evaluated before."""
     weighs: ClassVar[Literal["alike", "rows", "none"]] = "alike"
     """What the weights in ``update`` are: 1, the client's rows, or 0, since it says nothing."""
+    replaced: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """By setting of local training, ``epochs`` or ``steps``: the settings of its own that it stands in for."""
+    with_epochs: ClassVar[tuple[str, ...]] = ()
+    """Settings of its own that mean something only where local training has epochs."""
     needs_head: ClassVar[NeedsHead] = "no"
     """Whether it treats a network's head, the last layer, in another way than the rest, or makes one that is linear."""
 
@@ -91,6 +98,11 @@ class Algorithm(Settings, ABC):
     def evaluation_warning(self, steps: int) -> str | None:
         """Return what a user must know who evaluates after ``steps`` inner steps; None if nothing."""
 
+    @hook
+    def uses(self, table: Table) -> frozenset[str]:
+        """Return the settings that ``update`` uses of local training, or ``adapt`` of evaluation, by name; none."""
+        return frozenset()
+
     @abstractmethod
     def shared(self, theta: Params) -> Params:
         """Return what the server holds, from the network's initial parameters: θ.
@@ -109,7 +121,9 @@ class Algorithm(Settings, ABC):
         """
 
     @abstractmethod
-    def adapt(self, task: Task, start: Params, state: Params, support: Batch, steps: int) -> Iterator[Params]:
+    def adapt(
+        self, task: Task, start: Params, state: Params, support: Batch, steps: int, plan: Plan | None = None
+    ) -> Iterator[Params]:
         """Yield the personal parameters ``(C, …)`` after each of the steps 0 … ``steps``.
 
         Args:
@@ -118,13 +132,23 @@ class Algorithm(Settings, ABC):
             state: The clients' personal state ``(C, …)``; it is not changed by evaluation.
             support: The rows to adapt on; the query set is not even an argument.
             steps: Inner steps to take.
+            plan: How, where settings of evaluation that it ``uses`` were given; its epochs are ``steps``.
         """
 
     @abstractmethod
-    def update(self, task: Task, theta: Params, state: Params, episode: Episode, server_round: int) -> Update:
+    def update(
+        self,
+        task: Task,
+        theta: Params,
+        state: Params,
+        episode: Episode,
+        server_round: int,
+        plan: Plan | None = None,
+    ) -> Update:
         """Return each client's outer update from θ (no client axis), its state ``(C, …)`` and one episode.
 
-        ``server_round`` counts from 1.
+        ``server_round`` counts from 1. ``plan`` is how to train, where settings of local training that it ``uses`` were
+        given.
         """
 
     @property

@@ -4,7 +4,7 @@
 round: v ← v − α (∇L(v) + λ (v − θ)), K times. With λ = 0 it is local training, with a large λ it is θ.
 A client sends θ − w_k only; the server's mean is uniform.
 
-Ours: full-batch steps on support and query rows, as in ``fedavg``, with K and α the same for w and v.
+Ours: by default full-batch steps on support and query rows, as in ``fedavg``, with K and α the same for w and v.
 Step 0 of evaluation is θ, what Ditto would be without personalization; steps 1 … are proximal steps of
 v_k on the support set, from θ where a client has no v_k yet.
 """
@@ -15,11 +15,11 @@ from typing import Annotated, ClassVar, Literal, final
 import tyro
 from pydantic import Field
 
-from metafed.algorithms.inner import descend
 from metafed.algorithms.local_training import LocalTraining, Proximal
 from metafed.core.episodes import Batch
 from metafed.core.parameters import Params
 from metafed.tasks.task import Task
+from metafed.training.batches import Plan
 
 
 @final
@@ -35,19 +35,22 @@ class Ditto(Proximal, LocalTraining):
         """A whole model v_k, at first θ."""
         return theta
 
-    def adapt(self, task: Task, start: Params, state: Params, support: Batch, steps: int) -> Iterator[Params]:
+    def adapt(
+        self, task: Task, start: Params, state: Params, support: Batch, steps: int, plan: Plan | None = None
+    ) -> Iterator[Params]:
         """Yield θ, then v_k after each proximal step."""
-        path = descend(task, state, support, self.rates(state, steps), pull=self.pull(start))
+        path = self.trains(task, state, support, steps, plan, pull=self.pull(start))
         next(path)  # v_k itself is not among the answers
         yield start
         yield from path
 
-    def trained(self, task: Task, start: Params, rows: Batch) -> Params:
+    def trained(self, task: Task, start: Params, rows: Batch, plan: Plan | None) -> Params:
         """Return FedAvg's w_k: nothing pulls that."""
-        *_, last = descend(task, start, rows, self.rates(start, self.inner_steps))
+        *_, last = self.trains(task, start, rows, self.inner_steps, plan)
         return last
 
-    def kept(self, task: Task, start: Params, state: Params, rows: Batch, trained: Params) -> Params:
-        """Return v_k after K proximal steps."""
-        *_, last = descend(task, state, rows, self.rates(state, self.inner_steps), pull=self.pull(start))
+    def kept(self, task: Task, start: Params, state: Params, rows: Batch, trained: Params, plan: Plan | None) -> Params:
+        """Return v_k after K proximal steps, or as many epochs or steps as w_k took, on batches of its own."""
+        again = None if plan is None else plan.again
+        *_, last = self.trains(task, state, rows, self.inner_steps, again, pull=self.pull(start))
         return last

@@ -4,8 +4,8 @@ A client takes K gradient steps on its rows from θ to w_k, and the server avera
 θ ← Σ n_k w_k / Σ n_k: the direction is θ − w_k with weight n_k, and the server's rate is 1.
 There is no adaptation: every client predicts with θ.
 
-Ours: where the paper has E epochs of minibatches, a step is full batch, on the episode's support and
-query rows; n_k is their number.
+Ours: where the paper has E epochs of minibatches, a step is full batch by default, on the episode's support
+and query rows; ``[local]`` has epochs and minibatches. n_k is the number of rows trained on.
 """
 
 from typing import Annotated, ClassVar, Literal, final

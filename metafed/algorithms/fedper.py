@@ -4,7 +4,7 @@ The server holds the body b, a client keeps its own head h_k. Both descend toget
 (b, h_k) ← (b, h_k) − α ∇L(b, h_k), K times, and the server averages the bodies,
 b ← Σ n_k b_k / Σ n_k: the direction is b − b_k with weight n_k. Heads are never sent.
 
-Ours: the head is the last layer; full-batch steps on support and query rows, as in ``fedavg``. Step 0 of
+Ours: the head is the last layer; by default full-batch steps on support and query rows, as in ``fedavg``. Step 0 of
 evaluation is (b, h_k), and K such steps on the support set follow; an unseen client starts with the
 initial head.
 """

@@ -3,7 +3,7 @@
 FedAvg whose clients minimise L(w) + ½ μ ‖w − θ‖²: w ← w − α (∇L(w) + μ (w − θ)), K times from θ.
 With μ = 0 it is FedAvg.
 
-Ours: full-batch steps on support and query rows, as in ``fedavg``; weights n_k, since clients are
+Ours: by default full-batch steps on support and query rows, as in ``fedavg``; weights n_k, since clients are
 sampled uniformly (the paper samples them by n_k and averages uniformly); the same K for all clients.
 """
 

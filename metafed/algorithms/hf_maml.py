@@ -19,6 +19,7 @@ from metafed.algorithms.meta_gradient import first_order
 from metafed.core.episodes import Episode
 from metafed.core.parameters import Params, spread
 from metafed.tasks.task import Task
+from metafed.training.batches import Plan
 
 
 @final
@@ -30,7 +31,15 @@ class HfMaml(Descent):
 
     outer: ClassVar[Outer] = Outer("adam", 0.003)
 
-    def update(self, task: Task, theta: Params, state: Params, episode: Episode, server_round: int) -> Update:
+    def update(
+        self,
+        task: Task,
+        theta: Params,
+        state: Params,
+        episode: Episode,
+        server_round: int,
+        plan: Plan | None = None,
+    ) -> Update:
         """Return each client's meta-gradient to O(δ²)."""
         start = spread(theta, len(episode.support.mask))
         return hessian_free(task, start, episode, self.inner_lr, self.inner_steps, self.delta)

@@ -13,10 +13,15 @@ import torch
 import tyro
 from pydantic import Field
 
-from metafed.algorithms.base import MOST_STEPS, Algorithm, hook
+from metafed.algorithms.base import MOST_STEPS, Algorithm, Table, hook
 from metafed.core.episodes import Batch
 from metafed.core.parameters import Params
 from metafed.tasks.task import Task
+from metafed.training.batches import Plan
+from metafed.training.loop import Advance, State, run
+from metafed.training.optimizers import Moments, moments
+from metafed.training.optimizers import step as optimizer_step
+from metafed.training.settings import Evaluation, Training
 
 InnerSteps: TypeAlias = Annotated[
     int,
@@ -82,6 +87,12 @@ class Descent(Algorithm, ABC):
         return None
 
     @hook
+    def uses(self, table: Table) -> frozenset[str]:
+        """In evaluation all, but where it has rates of its own at every step; of local training none."""
+        plain = type(self).rates is Descent.rates
+        return frozenset(Evaluation.model_fields) if plain and table == "eval" else frozenset()
+
+    @hook
     def evaluation_warning(self, steps: int) -> str | None:
         """None, except where a method that does not adapt is made to."""
         if self.fine_tunes or steps == 0:
@@ -102,10 +113,41 @@ class Descent(Algorithm, ABC):
         return self.own(theta)
 
     @hook
-    def adapt(self, task: Task, start: Params, state: Params, support: Batch, steps: int) -> Iterator[Params]:
+    def adapt(
+        self, task: Task, start: Params, state: Params, support: Batch, steps: int, plan: Plan | None = None
+    ) -> Iterator[Params]:
         """Yield φ_0 … φ_K from what the server and the client hold together."""
         whole = {**start, **self.own(state)}
-        return descend(task, whole, support, self.rates(whole, steps), pull=self.pull(start))
+        return self.trains(task, whole, support, steps, plan, pull=self.pull(start))
+
+    @final
+    def trains(
+        self,
+        task: Task,
+        start: Params,
+        rows: Batch,
+        steps: int,
+        plan: Plan | None,
+        *,
+        pull: Pull | None = None,
+        names: Iterable[str] | None = None,
+    ) -> Iterator[Params]:
+        """Yield φ at the start and after each step on all rows; or, by a plan, after each of its epochs or steps.
+
+        Args:
+            task: The clients' network and loss.
+            start: Where to start ``(C, …)``.
+            rows: The rows to train on.
+            steps: How many steps, where the plan has no epochs.
+            plan: How to train; None: in full-batch steps at the rates of ``rates``.
+            pull: A proximal term that every step minimises as well.
+            names: Parameters that move, at rate α; None: those that ``adapts``.
+        """
+        if plan is None:
+            rates = self.rates(start, steps) if names is None else [everywhere(names, self.inner_lr)] * steps
+            return descend(task, start, rows, rates, pull=pull)
+        moved = list(filter(self.adapts, start) if names is None else names)
+        return follow(task, start, rows, plan, steps, self.inner_lr, moved, pull)
 
     @final
     def own(self, params: Params) -> Params:
@@ -177,6 +219,40 @@ def descend(
         phi = {**phi, **{n: stepped(phi[n], g, step[n]) for n, g in slopes.items()}}
         phi = phi if graph else leaves(phi)
         yield phi
+
+
+def follow(
+    task: Task,
+    start: Params,
+    rows: Batch,
+    plan: Plan,
+    steps: int,
+    rate: float,
+    names: Sequence[str],
+    pull: Pull | None,
+) -> Iterator[Params]:
+    """Yield φ at the start and after each epoch or step of a plan; the arguments are those of ``Descent.trains``."""
+    first = moments(plan.settings, {name: start[name] for name in names})
+    state: State = {"phi": start, "anchor": {} if pull is None else pull.anchor, **first._asdict()}
+    advance = stepping(task, plan.settings, rate, names, 0.0 if pull is None else pull.strength)
+    for reached in run(state, rows, plan, plan.settings.length(steps), advance):
+        yield leaves(reached["phi"])
+
+
+def stepping(task: Task, settings: Training, rate: float, names: Sequence[str], strength: float) -> Advance:
+    """Return a step of an optimizer on a batch: of ``phi``, pulled to ``anchor`` where that has parameters."""
+
+    def advance(state: State, batch: Batch, factor: float) -> State:
+        phi, anchor = leaves(state["phi"]), state["anchor"]
+        slopes = gradient(task, phi, batch, names)
+        if anchor:
+            slopes = {n: g + strength * (phi[n] - anchor[n]) for n, g in slopes.items()}
+        with torch.no_grad():
+            own = Moments(*(state[group] for group in Moments._fields))
+            moved, own = optimizer_step(settings, rate * factor, phi, slopes, own)
+        return {"phi": moved, **own._asdict()}
+
+    return advance
 
 
 def stepped(phi: "torch.Tensor", slope: "torch.Tensor", rate: "float | torch.Tensor") -> "torch.Tensor":

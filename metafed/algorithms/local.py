@@ -1,7 +1,7 @@
 """Local training: no federation, the yardstick of McMahan et al. and all who personalise.
 
 A client keeps a model v_k of its own, initially θ, and trains it in every round that samples it:
-v ← v − α ∇L(v), K full-batch steps on support and query rows. It says nothing to the server: no
+v ← v − α ∇L(v), K steps on support and query rows, full batch by default. It says nothing to the server: no
 direction, weight 0. In evaluation v_k is adapted by K steps on the support set; an unseen client
 starts from the initial θ.
 """

@@ -1,17 +1,20 @@
 """What the methods share that train a client's model on all of its rows and send what it became."""
 
 from abc import ABC
+from collections.abc import Mapping
 from typing import ClassVar, Self, final
 
 import torch
 from pydantic import model_validator
 
-from metafed.algorithms.base import Outer, Update, hook
-from metafed.algorithms.inner import Descent, Pull, descend
+from metafed.algorithms.base import Outer, Table, Update, hook
+from metafed.algorithms.inner import Descent, Pull
 from metafed.core.episodes import Batch, Episode
 from metafed.core.parameters import Params, spread
 from metafed.models import is_head
 from metafed.tasks.task import Task
+from metafed.training.batches import Plan
+from metafed.training.settings import Evaluation, Local
 
 
 class LocalTraining(Descent, ABC):
@@ -19,32 +22,46 @@ class LocalTraining(Descent, ABC):
 
     outer: ClassVar[Outer] = Outer("sgd", 1.0)
     weighable_losses: ClassVar[bool] = False
+    replaced: ClassVar[Mapping[str, tuple[str, ...]]] = {"epochs": ("inner_steps",), "steps": ("inner_steps",)}
 
     @final
-    def update(self, task: Task, theta: Params, state: Params, episode: Episode, server_round: int) -> Update:
+    def update(
+        self,
+        task: Task,
+        theta: Params,
+        state: Params,
+        episode: Episode,
+        server_round: int,
+        plan: Plan | None = None,
+    ) -> Update:
         """Return each client's θ − w_k, of what is shared, and its new state.
 
         The clients are evaluated before they trained: the query set is among the rows that they train on.
         """
         rows, start = all_rows(episode), spread(theta, len(episode.support.mask))
         whole = {**start, **self.own(state)}
-        trained, query = self.trained(task, whole, rows), episode.query
+        trained, query = self.trained(task, whole, rows, plan), episode.query
         with torch.no_grad():
             output = task.predict(whole, query.x, query.mask)
             losses = task.loss(output, query)
             directions = {name: whole[name] - trained[name] for name in whole if not self.private(name)}
-        kept = detached(self.kept(task, start, state, rows, trained))
+        kept = detached(self.kept(task, start, state, rows, trained, plan))
         return Update(directions, losses, output, self.weights(rows), kept, 0)
 
     @hook
-    def trained(self, task: Task, start: Params, rows: Batch) -> Params:
-        """Return what the model that begins as ``start`` became: after K steps on the rows."""
-        rates = self.rates(start, self.inner_steps)
-        *_, last = descend(task, start, rows, rates, pull=self.pull(start))
+    def uses(self, table: Table) -> frozenset[str]:
+        """All, but where it has rates of its own at every step."""
+        plain = type(self).rates is Descent.rates
+        return frozenset((Local if table == "local" else Evaluation).model_fields) if plain else frozenset()
+
+    @hook
+    def trained(self, task: Task, start: Params, rows: Batch, plan: Plan | None) -> Params:
+        """Return what the model that begins as ``start`` became: after K steps on the rows, or as the plan says."""
+        *_, last = self.trains(task, start, rows, self.inner_steps, plan, pull=self.pull(start))
         return last
 
     @hook
-    def kept(self, task: Task, start: Params, state: Params, rows: Batch, trained: Params) -> Params:
+    def kept(self, task: Task, start: Params, state: Params, rows: Batch, trained: Params, plan: Plan | None) -> Params:
         """Return the client's new state: what is private of the model that it trained."""
         return self.own(trained)
 

@@ -23,6 +23,7 @@ from metafed.algorithms.meta_gradient import LearnedRates
 from metafed.core.episodes import Episode
 from metafed.core.parameters import Params, spread
 from metafed.tasks.task import Task
+from metafed.training.batches import Plan
 
 
 @final
@@ -55,7 +56,15 @@ class MamlPlusPlus(LearnedRates):
 
         return [learned(step) for step in range(steps)]
 
-    def update(self, task: Task, theta: Params, state: Params, episode: Episode, server_round: int) -> Update:
+    def update(
+        self,
+        task: Task,
+        theta: Params,
+        state: Params,
+        episode: Episode,
+        server_round: int,
+        plan: Plan | None = None,
+    ) -> Update:
         """Return each client's gradient of the multi-step loss with respect to θ and the rates."""
         start = spread(theta, len(episode.support.mask))
         rates = self.rates(start, self.inner_steps)

@@ -15,6 +15,7 @@ from metafed.algorithms.inner import Descent, Rates, SomeInnerSteps, descend
 from metafed.core.episodes import Batch, Episode
 from metafed.core.parameters import Params, spread
 from metafed.tasks.task import Task
+from metafed.training.batches import Plan
 
 
 class MetaGradient(Descent, ABC):
@@ -24,7 +25,15 @@ class MetaGradient(Descent, ABC):
     first_order: ClassVar[bool] = False
     """Whether the inner gradients count as constants."""
 
-    def update(self, task: Task, theta: Params, state: Params, episode: Episode, server_round: int) -> Update:
+    def update(
+        self,
+        task: Task,
+        theta: Params,
+        state: Params,
+        episode: Episode,
+        server_round: int,
+        plan: Plan | None = None,
+    ) -> Update:
         """Return each client's meta-gradient ∇_θ L(φ_K(θ); Q), or the first-order one.
 
         Where kernels can run whole episodes (``metafed.algorithms.whole``) they do; else autograd does, to the same

@@ -23,6 +23,7 @@ from metafed.core.episodes import Batch, Episode
 from metafed.core.parameters import Params, spread
 from metafed.models import is_head
 from metafed.tasks.task import Kind, Task
+from metafed.training.batches import Plan
 
 
 @final
@@ -59,14 +60,24 @@ class Protonet(Algorithm):
         """Nothing: prototypes are made anew from every support set."""
         return {}
 
-    def adapt(self, task: Task, start: Params, state: Params, support: Batch, steps: int) -> Iterator[Params]:
+    def adapt(
+        self, task: Task, start: Params, state: Params, support: Batch, steps: int, plan: Plan | None = None
+    ) -> Iterator[Params]:
         """Yield f with a head of zeros, then with the prototypes for a head."""
         self.check(task.model.part, task.kind)
         adapted = detached(prototypes(task, start, support))
         yield {n: torch.zeros_like(t) if is_head(n) else t for n, t in adapted.items()}
         yield from [adapted] * steps
 
-    def update(self, task: Task, theta: Params, state: Params, episode: Episode, server_round: int) -> Update:
+    def update(
+        self,
+        task: Task,
+        theta: Params,
+        state: Params,
+        episode: Episode,
+        server_round: int,
+        plan: Plan | None = None,
+    ) -> Update:
         """Return each client's ∇_f of the query loss, through the prototypes."""
         self.check(task.model.part, task.kind)
         start = spread(theta, len(episode.support.mask))

@@ -51,6 +51,7 @@ class Source(ABC):
         kind: Classification, regression or control, where it is not the family's.
         environment: The world in which a policy acts, where the kind is control.
         anonymous: Whether classes are slots of the client's own, where it is not as in the family.
+        held_out_classes: Whether unseen clients have classes that no seen client has.
         shots: The size of episodes, where it is not the family's.
         share: Which clients it has, where it has those of one node only.
     """
@@ -58,6 +59,7 @@ class Source(ABC):
     kind: ClassVar[Kind | None] = None
     environment: ClassVar[Environment | None] = None
     anonymous: ClassVar[bool | None] = None
+    held_out_classes: ClassVar[bool] = False
     shots: Shots | None = None
     share: Share | None = None
 

@@ -34,6 +34,7 @@ from metafed.privacy.settings import Privacy
 from metafed.sampling import Sampler, Uniform
 from metafed.secure.settings import Secure
 from metafed.tasks.task import Kind
+from metafed.training.settings import Evaluation, Local
 
 LARGEST_COHORT = 50
 """Clients sampled in a round where ``--cohort`` is not set and there are more."""
@@ -81,6 +82,8 @@ class Fields(Settings):
         " that no node takes the step for itself; likewise its weight, where clients count alike. 0: no bound. Default:"
         " 10 with several nodes, as in a deployment; else no bound.",
     )
+    local: Local = Field(Local(), description="How a client trains on its rows in a round.")
+    eval: Evaluation = Field(Evaluation(), description="How a client is fine-tuned in evaluation.")
     privacy: Privacy = Field(Privacy(), description="Differential privacy.")
     secure: Secure = Field(Secure(), description="Secure aggregation.")
     devices: Devices = Field(Devices(), description="Devices and the virtual clock.")
@@ -93,6 +96,19 @@ class Fields(Settings):
     )
     unseen: float = Field(
         0.2, ge=0, lt=1, description="Share of the clients held out of meta-training entirely (cold start)."
+    )
+    validation: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of the clients held out of meta-training and of the test as well, to choose by: in sweeps,"
+        " and by --patience.",
+    )
+    patience: int | None = Field(
+        None,
+        ge=1,
+        le=WITHOUT_END,
+        description="Stop after so many evaluations in a row without a better mean score of the validation clients.",
     )
     eval_every: int = Field(
         50,
@@ -244,9 +260,14 @@ class Fields(Settings):
         return min(round(self.clients * self.unseen), self.clients - 1)
 
     @property
+    def validation_clients(self) -> int:
+        """How many clients are held out to choose by; one client at least is left to train on."""
+        return min(round(self.clients * self.validation), self.clients - self.unseen_clients - 1)
+
+    @property
     def seen_clients(self) -> int:
         """How many clients can be sampled for meta-training."""
-        return self.clients - self.unseen_clients
+        return self.clients - self.unseen_clients - self.validation_clients
 
     @property
     def cohort_size(self) -> int:
@@ -270,7 +291,9 @@ class Fields(Settings):
 
     @property
     def evaluation_steps(self) -> int:
-        """Inner steps taken in evaluation."""
+        """Inner steps taken in evaluation, or epochs where it has these."""
+        if self.eval.epochs is not None:
+            return self.eval.epochs
         return self.algorithm.evaluation_steps if self.eval_steps is None else self.eval_steps
 
     @property

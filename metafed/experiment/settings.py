@@ -31,8 +31,9 @@ class Experiment(Fields):
         seen = self.seen_clients
         if self.cohort is not None and self.cohort > seen:
             raise ValueError(
-                f"--cohort {self.cohort} exceeds the {seen} clients that --unseen {self.unseen} leaves for"
-                f" meta-training; choose at most {seen}"
+                f"--cohort {self.cohort} exceeds the {seen} clients that --unseen {self.unseen}"
+                + (f" and --validation {self.validation} leave" if self.validation else " leaves")
+                + f" for meta-training; choose at most {seen}"
             )
         self.sampling.check(self.cohort_size, seen)
         own = self.algorithm.outer

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 LEFT_OUT = ("diverged", "undefined", "incomplete")
 """The fields of a panel that mark clients without a place in means."""
 WHOLE = "whole"
+VALIDATION = "validation"
+"""The phase of rows of clients that are held out to choose by; the others that are evaluated have ``evaluate``."""
 EXPLODED = 100.0
 """The factor by which an inner loop multiplies the loss of a client that exploded; a loss below 1 counts as 1."""
 
@@ -80,16 +82,17 @@ class Panel:
         return np.select(conditions, LEFT_OUT, WHOLE)
 
 
-def last_evaluation(clients: "pl.DataFrame") -> tuple[int | None, Panel]:
+def last_evaluation(clients: "pl.DataFrame", phase: str = "evaluate") -> tuple[int | None, Panel]:
     """Return the last evaluated round and its clients by id; None and nobody if there is none.
 
     Args:
         clients: The rows of ``clients.parquet``.
+        phase: ``evaluate``, or ``VALIDATION`` for the clients to choose by.
 
     Raises:
         ValueError: A client has two rows for one step.
     """
-    rows = clients.filter(clients["phase"] == "evaluate")
+    rows = clients.filter(clients["phase"] == phase)
     number = None
     if rows.height:
         number = int(rows["round"].to_numpy().max())

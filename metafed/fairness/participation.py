@@ -13,6 +13,7 @@ import numpy as np
 from metafed.core.digits import LARGEST
 from metafed.fairness.groups import SMALL
 from metafed.fairness.intervals import mean_interval
+from metafed.fairness.panel import VALIDATION
 from metafed.federation.federation import Federation
 
 if TYPE_CHECKING:
@@ -56,7 +57,11 @@ def ledger(lines: Iterable[Mapping[str, Any]], clients: "pl.DataFrame", federati
     score = pl.when(pl.col("score").abs() > LARGEST).then(np.nan).otherwise(pl.col("score"))
     evaluated = evaluated.with_columns(score=score)
     ends = evaluated.sort("step").group_by("client").agg(before=pl.col("score").first(), after=pl.col("score").last())
-    about = clients.unique("client", keep="first").select("client", "family", "group", "n")
+    about = (
+        clients.filter(pl.col("phase") != VALIDATION)
+        .unique("client", keep="first")
+        .select("client", "family", "group", "n")
+    )
     joined = (
         about.join(ends, on="client", how="left")
         .join(asked, on="client", how="full", coalesce=True)

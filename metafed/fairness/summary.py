@@ -23,7 +23,7 @@ from metafed.fairness.intervals import (
     share_interval,
     without_interval,
 )
-from metafed.fairness.panel import LEFT_OUT, Column, Panel, last_evaluation
+from metafed.fairness.panel import LEFT_OUT, VALIDATION, Column, Panel, last_evaluation
 from metafed.fairness.steps import adaptation, targets_of
 from metafed.fairness.variance import Between, between_variance
 from metafed.tasks.task import Kind
@@ -76,6 +76,8 @@ def summarize(
 
     overall = blocks(parts["all"], "")
     top = overall["all"] or block(everyone, kinds, targets, seed, "/all")
+    _, choosing = last_evaluation(clients, VALIDATION)
+    held = {VALIDATION: block(choosing, kinds, targets, seed, f"/{VALIDATION}")} if len(choosing) else {}
     if experiment is not None:
         from metafed.fairness.influence import influence
 
@@ -90,6 +92,7 @@ def summarize(
         "growing": growing(clients),
         "seen": overall["seen"],
         "unseen": overall["unseen"],
+        **held,
         "influence": moved if experiment is not None else None,
         "by_family": {
             str(name): blocks(everyone.family == name, str(name)) for name in np.unique(everyone.family.astype(str))

@@ -18,6 +18,8 @@ from metafed.experiment.settings import Experiment
 from metafed.faults.injected_bias import parse_bias
 from metafed.federation.roster import Roster
 
+EVERY = 2**31
+"""Query rows (a class) at most, where there is no bound: all that the support leaves."""
 KEPT = 256 * 2**20
 """Bytes of clients' rows that stay in memory; the others are made or read again."""
 
@@ -74,12 +76,13 @@ class Population:
         """Draw a fresh episode of each client from its meta-training rows; clients of one family only."""
         task = self.roster.place(clients[0]).task
         choice, classes, shots = self.choices[task], self.sources[task].outputs, self.shots[task]
+        query = self._query(task)
         splits = [self.split(client) for client in clients]
         drawn = self._drawn_together(clients, splits, task, server_round)
         for client, (own, training, _) in zip(clients, splits, strict=True):
             if client not in drawn:
                 rng = stream(self.experiment.seed, "episode", server_round, client)
-                drawn[client] = draw_from(own, training.strata, shots, shots.query, rng), rng.permutation(classes)
+                drawn[client] = draw_from(own, training.strata, shots, query, rng), rng.permutation(classes)
         rows, slots = zip(*(drawn[client] for client in clients), strict=True)
         examples = [split.own for split in splits]
         if choice.anonymous and self.deals_slots:
@@ -94,10 +97,13 @@ class Population:
         if not own:
             return {}
         numbers = Numbers(self.experiment.seed, "episodes", server_round, list(own))
-        shots = self.shots[task]
-        rows = draw_together([one.training for one in own.values()], shots, shots.query, numbers)
+        rows = draw_together([one.training for one in own.values()], self.shots[task], self._query(task), numbers)
         slots = slots_together(len(own), self.sources[task].outputs, numbers)
         return dict(zip(own, zip(rows, slots, strict=True), strict=True))
+
+    def _query(self, task: int) -> int:
+        """Return how many query rows (a class) a training episode has at most."""
+        return EVERY if self.experiment.local.rows == "all" else self.shots[task].query
 
     def evaluation(self, clients: list[int]) -> Draw:
         """Return the fixed episode of each client from its evaluation rows; clients of one family only."""

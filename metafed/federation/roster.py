@@ -23,8 +23,8 @@ class Roster:
 
     Families are dealt in blocks: of every ``T`` successive clients each of the ``T`` families has one, or as many as
     ``--mix`` says.
-    The last ``unseen_clients`` ids are held out of meta-training. Ids carry no meaning besides, since
-    every source numbers its clients at random.
+    The last ``unseen_clients`` ids are held out of meta-training, and the validation clients before them. Ids carry no
+    meaning besides, since every source numbers its clients at random.
 
     Attributes:
         experiment: Whose clients they are.
@@ -44,7 +44,16 @@ class Roster:
     @cached_property
     def seen(self) -> int:
         """How many clients take part in meta-training: the ids below this number."""
+        return self.experiment.seen_clients
+
+    @property
+    def tested(self) -> int:
+        """The first of the unseen clients, which are in the test alone."""
         return self.experiment.clients - self.experiment.unseen_clients
+
+    def validates(self, client: int) -> bool:
+        """Say whether a client is held out to choose by: neither trained on nor in the test."""
+        return self.seen <= client < self.tested
 
     @property
     def cohort_size(self) -> int:
@@ -96,7 +105,8 @@ class Roster:
         chosen: list[int] = []
         for name, first, count in (
             ("seen", 0, self.seen),
-            ("unseen", self.seen, experiment.clients - self.seen),
+            ("validation", self.seen, experiment.validation_clients),
+            ("unseen", self.tested, experiment.unseen_clients),
         ):
             size = min(count, experiment.eval_clients)
             drawn = np.arange(count)

@@ -25,6 +25,7 @@ import tomli_w
 from metafed.core.cores import cores
 from metafed.core.parameters import Vectors
 from metafed.experiment.settings import kebab
+from metafed.fairness.panel import VALIDATION
 from metafed.fairness.summary import summarize
 from metafed.federation.federation import Federation
 from metafed.messages.packing import Rows
@@ -284,12 +285,13 @@ def table(phase: str, server_round: int, rows: Rows, federation: Federation) -> 
     """Return a tidy frame with a row a client and step; the client is the slow axis."""
     count, steps = rows.loss.shape
     roster = federation.roster
+    phases = [VALIDATION if phase == "evaluate" and roster.validates(int(c)) else phase for c in rows.client]
 
     def repeat(values: Sequence[Any] | np.ndarray) -> np.ndarray:
         return np.repeat(np.asarray(values), steps)
 
     columns: dict[str, tuple[Any, Any]] = {
-        "phase": ([phase] * (count * steps), pl.String),
+        "phase": (repeat(phases).tolist(), pl.String),
         "round": (np.full(count * steps, server_round), pl.Int32),
         "client": (repeat(rows.client), pl.Int64),
         "family": ([roster.family(int(rows.client[0]))] * (count * steps), pl.String),

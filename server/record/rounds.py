@@ -1,6 +1,7 @@
 """A finished round, and the line that it leaves in ``rounds.jsonl``."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -8,6 +9,7 @@ import numpy as np
 
 from metafed.core.digits import sound
 from metafed.fairness.metrics import worst10
+from metafed.fairness.panel import VALIDATION
 from metafed.federation.roster import Roster
 from metafed.messages.packing import Failure, Halved, Rows
 
@@ -44,7 +46,8 @@ class Round(NamedTuple):
 def line(finished: Round, roster: Roster) -> dict[str, Any]:
     """Return the line of ``rounds.jsonl``: means over clients; what each client did is in ``clients.parquet``.
 
-    ``loss``, ``score`` and ``worst10`` are of the cohort after adaptation, on training draws.
+    ``loss``, ``score`` and ``worst10`` are of the cohort after adaptation, on training draws. ``validation`` is the
+    mean score of the validation clients after adaptation, where there are any.
     """
     training = by_family(finished.training, roster)
     losses = [value for rows in training.values() for r in rows for value in r.loss[:, -1]]
@@ -82,6 +85,9 @@ def line(finished: Round, roster: Roster) -> dict[str, Any]:
             }
             for kind, chosen in kinds(roster).items()
         }
+        if roster.experiment.validation:
+            scores = [v for rows in finished.evaluation for v in rows.score[validating(roster, rows), -1]]
+            entry[VALIDATION] = mean(scores)
     return entry
 
 
@@ -95,11 +101,17 @@ def smallest(halved: Iterable[Halved]) -> list[dict[str, Any]]:
 
 
 def kinds(roster: Roster) -> dict[str, Callable[[Rows], np.ndarray]]:
-    """Return the masks that tell seen clients' rows from unseen clients' rows."""
+    """Return the masks of seen, unseen and validation clients' rows."""
     return {
         "seen": lambda rows: rows.client < roster.seen,
-        "unseen": lambda rows: rows.client >= roster.seen,
+        "unseen": lambda rows: rows.client >= roster.tested,
+        **({VALIDATION: partial(validating, roster)} if roster.experiment.validation else {}),
     }
+
+
+def validating(roster: Roster, rows: Rows) -> np.ndarray:
+    """Return the mask of the validation clients' rows."""
+    return np.array([roster.validates(int(client)) for client in rows.client], bool)
 
 
 def by_family(tables: Iterable[Rows], roster: Roster) -> dict[str, list[Rows]]:

@@ -6,8 +6,10 @@ from typing import Any
 from simulation.cli.errors import BadInput
 from simulation.records.methods import Method
 
-PROTOCOL = ("tasks", "mix", "clients", "unseen", "eval_clients", "eval_rows", "inject_bias")
+PROTOCOL = ("tasks", "mix", "clients", "unseen", "validation", "eval_clients", "eval_rows", "inject_bias")
 """Settings that say who is evaluated, and on what; they must be equal."""
+UNSAID = {"validation": 0.0}
+"""What is meant by records of before there was the setting."""
 
 
 def check_comparable(methods: Sequence[Method]) -> list[str]:
@@ -48,7 +50,7 @@ def unlike(first: Method, other: Method) -> list[str]:
     sentences = [
         f"--{name.replace('_', '-')} is {shown(own)} in {first.name} and {shown(theirs)} in {other.name}"
         for name in (*PROTOCOL, *(["eval_steps"] if steps_asked else []))
-        if (own := one.get(name)) != (theirs := two.get(name))
+        if (own := one.get(name, UNSAID.get(name))) != (theirs := two.get(name, UNSAID.get(name)))
     ]
     for task in sorted(set(files(first)) & set(files(other))):
         if files(first)[task] != files(other)[task]:

@@ -15,8 +15,11 @@ class Point(NamedTuple):
 
 
 def point(name: str, chosen: Mapping[str, str], summary: Mapping[str, Any]) -> Point | None:
-    """Read a cell's ``summary.json`` (of a study); None where nobody was evaluated."""
-    part = "unseen" if summary.get("unseen") else "seen"
+    """Read a cell's ``summary.json`` (of a study); None where nobody was evaluated.
+
+    Its clients are those that are held out to choose by; where there are none, the unseen, or else the seen.
+    """
+    part = next((name for name in ("validation", "unseen") if summary.get(name)), "seen")
     block = summary.get(part)
     cells = list(block["all"]["methods"].values()) if block else []
     if not cells or cells[0]["after"]["value"] is None:

@@ -62,7 +62,10 @@ class Screen:
         tree = Tree(f"[bold]metafed[/] · {settled(algorithm_name(algorithm), algorithm)}")
         tree.add(f"objective {settled(objective_name(experiment.objective), experiment.objective)}")
         sampled = settled(sampler_name(experiment.sampling), experiment.sampling)
-        counts = f"{roster.seen} seen, {experiment.unseen_clients} unseen; {roster.cohort_size} a round, {sampled}"
+        held = f", {experiment.validation_clients} to choose by" if experiment.validation else ""
+        counts = (
+            f"{roster.seen} seen, {experiment.unseen_clients} unseen{held}; {roster.cohort_size} a round, {sampled}"
+        )
         people = tree.add(f"{experiment.clients} clients ({counts})")
         for choice, source in zip(federation.choices, federation.sources, strict=True):
             branch = people.add(f"{choice.family.name}: {choice.source}")

@@ -163,7 +163,7 @@ def _flags(default: Config, chosen: Mapping[str, BaseModel]) -> type[BaseModel]:
         name = Annotated[str, tyro.conf.arg(name=what, metavar="NAME")]
         about = f"{ABOUT[what]}: {', '.join(kinds.table)}, or MODULE:CLASS of your own."
         changed[NAME_OF.format(what)] = (name, Field(kinds.name(model), description=about))
-    for table in ("privacy", "secure", "devices"):
+    for table in ("local", "eval", "privacy", "secure", "devices"):
         values = getattr(default.experiment, table)
         inner = _loosen(values)
         changed[table] = (inner, Field(inner(), description=(type(values).__doc__ or "").strip()))

@@ -49,7 +49,8 @@ def reference(experiment: Experiment, settings: Mapping[str, Any]) -> Experiment
     """
     values = experiment.model_dump()
     values |= {"algorithm": dict(settings), "objective": "mean", "outer_optimizer": None, "outer_lr": None}
-    plain = Experiment.model_validate({**values, "eval_steps": None})
+    plain = Experiment.model_validate({**values, "eval_steps": None, "eval": {}})
     if plain.algorithm.evaluation_steps == 0:
         return plain
-    return Experiment.model_validate({**values, "eval_steps": experiment.evaluation_steps})
+    steps = experiment.evaluation_steps if experiment.eval.epochs is None else None
+    return Experiment.model_validate({**values, "eval_steps": steps})

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from metafed.core.digits import digits
 from metafed.federation.federation import Federation
 from server.record.record import Record, file_sha256
 from server.record.resume import last_checkpoint
@@ -103,6 +104,11 @@ def simulate(
             keep.about(**about)
             start, every = found.checkpoint if found else None, config.checkpoint_every
             serve(grid, federation, keep, progress, config.round_timeout, start, every)
+            if stopped := keep.manifest.get("stopped_early"):
+                tell(
+                    "stopped early: the mean score of the validation clients was best after round"
+                    f" {stopped['best_round']}, {digits(stopped['best'])}; θ is that of the last round"
+                )
             reason = "done"
         except KeyboardInterrupt as stop:
             reason = "interrupted"

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from metafed.fairness.panel import VALIDATION, last_evaluation
 from server.files import write_json
 from simulation.analysis.differences import comparison, remarks
 from simulation.analysis.measures import USUAL
@@ -29,7 +30,7 @@ def study_summary(own: Method) -> dict[str, Any]:
     Returns:
         ``kind``, ``name``, ``seeds``, ``notes``, ``remarks``, and by part: ``all`` clients and ``by_family``, each a
         comparison of the method with its references (``differences.comparison``); null where there are no
-        such clients.
+        such clients. ``validation`` is there where clients were held out to choose by.
     """
     beside = [replace(method, name=name) for name, method in own.references.items()]
     methods = [replace(own, name=algorithm_of(own)), *beside]
@@ -47,6 +48,9 @@ def study_summary(own: Method) -> dict[str, Any]:
             "by_family": {name: against(methods, part, name) for name in families} if len(families) > 1 else {},
         }
     first = parts["unseen"] or parts["seen"]
+    choosing = [of_validation(method) for method in methods]
+    if any(len(replicate.people) for replicate in choosing[0].seeds.values()):
+        parts[VALIDATION] = {"all": against(choosing, "all", None), "by_family": {}}
     return {
         "kind": "study",
         "seeds": sorted(own.seeds),
@@ -55,6 +59,16 @@ def study_summary(own: Method) -> dict[str, Any]:
         "remarks": remarks(first["all"]) if first else [],
         **parts,
     }
+
+
+def of_validation(method: Method) -> Method:
+    """Return a method whose clients are those that are held out to choose by."""
+    seeds = {}
+    for seed, own in method.seeds.items():
+        rows = own.run.clients
+        people = own.people.where(np.zeros(len(own.people), bool))
+        seeds[seed] = replace(own, people=people if rows is None else last_evaluation(rows, VALIDATION)[1], alone=None)
+    return replace(method, seeds=seeds, references={})
 
 
 def algorithm_of(method: Method) -> str:

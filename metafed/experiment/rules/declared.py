@@ -30,6 +30,11 @@ def declared(experiment: Fields) -> list[Declared]:
         Declared(
             "--privacy.noise or --privacy.epsilon", hides=experiment.mechanism.hides if experiment.private else NOTHING
         ),
+        Declared(
+            f"--validation {experiment.validation:g}",
+            _if(experiment.validation > 0, "client_losses"),
+            instead="leave it out",
+        ),
         Declared("--secure.aggregation", hides=_if(experiment.secure.aggregation, "client_updates")),
         Declared(
             f"--devices.tiers {experiment.devices.tiers}",

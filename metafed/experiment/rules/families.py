@@ -22,12 +22,28 @@ def check_families(experiment: Fields, choices: Sequence[TaskChoice]) -> None:
     """
     for choice in choices:
         experiment.algorithm.check(choice.family.name, choice.kind)
+    check_held_out(experiment, choices)
     check_networks(experiment, choices)
     check_control(experiment, choices)
     held = holders(experiment, choices)
     check_enough(experiment.aggregator, aggregator_name(experiment.aggregator), experiment.cohort_size, held)
     if experiment.secure.aggregation:
         check_shared(experiment, held)
+
+
+def check_held_out(experiment: Fields, choices: Sequence[TaskChoice]) -> None:
+    """Refuse validation clients where they would have the classes of the test.
+
+    Raises:
+        ValueError: A data set holds classes out for unseen clients, and none to choose by.
+    """
+    for choice in choices if experiment.validation else ():
+        if getattr(choice.family.sources[choice.source], "held_out_classes", False):
+            raise ValueError(
+                f"--validation {experiment.validation:g}: {choice.family.name}:{choice.source} holds classes out for"
+                " unseen clients, and validation clients would have the same: they would choose on the test; leave it"
+                " out"
+            )
 
 
 def holders(experiment: Fields, choices: Sequence[TaskChoice]) -> dict[str, float]:

@@ -7,6 +7,7 @@ from metafed.experiment.fields import Fields
 from metafed.experiment.lookup import aggregator_name, algorithm_name, objective_name, sampler_name
 from metafed.experiment.rules.declared import declared
 from metafed.experiment.rules.privacy import check_privacy
+from metafed.experiment.rules.training import check_training
 from metafed.faults.plan import OMNISCIENT, described
 from metafed.objectives import OBJECTIVES, Objective
 from metafed.secure.settings import THRESHOLD
@@ -23,8 +24,10 @@ def check_settings(experiment: Fields) -> None:
         ValueError: The message says which and why.
     """
     check_size(experiment)
+    check_validation(experiment)
     check_objective(experiment.objective, experiment.algorithm)
     check_devices(experiment)
+    check_training(experiment)
     check_aggregator(experiment.aggregator, experiment.objective, experiment.algorithm)
     check_privacy(experiment)
     check_secure(experiment)
@@ -45,6 +48,24 @@ def check_size(experiment: Fields) -> None:
             f" {experiment.depth * experiment.width**2:.1e} parameters (depth × width²); choose {LARGEST_TRUNK:.0e}"
             " at most"
         )
+
+
+def check_validation(experiment: Fields) -> None:
+    """Refuse validation that has no clients, and patience that has nothing to go by.
+
+    Raises:
+        ValueError: The message says why.
+    """
+    share, patience = experiment.validation, experiment.patience
+    if share and experiment.validation_clients < 1:
+        raise ValueError(
+            f"--validation {share:g} of {experiment.clients} clients is nobody beside --unseen {experiment.unseen:g};"
+            " choose a larger share, or more --clients"
+        )
+    if patience is not None and not share:
+        raise ValueError(f"--patience {patience} needs validation clients to go by, such as --validation 0.1")
+    if patience is not None and not experiment.eval_every:
+        raise ValueError(f"--patience {patience} counts evaluations, and --eval-every 0 has one, after the last round")
 
 
 def check_objective(objective: Objective, algorithm: Algorithm) -> None:

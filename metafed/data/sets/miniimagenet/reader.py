@@ -45,6 +45,7 @@ class Pictures(NamedTuple):
 class Tasks(Dataset, ABC):
     """Any number of N-way K-shot tasks; a row of x is a flattened image, channel by channel, from 0 to 1."""
 
+    held_out_classes = True
     features = 3 * SIDE * SIDE
     outputs = WAYS
     file = Path("miniimagenet/miniimagenet.npz")

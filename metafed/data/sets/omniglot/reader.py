@@ -38,6 +38,7 @@ class Drawings(NamedTuple):
 class Omniglot(Dataset, ABC):
     """Clients who tell characters apart; a row of x is a flattened image, 1 = ink and 0 = paper."""
 
+    held_out_classes = True
     features = SIDE * SIDE
     file = Path("omniglot/omniglot28.npz")
     licence = "MIT, (c) 2015 Brenden Lake"
