@@ -1,6 +1,6 @@
 """The one function that every engine calls: train or evaluate a list of clients from θ."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -21,7 +21,7 @@ from metafed.federation.population import Draw
 from metafed.messages.census import Person
 from metafed.messages.packing import Answer, Failure, Halved, Rows
 from metafed.objectives import NOTHING, ClientUpdates, Contribution, Plain, Rates
-from metafed.tasks.task import Kind, constant_error
+from metafed.tasks.task import Kind, Task, constant_error
 
 NOT_FINITE = "the update is not finite"
 
@@ -193,13 +193,10 @@ class Host:
     def _evaluate_chunk(
         self, vectors: Vectors, family: str, chunk: list[int], states: Mapping[int, np.ndarray]
     ) -> Answer:
-        task, draw = self.tasks[family], self._on_device(self.population.evaluation(chunk))
-        support, query = draw.episode
-        theta = self._theta(vectors, family)
-        state = self._state(theta, family, chunk, states)
-        steps = self.experiment.evaluation_steps
+        task, draw, path = self.adapting(vectors, family, chunk, states)
+        query, steps = draw.episode.query, self.experiment.evaluation_steps
         losses, scores = [], []
-        for params in self.algorithms[family].adapt(task, spread(theta, len(chunk)), state, support, steps):
+        for params in path:
             with torch.no_grad():
                 output = task.predict(params, query.x, query.mask)
                 losses.append(task.loss(output, query))
@@ -207,6 +204,30 @@ class Host:
         least = self.experiment.least_rows(task.kind)
         table = rows_of(chunk, task.kind, draw, range(steps + 1), torch.stack(losses, 1), torch.stack(scores, 1), least)
         return Answer(NOTHING, [table], [])
+
+    def adapting(
+        self,
+        vectors: Vectors,
+        family: str,
+        chunk: list[int],
+        states: Mapping[int, np.ndarray],
+        steps: int | None = None,
+    ) -> tuple[Task, Draw, Iterator[Params]]:
+        """Return the task of clients of one family, their evaluation episodes, and their parameters step by step.
+
+        Args:
+            vectors: θ's parts.
+            family: Their family.
+            chunk: The clients.
+            states: Their personal states.
+            steps: Inner steps. Default: those of evaluation.
+        """
+        task, draw = self.tasks[family], self._on_device(self.population.evaluation(chunk))
+        theta = self._theta(vectors, family)
+        state = self._state(theta, family, chunk, states)
+        taken = self.experiment.evaluation_steps if steps is None else steps
+        start = spread(theta, len(chunk))
+        return task, draw, self.algorithms[family].adapt(task, start, state, draw.episode.support, taken)
 
     def _state(
         self, theta: Params, family: str, chunk: list[int], states: Mapping[int, np.ndarray]

@@ -2,17 +2,19 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from copy import deepcopy
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from metafed.core import session
 from metafed.federation.federation import Federation
 from server.record.record import Record, file_sha256
 from server.record.resume import last_checkpoint
 from server.record.writer import WritingFailed
 from simulation.cli.config import Config
 from simulation.cli.console import Screen
-from simulation.cli.errors import BadInput, RunDiverged, RunFailed
+from simulation.cli.errors import BadInput, RunDiverged, RunFailed, StopRun
 from simulation.cli.interrupts import held_back
 from simulation.cli.logs import into
 from simulation.engines.start import make_grid
@@ -30,12 +32,18 @@ if TYPE_CHECKING:
 RESUMABLE = "interrupted; θ and all finished rounds are in the record; go on with: python -m simulation.run --resume {}"
 """What is said of a run that was interrupted."""
 
+Callback: TypeAlias = Callable[[dict[str, Any]], object]
+"""Sees the line of ``rounds.jsonl`` of every finished round, a copy; it may raise ``StopRun``."""
 Report: TypeAlias = Callable[..., object]
 """Writes the report of the record in a folder; ``manifest=`` is as it will be."""
 
 
 def simulate(
-    config: Config, screen: Screen | None = None, pool: Pool | None = None, report: Report | None = None
+    config: Config,
+    screen: Screen | None = None,
+    pool: Pool | None = None,
+    report: Report | None = None,
+    callbacks: Sequence[Callback] = (),
 ) -> Path:
     """Run what ``config`` says and return the folder of its record.
 
@@ -44,6 +52,7 @@ def simulate(
         screen: Where it is shown.
         pool: An engine that several runs share; it is left running.
         report: Writes the report of the record in a folder, where there is something to report.
+        callbacks: Called with each finished round.
 
     Raises:
         BadInput: The data, the engine or the folder cannot be used; nothing is left behind.
@@ -66,6 +75,8 @@ def simulate(
             screen.round(line)
         if tracker:
             tracker.log(line["round"], figures(line))
+        for callback in callbacks:
+            callback(deepcopy(line))  # it sees the round, and cannot change it
 
     tell: Callable[[str], None] = screen.tell if screen else lambda text: None
     with ExitStack() as stack:
@@ -104,6 +115,8 @@ def simulate(
             start, every = found.checkpoint if found else None, config.checkpoint_every
             serve(grid, federation, keep, progress, config.round_timeout, start, every)
             reason = "done"
+        except StopRun as stop:
+            reason = f"stopped by a callback: {stop}"
         except KeyboardInterrupt as stop:
             reason = "interrupted"
             raise KeyboardInterrupt(RESUMABLE.format(folder)) from stop
@@ -169,4 +182,5 @@ def how(config: Config, federation: Federation, remarks: Sequence[str], grid: "P
             for choice, source in sources
         },
         "guard": list(remarks),
+        **({"session": known} if (known := sorted(session.named(config.experiment.to_run_config().values()))) else {}),
     }
