@@ -17,7 +17,6 @@ from typing import final
 
 import numpy as np
 
-import metafed
 from metafed.core.episodes import Examples, Shots
 from metafed.data.files.bounds import UNREADABLE
 from metafed.data.source import Origin, Share, Source
@@ -148,7 +147,7 @@ def folder_of(folder: Path, source: Source, task: str, origin: Origin) -> Path:
 def code() -> str:
     """Return a hash of all of metafed's code, whatever of it makes clients."""
     digest = hashlib.sha256()
-    root = Path(metafed.__file__).parent
+    root = Path(__file__).parents[2]
     for path in sorted(root.rglob("*.py")):
         digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()

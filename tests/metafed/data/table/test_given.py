@@ -218,31 +218,29 @@ def test_clients_of_too_few_rows_are_named():
     assert any("1 of 13 clients skipped, with fewer than 4 rows: lone" in note for note in made.sources[0].notes)
 
 
-class TestPandas:
-    """Frames of pandas, where it is installed."""
+def test_a_frame_of_pandas_is_that_of_polars(pandas):
+    ours = {name: list(values) for name, values in frame().to_dict(as_series=False).items()}
+    theirs = pandas.DataFrame(ours).astype({"genre": "category"})
+    one, other = (checked(mf.Family.from_frame("games", each, **NUMBERS)) for each in (frame(), theirs))
+    for client in range(8):
+        assert np.array_equal(one.population.split(client).own.x, other.population.split(client).own.x)
 
-    pandas = pytest.importorskip("pandas")
 
-    def test_a_frame_of_pandas_is_that_of_polars(self):
-        ours = {name: list(values) for name, values in frame().to_dict(as_series=False).items()}
-        theirs = self.pandas.DataFrame(ours).astype({"genre": "category"})
-        one, other = (checked(mf.Family.from_frame("games", each, **NUMBERS)) for each in (frame(), theirs))
-        for client in range(8):
-            assert np.array_equal(one.population.split(client).own.x, other.population.split(client).own.x)
+def test_columns_of_one_name_are_refused(pandas):
+    twice = pandas.DataFrame([[1, 2]], columns=["age", "age"])
+    with pytest.raises(mf.DataError, match="2 columns are called 'age': give each a name of its own"):
+        mf.Family.from_frame("games", twice, **NUMBERS)
 
-    def test_columns_of_one_name_are_refused(self):
-        twice = self.pandas.DataFrame([[1, 2]], columns=["age", "age"])
-        with pytest.raises(mf.DataError, match="2 columns are called 'age': give each a name of its own"):
-            mf.Family.from_frame("games", twice, **NUMBERS)
 
-    def test_values_of_several_types_are_refused(self):
-        mixed = self.pandas.DataFrame({**frame().to_dict(as_series=False), "age": [1, "a"] * 60})
-        with pytest.raises(mf.DataError, match="column 'age' holds values of several types"):
-            mf.Family.from_frame("games", mixed, **NUMBERS)
+def test_values_of_several_types_are_refused(pandas):
+    mixed = pandas.DataFrame({**frame().to_dict(as_series=False), "age": [1, "a"] * 60})
+    with pytest.raises(mf.DataError, match="column 'age' holds values of several types"):
+        mf.Family.from_frame("games", mixed, **NUMBERS)
 
-    def test_moments_of_a_zone_and_missing_numbers_are_read(self):
-        columns = self.pandas.DataFrame(frame().to_dict(as_series=False))
-        columns["when"] = self.pandas.date_range("2024-01-01", periods=120, freq="h", tz="Asia/Tokyo")
-        columns["age"] = self.pandas.array([None, *range(119)], dtype="Int64")
-        made = checked(mf.Family.from_frame("games", columns, **NUMBERS, time="when", missing="mean"))
-        assert made.sources[0].features == 4
+
+def test_moments_of_a_zone_and_missing_numbers_are_read(pandas):
+    columns = pandas.DataFrame(frame().to_dict(as_series=False))
+    columns["when"] = pandas.date_range("2024-01-01", periods=120, freq="h", tz="Asia/Tokyo")
+    columns["age"] = pandas.array([None, *range(119)], dtype="Int64")
+    made = checked(mf.Family.from_frame("games", columns, **NUMBERS, time="when", missing="mean"))
+    assert made.sources[0].features == 4
