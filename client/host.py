@@ -313,6 +313,7 @@ def rows_of(
         oracle_score=best.astype(np.float64),
         sizes=np.array(sizes, np.int64),
         group=[own.group for own in draw.examples],
+        name=names if any(names := [own.name for own in draw.examples]) else (),
     )
 
 
@@ -326,4 +327,5 @@ def select(rows: Rows, kept: np.ndarray) -> Rows:
         rows.oracle_score[kept],
         rows.sizes[kept],
         [rows.group[index] for index in kept],
+        [rows.name[index] for index in kept] if rows.name else (),
     )

@@ -61,7 +61,13 @@ def _why(problem: Any) -> str:
     return str(problem["msg"][0].lower() + problem["msg"][1:])
 
 
-class Answering(type(BaseModel)):  # type: ignore[misc]
+if TYPE_CHECKING:
+    from pydantic._internal._model_construction import ModelMetaclass
+else:
+    ModelMetaclass = type(BaseModel)
+
+
+class Answering(ModelMetaclass):
     """What answers a call of a class of settings with a wrong keyword or value by one message, as for a wrong flag."""
 
     if not TYPE_CHECKING:

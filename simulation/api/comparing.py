@@ -1,6 +1,7 @@
 """``compare(run, other)``: which differences hold."""
 
 import html
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -77,19 +78,9 @@ class Comparison:
             console.print(Text(note), soft_wrap=True)
 
     def _repr_html_(self) -> str:
-        console = Console(record=True, width=120, file=_Nowhere(), force_jupyter=False)
+        console = Console(record=True, width=120, file=io.StringIO(), force_jupyter=False)
         self.show(console)
         return f"<pre>{html.escape(console.export_text())}</pre>"
-
-
-class _Nowhere:
-    """A file that keeps nothing."""
-
-    def write(self, text: str) -> int:
-        return len(text)
-
-    def flush(self) -> None:
-        """Nothing waits."""
 
 
 def compare(

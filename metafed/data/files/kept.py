@@ -97,10 +97,10 @@ def read(path: Path) -> Examples | None:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: np.asarray(file[name]) for name in file.files}
-        group = str(arrays.pop("group"))
+        group, name = str(arrays.pop("group")), str(arrays.pop("name", ""))
         if not {"x", "y", "oracle_score"} <= set(arrays) <= set(ARRAYS):
             return None
-        return Examples(group=group, **arrays)
+        return Examples(group=group, name=name, **arrays)
     except UNREADABLE:
         return None
 
@@ -113,7 +113,7 @@ def write(path: Path, own: Examples) -> None:
         handle, draft = tempfile.mkstemp(dir=path.parent, prefix="draft-")
         try:
             with os.fdopen(handle, "wb") as file:
-                np.savez(file, group=np.array(own.group), **arrays)
+                np.savez(file, group=np.array(own.group), name=np.array(own.name), **arrays)
             os.replace(draft, path)
         except BaseException:
             os.unlink(draft)

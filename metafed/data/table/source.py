@@ -161,6 +161,7 @@ class Own(Source):
             x=x,
             y=own.y if target is None else target.encode(own.y),
             group=str(who.groups[person]),
+            name=str(who.names[person]),
         )
 
     def training(self, client: int, names: Sequence[str] = (), most: int | None = None) -> tuple[Values, np.ndarray]:
