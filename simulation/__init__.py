@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from simulation.api.run import Run as Run
     from simulation.api.simulating import load as load
     from simulation.api.simulating import simulate as simulate
+    from simulation.api.sweeping import Sweep as Sweep
+    from simulation.api.sweeping import sweep as sweep
     from simulation.cli.errors import BadInput as BadInput
     from simulation.cli.errors import RunDiverged as RunDiverged
     from simulation.cli.errors import RunFailed as RunFailed
@@ -56,6 +58,8 @@ PUBLIC = {
     "compare": "simulation.api.comparing",
     "Comparison": "simulation.api.comparing",
     "Run": "simulation.api.run",
+    "sweep": "simulation.api.sweeping",
+    "Sweep": "simulation.api.sweeping",
     **dict.fromkeys(("BadInput", "RunDiverged", "RunFailed", "StopRun"), "simulation.cli.errors"),
 }
 """Public name → the module that defines it, which is imported when the name is first used."""

@@ -46,6 +46,16 @@ def remember(name: str, thing: Any) -> None:
     _KNOWN[name] = thing
 
 
+def keep(name: str, thing: Any) -> str:
+    """Keep a thing that is no class under ``session:name``, or the next free name, and return that."""
+    own, number = f"{SESSION}:{name}", 1
+    while own in _KNOWN and _KNOWN[own] != thing:
+        number += 1
+        own = f"{SESSION}:{name}_{number}"
+    _KNOWN[own] = thing
+    return own
+
+
 def found(name: str) -> Any:
     """Return what is called ``name``.
 

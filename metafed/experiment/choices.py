@@ -1,14 +1,17 @@
 """``--tasks`` and ``--mix``: which families a run has, where their clients come from, and how many of each."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from math import gcd
 from pathlib import Path
 
+from metafed.core import session
 from metafed.core.errors import DataError
 from metafed.core.names import known, near
 from metafed.data.family import SUFFIX, Family, TaskChoice, own_family
 from metafed.data.source import GENERATED
 from metafed.data.table.given import FRAME
+from metafed.experiment.lookup import imported
 from metafed.families import FAMILIES
 
 TABLES = (".csv", ".tsv", ".parquet", ".npz")
@@ -57,13 +60,20 @@ def _entry(family: Family) -> str:
         return f"{family.name}:{sources[0]}"
     if FAMILIES.get(family.name) == family:
         return family.name
-    raise ValueError(
-        f"family {family.name!r} is neither of metafed nor made by Family.from_file, from_frame, from_arrays or"
-        " from_torch; a generator of your own is a line in FAMILIES (docs/extending/family.md)"
-    )
+    if len(family.sources) > 1:
+        raise ValueError(
+            f"family {family.name!r} has the sources {', '.join(family.sources)}: make one with one source"
+        )
+    if family.name in FAMILIES:
+        raise ValueError(f"family {family.name!r} is called like one of metafed: give it another name")
+    return f"{family.name}:{session.keep(family.name, family)}"
 
 
 def _known(name: str, source: str) -> TaskChoice:
+    if source.startswith(f"{session.SESSION}:"):
+        family = imported("family", source)
+        (made,) = family.sources.values()
+        return TaskChoice(replace(family, sources={source: made}), source)
     if source.startswith(FRAME):
         return TaskChoice(own_family(name, source, FAMILIES.get(name), tuple(FAMILIES)), source)
     if Path(source or name).suffix in TABLES:

@@ -13,7 +13,7 @@ from tests.simulation.command.running import command, manifest, sha
 
 SMALL = {"clients": 9, "cohort": 4, "rounds": 2, "width": 6, "eval_every": 0}
 CELL = """
-import torch
+import numpy as np
 from torch import nn
 import metafed as mf
 from simulation import simulate
@@ -36,6 +36,18 @@ class First(mf.Sampler):
     def cohort(self, scene, rng):
         return list(range(scene.size))
 
+class Players(mf.Source):
+    features, outputs, clients, notes, files = 4, 1, None, (), ()
+    def __init__(self, origin):
+        self.seed = origin.seed
+    def examples(self, client):
+        rng = np.random.default_rng([self.seed, client])
+        x = rng.normal(size=(40, 4))
+        y = x @ rng.normal(size=(4, 1)) + 0.3 * rng.normal(size=(40, 1))
+        return mf.Examples(x, y, "all", np.full(40, 0.09))
+
+rhythm = mf.Family("rhythm", "regression", mf.Shots(8, 8, 8, False), {"generated": Players}, inner_lr=0.02)
+
 class Small(nn.Module):
     def __init__(self, inputs, outputs, hidden=4):
         super().__init__()
@@ -44,7 +56,7 @@ class Small(nn.Module):
         return self.head(self.body(x).tanh())
 
 experiment = mf.Experiment(
-    clients=9, cohort=4, rounds=2, eval_every=0, tasks="avatar",
+    clients=9, cohort=4, rounds=2, eval_every=0, families=[rhythm, "avatar"],
     algorithm=Slower(inner_steps=2), {more}, sampling=First(), network=Small,
 )
 """
@@ -100,7 +112,7 @@ def test_all_kinds_of_classes_of_a_script_give_the_same_bits_on_both_engines(mor
         """
         found = [simulate(experiment, engine=engine, workers=2, progress=False) for engine in ("local", "ray")]
         assert found[0].theta_sha256 == found[1].theta_sha256
-        assert len(found[1].manifest["session"]) == 4, found[1].manifest["session"]
+        assert len(found[1].manifest["session"]) == 5, found[1].manifest["session"]
         print("same bits")
         """
     )

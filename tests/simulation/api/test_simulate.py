@@ -13,7 +13,7 @@ import torch
 
 import metafed as mf
 from metafed.experiment.keywords import Keywords
-from simulation import BadInput, Run, StopRun, compare, load, simulate
+from simulation import BadInput, Run, StopRun, compare, load, simulate, sweep
 from simulation.run import main
 from tests.simulation.command.running import manifest, sha
 
@@ -151,6 +151,22 @@ def test_runs_are_compared_as_by_the_command(small, capsys):
     assert "worst" in found._repr_html_()
     assert found.differences.height > 0
     assert found.plot.differences()._repr_png_()
+
+
+def test_a_sweep_runs_every_combination_with_its_seeds(tmp_path):
+    common = mf.Experiment(**{**SMALL, "rounds": 1})
+    found = sweep(
+        common, {"objective": [mf.Mean(), mf.Tilted(t=2)], "seed": [5]}, seeds=2, engine="local", progress=False
+    )
+    assert [len(runs) for runs in found.cells.values()] == [2, 2]
+    assert found.frontier.height == 2
+    alone = simulate(common.replace(objective=mf.Tilted(t=2), seed=6), engine="local", progress=False)
+    assert alone.theta_sha256 in {run.theta_sha256 for runs in found.cells.values() for run in runs}
+    assert found.compare().differences.height > 0
+    with pytest.raises(mf.SettingError, match="Experiment has no setting 'objectiv'; did you mean 'objective'"):
+        sweep(common, {"objectiv": [mf.Mean()]}, engine="local")
+    with pytest.raises(BadInput, match=re.escape("sweep(seeds=0): input should be greater than or equal to 1")):
+        sweep(common, seeds=0, engine="local")
 
 
 def test_a_name_of_the_package_is_the_function_whatever_was_imported():
