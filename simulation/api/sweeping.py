@@ -57,7 +57,7 @@ class Sweep:
         """A row a cell: what was chosen, mean and worst tenth with their intervals, and whether no other is better."""
         import polars as pl
 
-        return pl.read_csv(self.folder / "frontier.csv")
+        return pl.read_csv(self.folder / "frontier.csv", glob=False)
 
     def compare(self) -> Comparison:
         """Compare all cells with the first, and with the references that were run beside them."""

@@ -65,6 +65,8 @@ def test_a_frame_becomes_a_report_within_ten_lines():
 def test_the_page_passes_mypy(tmp_path):
     typed = "\n".join(block for block in BLOCKS if "inner_step=3" not in block)
     typed = typed.replace("def rates(self, start, steps):", "def rates(self, start: Any, steps: int) -> list[Any]:")
+    typed = typed.replace("def __init__(self, origin):", "def __init__(self, origin: mf.Origin) -> None:")
+    typed = typed.replace("def examples(self, client):", "def examples(self, client: int) -> mf.Examples:")
     typed = typed.replace("def enough(line):", "def enough(line: dict[str, Any]) -> None:")
     (tmp_path / "page.py").write_text(f"from typing import Any\n{typed}")
     words = [sys.executable, "-m", "mypy", "--strict", "--config-file", str(ROOT / "pyproject.toml"), "page.py"]
