@@ -110,8 +110,8 @@ def sweep(
         **how,
     }
     cells = [_cell(asked, chosen, given) for chosen in _combinations(axes or {})]
-    owned = None if out is not None else Path(tempfile.mkdtemp(prefix="metafed-"))
-    folder = Path(out) if owned is None else owned / "sweep"
+    owned = Path(tempfile.mkdtemp(prefix="metafed-")) if out is None else None
+    folder = owned / "sweep" if owned is not None else Path(out or "")
     what = [each.name for each in cells] + [json.dumps(asked.model_dump(mode="json"), sort_keys=True)]
     begin(folder, what, None, again=True)
     with Pool(make_grid) as pool:
