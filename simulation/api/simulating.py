@@ -1,5 +1,6 @@
 """``simulate``: one run, from Python and from the command line alike; ``load`` reads the record of any."""
 
+import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -72,7 +73,7 @@ def simulate(
     try:
         return Run(carry_out(config.model_copy(update={"out": folder / "run"}), callbacks), asked, owned=folder)
     except BadInput:
-        folder.rmdir()
+        shutil.rmtree(folder, ignore_errors=True)
         raise
 
 
