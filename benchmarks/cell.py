@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.memory import peak_bytes
+from metafed.core.settings import explain
 from metafed.federation.federation import federation_of
-from simulation.cli.errors import BadInput, explain
+from simulation.cli.errors import BadInput
 
 CHUNKS = {"default": 16, "mlp": 50, "null": 50, "conv4": 5}
 """Clients of a chunk, by workload: the same at every size of a cohort."""
@@ -144,7 +145,7 @@ def experiment_of(setting: Setting):
     own: dict[str, Any] = {"clients": setting.population, "cohort": setting.cohort, "seed": setting.seed}
     own |= {"unseen": Experiment().unseen, "eval_every": 0, "rounds": 10**6}
     own |= {name: value for name in ("tasks", "data_dir") if (value := getattr(setting, name)) is not None}
-    return Experiment(**{**base.model_dump(), "algorithm": base.algorithm, **own})
+    return Experiment.model_validate({**base.model_dump(), "algorithm": base.algorithm, **own})
 
 
 class Bench:

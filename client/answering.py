@@ -23,7 +23,7 @@ from client.sharing import SHARE, answered, refuse_to_share, shares_rows
 from client.states import ContextStates
 from metafed.core.errors import DataError
 from metafed.core.parameters import Vectors
-from metafed.data.table.stated import described
+from metafed.data.family import described
 from metafed.experiment.choices import OWN_DATA, moved
 from metafed.experiment.settings import Experiment
 from metafed.faults import read_faults

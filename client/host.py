@@ -1,6 +1,6 @@
 """The one function that every engine calls: train or evaluate a list of clients from θ."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -21,7 +21,7 @@ from metafed.federation.population import Draw
 from metafed.messages.census import Person
 from metafed.messages.packing import Answer, Failure, Halved, Rows
 from metafed.objectives import NOTHING, ClientUpdates, Contribution, Plain, Rates
-from metafed.tasks.task import Kind, constant_error
+from metafed.tasks.task import Kind, Task, constant_error
 from metafed.training.batches import Plan
 from metafed.training.settings import Training
 
@@ -196,14 +196,10 @@ class Host:
     def _evaluate_chunk(
         self, vectors: Vectors, family: str, chunk: list[int], states: Mapping[int, np.ndarray]
     ) -> Answer:
-        task, draw = self.tasks[family], self._on_device(self.population.evaluation(chunk))
-        support, query = draw.episode
-        theta = self._theta(vectors, family)
-        state = self._state(theta, family, chunk, states)
-        steps = self.experiment.evaluation_steps
+        task, draw, path = self.adapting(vectors, family, chunk, states)
+        query, steps = draw.episode.query, self.experiment.evaluation_steps
         losses, scores = [], []
-        plan, start = self._plan(self.experiment.eval, 1, chunk), spread(theta, len(chunk))
-        for params in self.algorithms[family].adapt(task, start, state, support, steps, *plan):
+        for params in path:
             with torch.no_grad():
                 output = task.predict(params, query.x, query.mask)
                 losses.append(task.loss(output, query))
@@ -215,6 +211,30 @@ class Host:
     def _plan(self, settings: Training, server_round: int, chunk: list[int]) -> list[Plan]:
         """Return how the clients train, if anything is said about that: an algorithm of old knows of no plans."""
         return [Plan.of(settings, self.experiment.seed, server_round, chunk)] if settings.changed else []
+    def adapting(
+        self,
+        vectors: Vectors,
+        family: str,
+        chunk: list[int],
+        states: Mapping[int, np.ndarray],
+        steps: int | None = None,
+    ) -> tuple[Task, Draw, Iterator[Params]]:
+        """Return the task of clients of one family, their evaluation episodes, and their parameters step by step.
+
+        Args:
+            vectors: θ's parts.
+            family: Their family.
+            chunk: The clients.
+            states: Their personal states.
+            steps: Inner steps. Default: those of evaluation.
+        """
+        task, draw = self.tasks[family], self._on_device(self.population.evaluation(chunk))
+        theta = self._theta(vectors, family)
+        state = self._state(theta, family, chunk, states)
+        taken = self.experiment.evaluation_steps if steps is None else steps
+        start = spread(theta, len(chunk))
+        plan = self._plan(self.experiment.eval, 1, chunk)
+        return task, draw, self.algorithms[family].adapt(task, start, state, draw.episode.support, taken, *plan)
 
     def _state(
         self, theta: Params, family: str, chunk: list[int], states: Mapping[int, np.ndarray]
@@ -300,6 +320,7 @@ def rows_of(
         oracle_score=best.astype(np.float64),
         sizes=np.array(sizes, np.int64),
         group=[own.group for own in draw.examples],
+        name=names if any(names := [own.name for own in draw.examples]) else (),
     )
 
 
@@ -313,4 +334,5 @@ def select(rows: Rows, kept: np.ndarray) -> Rows:
         rows.oracle_score[kept],
         rows.sizes[kept],
         [rows.group[index] for index in kept],
+        [rows.name[index] for index in kept] if rows.name else (),
     )

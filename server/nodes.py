@@ -9,7 +9,8 @@ from flwr.serverapp import Grid
 from flwr.supercore import log
 
 from metafed.core.traits import conflicts
-from metafed.data.table.stated import described, differing
+from metafed.data.family import described
+from metafed.data.table.stated import differing
 from metafed.experiment.rules.declared import WITHHOLDING, declared
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation

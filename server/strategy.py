@@ -51,6 +51,8 @@ class MetaStrategy(Strategy):
         self._started = time.monotonic()
         self._round = Round(0, [], [], 0, 0)
         self._before = 0
+        self.cohort: list[int] | None = None
+        """Who is asked in the next round; None: the sampler says."""
 
     @property
     def round(self) -> int:
@@ -91,7 +93,7 @@ class MetaStrategy(Strategy):
     ) -> Iterable[Message]:
         """Sample the cohort and ask its hosts."""
         self._started = time.monotonic()
-        plan = Plan(server_round + self._before, grid, self._known_hosts(grid), arrays)
+        plan = Plan(server_round + self._before, grid, self._known_hosts(grid), arrays, cohort=self.cohort)
         for stage in self.stages:
             stage.before_round(plan)
         asked = pieces(self.federation, plan.hosts, plan.clients, arrays, plan)

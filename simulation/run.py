@@ -34,10 +34,9 @@ def carry_out(config: Config) -> None:
         from rich.console import Console
 
         from simulation.analysis.tables import show_study
+        from simulation.api import carrying_out
         from simulation.cli.closing import show
-        from simulation.cli.console import Screen
         from simulation.report.pages import write_report
-        from simulation.runs.simulate import simulate
         from simulation.runs.study import run_study
 
     console = Console()
@@ -51,7 +50,7 @@ def carry_out(config: Config) -> None:
         if not config.quiet:
             show_study(folder, console)
         return
-    folder = simulate(config, Screen(config, console), report=write_report)
+    folder = carrying_out.carry_out(config, console=console)
     if not config.quiet:
         show(folder, config, console)
 

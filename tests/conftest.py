@@ -1,5 +1,6 @@
 """What tests need of the machine, and real data: beside the repository, and out of wheels, kept in a cache."""
 
+import importlib
 import os
 import signal
 import subprocess
@@ -51,6 +52,12 @@ def pytest_terminal_summary(terminalreporter, config):
 def compiler():
     """The C++ compiler; a test that asks for it is left out where there is none."""
     return library.compiler()
+
+
+@pytest.fixture(scope="session")
+def pandas():
+    """The package; a test that asks for it is left out where it is not installed."""
+    return importlib.import_module("pandas")
 
 
 @pytest.fixture(scope="session", autouse=True)

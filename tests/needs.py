@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,6 +62,7 @@ NEEDS = (
         "of real data (METAFED_TEST_DATA or ../shared/data)",
     ),
     Need(_asks("browser"), lambda: browser_program() is not None, "with a browser (apt-get install chromium)"),
+    Need(_asks("pandas"), lambda: find_spec("pandas") is not None, "of frames of pandas (pip install pandas)"),
     Need(_asks("compiler"), lambda: library.compiler() is not None, "with a C++ compiler (apt-get install g++)"),
     Need(lambda item: item.get_closest_marker("docker") is not None, engine, "in containers (a Docker engine)"),
 )

@@ -57,7 +57,7 @@ def difference(old: dict[str, Any], new: dict[str, Any]) -> str:
 
 def of_tables(old: pl.DataFrame, new: pl.DataFrame) -> str:
     """Return where two tables first differ."""
-    if set(old.columns) != set(new.columns):
+    if set(old.columns) != set(new.columns) - (ADDED - set(old.columns)):
         return f"columns {sorted(set(old.columns) ^ set(new.columns))}"
     if old.height != new.height:
         return f"{old.height} rows, now {new.height}"

@@ -17,8 +17,8 @@ NEW = ("secure.fewest",)
 """Flags that the other tree does not have: what they say there is no setting."""
 KEYS: dict[str, str] = {"oracle_score": "ceiling", "updates": "votes", "evaluation_warning": "trap"}
 """Keys of JSON, wherever they stand."""
-ADDED = frozenset({"undefined", "exploded", "named", "growing"})
-"""Keys of JSON that the other tree does not have."""
+ADDED = frozenset({"undefined", "exploded", "named", "growing", "name"})
+"""Keys of JSON and columns of tables that the other tree does not have."""
 COLUMNS: dict[str, str] = {"oracle_score": "ceiling"}
 """Columns of Parquet files."""
 VALUES: dict[str, str] = {}

@@ -29,6 +29,7 @@ class Examples(NamedTuple):
         time: Moments of the rows ``(n,)``, where order matters. Evaluation draws come after meta-training
             draws, and an episode is a stretch of successive rows, its query after its support: nothing is
             adapted on that lies in the future. Class by class, where episodes are; not together with ``block``.
+        name: What the data call the client; empty where they have no name for it.
     """
 
     x: np.ndarray
@@ -38,6 +39,7 @@ class Examples(NamedTuple):
     evaluation: np.ndarray | None = None
     block: np.ndarray | None = None
     time: np.ndarray | None = None
+    name: str = ""
 
 
 class Batch(NamedTuple):

@@ -1,16 +1,96 @@
 """What all models of settings have in common: no key that is not known, numbers that are numbers, text that is text."""
 
 from abc import ABC
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
+
+from metafed.core.errors import SettingError
+from metafed.core.names import near
+from metafed.core.reading import brief
 
 
-class Settings(BaseModel, ABC):
-    """Settings, each sound by itself; a number is finite, and true is none."""
+def explain(error: ValidationError, known: Iterable[str] = (), prefix: str = "") -> str:
+    """Put pydantic's complaint about flags or a file's keys into one line a problem.
+
+    Args:
+        error: The complaint.
+        known: Names that would have been known, for the suggestion of a near miss.
+        prefix: What stands before the setting's name in its flag.
+    """
+    lines = []
+    for problem in error.errors():
+        path = [*filter(None, [prefix]), *(str(step) for step in problem["loc"] if str(step) != "experiment")]
+        flag = "--" + ".".join(path).replace("_", "-")
+        if problem["type"] == "extra_forbidden":
+            hint = near(path[-1], known).replace("_", "-")
+            lines.append(f"{'.'.join(path).replace('_', '-')}: unknown key{hint}")
+        elif problem["type"] == "value_error" and len(path) == 0:
+            lines.append(str(problem["ctx"]["error"]))
+        else:
+            lines.append(f"{flag} {brief(problem['input'])}: {_why(problem)}")
+    return "; ".join(lines)
+
+
+def explain_keywords(error: ValidationError, what: str, known: Iterable[str]) -> str:
+    """Put pydantic's complaint about keywords into one line a problem.
+
+    Args:
+        error: The complaint.
+        what: What was to be made.
+        known: Its keywords.
+    """
+    lines = []
+    for problem in error.errors():
+        path = ".".join(map(str, problem["loc"]))
+        if problem["type"] == "extra_forbidden":
+            hint = near(path, known) or f" (it has {', '.join(known)})"
+            lines.append(f"{what} has no setting {path!r}{hint}")
+        elif problem["type"] == "value_error" and not path:
+            lines.append(str(problem["ctx"]["error"]))
+        else:
+            lines.append(f"{what}({path}={brief(problem['input'])}): {_why(problem)}")
+    return "; ".join(lines)
+
+
+def _why(problem: Any) -> str:
+    if problem["type"] == "value_error":
+        return str(problem["ctx"]["error"])
+    return str(problem["msg"][0].lower() + problem["msg"][1:])
+
+
+if TYPE_CHECKING:
+    from pydantic._internal._model_construction import ModelMetaclass
+else:
+    ModelMetaclass = type(BaseModel)
+
+
+class Answering(ModelMetaclass):
+    """What answers a call of a class of settings with a wrong keyword or value by one message, as for a wrong flag."""
+
+    if not TYPE_CHECKING:
+
+        def __call__(cls, *positional: Any, **keywords: Any) -> Any:
+            """Make one from keywords; ``model_validate`` leaves the complaint to who reads flags or a file."""
+            try:
+                return super().__call__(*positional, **keywords)
+            except ValidationError as error:
+                known = [name for name in (*cls.model_fields, *cls.more_keywords) if name != "name"]
+                raise SettingError(explain_keywords(error, cls.__name__, known)) from None
+
+
+class Settings(BaseModel, ABC, metaclass=Answering):
+    """Settings, each sound by itself; a number is finite, and true is none.
+
+    Raises:
+        SettingError: A keyword is unknown, or a value is not allowed.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    more_keywords: ClassVar[tuple[str, ...]] = ()
+    """Keywords that become fields of another name."""
 
     @field_validator("*", mode="before")
     @classmethod

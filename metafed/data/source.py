@@ -1,14 +1,11 @@
-"""What a family of clients is, and where its clients' data come from."""
+"""Where a family's clients and their data come from."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 from metafed.core.episodes import Examples, Shots
 from metafed.environments.base import Environment
-from metafed.models import NetworkName
 from metafed.tasks.task import Kind
 
 
@@ -121,53 +118,6 @@ class Source(ABC):
         Args:
             client: Number within the source, from 0.
         """
-
-
-@dataclass(frozen=True)
-class Family:
-    """One kind of client.
-
-    Attributes:
-        name: Its name in ``--tasks``.
-        kind: Classification or regression: loss and score follow from it. A source may have a kind of its own.
-        shots: The size of its episodes.
-        sources: The generator under the name ``"generated"``, and readers under their data sets' names.
-        anonymous: Whether classes are slots of the client's own, in no order that clients share. Training
-            episodes then deal the slots anew, so that θ cannot remember who has which class in which slot; not
-            so under an algorithm by which clients keep parameters of their own, which learn just that.
-        network: The family's own kind of network.
-        image: Channels, height and width, where rows of x are flattened images.
-        filters: Filters of each convolution, unless the experiment says otherwise.
-        inner_lr: The rate of the inner loop that suits its clients, where the algorithm's own does not.
-    """
-
-    name: str
-    kind: Kind
-    shots: Shots
-    sources: Mapping[str, type[Source]]
-    anonymous: bool = False
-    network: NetworkName = "mlp"
-    image: tuple[int, int, int] | None = None
-    filters: int = 64
-    inner_lr: float | None = None
-
-
-class TaskChoice(NamedTuple):
-    """One entry of ``--tasks``: a family and where its clients come from."""
-
-    family: Family
-    source: str
-
-    @property
-    def kind(self) -> Kind:
-        """The kind of its tasks: the source's own, else the family's."""
-        return self.family.sources[self.source].kind or self.family.kind
-
-    @property
-    def anonymous(self) -> bool:
-        """Whether its classes are slots of the client's own: as the source says, else the family."""
-        own = self.family.sources[self.source].anonymous
-        return self.family.anonymous if own is None else own
 
 
 GENERATED = "generated"

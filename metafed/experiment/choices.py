@@ -1,12 +1,17 @@
 """``--tasks`` and ``--mix``: which families a run has, where their clients come from, and how many of each."""
 
+from collections.abc import Iterable
+from dataclasses import replace
 from math import gcd
 from pathlib import Path
 
+from metafed.core import session
 from metafed.core.errors import DataError
 from metafed.core.names import known, near
-from metafed.data.source import GENERATED, TaskChoice
-from metafed.data.table.family import SUFFIX, own_family
+from metafed.data.family import SUFFIX, Family, TaskChoice, own_family
+from metafed.data.source import GENERATED
+from metafed.data.table.given import FRAME
+from metafed.experiment.lookup import imported
 from metafed.families import FAMILIES
 
 TABLES = (".csv", ".tsv", ".parquet", ".npz")
@@ -38,7 +43,39 @@ def builtin(text: str) -> tuple[TaskChoice, ...]:
     return tuple(_known(name, source) for name, source in entries if not source.endswith(SUFFIX))
 
 
+def written(families: str | Family | Iterable[str | Family]) -> str:
+    """Return ``--tasks`` of families: entries of ``--tasks``, and families that were made in Python.
+
+    Raises:
+        ValueError: One was made in Python, and its clients are neither a file's nor given.
+    """
+    if isinstance(families, str | Family):
+        families = [families]
+    return ",".join(family if isinstance(family, str) else _entry(family) for family in families)
+
+
+def _entry(family: Family) -> str:
+    sources = [source for source in family.sources if source.startswith(FRAME) or source.endswith(SUFFIX)]
+    if len(sources) == 1:
+        return f"{family.name}:{sources[0]}"
+    if FAMILIES.get(family.name) == family:
+        return family.name
+    if len(family.sources) > 1:
+        raise ValueError(
+            f"family {family.name!r} has the sources {', '.join(family.sources)}: make one with one source"
+        )
+    if family.name in FAMILIES:
+        raise ValueError(f"family {family.name!r} is called like one of metafed: give it another name")
+    return f"{family.name}:{session.keep(family.name, family)}"
+
+
 def _known(name: str, source: str) -> TaskChoice:
+    if source.startswith(f"{session.SESSION}:"):
+        family = imported("family", source)
+        (made,) = family.sources.values()
+        return TaskChoice(replace(family, sources={source: made}), source)
+    if source.startswith(FRAME):
+        return TaskChoice(own_family(name, source, FAMILIES.get(name), tuple(FAMILIES)), source)
     if Path(source or name).suffix in TABLES:
         raise ValueError(f"{source or name!r} is a table: describe it in a TOML file, see docs/your-own-data.md")
     family = known("family", name, FAMILIES)

@@ -1,7 +1,7 @@
 """The settings of an experiment, each sound by itself; what they mean together is said by ``rules``."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Literal
 
 import tyro
 from pydantic import (
@@ -18,14 +18,15 @@ from metafed.aggregators import Aggregator
 from metafed.aggregators import Mean as Summing
 from metafed.algorithms import Algorithm, Maml
 from metafed.algorithms.base import MOST_STEPS, Outer
+from metafed.core.session import name_of
 from metafed.core.settings import Settings
-from metafed.data.source import Family
+from metafed.data.family import Family
 from metafed.devices.settings import Devices
-from metafed.experiment.choices import builtin, names, parse_mix
+from metafed.experiment.choices import builtin, names, parse_mix, written
 from metafed.experiment.lookup import KINDS, mechanism_class
 from metafed.experiment.renames import renewed
 from metafed.faults.injected_bias import parse_bias
-from metafed.faults.plan import checked
+from metafed.faults.plan import Fault, checked, listed
 from metafed.models import Activation, Norm, parse_network
 from metafed.models.choice import AUTO
 from metafed.objectives import Mean, Objective
@@ -52,6 +53,8 @@ LARGEST_SEED = 10**18
 
 class Fields(Settings):
     """All settings of an experiment, and what follows from them."""
+
+    more_keywords: ClassVar[tuple[str, ...]] = ("families",)
 
     clients: int = Field(
         50, ge=1, le=MOST, description="Clients in the population. Default: of data sets all that they have."
@@ -205,10 +208,36 @@ class Fields(Settings):
 
     @model_validator(mode="before")
     @classmethod
+    def _families_are_tasks(cls, values: Any) -> Any:
+        """Take ``families``, which Python has: entries of ``--tasks``, and families of its own."""
+        if not (isinstance(values, Mapping) and "families" in values):
+            return values
+        if "tasks" in values:
+            raise ValueError("families and tasks are one setting: leave one of them out")
+        own = {name: value for name, value in values.items() if name != "families"}
+        return {**own, "tasks": written(values["families"])}
+
+    @field_validator("network", mode="before")
+    @classmethod
+    def _network_has_a_name(cls, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return ",".join(f"{family}={cls._network_has_a_name(own)}" for family, own in value.items())
+        return name_of(value) if callable(value) else value
+
+    @field_validator("faults", mode="before")
+    @classmethod
+    def _faults_are_written(cls, value: Any) -> Any:
+        faults = [value] if isinstance(value, Fault) else value
+        return listed(faults) if isinstance(faults, Sequence) and not isinstance(faults, str) else value
+
+    @model_validator(mode="before")
+    @classmethod
     def _network_with_its_settings(cls, values: Any) -> Any:
         """Take a table ``[network]`` apart, which files have: its ``name``, and the factory's arguments."""
         if not (isinstance(values, Mapping) and isinstance(values.get("network"), Mapping)):
             return values
+        if "name" not in values["network"] and all(map(_is_network, values["network"].values())):
+            return values  # networks by family
         own = dict(values["network"])
         return {**values, "network": own.pop("name", AUTO), "network_settings": own or None}
 
@@ -310,3 +339,8 @@ class Fields(Settings):
     def proportions(self) -> tuple[int, ...]:
         """``mix``, parsed: how many clients of each of the families there are in every block of the roster."""
         return parse_mix(self.mix, names(self.tasks))
+
+
+def _is_network(value: object) -> bool:
+    """Say whether this may stand for a network: its name, or what makes it."""
+    return isinstance(value, str) or callable(value)

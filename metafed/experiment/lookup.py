@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from metafed.aggregators import AGGREGATORS, Aggregator
 from metafed.algorithms import ALGORITHMS, Algorithm
+from metafed.core import session
 from metafed.core.names import known
 from metafed.core.reading import brief
 from metafed.objectives import OBJECTIVES, Objective
@@ -19,12 +20,20 @@ M = TypeVar("M", bound=BaseModel)
 
 
 def imported(what: str, name: str) -> Any:
-    """Return what ``module:name`` names.
+    """Return what ``module:name`` names, or ``session:name``, which this Python session defined.
 
     Raises:
         ValueError: It is no such name, or cannot be imported.
     """
     module, _, attribute = name.partition(":")
+    if module == session.SESSION:
+        try:
+            return session.found(name)
+        except KeyError:
+            raise ValueError(
+                f"{what} {name!r} was defined in a Python session, which no other process knows: save it in a module"
+                " and name that, MODULE:CLASS; or go on in that session, by run.resume()"
+            ) from None
     if not all(part.isidentifier() for part in (*module.split("."), attribute)):
         raise ValueError(f"{what} {name!r}: write MODULE:CLASS, with the module's full name")
     try:
@@ -75,7 +84,7 @@ class Kinds(Generic[M]):
         for name, ours in self.table.items():
             if ours is kind:
                 return name
-        return f"{kind.__module__}:{kind.__qualname__}"
+        return session.name_of(kind)
 
     def make(self, settings: Mapping[str, Any]) -> M:
         """Make one from its settings, ``name`` among them.

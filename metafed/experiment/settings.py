@@ -1,13 +1,14 @@
 """The one schema of *what* is computed. It travels as Flower's run config, so every process agrees."""
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from pydantic import model_validator
 
 from metafed.core.reading import parse_toml
 from metafed.experiment.choices import builtin, names
 from metafed.experiment.fields import Fields
+from metafed.experiment.keywords import Keywords
 from metafed.experiment.lookup import KINDS
 from metafed.experiment.rules.families import check_families
 from metafed.experiment.rules.settings import check_settings
@@ -17,7 +18,29 @@ class Experiment(Fields):
     """Population, families, algorithm and seed: everything that the result depends on.
 
     Plain settings: making one reads no file. What only a user's own table can tell is checked by ``Federation``.
+
+    Args:
+        **settings: Every flag of ``simulation.run`` that says what is computed, with ``_`` for ``-``; and ``families``
+            for ``tasks``.
+
+    Raises:
+        SettingError: A keyword is unknown, a value not allowed, or two do not go together.
     """
+
+    if TYPE_CHECKING:
+
+        def __init__(self, **settings: Unpack[Keywords]) -> None: ...
+
+    def replace(self, **changes: Unpack[Keywords]) -> Self:
+        """Return the experiment with other settings; what nobody chose is chosen anew.
+
+        Raises:
+            SettingError: As for a new one.
+        """
+        given: dict[str, Any] = {name: getattr(self, name) for name in self.model_fields_set}
+        if "families" in changes:
+            given.pop("tasks", None)
+        return type(self)(**{**given, **changes})
 
     @model_validator(mode="after")
     def _mix_fits(self) -> Self:

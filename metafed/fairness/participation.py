@@ -36,10 +36,10 @@ def ledger(lines: Iterable[Mapping[str, Any]], clients: "pl.DataFrame", federati
         federation: Whose clients they are.
 
     Returns:
-        client, family, group, device, seen; how often it was asked and what came of it; virtual seconds and joules of
-        its device in all rounds; its score before and after adaptation at the last evaluation and the gain, null where
-        it was not evaluated. A client that neither trained nor was evaluated has no group, and no device where
-        devices depend on groups.
+        client, name, family, group, device, seen; how often it was asked and what came of it; virtual seconds and
+        joules of its device in all rounds; its score before and after adaptation at the last evaluation and the gain,
+        null where it was not evaluated. A client that neither trained nor was evaluated has no group, and no device
+        where devices depend on groups.
     """
     import polars as pl
 
@@ -57,10 +57,11 @@ def ledger(lines: Iterable[Mapping[str, Any]], clients: "pl.DataFrame", federati
     score = pl.when(pl.col("score").abs() > LARGEST).then(np.nan).otherwise(pl.col("score"))
     evaluated = evaluated.with_columns(score=score)
     ends = evaluated.sort("step").group_by("client").agg(before=pl.col("score").first(), after=pl.col("score").last())
+    named = ["name"] if "name" in clients.columns else []
     about = (
         clients.filter(pl.col("phase") != VALIDATION)
         .unique("client", keep="first")
-        .select("client", "family", "group", "n")
+        .select("client", *named, "family", "group", "n")
     )
     joined = (
         about.join(ends, on="client", how="left")
@@ -80,7 +81,7 @@ def ledger(lines: Iterable[Mapping[str, Any]], clients: "pl.DataFrame", federati
     families = [federation.roster.family(client) for client in joined["client"]]
     return joined.with_columns(
         device=pl.Series(devices, dtype=pl.String), family=pl.Series(families, dtype=pl.String)
-    ).select("client", "family", "group", "device", "seen", "n", *COUNTS, *SPENT, "before", "after", "gain")
+    ).select("client", *named, "family", "group", "device", "seen", "n", *COUNTS, *SPENT, "before", "after", "gain")
 
 
 def _count(line: Mapping[str, Any], finished: set[tuple[int, int]], counts: dict[int, dict[str, float]]) -> None:

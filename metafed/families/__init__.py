@@ -1,6 +1,6 @@
 """The families, one a file. A new one is a ``Family`` in a file of its own and a line in ``FAMILIES``."""
 
-from metafed.data.source import Family
+from metafed.data.family import Family
 from metafed.families.assets import ASSETS
 from metafed.families.assistant import ASSISTANT
 from metafed.families.avatar import AVATAR

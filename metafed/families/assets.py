@@ -15,9 +15,10 @@ import numpy as np
 
 from metafed.core.episodes import Examples, Shots
 from metafed.core.streams import stream
+from metafed.data.family import Family
 from metafed.data.sets.crypto_prices.prices import FEATURES, OUTPUTS, WARM, Days, features, row_days, standard, targets
 from metafed.data.sets.crypto_prices.reader import CryptoPrices
-from metafed.data.source import GENERATED, Family, Origin, Source
+from metafed.data.source import GENERATED, Origin, Source
 from metafed.families.markets import Asset
 
 DAYS = (120, 1500)

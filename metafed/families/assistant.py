@@ -17,9 +17,10 @@ import numpy as np
 
 from metafed.core.episodes import Examples, Shots, evaluation_rows
 from metafed.core.streams import stream
+from metafed.data.family import Family
 from metafed.data.sets.banking77.reader import Banking77, Banking77Encoder
 from metafed.data.sets.clinc150.reader import Clinc150, Clinc150Encoder
-from metafed.data.source import GENERATED, Family, Origin, Source
+from metafed.data.source import GENERATED, Origin, Source
 
 SLOTS = 5
 SHOTS = Shots(support=5, query=10, evaluation=20, per_class=True)

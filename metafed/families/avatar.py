@@ -13,9 +13,10 @@ import numpy as np
 
 from metafed.core.episodes import Examples, Shots
 from metafed.core.streams import stream
+from metafed.data.family import Family
 from metafed.data.sets.bandai_motion.reader import BandaiMotion
 from metafed.data.sets.watch_gestures.reader import WatchGestures
-from metafed.data.source import GENERATED, Family, Origin, Source
+from metafed.data.source import GENERATED, Origin, Source
 from metafed.families.walker import JOINTS, TRACKED, WINDOW, Motion, Person
 
 NOISE = 0.25

@@ -13,8 +13,9 @@ import numpy as np
 
 from metafed.core.episodes import Examples, Shots
 from metafed.core.streams import stream
+from metafed.data.family import Family
 from metafed.data.sets.vr_head_sit.reader import VrHeadSit
-from metafed.data.source import GENERATED, Family, Origin, Source
+from metafed.data.source import GENERATED, Origin, Source
 from metafed.environments.base import Environment
 from metafed.environments.cartpole import CartPole
 from metafed.environments.navigation import GOALS, Navigation

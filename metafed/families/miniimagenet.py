@@ -1,8 +1,8 @@
 """Benchmark: which of five classes is this photograph? miniImageNet, few-shot tasks as clients."""
 
 from metafed.core.episodes import Shots
+from metafed.data.family import Family
 from metafed.data.sets.miniimagenet.reader import QUERY, SIDE, FiveWayFiveShot, FiveWayOneShot
-from metafed.data.source import Family
 
 MINIIMAGENET = Family(
     name="miniimagenet",

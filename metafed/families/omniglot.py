@@ -1,10 +1,10 @@
 """Benchmark: which of N characters is this? Omniglot, few-shot tasks or drawers as clients."""
 
 from metafed.core.episodes import Shots
+from metafed.data.family import Family
 from metafed.data.sets.omniglot.drawers import Drawers
 from metafed.data.sets.omniglot.few_shot import FiveWayFiveShot, FiveWayOneShot, TwentyWayFiveShot, TwentyWayOneShot
 from metafed.data.sets.omniglot.reader import SIDE
-from metafed.data.source import Family
 
 OMNIGLOT = Family(
     name="omniglot",

@@ -14,8 +14,9 @@ import numpy as np
 
 from metafed.core.episodes import Examples, Shots
 from metafed.core.streams import stream
+from metafed.data.family import Family
 from metafed.data.sets.movielens100k.reader import MovieLens100K
-from metafed.data.source import GENERATED, Family, Origin, Source
+from metafed.data.source import GENERATED, Origin, Source
 
 ITEMS = 2000
 FACTORS = 5

@@ -9,7 +9,8 @@ import numpy as np
 
 from metafed.core.episodes import Examples, Shots
 from metafed.core.streams import stream
-from metafed.data.source import GENERATED, Family, Origin, Source
+from metafed.data.family import Family
+from metafed.data.source import GENERATED, Origin, Source
 
 ROWS = 240
 

@@ -12,8 +12,9 @@ import numpy as np
 
 from metafed.core.episodes import Examples, Shots, evaluation_rows
 from metafed.core.streams import stream
+from metafed.data.family import Family
 from metafed.data.sets.facebook_ego.reader import FacebookEgo
-from metafed.data.source import GENERATED, Family, Origin, Source
+from metafed.data.source import GENERATED, Origin, Source
 from metafed.families.circles import KIND_SPREAD, KINDS, OLD, RARE, SLOTS, TRAITS, Friends, Person
 
 SHOTS = Shots(support=5, query=10, evaluation=20, per_class=True)

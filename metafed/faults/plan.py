@@ -125,6 +125,11 @@ def checked(text: str, where: str = "--faults") -> str:
         raise DataError(f"{where}: {_explained(error)}") from None
 
 
+def listed(faults: Sequence[Fault]) -> str:
+    """Return a description of faults that were made in Python."""
+    return Described(fault=tuple(faults)).model_dump_json(exclude_defaults=True)
+
+
 def described(text: str | None) -> tuple[Fault, ...]:
     """Return what a description of faults says; None says that there are none."""
     return () if text is None else Described.model_validate_json(text).fault

@@ -13,7 +13,8 @@ import torch
 from metafed.algorithms import Algorithm
 from metafed.algorithms.base import INNER_RATE
 from metafed.core.parameters import Layout, Params, Vectors
-from metafed.data.source import Origin, Share, Source, TaskChoice
+from metafed.data.family import TaskChoice
+from metafed.data.source import Origin, Share, Source
 from metafed.devices.fleet import Fleet, fleet
 from metafed.experiment.choices import parse_tasks
 from metafed.experiment.rules.families import check_families
@@ -195,6 +196,11 @@ class Federation:
             DataError: The description of devices cannot be used.
         """
         return fleet(self.experiment.devices.tiers, self.experiment.seed)
+
+    def called(self, client: int) -> str:
+        """Return what the data call a client; empty where they have no name for it."""
+        place = self.roster.place(client)
+        return self.sources[place.task].called(place.number)
 
     def device(self, client: int, group: str) -> str:
         """Return the tier of the client's device."""

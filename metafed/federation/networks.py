@@ -7,7 +7,8 @@ import torch
 
 from metafed.core.errors import DataError
 from metafed.core.parameters import TRUNK, Layout, Params, part_of
-from metafed.data.source import Family, Source
+from metafed.data.family import Family
+from metafed.data.source import Source
 from metafed.experiment.lookup import imported
 from metafed.experiment.settings import Experiment
 from metafed.models import Conv4, Inputs, Mlp, Network, SmallConv, initialize, layout

@@ -12,8 +12,9 @@ from cachetools import LRUCache
 from metafed.core.draws import Half, Numbers, draw_together, half, slots_together, sortable
 from metafed.core.episodes import Episode, Examples, Rows, assemble, draw_from, halves, strata
 from metafed.core.streams import stream
+from metafed.data.family import TaskChoice
 from metafed.data.files.kept import keep
-from metafed.data.source import Origin, Source, TaskChoice
+from metafed.data.source import Origin, Source
 from metafed.experiment.settings import Experiment
 from metafed.faults.injected_bias import parse_bias
 from metafed.federation.roster import Roster

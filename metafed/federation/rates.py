@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from metafed.algorithms import Algorithm
 from metafed.algorithms.base import INNER_RATE
 from metafed.core.parameters import Params, part_of
-from metafed.data.source import Source, TaskChoice
+from metafed.data.family import TaskChoice
+from metafed.data.source import Source
 from metafed.experiment.settings import Experiment
 
 

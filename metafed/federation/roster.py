@@ -9,7 +9,7 @@ import numpy as np
 
 from metafed.core.parameters import TRUNK
 from metafed.core.streams import stream
-from metafed.data.source import TaskChoice
+from metafed.data.family import TaskChoice
 from metafed.experiment.fields import LARGEST_COHORT
 from metafed.experiment.rules.families import shares_trunk
 from metafed.experiment.settings import Experiment

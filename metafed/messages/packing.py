@@ -51,6 +51,7 @@ class Rows:
         oracle_score: Best possible score on the client's query set ``(C,)``; NaN where unknown.
         sizes: Rows owned, adapted on, evaluated on ``(C, 3)``.
         group: The clients' groups.
+        name: What the data call them; nobody has a name where it is empty.
     """
 
     client: np.ndarray
@@ -60,6 +61,7 @@ class Rows:
     oracle_score: np.ndarray
     sizes: np.ndarray
     group: Sequence[str]
+    name: Sequence[str] = ()
 
 
 class Answer(NamedTuple):
@@ -88,6 +90,8 @@ def pack(answer: Answer) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         arrays[f"rows{index}"] = _table(rows)
         values[f"rows{index}/steps"] = [int(step) for step in rows.steps]
         values[f"rows{index}/group"] = [str(group)[:LONGEST_TEXT] for group in rows.group]
+        if rows.name:
+            values[f"rows{index}/name"] = [str(name)[:LONGEST_TEXT] for name in rows.name]
     for index, single in enumerate(answer.client_vectors):
         arrays |= {f"updates{index}/{part}": vectors for part, vectors in single.vectors.items()}
         values[f"updates{index}/clients"] = [int(client) for client in single.clients]

@@ -43,10 +43,11 @@ class Head(Message):
 
 
 class Table(Message):
-    """What an answer says of a table of rows: after which inner steps, and the clients' groups."""
+    """What an answer says of a table of rows: after which inner steps, the clients' groups, and names if any."""
 
     steps: list[Step] = Field(min_length=1)
     group: list[Text]
+    name: list[Text] = Field(default_factory=list)
 
 
 class Sums(Message):
@@ -190,13 +191,16 @@ def _rows(arrays: Mapping[str, np.ndarray], values: Mapping[str, Any], index: in
     if name not in arrays:
         raise BadAnswer(f"unreadable answer: {name} is missing")
     table = arrays[name]
-    head = parsed(Table, {key: values.get(f"{name}/{key}") for key in Table.model_fields})
+    about = {key: values.get(f"{name}/{key}") for key in Table.model_fields}
+    head = parsed(Table, {key: value for key, value in about.items() if value is not None or key != "name"})
     steps = np.array(head.steps, np.int64)
     width = 5 + 2 * len(steps)
     if (np.diff(steps) <= 0).any():
         raise BadAnswer(f"{name} has inner steps that do not rise: {head.steps[:8]}")
     if table.dtype != np.float64 or table.shape != (len(head.group), width):
         raise BadAnswer(f"{name} is {table.dtype} {table.shape}, expected float64 {(len(head.group), width)}")
+    if head.name and len(head.name) != len(head.group):
+        raise BadAnswer(f"{name} has {len(head.name)} names of {len(head.group)} clients")
     whole = table[:, [0, 2, 3, 4]]
     if not (np.isfinite(whole).all() and (whole == np.trunc(whole)).all()):
         raise BadAnswer(f"{name} has ids or sizes that are no whole numbers")
@@ -211,4 +215,5 @@ def _rows(arrays: Mapping[str, np.ndarray], values: Mapping[str, Any], index: in
         oracle_score=numbers[:, 1],
         sizes=table[:, 2:5].astype(np.int64),
         group=head.group,
+        name=head.name,
     )

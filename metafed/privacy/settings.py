@@ -1,10 +1,11 @@
 """The settings of differential privacy."""
 
 from collections.abc import Mapping
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from metafed.core.session import name_of
 from metafed.core.settings import Settings
 from metafed.privacy.base import Mechanism
 from metafed.sampling import Sampler
@@ -58,6 +59,11 @@ class Privacy(Settings):
         " it sends, so that nobody is; the sum has √n times the noise (docs/privacy.md). Both Gaussian; or MODULE:CLASS"
         " (docs/extending/privacy-mechanism.md).",
     )
+
+    @field_validator("model", mode="before")
+    @classmethod
+    def _mechanism_has_a_name(cls, value: Any) -> Any:
+        return name_of(value) if isinstance(value, type) else value
 
     @property
     def on(self) -> bool:

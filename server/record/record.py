@@ -294,6 +294,7 @@ def table(phase: str, server_round: int, rows: Rows, federation: Federation) -> 
         "phase": (repeat(phases).tolist(), pl.String),
         "round": (np.full(count * steps, server_round), pl.Int32),
         "client": (repeat(rows.client), pl.Int64),
+        "name": (repeat(list(rows.name) or [""] * count).tolist(), pl.String),
         "family": ([roster.family(int(rows.client[0]))] * (count * steps), pl.String),
         "group": (repeat(list(rows.group)).tolist(), pl.String),
         "device": (
@@ -313,7 +314,9 @@ def table(phase: str, server_round: int, rows: Rows, federation: Federation) -> 
     # of a client that diverged, a score that is no number stays one
     undefined = pl.col("score").is_nan() & pl.col("loss").is_finite()
     return frame.with_columns(
-        pl.col("oracle_score").fill_nan(None), score=pl.when(undefined).then(None).otherwise(pl.col("score"))
+        pl.col("oracle_score").fill_nan(None),
+        name=pl.when(pl.col("name") != "").then(pl.col("name")),
+        score=pl.when(undefined).then(None).otherwise(pl.col("score")),
     )
 
 

@@ -159,7 +159,12 @@ def _rewind_rows(folder: Path, last: int, bare: bool) -> None:
     if bare:
         wanted &= (pl.col("round") < last) | (pl.col("phase") == "train")
     draft = folder / "clients.parquet.draft"
-    pl.scan_parquet(kept, glob=False).filter(wanted).sink_parquet(draft, maintain_order=True)
+    rows = pl.scan_parquet(kept, glob=False).filter(wanted)
+    names = rows.collect_schema().names()
+    if "name" not in names:  # of a record that is older than this column
+        after = names.index("client") + 1
+        rows = rows.with_columns(name=pl.lit(None, pl.String)).select(*names[:after], "name", *names[after:])
+    rows.sink_parquet(draft, maintain_order=True)
     draft.replace(whole)
     shutil.rmtree(parts, ignore_errors=True)
     parts.mkdir()

@@ -37,6 +37,7 @@ class Plan:
         hosts: The nodes.
         theta: The θ that the round starts from.
         clients: Who trains.
+        cohort: Who is asked; None: the sampler says.
         steps: Inner steps of those clients that take fewer than others.
         older: The θ of those clients that work with another.
         ask: What hosts must know beside what the objective asks.
@@ -48,6 +49,7 @@ class Plan:
     hosts: Hosts
     theta: ArrayRecord
     clients: list[int] = field(default_factory=list)
+    cohort: list[int] | None = None
     steps: Mapping[int, int] = field(default_factory=dict)
     older: dict[int, Older] = field(default_factory=dict)
     ask: dict[str, Plain] = field(default_factory=dict)

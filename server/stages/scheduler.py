@@ -67,7 +67,7 @@ class CohortScheduler(Stage):
         Raises:
             CensusFailed: The sampler needs to know of clients what no host says.
         """
-        cohort = self._sampled(plan.number, plan.grid, plan.hosts)
+        cohort = self.sampled(plan.number, plan.grid, plan.hosts) if plan.cohort is None else plan.cohort
         self._cohort, self._unknown = cohort, []
         if self._planner is None:
             plan.clients = cohort
@@ -91,7 +91,12 @@ class CohortScheduler(Stage):
             self._now = plan.next
             received.notes |= entries(plan)
 
-    def _sampled(self, server_round: int, grid: Grid, hosts: Hosts) -> list[int]:
+    def sampled(self, server_round: int, grid: Grid, hosts: Hosts) -> list[int]:
+        """Return whom the sampler asks in a round, after having asked hosts what it must know of clients.
+
+        Raises:
+            CensusFailed: No host says it.
+        """
         sampling, seen = self.experiment.sampling, self._roster.seen
         if sampling.uses == "rows":
             self._ask_about(range(seen), grid, hosts)

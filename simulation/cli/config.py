@@ -11,11 +11,11 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from metafed.core.errors import DataError
 from metafed.core.reading import read_toml
-from metafed.core.settings import Settings
+from metafed.core.settings import Settings, explain
 from metafed.experiment.renames import RENAMED
 from metafed.experiment.settings import Experiment
 from metafed.faults.plan import described, read_faults
-from simulation.cli.errors import BadInput, explain
+from simulation.cli.errors import BadInput
 from simulation.cli.references import parse_references
 
 NOT_IN_A_FILE = {
@@ -131,7 +131,7 @@ class Config(Settings):
         try:
             if isinstance(settings.get("faults"), str):
                 settings["faults"] = read_faults(settings["faults"])
-            return cls(**{**own, "experiment": Experiment.model_validate(settings)})
+            return cls.model_validate({**own, "experiment": Experiment.model_validate(settings)})
         except DataError as error:
             raise BadInput(f"{path}: {error}") from None
         except ValidationError as error:

@@ -1,6 +1,6 @@
 """What a person sees while a run goes on: a tree at the start, a line a round, a table at the end."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ class Screen:
         self._heading, self._known = heading, known
         self._rounds, self._quiet, self._console = config.experiment.rounds, config.quiet, console
         self._live: Live | None = None
+        self._called: Callable[[int], str] = lambda client: ""
         self._spent = 0.0
         self._announced: set[str] = set()
         self._growing: set[str] = set()
@@ -46,6 +47,7 @@ class Screen:
 
     def start(self, config: Config, federation: Federation, remarks: Sequence[str], folder: Path) -> None:
         """Show what will run and where its record goes."""
+        self._called = federation.called
         if self._quiet:
             return
         if self._heading is not None:
@@ -102,7 +104,7 @@ class Screen:
         self._tell_of_growth(line)
         if line["failed"]:
             first = line["failed"][0]
-            warning = f"  {len(line['failed'])} failed, client {first['client']}: {first['reason']}"
+            warning = f"  {len(line['failed'])} failed, {self._who(first['client'])}: {first['reason']}"
             text.append(warning, style="red")
         for halved in line["halved"]:
             if halved["family"] not in self._announced:
@@ -114,6 +116,10 @@ class Screen:
             self._live.update(text)
         elif self._heading is None or line["failed"] or "evaluation" in line:
             self._console.print(text, soft_wrap=True)
+
+    def _who(self, client: int) -> str:
+        name = self._called(client)
+        return f"client {client}" + (f" ({name})" if name else "")
 
     def _tell_of_growth(self, line: Mapping[str, Any]) -> None:
         """Say once for each family that its loss of training grew by orders of magnitude."""

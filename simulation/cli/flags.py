@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, ValidationError, create_model
 from metafed.algorithms import Algorithm
 from metafed.core.errors import DataError
 from metafed.core.reading import parse_toml
+from metafed.core.settings import explain
 from metafed.experiment.lookup import KINDS, Kinds
 from metafed.experiment.renames import RENAMED
 from metafed.experiment.settings import Experiment
@@ -19,10 +20,10 @@ from metafed.faults import read_faults
 from metafed.federation.federation import Federation, lay_ready
 from simulation import HOME, ROOMS
 from simulation.cli.config import Config
-from simulation.cli.errors import BadInput, explain
+from simulation.cli.errors import BadInput
 from simulation.cli.exits import called
 from simulation.cli.late import unused
-from simulation.cli.resume import check_settings, check_unchanged, go_where_it_began, settings_file
+from simulation.cli.resume import again, check_unchanged
 
 ABOUT = {
     "algorithm": "What clients and server compute in a round; its settings stand below",
@@ -53,14 +54,13 @@ def parse(argv: Sequence[str]) -> Config:
     rest, data_dir = take_option(rest, "--data-dir")
     if resumed is not None and file is not None:
         raise BadInput("--resume reads the run's own settings; leave --config out")
-    file = str(settings_file(Path(resumed))) if resumed is not None else file
-    default = Config.from_file(Path(file)) if file is not None else Config()
+    here = os.getcwd()
     if resumed is not None:
-        check_settings(Path(resumed), default)
-        here = os.getcwd()
-        default = default.model_copy(update={"resume": go_where_it_began(Path(resumed), default.experiment)})
-        if data_dir is not None and os.getcwd() != here:
-            data_dir = os.pathsep.join(os.path.join(here, each) for each in data_dir.split(os.pathsep))
+        default = again(Path(resumed))
+    else:
+        default = Config.from_file(Path(file)) if file is not None else Config()
+    if data_dir is not None and os.getcwd() != here:
+        data_dir = os.pathsep.join(os.path.join(here, each) for each in data_dir.split(os.pathsep))
     if data_dir is not None:
         rest += ["--data-dir", data_dir]
     chosen = {what: _chosen(kind, named[what], getattr(default.experiment, what)) for what, kind in KINDS.items()}
@@ -85,8 +85,8 @@ def parse(argv: Sequence[str]) -> Config:
         except ValidationError as error:
             raise BadInput(explain(error, type(model).model_fields, what)) from None
     try:
-        experiment = Experiment(**settings.pop("experiment"))
-        config = Config(**{**settings, "experiment": experiment})
+        experiment = Experiment.model_validate(settings.pop("experiment"))
+        config = Config.model_validate({**settings, "experiment": experiment})
     except ValidationError as error:
         raise BadInput(explain(error)) from None
     try:
@@ -134,7 +134,7 @@ def _chosen(kinds: "Kinds[BaseModel]", named: str | None, default: BaseModel) ->
     except ValueError as error:
         raise BadInput(f"--{what}: {error}{_hidden(named)}") from None
     try:
-        return default if isinstance(default, kind) else kind()
+        return default if isinstance(default, kind) else kind.model_validate({})
     except ValidationError as error:
         raise BadInput(f"--{what} {named}: its settings need defaults: {explain(error, prefix=what)}") from None
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from metafed.core.errors import DataError
 from metafed.core.reading import LARGEST_RECORD, read_json
-from metafed.data.table.family import SUFFIX
+from metafed.data.family import SUFFIX
 from metafed.experiment.choices import descriptions
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation
@@ -50,6 +50,17 @@ def settings_file(folder: Path) -> Path:
     if ended and (folder / "summary.json").exists() and not (folder / "clients.parquet").exists():
         raise BadInput(f"--resume {folder / 'clients.parquet'}: is missing, and with it the rows of finished rounds")
     return folder / "config.toml"
+
+
+def again(folder: Path) -> Config:
+    """Return the settings of a run that is to go on, from its record; we are where its relative paths count from.
+
+    Raises:
+        BadInput: There is no such run, or its settings cannot be used, or were changed by hand.
+    """
+    found = Config.from_file(settings_file(folder))
+    check_settings(folder, found)
+    return found.model_copy(update={"resume": go_where_it_began(folder, found.experiment)})
 
 
 def check_settings(folder: Path, found: Config) -> None:

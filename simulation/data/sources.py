@@ -8,8 +8,9 @@ import numpy as np
 
 from metafed.core.episodes import Examples, Shots
 from metafed.core.names import known
+from metafed.data.family import TaskChoice
 from metafed.data.sets.catalogue import Entry
-from metafed.data.source import Origin, Source, TaskChoice
+from metafed.data.source import Origin, Source
 from metafed.experiment.choices import parse_tasks
 from metafed.families import FAMILIES
 from simulation.cli.errors import BadInput

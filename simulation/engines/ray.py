@@ -28,6 +28,7 @@ from ray.job_config import JobConfig
 # a module travels to the workers by its name, what is in it would be copied
 from client import app as flower
 from client.device import name, resolve
+from metafed.core import session
 from metafed.core.cores import cores
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import federation_of
@@ -63,8 +64,9 @@ class _AtTheEnd(list[str]):
 class Worker:
     """A process that runs the ClientApp."""
 
-    def __init__(self, run_config: dict[str, Any], device: str) -> None:
+    def __init__(self, run_config: dict[str, Any], device: str, things: Mapping[str, Any]) -> None:
         take_identity()
+        session.take(things)
         self._app, self._context = flower.app, pool_context(run_config, device)
         flower.ready(self._context)
 
@@ -78,8 +80,9 @@ class Worker:
         except Exception as error:
             return failed(message, f"{type(error).__name__}: {error}"), RecordDict()
 
-    def turn(self, run_config: dict[str, Any]) -> None:
+    def turn(self, run_config: dict[str, Any], things: Mapping[str, Any]) -> None:
         """Serve another experiment from now on."""
+        session.take(things)
         self._context = pool_context(run_config, str(self._context.node_config["device"]))
         flower.ready(self._context)
 
@@ -153,10 +156,10 @@ class RayGrid(PoolGrid):
             self.close()
             raise
         remote = Worker.options(num_cpus=worker_cpus, num_gpus=gpus, max_restarts=0)  # type: ignore[attr-defined]
-        self._run_config = run_config
+        self._run_config, self._things = run_config, shared(run_config)
         self._doomed = doomed(run_config)
         self._remote = address is not None
-        self._crew = Crew(lambda: remote.remote(self._run_config, self._device), self.workers)
+        self._crew = Crew(lambda: remote.remote(self._run_config, self._device, self._things), self.workers)
 
     @property
     def device(self) -> Mapping[str, str]:
@@ -210,13 +213,13 @@ class RayGrid(PoolGrid):
 
     def turn(self, run_config: dict[str, Any]) -> None:
         """Serve another experiment from now on, by the same workers. A worker that is lost meanwhile is replaced."""
-        self._run_config = run_config
+        self._run_config, self._things = run_config, shared(run_config)
         self._doomed = doomed(run_config)
         self.states.restore({})
         while self._crew.asked:
             # those that were started for the last experiment
             self._crew.answered(next(iter(self._crew.asked)))
-        for worker, turned in [(worker, worker.turn.remote(run_config)) for worker in self._crew.idle]:
+        for worker, turned in [(worker, worker.turn.remote(run_config, self._things)) for worker in self._crew.idle]:
             try:
                 ray.get(turned)
             except RayError:
@@ -282,6 +285,12 @@ def short_folder() -> str | None:
             f"--engine ray: Ray's sockets have no room below {chosen}, and /tmp cannot be written ({error.strerror});"
             " set a shorter TMPDIR, or choose --engine local"
         ) from None
+
+
+def shared(run_config: Mapping[str, Any]) -> Any:
+    """Return what an experiment names of this Python session, for its workers: in Ray's store, where there is any."""
+    things = session.named(run_config.values())
+    return ray.put(things) if things else things
 
 
 def doomed(run_config: Mapping[str, Any]) -> Callable[[Message], bool] | None:

@@ -59,7 +59,8 @@ def rows(folder: Path) -> "pl.DataFrame":
             f"{path}: not there; a run that was killed is closed by python -m simulation.run --resume {folder}"
         )
     try:
-        return pl.read_parquet(path, glob=False)
+        # what the data call clients follows from no computation, and older records do not have it
+        return pl.read_parquet(path, glob=False).drop("name", strict=False)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise BadInput(f"{path}: cannot be read: {error}") from None
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
 
@@ -41,6 +42,18 @@ class Run:
     summary: dict[str, Any] | None
     config: str
     gaps: list[str] = field(default_factory=list)
+
+    def called(self, client: int) -> str:
+        """Return how a client is named for a reader: by its number, and before that what its data call it."""
+        name = self._names.get(client)
+        return f"client {client}" if name is None else f"{name} (client {client})"
+
+    @cached_property
+    def _names(self) -> dict[int, str]:
+        if self.clients is None or "name" not in self.clients.columns:
+            return {}
+        named = self.clients.select("client", "name").drop_nulls().unique("client", keep="first")
+        return {int(client): str(name) for client, name in named.iter_rows()}
 
 
 def read_run(folder: Path, manifest: Mapping[str, Any] | None = None) -> Run:

@@ -38,6 +38,7 @@ def chapter(run: Run, more: Sequence[OfRun] = ()) -> dict[str, Any]:
         "figures": drawn,
         "served": served,
         "rates": rates,
+        "called": run.called,
     }
 
 

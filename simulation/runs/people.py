@@ -4,10 +4,11 @@ from functools import lru_cache
 
 from pydantic import ValidationError
 
+from metafed.core.settings import explain
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation
 from simulation.cli.config import Config
-from simulation.cli.errors import BadInput, explain
+from simulation.cli.errors import BadInput
 from simulation.cli.streams import say
 
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from copy import deepcopy
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from metafed.core import session
 from metafed.core.digits import digits
 from metafed.federation.federation import Federation
 from server.record.record import Record, file_sha256
@@ -13,7 +15,7 @@ from server.record.resume import last_checkpoint
 from server.record.writer import WritingFailed
 from simulation.cli.config import Config
 from simulation.cli.console import Screen
-from simulation.cli.errors import BadInput, RunDiverged, RunFailed
+from simulation.cli.errors import BadInput, RunDiverged, RunFailed, StopRun
 from simulation.cli.interrupts import held_back
 from simulation.cli.logs import into
 from simulation.engines.start import make_grid
@@ -31,12 +33,18 @@ if TYPE_CHECKING:
 RESUMABLE = "interrupted; θ and all finished rounds are in the record; go on with: python -m simulation.run --resume {}"
 """What is said of a run that was interrupted."""
 
+Callback: TypeAlias = Callable[[dict[str, Any]], object]
+"""Sees the line of ``rounds.jsonl`` of every finished round, a copy; it may raise ``StopRun``."""
 Report: TypeAlias = Callable[..., object]
 """Writes the report of the record in a folder; ``manifest=`` is as it will be."""
 
 
 def simulate(
-    config: Config, screen: Screen | None = None, pool: Pool | None = None, report: Report | None = None
+    config: Config,
+    screen: Screen | None = None,
+    pool: Pool | None = None,
+    report: Report | None = None,
+    callbacks: Sequence[Callback] = (),
 ) -> Path:
     """Run what ``config`` says and return the folder of its record.
 
@@ -45,6 +53,7 @@ def simulate(
         screen: Where it is shown.
         pool: An engine that several runs share; it is left running.
         report: Writes the report of the record in a folder, where there is something to report.
+        callbacks: Called with each finished round.
 
     Raises:
         BadInput: The data, the engine or the folder cannot be used; nothing is left behind.
@@ -67,6 +76,8 @@ def simulate(
             screen.round(line)
         if tracker:
             tracker.log(line["round"], figures(line))
+        for callback in callbacks:
+            callback(deepcopy(line))  # it sees the round, and cannot change it
 
     tell: Callable[[str], None] = screen.tell if screen else lambda text: None
     with ExitStack() as stack:
@@ -110,6 +121,8 @@ def simulate(
                     f" {stopped['best_round']}, {digits(stopped['best'])}; θ is that of the last round"
                 )
             reason = "done"
+        except StopRun as stop:
+            reason = f"stopped by a callback: {stop}"
         except KeyboardInterrupt as stop:
             reason = "interrupted"
             raise KeyboardInterrupt(RESUMABLE.format(folder)) from stop
@@ -175,4 +188,5 @@ def how(config: Config, federation: Federation, remarks: Sequence[str], grid: "P
             for choice, source in sources
         },
         "guard": list(remarks),
+        **({"session": known} if (known := sorted(session.named(config.experiment.to_run_config().values()))) else {}),
     }

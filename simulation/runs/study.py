@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from metafed.core.errors import DataError
+from metafed.core.settings import explain
 from metafed.experiment.lookup import algorithm_name
 from metafed.experiment.settings import kebab
 from metafed.federation.federation import Federation
@@ -21,7 +22,7 @@ from server.record.record import now
 from server.record.writer import UNWRITTEN
 from simulation.cli.config import Config
 from simulation.cli.console import Screen
-from simulation.cli.errors import BadInput, RunDiverged, RunFailed, Taken, explain
+from simulation.cli.errors import BadInput, RunDiverged, RunFailed, Taken
 from simulation.cli.references import parse_references, reference
 from simulation.engines.start import make_grid
 from simulation.records.studies import KIND

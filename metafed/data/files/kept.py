@@ -17,7 +17,6 @@ from typing import final
 
 import numpy as np
 
-import metafed
 from metafed.core.episodes import Examples, Shots
 from metafed.data.files.bounds import UNREADABLE
 from metafed.data.source import Origin, Share, Source
@@ -98,10 +97,10 @@ def read(path: Path) -> Examples | None:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: np.asarray(file[name]) for name in file.files}
-        group = str(arrays.pop("group"))
+        group, name = str(arrays.pop("group")), str(arrays.pop("name", ""))
         if not {"x", "y", "oracle_score"} <= set(arrays) <= set(ARRAYS):
             return None
-        return Examples(group=group, **arrays)
+        return Examples(group=group, name=name, **arrays)
     except UNREADABLE:
         return None
 
@@ -114,7 +113,7 @@ def write(path: Path, own: Examples) -> None:
         handle, draft = tempfile.mkstemp(dir=path.parent, prefix="draft-")
         try:
             with os.fdopen(handle, "wb") as file:
-                np.savez(file, group=np.array(own.group), **arrays)
+                np.savez(file, group=np.array(own.group), name=np.array(own.name), **arrays)
             os.replace(draft, path)
         except BaseException:
             os.unlink(draft)
@@ -148,7 +147,7 @@ def folder_of(folder: Path, source: Source, task: str, origin: Origin) -> Path:
 def code() -> str:
     """Return a hash of all of metafed's code, whatever of it makes clients."""
     digest = hashlib.sha256()
-    root = Path(metafed.__file__).parent
+    root = Path(__file__).parents[2]
     for path in sorted(root.rglob("*.py")):
         digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()

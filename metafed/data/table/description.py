@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self, get_args
@@ -97,19 +97,25 @@ class Description(BaseModel):
     shards: int | None = Field(None, ge=1)
     shots: Sizes = Sizes()
     _path: Path = PrivateAttr(Path())
+    _given: str = PrivateAttr("")
 
     def __hash__(self) -> int:
         return hash(self._path)
 
     @property
     def path(self) -> Path:
-        """The TOML file."""
+        """The TOML file; of data given in Python the call that gave them, for messages."""
         return self._path
 
     @property
+    def given(self) -> bool:
+        """Whether the rows are in this process's memory, not in a file."""
+        return bool(self._given)
+
+    @property
     def file(self) -> Path:
-        """The data file: its path is counted from the folder of the TOML file."""
-        return self._path.parent / self.data
+        """The data file: counted from the folder of the TOML file; of given data what messages call them."""
+        return Path(self._given) if self._given else self._path.parent / self.data
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -179,6 +185,25 @@ class Description(BaseModel):
         except ValidationError as error:
             raise DataError(f"{path}: {complaints(error, cls.keys())}") from None
         made._path = path
+        return made
+
+    @classmethod
+    def of_given(cls, values: Mapping[str, Any], called: str, by: str) -> Self:
+        """Make the description of data given in Python.
+
+        Args:
+            values: The keys.
+            called: What messages call the data.
+            by: The call that gave them.
+
+        Raises:
+            DataError: A key or a value is not allowed.
+        """
+        try:
+            made = cls.model_validate(values)
+        except ValidationError as error:
+            raise DataError(f"{by}: {complaints(error, cls.keys())}") from None
+        made._path, made._given = Path(by), called
         return made
 
     @field_validator("features", mode="before")

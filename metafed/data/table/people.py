@@ -94,7 +94,7 @@ def _width(table: Table, found: Roles) -> int:
 
 def large(table: Table, found: Roles) -> bool:
     """Say whether a table is not to be kept in memory; an archive's arrays are, since it cannot be read in part."""
-    if table.path.suffix == ".npz":
+    if table.path.suffix in ("", ".npz"):  # data given in Python have no suffix
         return False
     if table.path.suffix == ".parquet":
         return table.rows * _width(table, found) > tables.LARGE

@@ -46,7 +46,7 @@ class Loaded(NamedTuple):
 
 
 class Own(Source):
-    """Clients of one description; ``metafed.data.table.family`` makes the class of each.
+    """Clients of one description; ``metafed.data.family`` makes the class of each.
 
     Attributes:
         description: What the user says of the table.
@@ -109,8 +109,8 @@ class Own(Source):
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """The description and the table."""
-        return (self.description.path, *self.description.files)
+        """The description and the table; none where the rows were given in Python."""
+        return () if self.description.given else (self.description.path, *self.description.files)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -161,6 +161,7 @@ class Own(Source):
             x=x,
             y=own.y if target is None else target.encode(own.y),
             group=str(who.groups[person]),
+            name=str(who.names[person]),
         )
 
     def training(self, client: int, names: Sequence[str] = (), most: int | None = None) -> tuple[Values, np.ndarray]:
@@ -219,7 +220,8 @@ class Own(Source):
         columns = [values[name] for name in self.description.targets]
         y = np.concatenate([column.reshape(len(column), -1) for column in columns], axis=1)
         if not np.isfinite(y).all():
-            raise DataError(f"{self._of(person)} has a target that is no finite number")
+            names = ", ".join(map(repr, self.description.targets))
+            raise DataError(f"{self._of(person)} has a target, {names}, that is no finite number: leave the row out")
         return np.asarray(y)
 
     def _check_finite(self, person: int, used: Input, values: Values) -> None:
@@ -371,7 +373,9 @@ def fit(kind: type[Own], origin: Origin, change: tuple[int, ...] | None) -> Fitt
     """
     made = kind(origin)
     if not made.seen:
-        raise DataError(f"{made.files[1]}: no client is seen in training; choose more --clients or a smaller --unseen")
+        raise DataError(
+            f"{kind.description.file}: no client is seen in training; choose more --clients or a smaller --unseen"
+        )
     clients = np.asarray(made.seen)
     if len(clients) > FITTED:
         clients = np.sort(stream(origin.seed, "own/fitted").choice(len(clients), FITTED, replace=False))

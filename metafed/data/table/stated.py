@@ -1,11 +1,8 @@
 """What a description states, so that nothing has to be fitted or inferred: who has a few people alone cannot."""
 
-import hashlib
-import json
 from collections.abc import Iterable
 
 from metafed.core.errors import DataError
-from metafed.data.source import TaskChoice
 from metafed.data.table.columns import stated
 from metafed.data.table.description import Description, pattern
 from metafed.tasks.task import Kind
@@ -61,19 +58,6 @@ def check_stated(description: Description, kind: Kind) -> None:
             f" for all nodes: {'; '.join(found[:LISTED])}{more}. `python -m simulation.data describe {description.path}"
             " --stated` writes it all, fitted to a table"
         )
-
-
-def described(choices: Iterable[TaskChoice]) -> list[str]:
-    """Return a digest of every key of the description of each family that has one: ``FAMILY KEY DIGEST``."""
-    found = []
-    for choice in choices:
-        description = getattr(choice.family.sources[choice.source], "description", None)
-        if isinstance(description, Description):
-            values = {**description.model_dump(mode="json", exclude=APART), "kind": choice.kind}
-            for key, value in values.items():
-                digest = hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
-                found.append(f"{choice.family.name} {key} {digest}")
-    return found
 
 
 def differing(ours: Iterable[str], theirs: Iterable[str]) -> dict[str, list[str]]:

@@ -5,7 +5,7 @@ read: polars skips the row groups and pages that hold none of them.
 """
 
 import json
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -17,6 +17,7 @@ from metafed.core.errors import DataError
 from metafed.core.names import near
 from metafed.data.files.bounds import REMEDY, UNREADABLE, check_archive, check_array, check_rows, readable
 from metafed.data.files.probe import check_parquet
+from metafed.data.table import given
 from metafed.data.table.delimited import check_lines, read_csv
 from metafed.data.table.description import Description, missing, pattern
 
@@ -137,6 +138,9 @@ def opened(description: Description) -> Table:
     import polars as pl
 
     path = description.file
+    if description.given:
+        data = given.found(description.data)
+        return _table(description, data.frame.lazy(), data.signals, set(), ())
     if path.is_dir() and (path.suffix != ".parquet" or not description.files):
         raise DataError(
             f"{path} is a folder, not a file (data = {description.data!r} in {description.path}): of folders those are"
@@ -158,6 +162,20 @@ def opened(description: Description) -> Table:
         frame, notes = read_csv(description, path.stat().st_size > LARGE_CSV)
     else:
         raise DataError(f"{description.path}: data = {description.data!r} is no .csv, .tsv, .parquet or .npz file")
+    return _table(description, frame, signals, others, notes)
+
+
+def _table(
+    description: Description,
+    frame: "pl.LazyFrame",
+    signals: Mapping[str, tuple[int, ...]],
+    others: Iterable[str],
+    notes: tuple[str, ...],
+) -> Table:
+    """Return the table of a frame, wherever that comes from, with what each of its columns holds."""
+    import polars as pl
+
+    path = description.file
     if description.date_format is not None:
         frame = _dated(description, frame)
     with readable(path):
@@ -245,10 +263,8 @@ def _kept(frame: "pl.LazyFrame", name: str, dtype: "pl.DataType", shape: tuple[i
 
 def _arrays(description: Description) -> tuple["pl.LazyFrame", dict[str, tuple[int, ...]], set[str]]:
     """Read an archive's arrays as columns, with the shapes of those that are signals, and names of those of no use."""
-    import polars as pl
-
     path = description.file
-    columns, signals, others = {}, {}, set()
+    arrays, others = {}, set()
     try:
         with np.load(path, allow_pickle=False) as archive:
             used = {name for name in archive.files if description.means(name)}
@@ -259,18 +275,10 @@ def _arrays(description: Description) -> tuple["pl.LazyFrame", dict[str, tuple[i
                 if array.ndim == 0:
                     others.add(name)
                     continue
-                if array.ndim > 2:
-                    signals[name] = array.shape[1:]
-                # a column of an array of one column is a column like any other
-                one = array.ndim == 1 or array.shape[1:] == (1,)
-                columns[name] = pl.Series(
-                    name, np.ascontiguousarray(array.reshape(len(array), *(() if one else (-1,))))
-                )
+                arrays[name] = array
     except DataError:
         raise
     except UNREADABLE as error:
         raise DataError(f"{path} is damaged: {error}") from error
-    lengths = {name: len(column) for name, column in columns.items()}
-    if len(set(lengths.values())) > 1:
-        raise DataError(f"{path}: arrays differ in length: {', '.join(f'{n} {k}' for n, k in lengths.items())}")
-    return pl.DataFrame(list(columns.values())).lazy(), signals, others
+    frame, signals = given.columns(path, arrays)
+    return frame.lazy(), signals, others

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from metafed.aggregators.updates import check_enough
 from metafed.core.names import near
 from metafed.core.parameters import TRUNK
-from metafed.data.source import TaskChoice
+from metafed.data.family import TaskChoice
 from metafed.experiment.fields import Fields
 from metafed.experiment.lookup import aggregator_name
 from metafed.faults.injected_bias import parse_bias

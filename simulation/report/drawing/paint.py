@@ -10,7 +10,8 @@ import simulation.report.drawing.screenless  # noqa: F401  (first: it loads matp
 # isort: split
 import io
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
@@ -57,19 +58,39 @@ SHAPES = {"dot": "o", "ring": "o", "cross": "x"}
 
 def draw(figure: Figure, kind: str) -> bytes:
     """Return the figure as a file of the ``kind`` svg, png or pdf, the same bytes for the same figure."""
-    file = io.BytesIO()
+    with plain():
+        return saved(printed(figure), kind)
+
+
+@contextmanager
+def plain() -> Iterator[None]:
+    """Draw by our settings alone, without those of a user."""
     with mpl.rc_context(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph", UserWarning)  # a page has more letters than matplotlib's font
-        mpl.rcdefaults()  # nothing of somebody's own settings
+        mpl.rcdefaults()
         mpl.rcParams.update(SETTINGS)
-        printed(figure).savefig(file, format=kind, dpi=160, metadata=WITHOUT_DATE[kind])
+        yield
+
+
+def saved(figure: Printed, kind: str) -> bytes:
+    """Return a figure of matplotlib as a file."""
+    file = io.BytesIO()
+    figure.savefig(file, format=kind, dpi=160, metadata=WITHOUT_DATE[kind])
     return file.getvalue()
+
+
+class Inline(Printed):
+    """A figure that a notebook shows without pyplot."""
+
+    def _repr_png_(self) -> bytes:
+        with plain():
+            return saved(self, "png")
 
 
 def printed(figure: Figure) -> Any:
     """Return the figure as matplotlib's."""
     where = sheet(figure)
-    whole = Printed(figsize=(where.wide / POINTS, where.high / POINTS), dpi=POINTS, facecolor=SHEET)
+    whole = Inline(figsize=(where.wide / POINTS, where.high / POINTS), dpi=POINTS, facecolor=SHEET)
     whole.patch.set_gid("sheet")
     pixels = Affine2D().scale(1 / POINTS, -1 / POINTS).translate(0, where.high / POINTS) + whole.dpi_scale_trans
     for number, line in enumerate(where.legend):

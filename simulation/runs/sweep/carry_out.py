@@ -60,16 +60,9 @@ def sweep(
     )
     found: list[Point] = []
 
-    def one(what: Cell) -> Point | None:
-        console.print(f"cell {what.name}", soft_wrap=True, highlight=False)
-        got = run_cell(what, folder, console, pool, report)
-        if got is not None and all(got.name != other.name for other in found):
-            found.append(got)
-            frontier(found, folder)
-        return got
-
     try:
         with Pool(make_grid) as pool:
+            one = cell_by_cell(folder, console, pool, frontier, report, found)
             if trials is None:
                 for what in cells:
                     one(what)
@@ -80,6 +73,27 @@ def sweep(
             f"interrupted; what is finished is kept in {folder}: give the same command with --out {folder} to go on"
         ) from None
     return folder, found
+
+
+def cell_by_cell(
+    folder: Path,
+    console: Console,
+    pool: Pool,
+    frontier: Callable[[Sequence[Point], Path], object],
+    report: Report | None,
+    found: list[Point],
+) -> Callable[[Cell], Point | None]:
+    """Return what runs a cell and writes the frontier of those so far, which it adds to ``found``."""
+
+    def one(what: Cell) -> Point | None:
+        console.print(f"cell {what.name}", soft_wrap=True, highlight=False)
+        got = run_cell(what, folder, console, pool, report)
+        if got is not None and all(got.name != other.name for other in found):
+            found.append(got)
+            frontier(found, folder)
+        return got
+
+    return one
 
 
 def run_cell(what: Cell, folder: Path, console: Console, pool: Pool, report: Report | None = None) -> Point | None:

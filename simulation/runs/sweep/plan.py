@@ -124,11 +124,16 @@ def cell(rest: Sequence[str], chosen: Mapping[str, str]) -> Cell:
         config = parse(words)
     except BadInput as error:
         raise BadInput(f"{error} (in the cell {written(chosen)})" if chosen else str(error)) from None
+    return Cell(name_of_cell(chosen), chosen, config)
+
+
+def name_of_cell(chosen: Mapping[str, str]) -> str:
+    """Return a cell's name, which can be a folder's."""
     whole = "_".join(f"{flag.lstrip('-')}={value}" for flag, value in chosen.items()) or "all"
     name = re.sub(r"[^\w.=+-]", "~", whole)
     if len(name.encode()) > LONGEST_NAME:  # no file system takes more than 255 bytes
         name = f"{name[: LONGEST_NAME // 4]}~{hashlib.sha256(whole.encode()).hexdigest()[:16]}"
-    return Cell(name, chosen, config)
+    return name
 
 
 def written(chosen: Mapping[str, str]) -> str:

@@ -37,6 +37,9 @@ def test_an_answer_survives_its_message():
     assert [failure.client for failure in answer.failures] == [7]
     assert answer.rows[0].client.tolist() == [4, 9]
     assert answer.rows[0].group == ["x", "y"]
+    assert answer.rows[0].name == []
+    arrays, values = honest()
+    assert unpack(arrays, {**values, "rows0/name": ["u1", "u2"]}, LAYOUT, ASKED).rows[0].name == ["u1", "u2"]
 
 
 def table(**changed):
@@ -56,6 +59,8 @@ def table(**changed):
         ({}, {"rows0/steps": [3, 0]}),
         ({}, {"rows0/steps": [0, "3"]}),
         ({}, {"rows0/group": ["x"]}),
+        ({}, {"rows0/name": ["u1"]}),
+        ({}, {"rows0/name": ["u1", 2]}),
         ({}, {"tables": "1"}),
         ({}, {"tables": True}),
         ({}, {"failed": [4], "reasons": ["it has a row as well"]}),

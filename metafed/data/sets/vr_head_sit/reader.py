@@ -148,6 +148,7 @@ class VrHeadSit(Dataset):
         return Examples(
             x=np.concatenate([x for x, _ in parts]).astype(np.float32),
             y=np.concatenate([y for _, y in parts]).astype(np.float32),
+            name=self.called(client),
             group="livelier" if self._liveliness(person) > self._middle else "calmer",
             oracle_score=np.full(len(block), np.nan),
             block=block,

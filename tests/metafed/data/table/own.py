@@ -5,8 +5,8 @@ import csv
 import numpy as np
 
 from metafed.core.streams import stream
+from metafed.data.family import own_family
 from metafed.data.source import Origin
-from metafed.data.table.family import own_family
 
 PLAIN = """
 data = "people.csv"

@@ -375,7 +375,7 @@ def test_rows_of_rare_labels_are_left_out_where_it_is_said(tmp_path):
 
 
 def test_the_guide_says_the_sizes_of_episodes():
-    from metafed.data.table.family import SHOTS
+    from metafed.data.family import SHOTS
 
     guide = (Path(__file__).resolve().parents[4] / "docs" / "your-own-data.md").read_text(encoding="utf-8")
     sizes = [f"`support` = {SHOTS.support}", f"`query` = {SHOTS.query}", f"`evaluation` = {SHOTS.evaluation}"]

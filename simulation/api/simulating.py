@@ -1,0 +1,92 @@
+"""``simulate``: one run, from Python and from the command line alike; ``load`` reads the record of any."""
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, TypedDict, Unpack
+
+from pydantic import ValidationError
+
+from metafed.core.settings import explain_keywords
+from metafed.experiment.settings import Experiment
+from simulation.api.carrying_out import carry_out
+from simulation.api.run import Run
+from simulation.cli.config import Config
+from simulation.cli.errors import BadInput
+from simulation.records.studies import is_study
+from simulation.runs.simulate import Callback
+
+
+class How(TypedDict, total=False):
+    """How a run is computed: the flags of ``simulation.run`` that leave every bit as it is."""
+
+    worker_cpus: float
+    worker_gpus: float | None
+    ray_address: str | None
+    device: str
+    round_timeout: float
+    track: Literal["tensorboard", "wandb", "trackio"] | None
+    checkpoint_every: int
+    keep: int
+
+
+def simulate(
+    experiment: Experiment | None = None,
+    *,
+    engine: Literal["ray", "local"] = "ray",
+    workers: int | None = None,
+    out: str | Path | None = None,
+    progress: bool = True,
+    callbacks: Sequence[Callback] = (),
+    **how: Unpack[How],
+) -> Run:
+    """Run an experiment and return its record.
+
+    Args:
+        experiment: What is computed. Default: ``Experiment()``.
+        engine: ``ray``: worker processes; ``local``: in this process.
+        workers: Ray workers. Default: as many as the CPUs allow.
+        out: Folder of the record, which must not exist. Default: a temporary one, which goes when the ``Run`` does.
+        progress: Print the start and a line a round.
+        callbacks: Each is called with the line of every finished round, a copy; one that raises ``StopRun`` ends the
+            run there.
+        **how: The other settings of an engine, as flags have them.
+
+    Raises:
+        BadInput: A keyword is unknown, or a value, the data, the engine or the folder cannot be used; nothing is left
+            behind.
+        RunFailed: The run ended early; ``load`` reads the record, whose folder the message names.
+        KeyboardInterrupt: Likewise.
+    """
+    asked = experiment or Experiment()
+    given = {"engine": engine, "workers": workers, "out": out, "quiet": not progress, **how}
+    given |= {"out": Path(out)} if out is not None else {}
+    try:
+        config = Config.model_validate({"experiment": asked, **given})
+    except ValidationError as error:
+        keywords = ["experiment", "engine", "workers", "out", "progress", "callbacks", *How.__annotations__]
+        raise BadInput(explain_keywords(error, "simulate", keywords)) from None
+    if out is not None:
+        return Run(carry_out(config, callbacks), asked)
+    folder = Path(tempfile.mkdtemp(prefix="metafed-"))
+    try:
+        return Run(carry_out(config.model_copy(update={"out": folder / "run"}), callbacks), asked, owned=folder)
+    except BadInput:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def load(folder: str | Path) -> Run:
+    """Return the record of a run, by whatever command it was made.
+
+    Raises:
+        BadInput: It is no run's folder, or that of several runs.
+    """
+    path = Path(folder)
+    if is_study(path):
+        names = sorted(
+            str(each.parent.relative_to(path)) for each in path.rglob("manifest.json") if each.parent != path
+        )
+        raise BadInput(f"{path}: holds several runs; load one of them ({', '.join(names)}), or compare the folder")
+    return Run(path)

@@ -1,0 +1,66 @@
+"""Running a record's experiment again, to see whether every bit agrees."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from metafed.core.errors import DataError
+from metafed.core.reading import LARGEST_RECORD, read_json
+from simulation.cli.config import Config
+from simulation.cli.errors import BadInput
+from simulation.cli.resume import go_where_it_began, settings_file
+from simulation.records.agreement import Difference, first_difference, lines, rows
+from simulation.runs.simulate import simulate
+
+
+def verify(folder: Path, engine: str | None = None, workers: int | None = None) -> str | None:
+    """Run the record's experiment again; returns where it differs, None if nowhere.
+
+    A run that stopped early, by an interrupt or by divergence, is run as far as it came.
+
+    Args:
+        folder: The record.
+        engine: Default: the record's.
+        workers: Ray workers. Default: the record's.
+
+    Raises:
+        BadInput: There is no record that has ended, or it cannot be run here.
+        RunFailed: The run ended early this time.
+    """
+    about, finished = manifest(folder), lines(folder)
+    rows(folder)
+    if not finished:
+        raise BadInput(f"{folder}: holds no finished round")
+    last = int(finished[-1]["round"])
+    config = Config.from_file(settings_file(folder))
+    record = go_where_it_began(folder, config.experiment)
+    changes: dict[str, Any] = {"experiment": config.experiment.model_copy(update={"rounds": last}), "quiet": True}
+    given = {"engine": engine, "workers": workers}
+    changes |= {name: value for name, value in given.items() if value is not None}
+    with tempfile.TemporaryDirectory(prefix="metafed-verify-") as scratch:
+        again = simulate(config.model_copy(update={**changes, "out": Path(scratch) / "run", "track": None}))
+        found = first_difference(record, again)
+        if found is not None:
+            return str(found)
+        if last == config.experiment.rounds and about["theta_sha256"] != manifest(again)["theta_sha256"]:
+            hashes = (about["theta_sha256"], manifest(again)["theta_sha256"])
+            return str(Difference(None, None, f"theta_sha256 is {hashes[0]} and {hashes[1]}"))
+    return None
+
+
+def manifest(folder: Path) -> dict[str, Any]:
+    """Return a record's manifest.
+
+    Raises:
+        BadInput: There is none, or it is of several runs.
+    """
+    path = folder / "manifest.json"
+    try:
+        about = dict(read_json(path, largest=LARGEST_RECORD))
+    except DataError as error:
+        raise BadInput(str(error)) from None
+    except (ValueError, TypeError) as error:
+        raise BadInput(f"{path}: not a manifest: {error}") from None
+    if "theta_sha256" not in about:
+        raise BadInput(f"{folder}: holds no record of one run; name a folder that does, such as RUN/seed-0")
+    return about
