@@ -65,11 +65,9 @@ def single(
 ) -> Contributed | None:
     """Return each client's update, for an aggregator that is not content with sums."""
     experiment = federation.experiment
-    return (
-        None
-        if experiment.aggregator.sums
-        else Contributed(NOTHING, [client_vectors_of(experiment.objective, updates, ask)])
-    )
+    if experiment.aggregator.sums:
+        return None
+    return Contributed(NOTHING, [client_vectors_of(experiment.objective, updates, ask)])
 
 
 def with_updates(
@@ -87,7 +85,7 @@ def summed(federation: Federation, updates: ClientUpdates, ask: Mapping[str, Pla
     return Contributed(federation.experiment.objective.share(updates, ask))
 
 
-ORDER: tuple[Side, ...] = (masked, private, single, with_updates)
+ORDER: tuple[Side, ...] = (masked, private, single, with_updates, summed)
 """The first that an experiment asks for is taken: clipping comes before masking, within ``masked``."""
 
 
@@ -106,4 +104,4 @@ def contributed(
         ValueError: What a client says cannot be clipped, or has no room under a mask.
     """
     found = (side(federation, updates, ask, server_round) for side in ORDER)
-    return next((each for each in found if each is not None), None) or summed(federation, updates, ask, server_round)
+    return next(each for each in found if each is not None)

@@ -4,7 +4,6 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, final
 
-import numpy as np
 import torch
 
 from metafed.core.streams import stream
@@ -81,12 +80,13 @@ class Faults:
                 continue
             if fault.kind in NO_ANSWER and fault.seconds is None:
                 lost.append(Failure(client, NO_ANSWER[fault.kind]))
-            elif fault.kind == "shape":
+            elif fault.kind in ("shape", *LIES):
                 honest = {part: rows[position] for part, rows in flat.items()}
-                lost.append(Failure(client, self._refused(sent(honest, fault, self._stream(server_round, client)))))
-            elif fault.kind in LIES:
-                honest = {part: rows[position] for part, rows in flat.items()}
-                for part, vector in sent(honest, fault, self._stream(server_round, client)).items():
+                lie = sent(honest, fault, stream(self._seed, "faults/random", server_round, client))
+                if fault.kind == "shape":
+                    lost.append(Failure(client, self._refused(lie)))
+                    continue
+                for part, vector in lie.items():
                     changed[part][position] = vector
         absent = frozenset(client for client, fault in who.items() if fault.kind in OMNISCIENT)
         return Sent(changed, lost, absent)
@@ -103,6 +103,3 @@ class Faults:
         except BadAnswer as error:
             return str(error)
         return "sent an update of a wrong shape"
-
-    def _stream(self, server_round: int, client: int) -> np.random.Generator:
-        return stream(self._seed, "faults/random", server_round, client)

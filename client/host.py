@@ -211,6 +211,7 @@ class Host:
     def _plan(self, settings: Training, server_round: int, chunk: list[int]) -> list[Plan]:
         """Return how the clients train, if anything is said about that: an algorithm of old knows of no plans."""
         return [Plan.of(settings, self.experiment.seed, server_round, chunk)] if settings.changed else []
+
     def adapting(
         self,
         vectors: Vectors,

@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from simulation.api.federation import Federation as Federation
-
     from metafed.aggregators import Aggregator as Aggregator
     from metafed.aggregators import Bulyan as Bulyan
     from metafed.aggregators import CenteredClipping as CenteredClipping
@@ -88,6 +86,7 @@ if TYPE_CHECKING:
     from metafed.sampling import Uniform as Uniform
     from metafed.secure.settings import Secure as Secure
     from metafed.tasks.task import Task as Task
+    from simulation.api.federation import Federation as Federation
 
 PUBLIC: dict[str, str] = {
     **dict.fromkeys(

@@ -53,6 +53,16 @@ def weighs(one: Contribution) -> bool:
     )
 
 
+def by_part(client_vectors: Iterable[ClientVectors]) -> dict[str, UpdateRows]:
+    """Return the updates of each part that somebody holds ``(n, size)``, in the order of the clients."""
+    found: dict[str, list[tuple[int, Direction]]] = {}
+    for each in client_vectors:
+        for part, rows in each.vectors.items():
+            found.setdefault(part, []).extend(zip(each.clients, rows, strict=True))
+    ordered = {part: sorted(own, key=lambda pair: pair[0]) for part, own in found.items() if own}
+    return {part: np.array([vector for _, vector in own]) for part, own in ordered.items()}
+
+
 def counted(
     aggregator: Aggregator, client_vectors: Iterable[ClientVectors], before: Mapping[str, Direction]
 ) -> tuple[dict[str, Direction], list[Unmoved]]:
@@ -66,17 +76,10 @@ def counted(
     Returns:
         The direction of each part, and the parts that had too few updates for one.
     """
-    by_part: dict[str, list[tuple[int, Direction]]] = {}
-    for each in client_vectors:
-        for part, rows in each.vectors.items():
-            by_part.setdefault(part, []).extend(zip(each.clients, rows, strict=True))
     found: dict[str, Direction] = {}
     unmoved: list[Unmoved] = []
-    for part in sorted(by_part):
-        vectors = np.array([vector for _, vector in sorted(by_part[part], key=lambda pair: pair[0])])
+    for part, vectors in sorted(by_part(client_vectors).items()):
         needed = aggregator.needed(len(vectors))
-        if not len(vectors):
-            continue
         if len(vectors) < needed:
             unmoved.append(Unmoved(part, len(vectors), needed))
         else:

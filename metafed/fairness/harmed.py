@@ -63,15 +63,3 @@ def harmed(gains: Values, tolerances: Values) -> Mask:
     """Return which clients adaptation made worse ``(n,)``: gain < −tolerance; a gain of 0 is never harm."""
     mask: Mask = checked(gains) < -checked(tolerances)
     return mask
-
-
-def harmed_fraction(gains: Values, tolerances: Values) -> float | None:
-    """Return the share of the clients that are harmed; None for no clients."""
-    mask = harmed(gains, tolerances)
-    return float(mask.mean()) if mask.size else None
-
-
-def harm_depth(gains: Values, tolerances: Values) -> float | None:
-    """Return the mean fall of the harmed clients' scores, positive; None if nobody is harmed."""
-    mask = harmed(gains, tolerances)
-    return float(-checked(gains)[mask].mean()) if mask.any() else None

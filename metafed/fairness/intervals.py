@@ -94,9 +94,7 @@ def share_interval(hits: int, n: int) -> Estimate:
     return Estimate(p, min(p, max(0.0, centre - half)), max(p, min(1.0, centre + half)), n, "Wilson")
 
 
-def bootstrap_interval(
-    metric: Metric, values: Values, rng: np.random.Generator, fewest: int = FEWEST_TO_BOOTSTRAP
-) -> Estimate:
+def bootstrap_interval(metric: Metric, values: Values, rng: np.random.Generator) -> Estimate:
     """Return ``metric`` of ``values (n,)`` with a bootstrap interval over clients.
 
     BCa (Efron 1987) from 1999 resamples; the percentile interval of the same resamples where BCa is
@@ -106,7 +104,6 @@ def bootstrap_interval(
         metric: The statistic.
         values: One value a client.
         rng: Where the resamples come from.
-        fewest: Clients below which there is no interval.
     """
     from scipy.stats import bootstrap
 
@@ -114,8 +111,8 @@ def bootstrap_interval(
     n, value = values.size, metric(values)
     if value is None:
         return without_interval(None, n, metric.undefined(values) or "no clients")
-    if n < fewest:
-        return without_interval(value, n, f"fewer than {fewest} clients")
+    if n < FEWEST_TO_BOOTSTRAP:
+        return without_interval(value, n, f"fewer than {FEWEST_TO_BOOTSTRAP} clients")
     if (values == values[0]).all():
         return without_interval(value, n, "all values are equal")
 

@@ -82,12 +82,12 @@ def several(values: Values) -> str | None:
     return "one client" if values.size == 1 else ratio_scale(values)
 
 
-def tail_size(n: int, share: float = 0.1) -> int:
+def tail_size(n: int) -> int:
     """Return ``⌈share n⌉``: how many clients the worst ``share`` of ``n`` clients are, at least one.
 
     Li et al. (2020, q-FFL) take ``⌊share n⌋``, which leaves nobody below ten clients.
     """
-    return math.ceil(round(share * n, 9))  # 0.1 · 30 must not become four clients by rounding error
+    return math.ceil(round(0.1 * n, 9))  # 0.1 · 30 must not become four clients by rounding error
 
 
 def unit(values: Values) -> tuple[Values, Any]:
@@ -122,16 +122,6 @@ def cov(values: Values) -> Any:
     """Coefficient of variation, std / mean; free of scale. Needs values ≥ 0 that are not all zero."""
     scaled, _ = unit(values)
     return (scaled - scaled[..., :1]).std(axis=-1) / scaled.mean(axis=-1)
-
-
-@metric(needs=ratio_scale)
-def jain(values: Values) -> Any:
-    """Jain's index ``(Σx)² / (n Σx²)``: 1 if all are equal, 1/n if one client has all.
-
-    Needs values ≥ 0 that are not all zero. Source: Jain, Chiu and Hawe 1984, DEC-TR-301.
-    """
-    scaled, _ = unit(values)
-    return scaled.mean(axis=-1) ** 2 / (scaled**2).mean(axis=-1)
 
 
 @metric(needs=ratio_scale)
@@ -180,30 +170,6 @@ def best10(values: Values) -> Any:
 def cvar10(values: Values) -> Any:
     """CVaR at α = 0.1: as ``worst10``, but the client on the border of the worst tenth counts in part."""
     n = values.shape[-1]
-    weight = tail_weights(n, 0.1)
+    weight = np.clip(round(0.1 * n, 9) - np.arange(n), 0, 1)
     scaled, exponent = unit(np.sort(values, axis=-1))
-    return np.ldexp(scaled @ weight, exponent[..., 0])
-
-
-def tail_weights(n: int, alpha: float) -> Values:
-    """Return the weights ``(n,)`` of the lowest values, in ascending order, in their α-tail; they add up to 1."""
-    weight = np.clip(round(alpha * n, 9) - np.arange(n), 0, 1)
-    return np.asarray(weight / weight.sum())
-
-
-def cvar(values: Values, alpha: float) -> float | None:
-    """Mean of the worst (lowest) α-tail, continuous in α: the client on the border counts in part.
-
-    ``CVaR_α = Σ_i w_i x_(i) / (α n)`` with x sorted upwards and ``w_i = min(1, max(0, α n − i))``, i from 0:
-    Rockafellar and Uryasev 2002 for the lower tail. α = 1 gives the mean. None for no clients.
-
-    Raises:
-        ValueError: α is outside (0, 1], or a value is not finite.
-    """
-    if not 0 < alpha <= 1:
-        raise ValueError(f"CVaR needs 0 < alpha <= 1, got {alpha}")
-    values = np.sort(checked(values))
-    if not values.size:
-        return None
-    scaled, exponent = unit(values)
-    return float(np.ldexp(tail_weights(values.size, alpha) @ scaled, exponent[0]))
+    return np.ldexp(scaled @ (weight / weight.sum()), exponent[..., 0])

@@ -18,7 +18,8 @@ from metafed.core.streams import stream
 from metafed.data.family import Family
 from metafed.data.sets.crypto_prices.prices import FEATURES, OUTPUTS, WARM, Days, features, row_days, standard, targets
 from metafed.data.sets.crypto_prices.reader import CryptoPrices
-from metafed.data.source import GENERATED, Origin, Source
+from metafed.data.source import GENERATED
+from metafed.families.generated import Generator
 from metafed.families.markets import Asset
 
 DAYS = (120, 1500)
@@ -32,17 +33,11 @@ YEAR = 365
 
 
 @final
-class Generated(Source):
+class Generated(Generator):
     """Any number of generated assets, each made when asked for."""
 
     features = FEATURES
     outputs = OUTPUTS
-    clients = None
-    notes = ()
-    files = ()
-
-    def __init__(self, origin: Origin) -> None:
-        self._seed = origin.seed
 
     def asset(self, client: int) -> Asset:
         """Return the truth about client ``client``."""

@@ -20,7 +20,8 @@ from metafed.core.streams import stream
 from metafed.data.family import Family
 from metafed.data.sets.banking77.reader import Banking77, Banking77Encoder
 from metafed.data.sets.clinc150.reader import Clinc150, Clinc150Encoder
-from metafed.data.source import GENERATED, Origin, Source
+from metafed.data.source import GENERATED
+from metafed.families.generated import Generator
 
 SLOTS = 5
 SHOTS = Shots(support=5, query=10, evaluation=20, per_class=True)
@@ -69,17 +70,11 @@ class User:
 
 
 @final
-class Generated(Source):
+class Generated(Generator):
     """Any number of generated users, each made when asked for."""
 
     features = NGRAMS
     outputs = SLOTS
-    clients = None
-    notes = ()
-    files = ()
-
-    def __init__(self, origin: Origin) -> None:
-        self._seed = origin.seed
 
     @cached_property
     def intents(self) -> np.ndarray:

@@ -16,7 +16,8 @@ from metafed.core.streams import stream
 from metafed.data.family import Family
 from metafed.data.sets.bandai_motion.reader import BandaiMotion
 from metafed.data.sets.watch_gestures.reader import WatchGestures
-from metafed.data.source import GENERATED, Origin, Source
+from metafed.data.source import GENERATED
+from metafed.families.generated import Generator
 from metafed.families.walker import JOINTS, TRACKED, WINDOW, Motion, Person
 
 NOISE = 0.25
@@ -42,17 +43,11 @@ class Scale(NamedTuple):
 
 
 @final
-class Generated(Source):
+class Generated(Generator):
     """Any number of generated people, each made when asked for."""
 
     features = WINDOW * TRACKED * 3
     outputs = JOINTS * 3
-    clients = None
-    notes = ()
-    files = ()
-
-    def __init__(self, origin: Origin) -> None:
-        self._seed = origin.seed
 
     @cached_property
     def scales(self) -> tuple[Scale, Scale]:

@@ -4,6 +4,7 @@ A client's five classes have means N(0, I) of their own, and rows scatter around
 on purpose: it exists so that time can be measured on data of a known shape, without any file.
 """
 
+from abc import ABC
 from typing import final
 
 import numpy as np
@@ -11,54 +12,39 @@ import numpy as np
 from metafed.core.episodes import Examples, Shots
 from metafed.core.streams import stream
 from metafed.data.family import Family
-from metafed.data.source import GENERATED, Origin, Source
+from metafed.data.source import GENERATED
+from metafed.families.generated import Generator
 
 WAYS, PER_CLASS = 5, 40
 
 
+class Blobs(Generator, ABC):
+    """Any number of clients with five classes of 40 rows, each class around a mean of its own."""
+
+    outputs = WAYS
+
+    @final
+    def examples(self, client: int) -> Examples:
+        """Return 200 rows: standard normal around means that are standard normal, too."""
+        rng = stream(self._seed, "blobs/client", client)
+        y = np.repeat(np.arange(WAYS), PER_CLASS)
+        means = rng.standard_normal((WAYS, self.features), dtype=np.float32)
+        x = means[y] + rng.standard_normal((len(y), self.features), dtype=np.float32)
+        return Examples(x, y, "all", np.full(len(y), np.nan, np.float32))
+
+
 @final
-class Vectors(Source):
-    """Any number of clients with five classes of 40 rows in 64 dimensions."""
+class Vectors(Blobs):
+    """In 64 dimensions."""
 
     features = 64
-    outputs = WAYS
-    clients = None
-    notes = ()
-    files = ()
-
-    def __init__(self, origin: Origin) -> None:
-        self._seed = origin.seed
-
-    def examples(self, client: int) -> Examples:
-        """Return 200 rows of five blobs."""
-        return blobs(self._seed, client, self.features)
 
 
 @final
-class Images(Source):
-    """The same in 784 dimensions, to be taken for images."""
+class Images(Blobs):
+    """In 784 dimensions, to be taken for images."""
 
     features = 784
-    outputs = WAYS
-    clients = None
-    notes = ()
-    files = ()
-
-    def __init__(self, origin: Origin) -> None:
-        self._seed = origin.seed
-
-    def examples(self, client: int) -> Examples:
-        """Return 200 rows of five blobs."""
-        return blobs(self._seed, client, self.features)
-
-
-def blobs(seed: int, client: int, features: int) -> Examples:
-    """Return the rows of a client; its blobs are so far apart that the best predictor hardly errs."""
-    rng = stream(seed, "blobs/client", client)
-    y = np.repeat(np.arange(WAYS), PER_CLASS)
-    means = rng.standard_normal((WAYS, features), dtype=np.float32)
-    x = means[y] + rng.standard_normal((len(y), features), dtype=np.float32)
-    return Examples(x, y, "all", np.full(len(y), np.nan, np.float32))
 
 
 BLOBS = Family(

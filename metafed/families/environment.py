@@ -15,11 +15,12 @@ from metafed.core.episodes import Examples, Shots
 from metafed.core.streams import stream
 from metafed.data.family import Family
 from metafed.data.sets.vr_head_sit.reader import VrHeadSit
-from metafed.data.source import GENERATED, Origin, Source
+from metafed.data.source import GENERATED
 from metafed.environments.base import Environment
 from metafed.environments.cartpole import CartPole
 from metafed.environments.navigation import GOALS, Navigation
 from metafed.families.gaze import SHAKE, THINGS, Person
+from metafed.families.generated import Generator
 from metafed.tasks.rollout import anchors
 from metafed.tasks.task import Kind
 
@@ -37,17 +38,11 @@ GRAVITY, MASS, LENGTH, FORCE = (5.0, 20.0), (0.05, 0.5), (0.25, 1.0), (5.0, 20.0
 
 
 @final
-class Gaze(Source):
+class Gaze(Generator):
     """Any number of generated people, each made when asked for."""
 
     features = 2 + 1 + len(THINGS) * 2
     outputs = 2
-    clients = None
-    notes = ()
-    files = ()
-
-    def __init__(self, origin: Origin) -> None:
-        self._seed = origin.seed
 
     def person(self, client: int) -> Person:
         """Return the truth about client ``client``."""
@@ -66,19 +61,13 @@ class Gaze(Source):
         )
 
 
-class World(Source, ABC):
+class World(Generator, ABC):
     """Any number of clients with physics of their own in one environment; a row is the randomness of an episode."""
 
     kind: ClassVar[Kind | None] = "control"
     environment: ClassVar[Environment]
-    clients = None
     notes = ("rows are random numbers of episodes: every policy lives its own episodes with them",)
-    files = ()
     shots = EPISODES
-
-    @final
-    def __init__(self, origin: Origin) -> None:
-        self._seed = origin.seed
 
     @final
     @property

@@ -16,7 +16,8 @@ from metafed.core.episodes import Examples, Shots
 from metafed.core.streams import stream
 from metafed.data.family import Family
 from metafed.data.sets.movielens100k.reader import MovieLens100K
-from metafed.data.source import GENERATED, Origin, Source
+from metafed.data.source import GENERATED
+from metafed.families.generated import Generator
 
 ITEMS = 2000
 FACTORS = 5
@@ -62,17 +63,11 @@ class Person:
 
 
 @final
-class Generated(Source):
+class Generated(Generator):
     """Any number of generated people, each made when asked for."""
 
     features = FEATURES
     outputs = 2
-    clients = None
-    notes = ()
-    files = ()
-
-    def __init__(self, origin: Origin) -> None:
-        self._seed = origin.seed
 
     @cached_property
     def catalogue(self) -> Catalogue:

@@ -10,23 +10,18 @@ import numpy as np
 from metafed.core.episodes import Examples, Shots
 from metafed.core.streams import stream
 from metafed.data.family import Family
-from metafed.data.source import GENERATED, Origin, Source
+from metafed.data.source import GENERATED
+from metafed.families.generated import Generator
 
 ROWS = 240
 
 
 @final
-class Sinusoids(Source):
+class Sinusoids(Generator):
     """Any number of sine waves."""
 
     features = 1
     outputs = 1
-    clients = None
-    notes = ()
-    files = ()
-
-    def __init__(self, origin: Origin) -> None:
-        self._seed = origin.seed
 
     def examples(self, client: int) -> Examples:
         """Return 240 points of one wave; the best possible predictor makes no error."""

@@ -14,8 +14,9 @@ from metafed.core.episodes import Examples, Shots, evaluation_rows
 from metafed.core.streams import stream
 from metafed.data.family import Family
 from metafed.data.sets.facebook_ego.reader import FacebookEgo
-from metafed.data.source import GENERATED, Origin, Source
+from metafed.data.source import GENERATED
 from metafed.families.circles import KIND_SPREAD, KINDS, OLD, RARE, SLOTS, TRAITS, Friends, Person
+from metafed.families.generated import Generator
 
 SHOTS = Shots(support=5, query=10, evaluation=20, per_class=True)
 TRAIT, KNOWN = 1.0, 2.0
@@ -25,17 +26,11 @@ LOOSE = 0.45
 
 
 @final
-class Generated(Source):
+class Generated(Generator):
     """Any number of generated people, each made when asked for."""
 
     features = TRAITS + OLD
     outputs = SLOTS
-    clients = None
-    notes = ()
-    files = ()
-
-    def __init__(self, origin: Origin) -> None:
-        self._seed = origin.seed
 
     @cached_property
     def kinds(self) -> np.ndarray:

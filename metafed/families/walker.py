@@ -132,15 +132,9 @@ class Person:
             -0.1 * motion.crouch,
         )
         chest = 0.4 * hips + 0.6 * head + _points(0.0, -0.05, self.lean * np.ones_like(motion.phase))
-        joints = [chest, hips]
-        limbs = [(side, *self._limbs(motion, side, hips)) for side in (1, -1)]
-        for _, elbow, _, _ in limbs:
-            joints.append(elbow)
-        for _, _, knee, _ in limbs:
-            joints.append(knee)
-        for _, _, _, foot in limbs:
-            joints.append(foot)
-        return np.asarray(np.concatenate(joints, axis=1) + self.markers)
+        left, right = (self._limbs(motion, side, hips) for side in (1, -1))
+        limbs = [joint for pair in zip(left, right, strict=True) for joint in pair]
+        return np.asarray(np.concatenate([chest, hips, *limbs], axis=1) + self.markers)
 
     def _limbs(self, motion: Motion, side: int, hips: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         phase = motion.phase + self.lag + (0 if side > 0 else np.pi)

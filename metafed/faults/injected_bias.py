@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from metafed.core.episodes import MINIMUM, Examples, Shots
+from metafed.core.episodes import MINIMUM, Examples, Shots, strata
 from metafed.core.streams import stream
 
 REST = "others"
@@ -79,12 +79,10 @@ PER_ROW = ("x", "y", "oracle_score", "evaluation", "block", "time")
 
 def _strata(own: Examples, shots: Shots) -> list[np.ndarray]:
     """Return the rows of which some must be left: of each class where episodes are by class, of each half if given."""
-    strata = (
-        [np.flatnonzero(own.y == label) for label in np.unique(own.y)] if shots.per_class else [np.arange(len(own.y))]
-    )
+    found = strata(own, np.arange(len(own.y)), shots)
     if own.evaluation is None:
-        return strata
-    return [rows[own.evaluation[rows] == side] for rows in strata for side in (False, True)]
+        return found
+    return [rows[own.evaluation[rows] == side] for rows in found for side in (False, True)]
 
 
 def _kept(own: Examples, rows: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:

@@ -24,30 +24,25 @@ def sent(honest: Sent, fault: Fault, rng: np.random.Generator) -> "dict[str, tor
         fault: The fault; s is its strength.
         rng: Draws the random numbers, in the order of the parts.
     """
-    if fault.kind in ("nan", "infinity"):
-        return {
-            part: _with_first(vector, float("nan" if fault.kind == "nan" else "inf")) for part, vector in honest.items()
-        }
-    if fault.kind == "shape":
-        return {part: vector[:-1] for part, vector in honest.items()}
-    if fault.kind == "sign-flip":
-        return {part: -fault.strong * vector for part, vector in honest.items()}
-    if fault.kind == "scale":
-        return {part: fault.strong * vector for part, vector in honest.items()}
-    if fault.kind == "random":
-        return {part: _drawn(vector, fault.strong, rng) for part, vector in honest.items()}
-    return dict(honest)
+    return {part: _lie(vector, fault, rng) for part, vector in honest.items()}
 
 
-def _with_first(vector: "torch.Tensor", value: float) -> "torch.Tensor":
-    changed = vector.clone()
-    changed[0] = value
-    return changed
-
-
-def _drawn(vector: "torch.Tensor", strength: float, rng: np.random.Generator) -> "torch.Tensor":
-    size = strength * float(vector.double().square().mean().sqrt())
-    return torch.from_numpy(size * rng.standard_normal(len(vector))).to(vector)
+def _lie(vector: "torch.Tensor", fault: Fault, rng: np.random.Generator) -> "torch.Tensor":
+    match fault.kind:
+        case "nan" | "infinity":
+            changed = vector.clone()
+            changed[0] = float("nan" if fault.kind == "nan" else "inf")
+            return changed
+        case "shape":
+            return vector[:-1]
+        case "sign-flip":
+            return -fault.strong * vector
+        case "scale":
+            return fault.strong * vector
+        case "random":
+            size = fault.strong * float(vector.double().square().mean().sqrt())
+            return torch.from_numpy(size * rng.standard_normal(len(vector))).to(vector)
+    return vector
 
 
 def flipped(y: "torch.Tensor", classes: int | None) -> "torch.Tensor":

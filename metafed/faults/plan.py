@@ -186,10 +186,6 @@ class Faults:
             chosen = stream(seed, "faults", index).choice(free, wanted, replace=False)
             self._which |= {int(client): index for client in chosen}
 
-    def affected(self, kinds: Sequence[str] = KINDS) -> list[int]:
-        """Return the clients that have a fault of one of the kinds, ascending: all others are honest."""
-        return sorted(client for client, index in self._which.items() if self.faults[index].kind in kinds)
-
     def on(self, client: int, server_round: int) -> Fault | None:
         """Return what is wrong with a client in a round; None: nothing."""
         index = self._which.get(client)

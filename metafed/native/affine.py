@@ -3,25 +3,22 @@
 Import it only where it is used: the classes below need torch at once.
 """
 
-import ctypes
-from typing import Any, Final, TypeAlias, final
+from typing import Any, Final, final
 
 import torch
 from torch.autograd.function import once_differentiable
 
-from metafed.native.calls import apply
-from metafed.native.library import library
+from metafed.native.calls import INT, LONG, POINTER, STRIDED, Kernels, Maybe, apply, at, dense, strided
 
-Maybe: TypeAlias = torch.Tensor | None
-
-SIZES, STRIDED, POINTER = [ctypes.c_long] * 4, [ctypes.c_void_p, ctypes.c_long], ctypes.c_void_p
-SIGNATURES: Final = {
-    "forward": [*SIZES, *STRIDED * 3, POINTER, ctypes.c_int],
-    "backward": [*SIZES, *STRIDED * 2, *[POINTER] * 5],
-    "twice": [*SIZES, *STRIDED * 2, *[POINTER] * 8],
-}
-KERNELS: Final[dict[tuple[str, torch.dtype], Any]] = {}
-TYPES: Final = (torch.float32, torch.float64)
+SIZES: Final = [LONG] * 4
+AFFINE: Final = Kernels(
+    "affine",
+    {
+        "forward": [*SIZES, *STRIDED * 3, POINTER, INT],
+        "backward": [*SIZES, *STRIDED * 2, *[POINTER] * 5],
+        "twice": [*SIZES, *STRIDED * 2, *[POINTER] * 8],
+    },
+)
 
 
 def affine(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, relu: bool) -> torch.Tensor:
@@ -39,7 +36,7 @@ def affine(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, relu: bool
         metafed.native.library.NoCompiler: The kernels cannot be compiled here.
     """
     # copied out here, where autograd sees it: what a function keeps must be its arguments themselves
-    result: torch.Tensor = apply(Affine, _dense(x), _dense(weight), _dense(bias), relu)
+    result: torch.Tensor = apply(Affine, dense(x), dense(weight), dense(bias), relu)
     return result
 
 
@@ -51,7 +48,7 @@ class Affine(torch.autograd.Function):
     def forward(ctx: Any, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, relu: bool) -> torch.Tensor:
         """Compute y."""
         y = x.new_empty(*x.shape[:2], weight.shape[2])
-        _run("forward", x, weight, *_strided(bias), y.data_ptr(), relu)
+        _run("forward", x, weight, *strided(bias), y.data_ptr(), relu)
         ctx.save_for_backward(x, weight, y if relu else None)
         return y
 
@@ -75,7 +72,7 @@ class Slopes(torch.autograd.Function):
         gy = gy.contiguous()
         shapes = (x.shape, weight.shape, (len(x), weight.shape[2]))
         results = [gy.new_empty(shape) if need else None for shape, need in zip(shapes, needed, strict=True)]
-        _run("backward", x, weight, *map(_at, (y, gy, *results)))
+        _run("backward", x, weight, *map(at, (y, gy, *results)))
         ctx.save_for_backward(x, weight, y, gy)
         ctx.set_materialize_grads(False)
         return tuple(results)
@@ -90,28 +87,10 @@ class Slopes(torch.autograd.Function):
         ggy = torch.empty_like(gy) if need_gy else None
         gx = gy.new_empty(x.shape) if need_x and ggw is not None else None
         gw = gy.new_empty(weight.shape) if need_weight and ggx is not None else None
-        _run("twice", x, weight, *map(_at, (y, gy, ggx, ggw, ggb, ggy, gx, gw)))
+        _run("twice", x, weight, *map(at, (y, gy, ggx, ggw, ggb, ggy, gx, gw)))
         return gx, gw, None, ggy, None
 
 
 def _run(stage: str, x: torch.Tensor, weight: torch.Tensor, *rest: int | None) -> None:
     """Call a kernel on the sizes, x, w and what else it takes."""
-    if (stage, x.dtype) not in KERNELS:
-        kernel = getattr(library("affine"), f"{stage}_{str(x.dtype).removeprefix('torch.')}")
-        kernel.argtypes, kernel.restype = SIGNATURES[stage], None
-        KERNELS[stage, x.dtype] = kernel
-    KERNELS[stage, x.dtype](*x.shape, weight.shape[2], *_strided(x), *_strided(weight), *rest)
-
-
-def _dense(tensor: torch.Tensor) -> torch.Tensor:
-    """Return ``tensor`` with every client's numbers in one piece; clients may lie any distance apart."""
-    return tensor if tensor[0].is_contiguous() else tensor.contiguous()
-
-
-def _strided(tensor: torch.Tensor) -> tuple[int, int]:
-    """Return where ``tensor`` lies, and the distance from one client to the next in numbers."""
-    return tensor.data_ptr(), tensor.stride(0)
-
-
-def _at(tensor: Maybe) -> int | None:
-    return None if tensor is None else tensor.data_ptr()
+    AFFINE.run(stage, x.dtype, *x.shape, weight.shape[2], *strided(x), *strided(weight), *rest)

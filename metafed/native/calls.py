@@ -12,8 +12,6 @@ Maybe: TypeAlias = torch.Tensor | None
 
 LONG, POINTER, INT, DOUBLE = ctypes.c_long, ctypes.c_void_p, ctypes.c_int, ctypes.c_double
 STRIDED: Final = (POINTER, LONG)
-TYPES: Final = (torch.float32, torch.float64)
-"""What every kernel is compiled for."""
 
 
 @final

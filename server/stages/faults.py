@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self, final
 import numpy as np
 from flwr.app import Array, ArrayRecord
 
-from metafed.aggregators.updates import ClientVectors
+from metafed.aggregators.updates import ClientVectors, by_part
 from metafed.core.parameters import Vector
 from metafed.faults.lies import alie, inner_product
 from metafed.faults.plan import OMNISCIENT
@@ -72,7 +72,7 @@ class Faults(Stage):
         liars = self._faults.among(answered, server_round, OMNISCIENT)
         if not liars:
             return []
-        updates = _updates(answers)
+        updates = by_part(single for answer in answers for single in answer.client_vectors)
         total: Contribution = sum((answer.contribution for answer in answers), NOTHING)
         found = []
         for kind, strength in sorted({(fault.kind, fault.strong) for fault in liars.values()}):
@@ -101,16 +101,3 @@ class Faults(Stage):
         directions = {part: weights[part] * lie for part, lie in lies.items()}
         scales = {part: total.scales[part] for part in lies if part in total.scales}
         return Answer(Contribution(directions, weights, scales), [], [])
-
-
-def _updates(answers: Sequence[Answer]) -> dict[str, Vector]:
-    """Return the honest clients' updates ``(n, size)`` on each part, in the order of their ids."""
-    found: dict[str, list[tuple[int, Vector]]] = {}
-    for single in (single for answer in answers for single in answer.client_vectors):
-        for part, rows in single.vectors.items():
-            found.setdefault(part, []).extend(zip(single.clients, rows, strict=True))
-    return {
-        part: np.array([update for _, update in sorted(own, key=lambda pair: pair[0])])
-        for part, own in found.items()
-        if own
-    }

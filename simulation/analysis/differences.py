@@ -10,7 +10,7 @@ from metafed.core.streams import stream
 from metafed.fairness.intervals import Estimate, without_interval
 from metafed.fairness.metrics import Values
 from metafed.fairness.panel import Panel
-from metafed.fairness.replicates import FEWEST_SEEDS, nested_interval, points
+from metafed.fairness.replicates import FEWEST_SEEDS, Statistic, nested_interval, points
 from metafed.fairness.significance import LEVEL, holm, seeds_needed, sign_flip, smallest_p
 from simulation.analysis.measures import MEASURES, Kinds, Measure, Served, paired
 from simulation.cli.exits import called
@@ -101,49 +101,36 @@ def of_one(
 ) -> dict[str, Any]:
     """Estimate one measure of one method over seeds."""
     columns = [measure.values(each, kinds)[None] for each in served]
-    reason = undefined(measure, columns)
-    if reason is not None:
-        return {**without_interval(None, len(columns), reason)._asdict(), "points": dict.fromkeys(map(str, seeds))}
-
-    def statistic(values: Values) -> Values:
-        return np.asarray(measure.metric.rows(values[0]))
-
-    estimate = nested_interval(columns, statistic, stream(0, f"compare/{address}"), RESAMPLES)
+    rng = stream(0, f"compare/{address}")
+    estimate, each = estimated(measure, columns, lambda values: np.asarray(measure.metric.rows(values[0])), rng)
     if estimate.low is not None and estimate.high is not None:
         low, high = max(measure.least, estimate.low), min(measure.most, estimate.high)
         estimate = estimate._replace(low=low, high=high)
-    each = points(columns, statistic)
-    return {
-        **estimate._asdict(),
-        "points": {str(seed): float(value) for seed, value in zip(seeds, each, strict=True)},
-    }
+    values = [None] * len(seeds) if each is None else each.tolist()
+    return {**estimate._asdict(), "points": dict(zip(map(str, seeds), values, strict=True))}
 
 
 def of_two(measure: Measure, couples: Sequence[tuple[Served, Served]], kinds: Kinds, address: str) -> dict[str, Any]:
     """Estimate the difference of one measure between two methods, over seeds, and test it."""
     columns = [np.stack([measure.values(one, kinds), measure.values(other, kinds)]) for one, other in couples]
-    reason = undefined(measure, columns)
-    if reason is not None:
-        return {**without_interval(None, len(columns), reason)._asdict(), "p": None}
 
     def statistic(values: Values) -> Values:
         return np.asarray(measure.metric.rows(values[0]) - measure.metric.rows(values[1]))
 
     rng = stream(0, f"compare/{address}")
-    estimate: Estimate = nested_interval(columns, statistic, rng, RESAMPLES)
-    each = points(columns, statistic)
-    tested = len(each) >= FEWEST_SEEDS
-    return {**estimate._asdict(), "p": sign_flip(each, rng) if tested else None}
+    estimate, each = estimated(measure, columns, statistic, rng)
+    return {**estimate._asdict(), "p": None if each is None or len(each) < FEWEST_SEEDS else sign_flip(each, rng)}
 
 
-def undefined(measure: Measure, columns: Sequence[Values]) -> str | None:
-    """Return why a measure is undefined for some seed; None if it is not."""
-    for values in columns:
-        for row in values:
-            reason = measure.metric.undefined(row)
-            if reason is not None:
-                return reason
-    return None
+def estimated(
+    measure: Measure, columns: Sequence[Values], statistic: Statistic, rng: np.random.Generator
+) -> tuple[Estimate, "Values | None"]:
+    """Estimate ``statistic`` over seeds, and return its value of each seed; None where it is undefined for one."""
+    rows = (row for values in columns for row in values)
+    reason = next((reason for row in rows if (reason := measure.metric.undefined(row)) is not None), None)
+    if reason is not None:
+        return without_interval(None, len(columns), reason), None
+    return nested_interval(columns, statistic, rng, RESAMPLES), points(columns, statistic)
 
 
 def verdict(entry: Mapping[str, Any]) -> str:

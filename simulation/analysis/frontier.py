@@ -27,12 +27,7 @@ def point(name: str, chosen: Mapping[str, str], summary: Mapping[str, Any]) -> P
     return Point(name, chosen, cells[0]["after"], cells[0]["worst10"], part)
 
 
-def efficient(points: Sequence[Point]) -> list[bool]:
-    """Say of each point whether no other is at least as good in both, and better in one."""
-
-    def beaten(one: Point, other: Point) -> bool:
-        a = (one.mean["value"], one.worst["value"])
-        b = (other.mean["value"], other.worst["value"])
-        return b != a and b[0] >= a[0] and b[1] >= a[1]
-
-    return [not any(beaten(one, other) for other in points) for one in points]
+def efficient(points: Sequence[Any]) -> list[bool]:
+    """Say which points, anything with ``mean`` and ``worst``, no other beats: as good in both and better in one."""
+    ends = [(one.mean["value"], one.worst["value"]) for one in points]
+    return [not any(b != a and b[0] >= a[0] and b[1] >= a[1] for b in ends) for a in ends]

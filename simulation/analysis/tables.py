@@ -13,12 +13,6 @@ from rich.text import Text
 from simulation.analysis.measures import MEASURES, USUAL
 from simulation.cli.tables import MISSING, number
 
-VERDICTS = {
-    "holds": "holds",
-    "suggested": "suggested",
-    "open": "open",
-    "points": MISSING,
-}
 WHAT_VERDICTS_MEAN = (
     "holds: found by the exact test after correction. suggested: its own interval excludes 0. open: neither."
 )
@@ -101,14 +95,14 @@ def differences_table(found: Mapping[str, Any]) -> Table:
     last = None
     for entry in found["differences"]:
         pair = f"{entry['one']} − {entry['minus']}"
-        what = MEASURES[entry["measure"]]
+        what, verdict = MEASURES[entry["measure"]], entry["verdict"]
         table.add_row(
             Text(pair if pair != last else ""),
             Text(what.words),
             estimate(what.name, entry, "+", coloured=what.better),
             Text(chance(entry["p"])),
             Text(chance(entry["p_holm"])),
-            Text(VERDICTS[entry["verdict"]], style="bold" if entry["verdict"] == "holds" else ""),
+            Text(verdict if verdict != "points" else MISSING, style="bold" if verdict == "holds" else ""),
         )
         last = pair
     return table

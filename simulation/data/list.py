@@ -38,14 +38,12 @@ def wide(found: Sequence[tuple[str, ...]]) -> list[str]:
     """Return a line a reader, however long, in columns."""
     widths = [max(len(row[column]) for row in found) for column in range(len(HEAD) - 1)]
     right = {HEAD.index("clients"), HEAD.index("size")}
-    padded = (
-        [
-            cell.rjust(width) if n in right else cell.ljust(width)
-            for n, (cell, width) in enumerate(zip(row, widths, strict=False))
-        ]
-        for row in found
-    )
-    return ["  ".join([*cells, row[-1]]) for cells, row in zip(padded, found, strict=True)]
+
+    def line(row: tuple[str, ...]) -> str:
+        cells = (f"{cell:{'>' if n in right else '<'}{widths[n]}}" for n, cell in enumerate(row[:-1]))
+        return "  ".join([*cells, row[-1]])
+
+    return [line(row) for row in found]
 
 
 def narrow(found: Iterable[tuple[str, ...]]) -> Table:

@@ -112,21 +112,11 @@ def signed(
     """Return a certificate of ``key`` by ``signer``: the authority's own where ``hosts`` is None, else a server's."""
     start = datetime.now(UTC) - timedelta(hours=1)  # clocks differ a little between machines
     authority = hosts is None
-    usage = dict.fromkeys(
-        ("key_encipherment", "data_encipherment", "key_agreement", "content_commitment", "encipher_only"), False
-    )
+    usage = dict.fromkeys(("content_commitment", "key_encipherment", "data_encipherment", "key_agreement"), False)
+    usage |= {"encipher_only": False, "decipher_only": False, "digital_signature": not authority}
     extensions: list[tuple[Any, bool]] = [
         (x509.BasicConstraints(ca=authority, path_length=0 if authority else None), True),
-        (
-            x509.KeyUsage(
-                digital_signature=not authority,
-                key_cert_sign=authority,
-                crl_sign=authority,
-                decipher_only=False,
-                **usage,
-            ),
-            True,
-        ),
+        (x509.KeyUsage(key_cert_sign=authority, crl_sign=authority, **usage), True),
         (x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False),
         (x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), False),
     ]

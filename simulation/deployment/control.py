@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, Self, final
 
@@ -19,6 +20,7 @@ from flwr.proto.control_pb2 import (
     StreamLogsRequest,
     UnregisterNodeRequest,
 )
+from flwr.proto.run_pb2 import RunStatus
 from flwr.supercore.control import ControlHttpClient
 from flwr.supercore.error import FlowerError
 from flwr.supercore.fab import Fab
@@ -41,14 +43,6 @@ class Node(NamedTuple):
     public_key: bytes
 
 
-class Status(NamedTuple):
-    """Where a run stands: pending, starting, running or finished; and how it finished."""
-
-    status: str
-    sub_status: str
-    details: str
-
-
 @final
 class _Bearer:
     """Adds the control key to every request."""
@@ -59,27 +53,6 @@ class _Bearer:
     def intercept(self, context: ProtobufRequestContext, call_next: ProtobufCall) -> httpx.Response:
         context.request.headers["authorization"] = f"Bearer {self._key}"
         return call_next(context)
-
-
-@final
-class _Errors:
-    """Turns what a request may fail with into ``Refused``."""
-
-    def __init__(self, address: str) -> None:
-        self._address = address
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, httpx.HTTPStatusError):
-            flower = FlowerError.from_json(error.response.text)
-            reason = flower.message if flower else error.response.text.strip()[:300]
-            raise Refused(
-                f"the SuperLink at {self._address} refused ({error.response.status_code}): {reason}"
-            ) from None
-        if isinstance(error, httpx.HTTPError):
-            raise Refused(f"the SuperLink at {self._address} cannot be reached: {error}") from None
 
 
 @final
@@ -95,7 +68,6 @@ class Control:
 
     def __init__(self, address: str, folder: Path) -> None:
         self.address = address
-        self._errors = _Errors(address)
         interceptors: list[ProtobufClientInterceptor] = [
             _Bearer((folder / "control.key").read_text(encoding="ascii").strip()),
             RuntimeVersionHttpInterceptor(component_name="metafed"),
@@ -109,23 +81,35 @@ class Control:
     def __exit__(self, *error: object) -> None:
         self._client.close()
 
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Turn what a request may fail with into ``Refused``."""
+        try:
+            yield
+        except httpx.HTTPStatusError as error:
+            flower = FlowerError.from_json(error.response.text)
+            reason = flower.message if flower else error.response.text.strip()[:300]
+            raise Refused(f"the SuperLink at {self.address} refused ({error.response.status_code}): {reason}") from None
+        except httpx.HTTPError as error:
+            raise Refused(f"the SuperLink at {self.address} cannot be reached: {error}") from None
+
     def register(self, public_key: Path, name: str) -> int:
         """Let the node with this public key (OpenSSH format) take part; returns its id. A known key keeps its id."""
         wanted = public_bytes(public_key)
         for node in self.nodes():
             if node.public_key == wanted and node.status != UNREGISTERED:
                 return node.node_id
-        with self._errors:
+        with self._errors():
             return self._client.RegisterNode(RegisterNodeRequest(public_key=wanted, name=name)).node_id
 
     def expel(self, node_id: int) -> None:
         """Let a node take part no longer. Its key cannot be registered again."""
-        with self._errors:
+        with self._errors():
             self._client.UnregisterNode(UnregisterNodeRequest(node_id=node_id))
 
     def nodes(self) -> list[Node]:
         """Return the nodes that are or were registered."""
-        with self._errors:
+        with self._errors():
             found = self._client.ListNodes(ListNodesRequest()).nodes_info
         return [Node(node.node_id, node.name, node.status, node.public_key) for node in found]
 
@@ -134,27 +118,26 @@ class Control:
         bundle = build_fab_from_disk(app)
         fab = Fab(hashlib.sha256(bundle).hexdigest(), bundle, {})
         request = StartRunRequest(fab=fab_to_proto(fab), override_config=user_config_to_proto(dict(run_config)))
-        with self._errors:
+        with self._errors():
             answer = self._client.StartRun(request)
         if not answer.HasField("run_id"):
             raise Refused(f"the SuperLink at {self.address} did not start the run: {answer.note}")
         return answer.run_id
 
-    def status(self, run_id: int) -> Status:
+    def status(self, run_id: int) -> RunStatus:
         """Return where the run stands."""
-        with self._errors:
-            found = self._client.ListRuns(ListRunsRequest(run_id=run_id)).run_dict[run_id].status
-        return Status(found.status, found.sub_status, found.details)
+        with self._errors():
+            return self._client.ListRuns(ListRunsRequest(run_id=run_id)).run_dict[run_id].status
 
     def logs(self, run_id: int) -> Iterator[str]:
         """Yield what the ServerApp logs, until the run ends."""
-        with self._errors:
+        with self._errors():
             for piece in self._client.StreamLogs(StreamLogsRequest(run_id=run_id, after_timestamp=0.0)):
                 yield piece.log_output
 
     def stop(self, run_id: int) -> None:
         """Stop the run."""
-        with self._errors:
+        with self._errors():
             self._client.StopRun(StopRunRequest(run_id=run_id))
 
 

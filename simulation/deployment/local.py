@@ -73,7 +73,7 @@ class LocalFederation:
         state = ["--database", str(self.database)] if self.database else []
         where = ["--host", "127.0.0.1", "--port", str(self.port)]
         policy = ["--enable-supernode-auth", "--disable-runtime-dependency-installation"]
-        process = self._start(
+        process = self.start(
             "superlink",
             # our own code, whatever lies in the current folder
             [sys.executable, "-P", "-m", "simulation.deployment.superlink", *where, *tls, *policy, *state],
@@ -124,17 +124,14 @@ class LocalFederation:
             *("--node-config", node_config(number, self.count, **{**self._config(number), **config})),
             *("--port", str(self._node_ports[number])),
         ]
-        return self._start(f"supernode-{number}", words)
+        return self.start(f"supernode-{number}", words)
 
     def _config(self, number: int) -> dict[str, str | int]:
         kept, stays = self.folder / "kept" / f"supernode-{number}", self.folder / "resident"
         return {"device": self.device, "share-client-rows": self.shared, "cache": str(kept), "resident": str(stays)}
 
-    def start(self, name: str, command: list[str]) -> Process:
-        """Start some other process beside the federation's, such as one that does not belong."""
-        return self._start(name, command)
-
-    def _start(self, name: str, command: list[str], variables: dict[str, str] | None = None) -> Process:
+    def start(self, name: str, command: list[str], variables: dict[str, str] | None = None) -> Process:
+        """Start a process that is ended with the federation."""
         known = {**environment(self.mark, self.folder / "homes" / name), **(variables or {})}
         self.processes[name] = Process(name, command, self.logs / f"{name}.log", known)
         return self.processes[name]

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any, final
 
 import tomli_w
+from flwr.proto.run_pb2 import RunStatus
 
 from metafed.experiment.settings import Experiment, flatten_config
 from simulation.deployment.bundle import project
 from simulation.deployment.closing import finished_rounds, manifest
-from simulation.deployment.control import COMPLETED, FINISHED, ONLINE, UNREGISTERED, Control, Status
+from simulation.deployment.control import COMPLETED, FINISHED, ONLINE, UNREGISTERED, Control
 from simulation.deployment.errors import NodesMissing, Refused, RunEndedEarly
 
 PAUSE = 1.0
@@ -101,7 +102,7 @@ class Watch:
         self._thread = threading.Thread(target=self._follow, args=(log,), daemon=True)
         self._thread.start()
 
-    def until_end(self, alive: Callable[[], None]) -> Status:
+    def until_end(self, alive: Callable[[], None]) -> RunStatus:
         """Return the status that the run ended with.
 
         Raises:
@@ -125,7 +126,7 @@ class Watch:
             time.sleep(PAUSE)
         self._rounds()
 
-    def _status(self, alive: Callable[[], None]) -> Status:
+    def _status(self, alive: Callable[[], None]) -> RunStatus:
         deadline = time.monotonic() + LAST_WORDS
         while True:
             try:
@@ -157,7 +158,7 @@ class Watch:
                 file.flush()
 
 
-def check_status(status: Status, record: Path, rounds: int) -> None:
+def check_status(status: RunStatus, record: Path, rounds: int) -> None:
     """Say whether the run did all that it was asked for: by Flower's status, and by what its record holds.
 
     Raises:

@@ -1,15 +1,16 @@
 """Whether two records of one experiment agree in every bit but wall times, and if not, where they first differ."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import polars as pl
 
 from server.record.rounds import WALL_TIMES
 from simulation.cli.errors import BadInput
+from simulation.records.runs import parquet
 
 
 class Difference(NamedTuple):
@@ -58,11 +59,8 @@ def rows(folder: Path) -> "pl.DataFrame":
         raise BadInput(
             f"{path}: not there; a run that was killed is closed by python -m simulation.run --resume {folder}"
         )
-    try:
-        # what the data call clients follows from no computation, and older records do not have it
-        return pl.read_parquet(path, glob=False).drop("name", strict=False)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise BadInput(f"{path}: cannot be read: {error}") from None
+    # what the data call clients follows from no computation, and older records do not have it
+    return parquet(path).drop("name", strict=False)
 
 
 def first_difference(left: Path, right: Path) -> Difference | None:
@@ -100,26 +98,15 @@ def _client(old: "pl.DataFrame", new: "pl.DataFrame") -> tuple[int | None, str] 
         return None, f"columns {old.columns} and {new.columns}"
     if old.equals(new):
         return None
-    for index in range(min(len(old), len(new))):
-        for name in old.columns:
-            mine, theirs = old[name][index], new[name][index]
-            if not _same(mine, theirs):
-                return int(old["client"][index]), f"{name} is {mine!r} and {theirs!r}"
-    longer = old if len(old) > len(new) else new
-    if len(old) == len(new):
-        return None
-    return int(longer["client"][min(len(old), len(new))]), "is in one of the records only"
-
-
-def _same(mine: Any, theirs: Any) -> bool:
-    both = (mine, theirs)
-    if all(isinstance(value, float) for value in both):
-        return bool(np.float64(mine).tobytes() == np.float64(theirs).tobytes() or (mine != mine and theirs != theirs))
-    return bool(mine == theirs)
+    for mine, theirs in zip_longest(old.iter_rows(named=True), new.iter_rows(named=True)):
+        if mine is None or theirs is None:
+            return int((mine or theirs)["client"]), "is in one of the records only"
+        if repr(mine) != repr(theirs):  # by their digits: 0 is not −0, and NaN is NaN
+            return int(mine["client"]), _entry(mine, theirs)
+    return None
 
 
 def _entry(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> str:
-    """Name the first entry of a round's line that differs."""
-    names: Sequence[str] = [*mine, *(name for name in theirs if name not in mine)]
-    name = next(name for name in names if mine.get(name) != theirs.get(name))
+    """Name the first entry of a row, or of a round's line, that differs."""
+    name = next(name for name in {**mine, **theirs} if repr(mine.get(name)) != repr(theirs.get(name)))
     return f"{name} is {mine.get(name)!r} and {theirs.get(name)!r}"

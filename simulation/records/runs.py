@@ -203,16 +203,25 @@ NUMBERS = {"round", "client", "seen", "step", "loss", "score", "oracle_score", "
 """With ``NAMES``, the columns that a report uses."""
 
 
+def parquet(path: Path) -> "pl.DataFrame":
+    """Read a Parquet file.
+
+    Raises:
+        BadInput: It is none, or damaged.
+    """
+    try:
+        return pl.read_parquet(path, glob=False)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise BadInput(f"{path}: not readable as Parquet: {str(error).splitlines()[0]}") from None
+
+
 def read_parquet(path: Path) -> "pl.DataFrame":
     """Read one Parquet file of clients' rows.
 
     Raises:
         BadInput: It is damaged or lacks columns.
     """
-    try:
-        frame = pl.read_parquet(path, glob=False).rename(KEYS, strict=False)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise BadInput(f"{path}: not readable as Parquet: {str(error).splitlines()[0]}") from None
+    frame = parquet(path).rename(KEYS, strict=False)
     missing = sorted((NAMES | NUMBERS) - set(frame.columns))
     if missing:
         raise BadInput(f"{path}: lacks the columns {', '.join(missing)}")

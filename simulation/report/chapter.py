@@ -4,10 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, get_args
 
-import polars as pl
-
-from simulation.cli.errors import BadInput
-from simulation.records.runs import Run
+from simulation.records.runs import Run, parquet
 from simulation.report.drawing.files import shown
 from simulation.report.figures import FIGURES, OfRun
 from simulation.report.figures.base import Place, one_run
@@ -34,12 +31,7 @@ def chapter(run: Run, more: Sequence[OfRun] = ()) -> dict[str, Any]:
             if parts["all"] is not None
         }
         served, rates = worst_served(known.everyone, known.kinds, gaps, times_failed(run), took_part(run))
-    return {
-        "figures": drawn,
-        "served": served,
-        "rates": rates,
-        "called": run.called,
-    }
+    return {"figures": drawn, "served": served, "rates": rates, "called": run.called}
 
 
 def times_failed(run: Run) -> Counter[int]:
@@ -56,8 +48,5 @@ def took_part(run: Run) -> dict[int, tuple[int, int]]:
     path = run.folder / "participation.parquet"
     if not path.is_file():
         return {}
-    try:
-        frame = pl.read_parquet(path, glob=False, columns=["client", "finished", "asked"])
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise BadInput(f"{path}: not readable as Parquet: {str(error).splitlines()[0]}") from None
+    frame = parquet(path).select("client", "finished", "asked")
     return {int(client): (int(finished), int(asked)) for client, finished, asked in frame.iter_rows()}

@@ -7,6 +7,7 @@ from typing import Any
 
 from metafed.fairness.replicates import FEWEST_SEEDS
 from metafed.fairness.significance import seeds_needed
+from simulation.analysis.choices import families, has_unseen
 from simulation.analysis.comparable import check_comparable
 from simulation.analysis.measures import MEASURES
 from simulation.cli.errors import BadInput
@@ -116,10 +117,8 @@ def compared(methods: Sequence[Method]) -> tuple[str, list[Beside]]:
     Raises:
         BadInput: They cannot be compared.
     """
-    panels = [replicate.people for method in methods for replicate in method.seeds.values()]
-    part = "unseen" if any((~people.seen).any() for people in panels) else "seen"
-    families = sorted({str(name) for people in panels for name in people.family})
-    wanted: list[str | None] = [None, *(families if len(families) > 1 else ())]
+    part, named = "unseen" if any(map(has_unseen, methods)) else "seen", families(methods)
+    wanted: list[str | None] = [None, *(named if len(named) > 1 else ())]
     try:
         return part, [beside(methods, part, family) for family in wanted]
     except ValueError as error:

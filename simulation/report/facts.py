@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from metafed.core.digits import digits
 from simulation.cli.tables import number
 from simulation.records.runs import Run
+from simulation.report.words import short
 
 
 def facts(run: Run) -> dict[str, Any]:
@@ -49,15 +49,15 @@ def tiles(summary: Mapping[str, Any]) -> list[dict[str, str]]:
     before, after, gain, worst, hurt = (
         block["before"], block["after"], block["gain"], block["fairness"]["worst10"], block["fairness"]["harmed"],
     )  # fmt: skip
-    best = "" if block["oracle_score"] is None else f", at best {two(block['oracle_score'])}"
+    best = "" if block["oracle_score"] is None else f", at best {short(block['oracle_score'])}"
     return [
         {
             "name": f"Score of {part} clients",
-            "value": f"{two(before['value'])} → {two(after['value'])}",
+            "value": f"{short(before['value'])} → {short(after['value'])}",
             "range": f"{counted} clients{best}",
         },
-        {"name": "Gain by adaptation", "value": two(gain["value"], "+"), "range": within(gain, "+")},
-        {"name": "Worst tenth, after", "value": two(worst["value"]), "range": within(worst)},
+        {"name": "Gain by adaptation", "value": short(gain["value"], "+"), "range": within(gain, "+")},
+        {"name": "Worst tenth, after", "value": short(worst["value"]), "range": within(worst)},
         {
             "name": "Harmed by adaptation",
             "value": f"{round(hurt['value'] * hurt['n'])} of {hurt['n']}",
@@ -66,16 +66,11 @@ def tiles(summary: Mapping[str, Any]) -> list[dict[str, str]]:
     ]
 
 
-def two(value: float, sign: str = "") -> str:
-    """Format a score to two decimals."""
-    return digits(value, 2, sign, 1000).replace("-", "−")
-
-
 def within(estimate: Mapping[str, Any], sign: str = "") -> str:
     """Say an interval, or why there is none."""
     if estimate["low"] is None:
         return "no interval: " + str(estimate["method"]).partition(": ")[2]
-    return f"95 % interval {two(estimate['low'], sign)} to {two(estimate['high'], sign)}"
+    return f"95 % interval {short(estimate['low'], sign)} to {short(estimate['high'], sign)}"
 
 
 BY = {"finished": "how often they finished", "device": "device", "group": "group"}

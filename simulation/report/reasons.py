@@ -122,96 +122,76 @@ def marks(
     gains = gain(before, after)
     allowed = tolerances(own, kinds)
     times = np.array([failed.get(int(client), 0) for client in own.client])
-    found = [
-        Mark(
-            "harmed",
-            "its score fell by more than its query rows explain",
-            harmed(gains, allowed),
-            lambda i: f"{short(gains[i], '+')} by adaptation",
-        ),
-        Mark("failed in training", "at least one round lost its update", times > 0, lambda i: f"{times[i]}×"),
-    ]
+    found: list[Mark] = []
+
+    def mark(name: str, rule: str, holds: Mask, says: Callable[[int], str]) -> None:
+        found.append(Mark(name, rule, holds, says))
+
+    mark(
+        "harmed",
+        "its score fell by more than its query rows explain",
+        harmed(gains, allowed),
+        lambda i: f"{short(gains[i], '+')} by adaptation",
+    )
+    mark("failed in training", "at least one round lost its update", times > 0, lambda i: f"{times[i]}×")
     if took:
         rounds = [took.get(int(client), (0, 0)) for client in own.client]
-        found.append(
-            Mark(
-                "seldom took part",
-                "it finished fewer than half of the rounds in which it was asked: offline, late, lost or too small",
-                np.array([2 * finished < asked for finished, asked in rounds]),
-                lambda i: f"{rounds[i][0]} of {rounds[i][1]} rounds",
-            )
+        mark(
+            "seldom took part",
+            "it finished fewer than half of the rounds in which it was asked: offline, late, lost or too small",
+            np.array([2 * finished < asked for finished, asked in rounds]),
+            lambda i: f"{rounds[i][0]} of {rounds[i][1]} rounds",
         )
     for by, labels in (("group", own.group), ("device", own.device)):
-        named = unfair(gap.get(by, {}))
-        if named is not None:
+        if (named := unfair(gap.get(by, {}))) is not None:
             name, mean = named
-            found.append(
-                Mark(
-                    f"{by} served worst",
-                    f"its {by} has the lowest mean, and the gap of {by}s exceeds chance",
-                    labels == name,
-                    constant(f"{group_name(name)}, mean {short(mean)}"),
-                )
+            mark(
+                f"{by} served worst",
+                f"its {by} has the lowest mean, and the gap of {by}s exceeds chance",
+                labels == name,
+                constant(f"{group_name(name)}, mean {short(mean)}"),
             )
     if len(own) < FEWEST:
         return found
-    found.append(
-        below(
-            "few rows",
-            "it owns fewer rows than three quarters of its family, and under ¾ of the median",
-            own.n.astype(np.float64),
-            0.75,
-            "{:.0f} rows, median {:.0f}",
-        )
+    rows, usual = own.n.astype(np.float64), float(np.median(own.n))
+    mark(
+        "few rows",
+        "it owns fewer rows than three quarters of its family, and under ¾ of the median",
+        (rows <= np.quantile(rows, 0.25)) & (rows < 0.75 * usual),  # equal numbers mark nobody
+        lambda i: f"{rows[i]:.0f} rows, median {usual:.0f}",
     )
     room = own.oracle_score - after
     if np.isfinite(own.oracle_score).all():
-        low, half = np.quantile(own.oracle_score, 0.25), np.median(room)
-        found.append(
-            Mark(
-                "low oracle score",
-                "its best possible score is in its family’s lowest quarter, and it comes as near to it as half of"
-                " the family",
-                (own.oracle_score <= low) & (room <= half),
-                lambda i: f"at best {short(own.oracle_score[i])}",
-            )
+        mark(
+            "low oracle score",
+            "its best possible score is in its family’s lowest quarter, and it comes as near to it as half of"
+            " the family",
+            (own.oracle_score <= np.quantile(own.oracle_score, 0.25)) & (room <= np.median(room)),
+            lambda i: f"at best {short(own.oracle_score[i])}",
         )
     start = np.quantile(before, 0.1)
-    found.append(
-        Mark(
-            "unusual to begin with",
-            "θ alone serves it worse than nine tenths of its family",
-            before <= start if before.min() < before.max() else before < start,
-            lambda i: f"{short(before[i])} before, median {short(float(np.median(before)))}",
-        )
+    mark(
+        "unusual to begin with",
+        "θ alone serves it worse than nine tenths of its family",
+        before <= start if before.min() < before.max() else before < start,
+        lambda i: f"{short(before[i])} before, median {short(float(np.median(before)))}",
     )
-    found.append(
-        Mark(
-            "gains little",
-            "its gain is in its family’s lowest quarter, though θ does not serve it better than half of the family",
-            (gains <= np.quantile(gains, 0.25)) & (before <= np.median(before)),
-            lambda i: f"{short(gains[i], '+')}, median {short(float(np.median(gains)), '+')}",
-        )
+    mark(
+        "gains little",
+        "its gain is in its family’s lowest quarter, though θ does not serve it better than half of the family",
+        (gains <= np.quantile(gains, 0.25)) & (before <= np.median(before)),
+        lambda i: f"{short(gains[i], '+')}, median {short(float(np.median(gains)), '+')}",
     )
     if kinds.get(str(own.family[0])) == "classification":
-        mean = float(after.mean())
-        error = Z * np.sqrt(mean * (1 - mean) / own.query)
-        found.append(
-            Mark(
-                "may be chance",
-                "its score lies no further below its family’s mean than the binomial error of its query rows",
-                after >= mean - error,
-                lambda i: f"evaluated on {own.query[i]} rows",
-            )
+        middle = float(after.mean())
+        error = Z * np.sqrt(middle * (1 - middle) / own.query)
+        mark(
+            "may be chance",
+            "its score lies no further below its family’s mean than the binomial error of its query rows",
+            after >= middle - error,
+            lambda i: f"evaluated on {own.query[i]} rows",
         )
     return found
-
-
-def below(name: str, rule: str, values: Any, share: float, says: str) -> Mark:
-    """Mark the lowest quarter that is also below ``share`` of the median, so that equal values mark nobody."""
-    median = float(np.median(values))
-    holds = (values <= np.quantile(values, 0.25)) & (values < share * median)
-    return Mark(name, rule, holds, lambda i: says.format(values[i], median))
 
 
 def constant(text: str) -> Callable[[int], str]:

@@ -13,74 +13,32 @@ import tempfile
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import final
+from typing import Any, cast, final
 
 import numpy as np
 
-from metafed.core.episodes import Examples, Shots
+from metafed.core.episodes import Examples
 from metafed.data.files.bounds import UNREADABLE
-from metafed.data.source import Origin, Share, Source
-from metafed.environments.base import Environment
-from metafed.tasks.task import Kind
+from metafed.data.source import Origin, Source
 
 ARRAYS = ("x", "y", "oracle_score", "time", "block", "evaluation")
 
 
 @final
-class Kept(Source):
+class Kept:
     """A source whose clients' rows are read from a folder, where they were written when they were first asked for.
 
     Args:
-        source: Makes or reads the clients.
+        source: Makes or reads the clients, and says all else.
         folder: Of this source's clients; see ``folder_of``.
     """
 
     def __init__(self, source: Source, folder: Path) -> None:
         self._source, self._folder = source, folder
-        self.kind: Kind | None = source.kind  # type: ignore[misc]
-        self.environment: Environment | None = source.environment  # type: ignore[misc]
-        self.anonymous: bool | None = source.anonymous  # type: ignore[misc]
-        self.shots: Shots | None = source.shots
-        self.share: Share | None = source.share
 
-    @property
-    def features(self) -> int:
-        """Of the source."""
-        return self._source.features
-
-    @property
-    def outputs(self) -> int:
-        """Of the source."""
-        return self._source.outputs
-
-    @property
-    def inner_lr(self) -> float | None:
-        """Of the source."""
-        return self._source.inner_lr
-
-    @property
-    def columns(self) -> tuple[tuple[str, int], ...]:
-        """Of the source."""
-        return self._source.columns
-
-    def called(self, client: int) -> str:
-        """Return what the data call client ``client``."""
-        return self._source.called(client)
-
-    @property
-    def clients(self) -> int | None:
-        """Of the source."""
-        return self._source.clients
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Of the source."""
-        return self._source.notes
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """Of the source."""
-        return self._source.files
+    def __getattr__(self, name: str) -> Any:
+        """Return what the source has under this name."""
+        return getattr(self._source, name)
 
     def examples(self, client: int) -> Examples:
         """Return the client's rows: those on disk, or the source's, which are written for the next to ask."""
@@ -125,7 +83,7 @@ def keep(
 ) -> tuple[Source, ...]:
     """Return the sources with their clients kept below ``folder``."""
     parts = zip(sources, tasks, origins, strict=True)
-    return tuple(Kept(source, folder_of(folder, source, task, origin)) for source, task, origin in parts)
+    return tuple(cast(Source, Kept(source, folder_of(folder, source, task, origin))) for source, task, origin in parts)
 
 
 def folder_of(folder: Path, source: Source, task: str, origin: Origin) -> Path:

@@ -1,16 +1,17 @@
 """What follows from a data set's file alone is read once a process, however many runs of other seeds need it."""
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from cachetools import LRUCache
+
 KEPT = 8
 """Contents that are kept, the last ones used."""
 
-_CONTENTS: OrderedDict[tuple[object, ...], Any] = OrderedDict()
+_CONTENTS: LRUCache[tuple[object, ...], Any] = LRUCache(KEPT)
 _ONE_AT_A_TIME = threading.RLock()
 
 
@@ -43,9 +44,6 @@ def by_file(read: Callable[[S], T]) -> Callable[[S], T]:
         with _ONE_AT_A_TIME:
             if key not in _CONTENTS:
                 _CONTENTS[key] = read(source)
-                while len(_CONTENTS) > KEPT:
-                    _CONTENTS.popitem(last=False)
-            _CONTENTS.move_to_end(key)
             found: T = _CONTENTS[key]
         return found
 

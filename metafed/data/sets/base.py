@@ -3,14 +3,19 @@
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from metafed.core.episodes import Examples
 from metafed.core.errors import DataError
-from metafed.data.files.bounds import UNREADABLE, check_archive
+from metafed.data.files.bounds import UNREADABLE, check_archive, readable
+from metafed.data.files.probe import check_parquet
 from metafed.data.sets.catalogue import advice
 from metafed.data.source import Origin, Source
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 class Dataset(Source):
@@ -95,3 +100,26 @@ def require(path: Path, holds: bool, problem: str) -> None:
     """Raise a ``DataError`` that names file and problem, unless the condition ``holds``."""
     if not holds:
         raise DataError(f"{path} is damaged: {problem}")
+
+
+def table_of(path: Path, columns: Sequence[str]) -> "pl.DataFrame":
+    """Read a Parquet file.
+
+    Raises:
+        DataError: The file is damaged, or lacks one of the ``columns``.
+    """
+    import polars as pl
+
+    check_parquet(path)
+    with readable(path):
+        table = pl.read_parquet(path, glob=False)
+    missing = [name for name in columns if name not in table.columns]
+    require(path, not missing, f"columns {missing} are missing; it has {table.columns}")
+    return table
+
+
+def in_blocks(parts: Mapping[int, tuple[np.ndarray, np.ndarray]], group: str) -> Examples:
+    """Return a client's rows out of blocks of near-duplicates: the x and y of each, by its number."""
+    block = np.concatenate([np.full(len(x), number) for number, (x, _) in parts.items()])
+    x, y = (np.concatenate(rows).astype(np.float32) for rows in zip(*parts.values(), strict=True))
+    return Examples(x, y, group, np.full(len(block), np.nan), block=block)

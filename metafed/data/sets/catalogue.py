@@ -44,36 +44,36 @@ class Entry:
     Attributes:
         name: Its name.
         file: The prepared file, below a data folder.
-        maker: The folder in ``metafed.data.sets`` whose module ``maker`` makes the prepared file out of the
-            publisher's files, by its function ``read(path)``: arrays (for ``.npz``) or a table (for ``.parquet``).
         page: Where the data set is described.
         wants: The publisher's files that the maker reads.
         get: How to get them, where we do not download them.
         downloads: The publisher's files, where we do.
         binds: What using the data binds one to beyond naming the authors; consent to it is asked before a download.
+        maker: The folder in ``metafed.data.sets`` whose module ``maker`` makes the prepared file out of the
+            publisher's files, by its function ``read(path)``: arrays (for ``.npz``) or a table (for ``.parquet``).
+            Default: that of the data set's name.
     """
 
     name: str
     file: Path
-    maker: str
     page: str
     wants: str
     get: str = ""
     downloads: tuple[Download, ...] = ()
     binds: str = ""
+    maker: str = ""
 
     def making(self) -> ModuleType:
         """Import the maker."""
         import importlib
 
-        return importlib.import_module(f"metafed.data.sets.{self.maker}.maker")
+        return importlib.import_module(f"metafed.data.sets.{self.maker or self.name}.maker")
 
 
 ENTRIES = (
     Entry(
         name="movielens100k",
         file=Path("movielens100k/movielens100k.npz"),
-        maker="movielens100k",
         page="https://grouplens.org/datasets/movielens/100k/",
         wants="ml-100k.zip, or a folder with u.data, u.item, u.user, or RecBole's ml-100k.inter, .item, .user",
         binds=(
@@ -91,7 +91,6 @@ ENTRIES = (
     Entry(
         name="clinc150",
         file=Path("intents/clinc150.parquet"),
-        maker="clinc150",
         page="https://github.com/clinc/oos-eval",
         wants="data_full.json and domains.json",
         downloads=(
@@ -108,7 +107,6 @@ ENTRIES = (
     Entry(
         name="banking77",
         file=Path("intents/banking77.parquet"),
-        maker="banking77",
         page="https://github.com/PolyAI-LDN/task-specific-datasets",
         wants="train.csv and test.csv of the folder banking_data",
         downloads=(
@@ -121,7 +119,6 @@ ENTRIES = (
     Entry(
         name="bandai_motion",
         file=Path("bandai_motion/bandai_motion.npz"),
-        maker="bandai_motion",
         page="https://github.com/BandaiNamcoResearchInc/Bandai-Namco-Research-Motiondataset",
         wants="the folder `dataset` of the repository, or a part of it: dataset-SET_CONTENT_STYLE_TAKE.bvh",
         get="git clone https://github.com/BandaiNamcoResearchInc/Bandai-Namco-Research-Motiondataset",
@@ -130,7 +127,6 @@ ENTRIES = (
     Entry(
         name="watch_gestures",
         file=Path("watch_gestures/watch_gestures.npz"),
-        maker="watch_gestures",
         page="https://arxiv.org/abs/1802.01489",
         wants="seglearn-1.2.5-py3-none-any.whl, or its file watch_dataset.npy",
         get="pip download --no-deps seglearn==1.2.5",
@@ -138,7 +134,6 @@ ENTRIES = (
     Entry(
         name="vr_head_sit",
         file=Path("vr_head_sit/vr_head_sit.npz"),
-        maker="vr_head_sit",
         page="https://github.com/naiwaaa/sit-vr-viewport-prediction",
         wants="the folder `datasets` of the repository: {has,no}_subtitle/video_VV_user_UU/processed_data.csv",
         get="git clone https://github.com/naiwaaa/sit-vr-viewport-prediction",
@@ -146,7 +141,6 @@ ENTRIES = (
     Entry(
         name="crypto_prices",
         file=Path("crypto_prices/crypto_daily.parquet"),
-        maker="crypto_prices",
         page="https://www.kaggle.com/datasets/sudalairajkumar/cryptocurrencypricehistory",
         wants="tables coin_NAME.csv with dates such as 2013-04-29 23:59:59",
         get="download the archive from the page above; it needs an account there",
@@ -155,7 +149,6 @@ ENTRIES = (
     Entry(
         name="facebook_ego",
         file=Path("facebook_ego/facebook_ego.npz"),
-        maker="facebook_ego",
         page="https://snap.stanford.edu/data/ego-Facebook.html",
         wants="facebook.tar.gz, or a folder with EGO.edges, .circles, .feat, .egofeat, .featnames of every ego",
         get="download facebook.tar.gz from the page above",
@@ -164,7 +157,6 @@ ENTRIES = (
     Entry(
         name="omniglot",
         file=Path("omniglot/omniglot28.npz"),
-        maker="omniglot",
         page="https://github.com/brendenlake/omniglot",
         wants="images_background and images_evaluation, as zip files or folders",
         downloads=(
@@ -183,7 +175,6 @@ ENTRIES = (
     Entry(
         name="miniimagenet",
         file=Path("miniimagenet/miniimagenet.npz"),
-        maker="miniimagenet",
         page="https://image-net.org/download.php",
         wants="train, val and test folders of JPEG files by class, or images with train.csv, val.csv and test.csv",
         get="register with ImageNet for the images; the three tables are those of Ravi and Larochelle, ICLR 2017",

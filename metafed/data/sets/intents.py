@@ -15,9 +15,8 @@ import numpy as np
 from metafed.core.episodes import Examples
 from metafed.core.errors import DataError
 from metafed.core.streams import stream
-from metafed.data.files.probe import check_parquet
 from metafed.data.files.shared import by_file
-from metafed.data.sets.base import Dataset, require
+from metafed.data.sets.base import Dataset, require, table_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -87,14 +86,7 @@ class Intents(Dataset, ABC):
         import polars as pl
 
         path, columns = self.path, list(self.columns_read)
-        check_parquet(path)
-        try:
-            table = pl.read_parquet(path, glob=False)
-        except (pl.exceptions.PolarsError, OSError) as error:
-            raise DataError(f"{path} is damaged: {error}") from error
-        missing = [name for name in columns if name not in table.columns]
-        require(path, not missing, f"columns {missing} are missing; it has {table.columns}")
-        table = self._labelled(table.select(pl.col(columns).cast(pl.String)))
+        table = self._labelled(table_of(path, columns).select(pl.col(columns).cast(pl.String)))
         require(path, table.height > 0 and table.null_count().sum_horizontal().item() == 0, "rows without a value")
         held = pl.col("split") != "train"
         repeated = table.filter(held)["text"]

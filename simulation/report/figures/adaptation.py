@@ -11,18 +11,14 @@ from simulation.report.drawing.plot import Band, Figure, Line, Mark, Role
 from simulation.report.drawing.plot import Panel as Drawn
 from simulation.report.drawing.scale import scores, whole
 from simulation.report.estimates import score_interval
-from simulation.report.figures.base import OneRun
+from simulation.report.figures.base import OneRun, by_family
 from simulation.report.words import families, group_name, listed, measure, short
 
 
 def adaptation(run: OneRun) -> Figure:
     """Draw mean scores after each inner step, a panel a family."""
     people, kinds = run.everyone, run.kinds
-    drawn, rows = [], []
-    for name in families(people):
-        panel, numbers = one(people.where(people.family == name), name, measure(kinds, name))
-        drawn.append(panel)
-        rows += numbers
+    drawn, rows = by_family(people, lambda own, name: one(own, name, measure(kinds, name)))
     return Figure(
         key="adaptation",
         title="Adaptation, step by step and by group",

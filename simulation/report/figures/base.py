@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Literal, NamedTuple, TypeAlias, final
+from typing import Any, Literal, NamedTuple, TypeAlias, final
 
 import numpy as np
 
@@ -11,8 +11,10 @@ from metafed.tasks.task import Kind
 from simulation.records.methods import Method
 from simulation.records.runs import Run, kinds
 from simulation.report.drawing.plot import Figure
+from simulation.report.drawing.plot import Panel as Drawn
 from simulation.report.figures.beside import Beside
 from simulation.report.findings import evaluated
+from simulation.report.words import families
 
 Place: TypeAlias = Literal["served", "badly", "adapting", "sizes", "evenness", "learning-curves"]
 """A section of the report of a run; sizes: below the tables of adapting. A figure in it stands below those before it
@@ -108,3 +110,9 @@ def last(panels: Mapping[int, Panel]) -> Panel | None:
 
 
 NOBODY = Panel(**{field.name: np.zeros((0, 1) if field.name == "scores" else 0) for field in fields(Panel)})
+
+
+def by_family(people: Panel, draw: Callable[[Panel, str], tuple[Drawn, list[Any]]]) -> tuple[list[Drawn], list[Any]]:
+    """Return the panels that ``draw`` makes of each family's clients and its name, and the rows of all for the CSV."""
+    found = [draw(people.where(people.family == name), name) for name in families(people)]
+    return [panel for panel, _ in found], [row for _, rows in found for row in rows]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from simulation.analysis.frontier import efficient
 from simulation.report.drawing.plot import Axis, Figure, Line, Mark, Points, Role, Text
 from simulation.report.drawing.plot import Panel as Drawn
 from simulation.report.drawing.scale import linear, place
@@ -164,12 +165,6 @@ def labels(
         mean, worst, letter = one.mean["value"], one.worst["value"], letters[one.name]
         marks.append(Text(mean, worst, letter, "ink", "middle", at[0] - left, at[1] - top + 4, bold=True))
     return marks
-
-
-def efficient(points: Sequence[Any]) -> list[bool]:
-    """Say of each, by its ``mean`` and ``worst``, whether no other is at least as good in both, and better in one."""
-    ends = [(one.mean["value"], one.worst["value"]) for one in points]
-    return [not any(b != a and b[0] >= a[0] and b[1] >= a[1] for b in ends) for a in ends]
 
 
 def extent(ends: Sequence[Ends], title: str) -> Axis:

@@ -69,14 +69,8 @@ def losses(run: OneRun) -> Figure | None:
     for name in names(rounds, {}):
         cohort = series(rounds, name, "loss")
         rows += [(name, "cohort", number, value, None, None, None) for number, value in cohort]
-        known = (
-            []
-            if clients is None
-            else [
-                (number, lost(clients, number, people.where(people.family == name)))
-                for number, people in evaluated.items()
-            ]
-        )
+        own = {number: people.where(people.family == name) for number, people in evaluated.items()}
+        known = [] if clients is None else [(number, lost(clients, number, people)) for number, people in own.items()]
         known = [(number, e) for number, e in known if e.value is not None]
         rows += [(name, who, number, e.value, e.low, e.high, e.n) for number, e in known]
         marks = [*smooth(cohort), *whiskers(known, "after", "loss")]

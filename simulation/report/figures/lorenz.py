@@ -11,7 +11,7 @@ from metafed.fairness.metrics import Values
 from metafed.fairness.panel import Panel
 from simulation.report.drawing.plot import Axis, Band, Figure, Line, Mark, Role, Text
 from simulation.report.drawing.plot import Panel as Drawn
-from simulation.report.figures.base import OneRun
+from simulation.report.figures.base import OneRun, by_family
 from simulation.report.words import families, measure, short
 
 RESAMPLES = 499
@@ -22,11 +22,7 @@ def lorenz(run: OneRun) -> Figure:
     """Draw the Lorenz curves of scores before and after adaptation and of gains, a panel a family."""
     people, kinds, who = run.people, run.kinds, run.who
     seed = int(run.run.manifest.get("seed") or 0)  # resamples have a stream of their own
-    drawn, rows = [], []
-    for name in families(people):
-        panel, numbers = one(people.where(people.family == name), name, measure(kinds, name), seed)
-        drawn.append(panel)
-        rows += numbers
+    drawn, rows = by_family(people, lambda own, name: one(own, name, measure(kinds, name), seed))
     return Figure(
         key="lorenz",
         title="How evenly scores are shared out",

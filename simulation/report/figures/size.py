@@ -13,7 +13,7 @@ from metafed.tasks.task import Kind
 from simulation.report.drawing.plot import Figure, Line, Mark, Points, Role
 from simulation.report.drawing.plot import Panel as Drawn
 from simulation.report.drawing.scale import LOWEST_SHOWN, linear, logarithmic
-from simulation.report.figures.base import OneRun
+from simulation.report.figures.base import OneRun, by_family
 from simulation.report.words import between, families, listed, short
 
 QUARTERS = 4
@@ -23,11 +23,7 @@ FEWEST_FOR_QUARTERS = 20
 def gain_by_size(run: OneRun) -> Figure:
     """Draw a dot a client, a cross where it is harmed, and the mean of each quarter of the clients by size."""
     people, kinds = run.everyone, run.kinds
-    drawn, rows = [], []
-    for name in families(people):
-        panel, numbers = one(people.where(people.family == name), name, kinds)
-        drawn.append(panel)
-        rows += numbers
+    drawn, rows = by_family(people, lambda own, name: one(own, name, kinds))
     return Figure(
         key="gain-by-size",
         title="Gain against the amount of data",

@@ -19,7 +19,7 @@ from metafed.core.episodes import MINIMUM, Examples
 from metafed.core.streams import stream
 from metafed.data.files.shared import by_file
 from metafed.data.sets.bandai_motion.headset import FACING, JOINTS, POSE, TRACKED, WINDOW, seen
-from metafed.data.sets.base import Dataset, arrays, require
+from metafed.data.sets.base import Dataset, arrays, in_blocks, require
 
 STILL = 0.04
 """Metres: a persona whose pose spreads less is skipped."""
@@ -149,15 +149,7 @@ class BandaiMotion(Dataset):
     def examples(self, client: int) -> Examples:
         """Return one persona's frames; the group is its style, a block is a clip."""
         persona = self._personas[0][client]
-        parts = [self.table.rows(clip) for clip in persona.clips]
-        block = np.concatenate([np.full(len(x), clip) for clip, (x, _) in zip(persona.clips, parts, strict=True)])
-        return Examples(
-            x=np.concatenate([x for x, _ in parts]).astype(np.float32),
-            y=np.concatenate([y for _, y in parts]).astype(np.float32),
-            group=persona.style,
-            oracle_score=np.full(len(block), np.nan),
-            block=block,
-        )
+        return in_blocks({clip: self.table.rows(clip) for clip in persona.clips}, persona.style)
 
 
 def personas(labels: Sequence[tuple[str, str]], lengths: np.ndarray) -> list[Persona]:

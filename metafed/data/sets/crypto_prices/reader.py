@@ -13,11 +13,9 @@ from typing import NamedTuple, final
 import numpy as np
 
 from metafed.core.episodes import Examples
-from metafed.core.errors import DataError
 from metafed.core.streams import stream
-from metafed.data.files.probe import check_parquet
 from metafed.data.files.shared import by_file
-from metafed.data.sets.base import Dataset, require
+from metafed.data.sets.base import Dataset, require, table_of
 from metafed.data.sets.crypto_prices.prices import FEATURES, OUTPUTS, Days, features, row_days, targets
 
 CUT = date(2021, 1, 1)
@@ -85,13 +83,7 @@ class CryptoPrices(Dataset):
         import polars as pl
 
         path, prices = self.path, ["open", "high", "low", "close"]
-        check_parquet(path)
-        try:
-            table = pl.read_parquet(path, glob=False)
-        except (pl.exceptions.PolarsError, OSError) as error:
-            raise DataError(f"{path} is damaged: {error}") from error
-        missing = [name for name in ("asset", "date", *prices) if name not in table.columns]
-        require(path, not missing, f"columns {missing} are missing; it has {table.columns}")
+        table = table_of(path, ("asset", "date", *prices))
         require(path, table.schema["date"] == pl.Date, f"column date is {table.schema['date']}, not a date")
         numbers = all(table.schema[name].is_numeric() for name in prices)
         require(path, numbers, f"columns {prices} are not all numbers")

@@ -82,19 +82,8 @@ class MovieLens100K(Dataset):
             DataError: The file is missing or damaged.
         """
         path = self.path
-        read = arrays(
-            path,
-            {
-                "user": ("iu", 1),
-                "item": ("iu", 1),
-                "rating": ("iu", 1),
-                "item_genres": ("b", 2),
-                "item_year": ("iu", 1),
-                "user_age": ("iu", 1),
-                "user_gender": ("U", 1),
-                "user_occupation": ("iu", 1),
-            },
-        )
+        whole = dict.fromkeys(("user", "item", "rating", "item_year", "user_age", "user_occupation"), ("iu", 1))
+        read = arrays(path, whole | {"item_genres": ("b", 2), "user_gender": ("U", 1)})
         user, item, rating = read["user"], read["item"], read["rating"]
         people, films = len(read["user_age"]), len(read["item_year"])
         require(path, len(user) > 0, "there is no rating")

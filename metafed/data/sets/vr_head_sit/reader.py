@@ -14,7 +14,7 @@ import numpy as np
 from metafed.core.episodes import MINIMUM, Examples
 from metafed.core.streams import stream
 from metafed.data.files.shared import by_file
-from metafed.data.sets.base import Dataset, arrays, require
+from metafed.data.sets.base import Dataset, arrays, in_blocks, require
 
 COLUMNS = ("time_s", "pitch_rad", "yaw_rad", "roll_rad", "inclination_rad", "azimuth_rad")
 PITCH, YAW, ROLL = (COLUMNS.index(name) for name in ("pitch_rad", "yaw_rad", "roll_rad"))
@@ -142,14 +142,6 @@ class VrHeadSit(Dataset):
     def examples(self, client: int) -> Examples:
         """Return one person's moments; the group is ``calmer`` or ``livelier``, a block is a session."""
         person = self._people[0][client]
-        sessions = self.table.of(person)
-        parts = [self.table.rows(session) for session in sessions]
-        block = np.concatenate([np.full(len(x), session) for session, (x, _) in zip(sessions, parts, strict=True)])
-        return Examples(
-            x=np.concatenate([x for x, _ in parts]).astype(np.float32),
-            y=np.concatenate([y for _, y in parts]).astype(np.float32),
-            name=self.called(client),
-            group="livelier" if self._liveliness(person) > self._middle else "calmer",
-            oracle_score=np.full(len(block), np.nan),
-            block=block,
-        )
+        group = "livelier" if self._liveliness(person) > self._middle else "calmer"
+        rows = in_blocks({session: self.table.rows(session) for session in self.table.of(person)}, group)
+        return rows._replace(name=self.called(client))

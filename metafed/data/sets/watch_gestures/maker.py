@@ -66,9 +66,6 @@ def _quantize(table: dict[str, Any]) -> dict[str, np.ndarray]:
 class _Arrays(pickle.Unpickler):
     """Makes numpy arrays and nothing else."""
 
-    def __init__(self, file: io.BytesIO) -> None:
-        super().__init__(file)
-
     def find_class(self, module: str, name: str) -> Any:
         """Return one of the four names that arrays are made with."""
         if (module, name) == ("_codecs", "encode"):
