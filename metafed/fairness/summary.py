@@ -77,11 +77,13 @@ def summarize(
     overall = blocks(parts["all"], "")
     top = overall["all"] or block(everyone, kinds, targets, seed, "/all")
     _, choosing = last_evaluation(clients, VALIDATION)
-    held = {VALIDATION: block(choosing, kinds, targets, seed, f"/{VALIDATION}")} if len(choosing) else {}
+    held: Block = {VALIDATION: block(choosing, kinds, targets, seed, f"/{VALIDATION}")} if len(choosing) else {}
     if experiment is not None:
         from metafed.fairness.influence import influence
 
         moved = influence(clients, experiment, everyone)
+    if experiment is not None and experiment.eval.epochs is not None:
+        held["unit"] = "epoch"  # what steps in evaluation count
     return {
         "round": number,
         "inner_steps": everyone.scores.shape[1] - 1 if number is not None else None,

@@ -124,6 +124,8 @@ class Objective(Settings, ABC):
     which it determines alone, its share divided by its own mass. sums: so are a_k g_k and b_k, but not their quotient.
     no: others' losses, or sums by group, change how much a client counts."""
 
+    reads_rates: ClassVar[bool] = False
+    """Whether it divides what clients send by the rate of their steps, to have gradients."""
     scaled: ClassVar[bool] = False
     """Whether what it sums are multiples of a power that only who sees a sum knows (``Contribution.scales``)."""
 

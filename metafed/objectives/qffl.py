@@ -38,6 +38,7 @@ class Qffl(Objective):
     )
 
     separability: ClassVar[Literal["updates", "sums", "no"]] = "sums"
+    reads_rates: ClassVar[bool] = True
     scaled: ClassVar[bool] = True
 
     def share(self, updates: ClientUpdates, ask: Mapping[str, Plain]) -> Contribution:

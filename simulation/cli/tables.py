@@ -71,11 +71,11 @@ def cells(part: str, block: Mapping[str, Any]) -> tuple[Text, ...]:
 
 def footnotes(summary: Mapping[str, Any]) -> list[str]:
     """Say what the intervals are over, and who is missing from the table."""
-    steps = summary["inner_steps"]
+    steps, unit = summary["inner_steps"], summary.get("unit", "inner step")
     if summary["round"] is None:
         return ["No round was evaluated."]
     notes = [
-        f"\nScore: before and after {steps} inner step{'s' * (steps != 1)}, at most 1, higher is better.",
+        f"\nScore: before and after {steps} {unit}{'s' * (steps != 1)}, at most 1, higher is better.",
         f"Gain: mean over clients, Student's t interval; n = {counted(summary)} clients in all.",
         "Worst 10 %: mean after adaptation of the lowest ⌈n / 10⌉ clients.",
     ]

@@ -90,6 +90,7 @@ def test_a_protocol_is_one_file(tmp_path):
     assert main(["--config", str(file), "--out", str(out)]) == 0
     found = json.loads((out / "manifest.json").read_text())["experiment"]
     assert (found["local"]["epochs"], found["local"]["optimizer"], found["eval"]["epochs"]) == (5, "momentum", 2)
+    assert json.loads((out / "summary.json").read_text())["unit"] == "epoch"
     rows = pl.read_parquet(out / "clients.parquet")
     trained = rows.filter(phase="train")
     assert (trained["support"] + trained["query"] >= trained["n"] // 2).all()

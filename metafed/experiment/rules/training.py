@@ -3,10 +3,12 @@
 from metafed.algorithms import ALGORITHMS, Algorithm
 from metafed.algorithms.base import Table
 from metafed.experiment.fields import Fields
-from metafed.experiment.lookup import algorithm_name
+from metafed.experiment.lookup import algorithm_name, objective_name
 
 CLOCKED = frozenset({"epochs", "steps", "batch_size", "rows"})
 """Settings that change how many rows a client passes."""
+RATED = frozenset({"optimizer", "schedule", "round_decay"})
+"""Settings with which a step is not the gradient times α."""
 
 
 def check_training(experiment: Fields) -> None:
@@ -30,6 +32,11 @@ def check_training(experiment: Fields) -> None:
             f"--local.{flag(min(local.changed & CLOCKED))} cannot be combined with --devices.tiers"
             f" {experiment.devices.tiers}: the virtual clock counts full-batch steps on the rows of an episode; choose"
             " --devices.tiers none"
+        )
+    if experiment.objective.reads_rates and (other := sorted(local.changed & RATED)):
+        raise ValueError(
+            f"--local.{flag(other[0])} cannot be combined with --objective {objective_name(experiment.objective)},"
+            " which takes what clients send for gradients times α; leave it out"
         )
     check_evaluation(experiment)
 

@@ -123,6 +123,12 @@ def test_the_virtual_clock_knows_full_batch_steps_only():
     Experiment(algorithm="fedavg", local={"optimizer": "adam"}, devices=devices)
 
 
+def test_qffl_needs_gradients_times_the_rate():
+    for local in ({"optimizer": "adam"}, {"round_decay": 0.9}, {"schedule": "cosine"}):
+        assert "cannot be combined with --objective qffl" in refused(algorithm="fedavg", objective="qffl", local=local)
+    Experiment(algorithm="fedavg", objective="qffl", local={"epochs": 3, "batch_size": 10})
+
+
 def test_settings_travel_in_a_run_config():
     local = {"epochs": 5, "batch_size": 10, "optimizer": "momentum", "rows": "all"}
     experiment = Experiment(algorithm="fedavg-ft", local=local, eval={"epochs": 2, "clip": 1.0})
