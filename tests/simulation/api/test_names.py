@@ -35,6 +35,8 @@ def test_the_report_and_ones_own_loop_name_them_too(run):
     assert served
     assert "<b>client " in page
     fed = mf.Federation(run.experiment)
+    assert fed.notes["taps"][0] == "144 rows, 12 clients by 'client'"
+    assert fed.remarks == tuple(run.manifest["guard"])
     _, per_client = fed.round(fed.init(), fed.sample(1), 1)
     assert {own.name for own in per_client.values() if own.family == "taps"} <= set(PEOPLE)
     assert {own.name for own in per_client.values() if own.family == "avatar"} == {""}
