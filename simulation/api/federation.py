@@ -157,6 +157,12 @@ class Federation:
         """Return what the data call a client; empty where they have no name."""
         return self._inside.called(client)
 
+    @property
+    def notes(self) -> dict[str, tuple[str, ...]]:
+        """How each family's data are used: who is skipped, how rows are split, what becomes of each column."""
+        pairs = zip(self._inside.roster.families, self._inside.sources, strict=True)
+        return {family: source.notes for family, source in pairs}
+
     @cached_property
     def remarks(self) -> tuple[str, ...]:
         """What the guard has to remark of the data.

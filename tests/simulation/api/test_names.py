@@ -6,6 +6,7 @@ import pytest
 
 import metafed as mf
 from simulation import simulate
+from tests.simulation.command.running import command
 
 RNG = np.random.default_rng(0)
 PEOPLE = {f"u{number}": (RNG.normal(size=(12, 3)), RNG.integers(0, 2, 12)) for number in range(12)}
@@ -35,6 +36,8 @@ def test_the_report_and_ones_own_loop_name_them_too(run):
     assert served
     assert "<b>client " in page
     fed = mf.Federation(run.experiment)
+    assert fed.notes["taps"][0] == "144 rows, 12 clients by 'client'"
+    assert fed.remarks == tuple(run.manifest["guard"])
     _, per_client = fed.round(fed.init(), fed.sample(1), 1)
     assert {own.name for own in per_client.values() if own.family == "taps"} <= set(PEOPLE)
     assert {own.name for own in per_client.values() if own.family == "avatar"} == {""}
@@ -46,6 +49,10 @@ def test_a_record_of_before_has_no_such_column_and_goes_on(run, tmp_path):
         mf.Experiment(families=[taps], clients=10, rounds=2, width=6, eval_every=0),
         engine="local", out=tmp_path / "run", progress=False,
     )  # fmt: skip
+    done = command("--resume", made.folder, "--rounds", "3")
+    assert done.returncode == 2
+    assert "these rows were given in Python, and this process does not have them" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
     path = made.folder / "clients.parquet"
     pl.read_parquet(path).drop("name").write_parquet(path)
     longer = made.resume(rounds=3, progress=False)
