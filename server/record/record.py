@@ -178,7 +178,7 @@ class Record:
         failed: Exception | None = None
         self.manifest |= {"end": now(), "exit_reason": reason}
 
-        for step in (
+        steps: tuple[Callable[[], object], ...] = (
             self._later.close,
             self._rounds.close,
             lambda: join(self.folder, rows_of(self.folder)),
@@ -186,7 +186,8 @@ class Record:
             lambda: report(self.manifest),
             lambda: give_back(self.folder),
             self._write_manifest,
-        ):
+        )
+        for step in steps:
             try:
                 step()
             except Exception as error:
@@ -261,7 +262,7 @@ class Record:
             write_json(self.folder / "summary.json", summary)
 
 
-def join(folder: Path, parts: Sequence[Path]) -> None:
+def join(folder: Path, parts: list[Path]) -> None:
     """Join the rounds' rows in a record's folder into one file, and remove them."""
     if parts:
         with draft(folder / "clients.parquet") as beside:
