@@ -3,7 +3,7 @@
 Of policies (``environment:navigation``, ``environment:cartpole``) it prints the return of an episode
 (``benchmarks.returns``). Of forecasts of assets it prints what they were worth to who acted on them: it reads θ and
 the settings of the run's folder, adapts every evaluated client as the run did, and goes long, flat or short by the
-forecasts over the days of its evaluation query (``metafed.families.assets.acting``).
+forecasts over the days of its evaluation query (``benchmarks.trading``).
 """
 
 import argparse
@@ -16,11 +16,12 @@ from benchmarks.first_order import trained
 from benchmarks.gradients import one_thread
 from benchmarks.returns import returns, worlds
 from benchmarks.tables import show
+from benchmarks.trading import COST, Acting, acting
 from metafed.core.parameters import Params, spread
 from metafed.experiment.choices import names
 from metafed.experiment.settings import Experiment
 from metafed.fairness.intervals import mean_interval
-from metafed.families.assets import ASSETS, COST, Acting, acting
+from metafed.families.assets import ASSETS
 from metafed.federation.federation import Federation
 from simulation.cli.config import Config
 from simulation.cli.errors import BadInput

@@ -4,7 +4,6 @@ import os
 
 os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
 
-from collections.abc import Mapping
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -136,7 +135,8 @@ def _host(federation: Federation, device: str, cache: str) -> Host:
 
 
 def _hosted(context: Context) -> Host:
-    settings, node = experiment_settings(context.run_config), context.node_config
+    settings = {key: value for key, value in context.run_config.items() if key not in SERVERS_OWN}
+    node = context.node_config
     if faults := str(settings.get("faults", "")):
         settings["faults"] = read_faults(faults)
     own_data = str(node.get(OWN_DATA, ""))
@@ -191,13 +191,6 @@ def objective_ask(message: Message) -> dict[str, Plain]:
     values = message.content.config_records["ask"].items()
     own = {key.removeprefix(ASKED): value for key, value in values if key.startswith(ASKED)}
     return cast(dict[str, Plain], own)
-
-
-def experiment_settings(
-    run_config: Mapping[str, bool | int | float | str],
-) -> dict[str, bool | int | float | str]:
-    """Return the run config without what concerns the server's record alone."""
-    return {key: value for key, value in run_config.items() if key not in SERVERS_OWN}
 
 
 def _reply(answer: Answer, message: Message) -> Message:

@@ -124,8 +124,7 @@ def _values(people: "pl.DataFrame", question: Question) -> "pl.DataFrame":
         return asked.with_columns(value=pl.col("finished") / pl.col("asked"))
     if question.what == "rows":
         return people.with_columns(value=pl.col("n").cast(pl.Float64))
-    evaluated = people.filter(pl.col("after").is_finite())
-    return evaluated.with_columns(value=pl.col("after"))
+    return people.filter(pl.col("after").is_finite()).with_columns(value=pl.col("after"))
 
 
 def _entry(question: Question, name: str, chance: float, rows: "pl.DataFrame") -> dict[str, Any]:

@@ -73,8 +73,5 @@ def targets_of(people: Panel) -> dict[str, float]:
     It is the run's own level, so that it tells who needs more steps than others; it does not compare runs. A family
     without a usable client has 0.
     """
-    usable = people.usable
-    found = {}
-    for name in np.unique(people.family.astype(str)):
-        found[str(name)] = mean(usable.scores[usable.family == name, -1]) or 0.0
-    return found
+    usable, names = people.usable, np.unique(people.family.astype(str))
+    return {str(name): mean(usable.scores[usable.family == name, -1]) or 0.0 for name in names}

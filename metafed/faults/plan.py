@@ -1,6 +1,5 @@
 """Who is at fault, in which rounds, and how: a pure function of the faults' description, the seed and the round."""
 
-import difflib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 from pydantic import Field, ValidationError, model_validator
 
 from metafed.core.errors import DataError
+from metafed.core.names import near
 from metafed.core.reading import brief, read_toml
 from metafed.core.settings import Settings
 from metafed.core.streams import stream
@@ -142,8 +142,7 @@ def _explained(error: ValidationError) -> str:
     given = brief(problem.get("input")).strip("'")
     known = KINDS if problem["type"] == "literal_error" else tuple(Fault.model_fields)
     word = given if problem["type"] == "literal_error" else str(problem["loc"][-1]) if problem["loc"] else ""
-    near = difflib.get_close_matches(word, known, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near and near[0] != word else ""
+    hint = "" if word in known else near(word, known)
     return f"{place or 'the file'}: {problem['msg']}{hint}"
 
 

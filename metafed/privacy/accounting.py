@@ -14,6 +14,7 @@ Nothing is proven for other samplers, whose choice depends on the clients' data 
 """
 
 import logging
+from bisect import bisect_right
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -128,8 +129,4 @@ def noise_for(cost: Callable[[float], float], target: float) -> float:
 
 def rounds_for(cost: Callable[[int], float], target: float, most: int) -> int:
     """Return how many rounds, ``most`` at most, have a ``cost`` in ε of no more than ``target``."""
-    low, high = 0, most
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if cost(middle) <= target else (low, middle - 1)
-    return low
+    return bisect_right(range(1, most + 1), target, key=cost)

@@ -1,6 +1,7 @@
 """Numbers as integers modulo 2^64, in which sums are exact and masks uniform."""
 
 from collections.abc import Sequence
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +44,5 @@ def decode(total: Ring) -> NDArray[np.float64]:
 
 def added(vectors: Sequence[Ring]) -> Ring:
     """Return the sum modulo 2^64 of at least one vector."""
-    total = np.zeros_like(vectors[0])
-    for vector in vectors:
-        total += vector
+    total: Ring = reduce(np.add, vectors)
     return total

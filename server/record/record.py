@@ -179,21 +179,16 @@ class Record:
         failed: Exception | None = None
         self.manifest |= {"end": now(), "exit_reason": reason}
 
-        def reported() -> None:
-            report(self.manifest)
-
-        def room() -> None:
-            give_back(self.folder)
-
-        for step in (
+        steps: tuple[Callable[[], object], ...] = (
             self._later.close,
             self._rounds.close,
-            self._join,
+            lambda: join(self.folder, rows_of(self.folder)),
             self._summarize,
-            reported,
-            room,
+            lambda: report(self.manifest),
+            lambda: give_back(self.folder),
             self._write_manifest,
-        ):
+        )
+        for step in steps:
             try:
                 step()
             except Exception as error:
@@ -267,13 +262,14 @@ class Record:
             summary |= keep_ledger(self.folder, rows, self.federation)
             write_json(self.folder / "summary.json", summary)
 
-    def _join(self) -> None:
-        parts = rows_of(self.folder)
-        if parts:
-            with draft(self.folder / "clients.parquet") as beside:
-                # streamed: a long run's rows need not fit in memory
-                pl.scan_parquet(parts, glob=False).sink_parquet(beside, maintain_order=True)
-        shutil.rmtree(self.folder / "parts", ignore_errors=True)
+
+def join(folder: Path, parts: list[Path]) -> None:
+    """Join the rounds' rows in a record's folder into one file, and remove them."""
+    if parts:
+        with draft(folder / "clients.parquet") as beside:
+            # streamed: a long run's rows need not fit in memory
+            pl.scan_parquet(parts, glob=False).sink_parquet(beside, maintain_order=True)
+    shutil.rmtree(folder / "parts", ignore_errors=True)
 
 
 def give_back(folder: Path) -> None:

@@ -1,13 +1,14 @@
 """What methods are compared by: measures of the clients of one seed, each from one value a client."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from math import inf
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from metafed.fairness import metrics as fairness
-from metafed.fairness.harmed import gain, harmed, tolerance
+from metafed.fairness.harmed import gain, harmed
 from metafed.fairness.metrics import Metric, Values
 from metafed.fairness.panel import Panel
 from metafed.fairness.summary import tolerances
@@ -67,11 +68,7 @@ def worse_off(served: Served, kinds: Kinds) -> Values:
     """1 for clients that end below what they reach alone by more than their tolerance, else 0."""
     people, alone = both(served)
     own, theirs = alone.scores[:, -1], people.scores[:, -1]
-    allowed = np.zeros(len(people))
-    for name in np.unique(people.family.astype(str)):
-        member = people.family == name
-        kind = kinds.get(str(name), "regression")
-        allowed[member] = tolerance(own[member], theirs[member], people.query[member], kind)
+    allowed = tolerances(replace(people, scores=np.stack([own, theirs], axis=1)), kinds)
     return harmed(theirs - own, allowed).astype(np.float64)
 
 

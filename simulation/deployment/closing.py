@@ -4,7 +4,6 @@ Flower gives a ServerApp that is stopped five seconds, and one whose SuperLink d
 """
 
 import json
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,8 @@ from safetensors.numpy import load_file
 from metafed.experiment.settings import Experiment
 from metafed.fairness.summary import summarize as summary_of
 from metafed.federation.federation import Federation, federation_of
-from server.files import draft, write_json
-from server.record.record import give_back, now, theta_sha256
+from server.files import write_json
+from server.record.record import give_back, join, now, theta_sha256
 
 
 def manifest(record: Path) -> dict[str, Any]:
@@ -47,7 +46,9 @@ def close(record: Path, reason: str) -> None:
     if not about:
         return
     if not about.get("end"):
-        join(record)
+        # a part that its writer did not finish has no line in rounds.jsonl
+        parts = [record / "parts" / f"{line['round']:08d}.parquet" for line in finished_rounds(record)]
+        join(record, [path for path in parts if path.exists()])
         summarize(record, federation_of(Experiment.model_validate(about["experiment"])))
     checkpoints = sorted((record / "checkpoints").glob("*.safetensors"))
     give_back(record)
@@ -55,17 +56,6 @@ def close(record: Path, reason: str) -> None:
     if digest is None and checkpoints:
         digest = theta_sha256(load_file(checkpoints[-1]))
     amend(record, {"exit_reason": reason, "end": about.get("end") or now(), "theta_sha256": digest})
-
-
-def join(record: Path) -> None:
-    """Join the rows of the finished rounds; a part that its writer did not finish has no line in ``rounds.jsonl``."""
-    parts = record / "parts"
-    paths = [parts / f"{line['round']:08d}.parquet" for line in finished_rounds(record)]
-    whole = [path for path in paths if path.exists()]
-    if whole:
-        with draft(record / "clients.parquet") as beside:
-            pl.scan_parquet(whole, glob=False).sink_parquet(beside, maintain_order=True)
-    shutil.rmtree(parts, ignore_errors=True)
 
 
 def summarize(record: Path, federation: Federation) -> None:

@@ -127,7 +127,8 @@ class Control:
     def status(self, run_id: int) -> RunStatus:
         """Return where the run stands."""
         with self._errors():
-            return self._client.ListRuns(ListRunsRequest(run_id=run_id)).run_dict[run_id].status
+            found: RunStatus = self._client.ListRuns(ListRunsRequest(run_id=run_id)).run_dict[run_id].status
+        return found
 
     def logs(self, run_id: int) -> Iterator[str]:
         """Yield what the ServerApp logs, until the run ends."""

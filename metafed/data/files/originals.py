@@ -155,10 +155,14 @@ def originals(path: Path) -> Iterator[Originals]:
                 files += _members(file, spend, open_archives)
             else:
                 name = file.relative_to(path).as_posix() if path.is_dir() else file.name
-                files.append(Original(name, str(file), False, partial(file.open, "rb"), spend))
+                files.append(Original(name, str(file), False, partial(_open, file), spend))
             if len(files) > MOST:
                 raise DataError(f"{path} has more than {MOST:,} files: refused")
         yield Originals(path, files)
+
+
+def _open(path: Path) -> IO[bytes]:
+    return path.open("rb")
 
 
 def _walk(folder: Path) -> Iterator[Path]:

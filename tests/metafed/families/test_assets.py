@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks import trading
 from metafed.core.episodes import draw, halves
 from metafed.core.streams import stream
 from metafed.data.sets.crypto_prices import prices
@@ -122,19 +123,19 @@ class TestActing:
     def test_a_position_is_long_flat_or_short_and_pays_for_its_changes(self):
         realised = np.array([1.0, 2.0, -1.0, 0.5])
         position = np.array([1.0, 1.0, -1.0, 0.0])
-        np.testing.assert_allclose(assets.profits(position, realised, 0.1), [0.9, 2.0, 0.8, -0.1])
+        np.testing.assert_allclose(trading.profits(position, realised, 0.1), [0.9, 2.0, 0.8, -0.1])
         forecast = np.array([0.3, 0.11, -0.2, 0.09])
-        own = assets.acting(forecast, realised, 0.1)
-        assert own.rule == pytest.approx(assets.sharpe(np.array([0.9, 2.0, 0.8, -0.1])))
-        assert own.hold == pytest.approx(assets.sharpe(np.array([0.9, 2.0, -1.0, 0.5])))
+        own = trading.acting(forecast, realised, 0.1)
+        assert own.rule == pytest.approx(trading.sharpe(np.array([0.9, 2.0, 0.8, -0.1])))
+        assert own.hold == pytest.approx(trading.sharpe(np.array([0.9, 2.0, -1.0, 0.5])))
 
     def test_a_sharpe_ratio_is_mean_over_deviation_for_a_year(self):
-        assert assets.sharpe(np.array([1.0, 3.0])) == pytest.approx(2 / np.sqrt(2) * np.sqrt(365))
-        assert assets.sharpe(np.zeros(9)) == 0.0
-        assert assets.sharpe(np.ones(1)) == 0.0
+        assert trading.sharpe(np.array([1.0, 3.0])) == pytest.approx(2 / np.sqrt(2) * np.sqrt(365))
+        assert trading.sharpe(np.zeros(9)) == 0.0
+        assert trading.sharpe(np.ones(1)) == 0.0
 
     def test_who_never_acts_earns_and_risks_nothing(self):
-        assert assets.acting(np.full(20, 0.01), np.random.default_rng(0).standard_normal(20)).rule == 0.0
+        assert trading.acting(np.full(20, 0.01), np.random.default_rng(0).standard_normal(20)).rule == 0.0
 
     def test_the_truth_earns_more_than_holding_and_noise_does_not(self):
         made, gains, noise = assets.Generated(ORIGIN), [], []
@@ -144,9 +145,9 @@ class TestActing:
             best = prices.standard(days)(mean[prices.row_days(len(days.span))])
             _, evaluation = halves(own, assets.ASSETS.shots, stream(0, "halves", client))
             query = draw(own, evaluation, assets.ASSETS.shots, 150, stream(0, "evaluation", client)).query
-            value = assets.acting(best[query, 0], own.y[query, 0])
+            value = trading.acting(best[query, 0], own.y[query, 0])
             gains.append(value.rule - value.hold)
-            blind = assets.acting(np.random.default_rng(client).standard_normal(len(query)), own.y[query, 0], 0.0)
+            blind = trading.acting(np.random.default_rng(client).standard_normal(len(query)), own.y[query, 0], 0.0)
             noise.append(blind.rule)
         assert np.mean(gains) > 4 * np.std(gains) / np.sqrt(40)
         assert abs(np.mean(noise)) < 3 * np.std(noise) / np.sqrt(40)

@@ -43,16 +43,13 @@ def read(path: Path) -> "pl.DataFrame":
 def _rows(file: Original) -> list[tuple[str | date | float, ...]]:
     found: list[tuple[str | date | float, ...]] = []
     for line, (name, symbol, day, *prices) in rows(file, ("Name", "Symbol", "Date", *PRICES)):
-        match = re.match(r"(\d{4}-\d{2}-\d{2})(?:[ T]|$)", day)
         try:
-            when = date.fromisoformat(match[1]) if match else None
+            when = date.fromisoformat(day[:10] if re.match(r"\d{4}-\d{2}-\d{2}(?:[ T]|$)", day) else "")
         except ValueError:
-            when = None
-        if when is None:
             raise DataError(
                 f"{file.where}, line {line}: date {day!r} is not of the form 2013-04-29 23:59:59. A spreadsheet may"
                 " have changed the table: take it from another copy, or out of the folder"
-            )
+            ) from None
         values = numbers(file, line, prices)
         if min(values) < 0 or min(values[:4]) <= 0:
             raise DataError(f"{file.where}, line {line}: a price is not above 0, or a volume below 0")
