@@ -10,7 +10,7 @@ from metafed.training.settings import Local
 
 def refused(**settings):
     with pytest.raises(ValidationError) as caught:
-        Experiment(**settings)
+        Experiment.model_validate(settings)
     (problem,) = caught.value.errors()
     return f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
 
