@@ -79,7 +79,7 @@ def test_a_client_that_does_not_fit_alone_is_a_failure_that_says_so(greedy):
     assert answer.rows == []
 
 
-@pytest.mark.parametrize("engine", ["local", "ray"])
+@pytest.mark.parametrize("engine", ["local", pytest.param("ray", marks=pytest.mark.slow)])
 @pytest.mark.ray
 def test_theta_is_what_it_is_with_memory_enough(greedy, engine):
     settings = greedy.to_run_config()

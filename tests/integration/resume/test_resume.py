@@ -170,7 +170,7 @@ def whole(tiny, tmp_path_factory):
 
 
 @given(st.integers(1, 7), st.lists(st.tuples(st.sampled_from(["leave", "damage"]), st.integers(1, 7)), max_size=4))
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(5, [("leave", 6), ("damage", 6)])
 @example(7, [("leave", 7), ("damage", 4), ("damage", 7)])
 def test_however_often_it_is_killed_and_damaged_it_ends_with_the_same_bits(tiny, tmp_path_factory, whole, first, then):

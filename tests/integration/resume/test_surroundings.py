@@ -17,6 +17,7 @@ from tests.simulation.command.running import command, manifest, on_a_small_disk,
 SMALL = ["--clients", "9", "--cohort", "5", "--width", "6", "--eval-every", "3", "--checkpoint-every", "2", "--quiet"]
 
 
+@pytest.mark.slow
 def test_a_run_that_filled_the_disk_is_resumed_to_the_bits_of_one_that_did_not(tmp_path):
     words = [*SMALL, "--engine", "local", "--algorithm", "ditto", "--rounds", 30]
     done = on_a_small_disk(9_000, *words, "--out", tmp_path / "full")

@@ -78,6 +78,7 @@ def test_one_step_of_adaptation_divides_the_error_by_three(maml):
     assert maml[0] > 3 * maml[1]
 
 
+@pytest.mark.slow
 def test_more_steps_than_it_was_trained_with_serve_still_better(maml):
     steps = [maml[k] for k in (0, 1, 2, 5, 10)]
     assert steps == sorted(steps, reverse=True)

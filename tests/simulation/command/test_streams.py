@@ -27,7 +27,7 @@ def shell(line, folder, **variables):
     ("end", "variables"),
     [
         pytest.param("", {"PYTHONIOENCODING": "latin-1"}, marks=pytest.mark.slow),
-        ("", {"LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}),
+        pytest.param("", {"LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}, marks=pytest.mark.slow),
         ("| head -1", {}),
         pytest.param("| true", {}, marks=pytest.mark.slow),
         (">/dev/full", {}),
