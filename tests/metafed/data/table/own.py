@@ -91,7 +91,8 @@ def everyone(made):
 
 def alike(one, other):
     """Say whether two clients' rows are the same bits."""
-    return one.group == other.group and all(
+    words = ("group", "name")
+    return all(getattr(one, word) == getattr(other, word) for word in words) and all(
         (left is None and right is None) or np.array_equal(left, right, equal_nan=True)
-        for left, right in ((getattr(one, field), getattr(other, field)) for field in one._fields if field != "group")
+        for left, right in ((getattr(one, field), getattr(other, field)) for field in one._fields if field not in words)
     )
