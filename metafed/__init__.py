@@ -86,86 +86,38 @@ if TYPE_CHECKING:
     from metafed.sampling import Uniform as Uniform
     from metafed.secure.settings import Secure as Secure
     from metafed.tasks.task import Task as Task
+    from metafed.training.settings import ClientTraining as ClientTraining
+    from metafed.training.settings import FineTuning as FineTuning
     from simulation.api.federation import Federation as Federation
 
-PUBLIC: dict[str, str] = {
-    **dict.fromkeys(
-        (
-            "Aggregator",
-            "Bulyan",
-            "CenteredClipping",
-            "GeometricMedian",
-            "Krum",
-            "Median",
-            "MultiKrum",
-            "NormClipping",
-            "SignGuard",
-            "TrimmedMean",
-        ),
-        "metafed.aggregators",
-    ),
-    **dict.fromkeys(
-        (
-            "Algorithm",
-            "Anil",
-            "Ditto",
-            "Fedavg",
-            "FedavgFt",
-            "Fedper",
-            "Fedprox",
-            "Fedrep",
-            "Fomaml",
-            "HfMaml",
-            "Local",
-            "Maml",
-            "MamlPlusPlus",
-            "MetaSgd",
-            "Outer",
-            "PerFedavg",
-            "Pfedme",
-            "Protonet",
-            "Reptile",
-            "Update",
-        ),
-        "metafed.algorithms",
-    ),
-    **dict.fromkeys(("Descent",), "metafed.algorithms.inner"),
-    **dict.fromkeys(("MetaGradient",), "metafed.algorithms.meta_gradient"),
-    **dict.fromkeys(("Batch", "Episode", "Examples", "Shots"), "metafed.core.episodes"),
-    **dict.fromkeys(("DataError", "SettingError"), "metafed.core.errors"),
-    **dict.fromkeys(("Family",), "metafed.data.family"),
-    **dict.fromkeys(("Origin", "Source"), "metafed.data.source"),
-    **dict.fromkeys(("Devices",), "metafed.devices.settings"),
-    **dict.fromkeys(("Experiment",), "metafed.experiment.settings"),
-    **dict.fromkeys(("Estimate",), "metafed.fairness.intervals"),
-    **dict.fromkeys(("Fault", "read_faults"), "metafed.faults"),
-    **dict.fromkeys(("Inputs", "Network", "without_running_statistics"), "metafed.models"),
-    **dict.fromkeys(
-        (
-            "ClientUpdates",
-            "Contribution",
-            "Cvar",
-            "Gap",
-            "Mean",
-            "Minimax",
-            "Objective",
-            "Propfair",
-            "Qffl",
-            "Tilted",
-            "Weighted",
-        ),
-        "metafed.objectives",
-    ),
-    **dict.fromkeys(("CentralGaussian", "LocalGaussian", "Mechanism"), "metafed.privacy"),
-    **dict.fromkeys(("Privacy",), "metafed.privacy.settings"),
-    **dict.fromkeys(
-        ("Availability", "Data", "Poisson", "PowerOfChoice", "Sampler", "Scene", "Uniform"), "metafed.sampling"
-    ),
-    **dict.fromkeys(("Secure",), "metafed.secure.settings"),
-    **dict.fromkeys(("Task",), "metafed.tasks.task"),
+HOMES = {
+    "metafed.aggregators": "Aggregator Bulyan CenteredClipping GeometricMedian Krum Median MultiKrum NormClipping"
+    " SignGuard TrimmedMean",
+    "metafed.algorithms": "Algorithm Anil Ditto Fedavg FedavgFt Fedper Fedprox Fedrep Fomaml HfMaml Local"
+    " Maml MamlPlusPlus MetaSgd Outer PerFedavg Pfedme Protonet Reptile Update",
+    "metafed.algorithms.inner": "Descent",
+    "metafed.algorithms.meta_gradient": "MetaGradient",
+    "metafed.core.episodes": "Batch Episode Examples Shots",
+    "metafed.core.errors": "DataError SettingError",
+    "metafed.data.family": "Family",
+    "metafed.data.source": "Origin Source",
+    "metafed.devices.settings": "Devices",
+    "metafed.experiment.settings": "Experiment",
+    "metafed.fairness.intervals": "Estimate",
+    "metafed.faults": "Fault read_faults",
+    "metafed.models": "Inputs Network without_running_statistics",
+    "metafed.objectives": "ClientUpdates Contribution Cvar Gap Mean Minimax Objective Propfair Qffl Tilted Weighted",
+    "metafed.privacy": "CentralGaussian LocalGaussian Mechanism",
+    "metafed.privacy.settings": "Privacy",
+    "metafed.sampling": "Availability Data Poisson PowerOfChoice Sampler Scene Uniform",
+    "metafed.secure.settings": "Secure",
+    "metafed.tasks.task": "Task",
+    "metafed.training.settings": "ClientTraining FineTuning",
     # it is above this package: a round needs a server and hosts
-    "Federation": "simulation.api.federation",
+    "simulation.api.federation": "Federation",
 }
+"""Module → the public names that it defines."""
+PUBLIC = {name: module for module, names in HOMES.items() for name in names.split()}
 """Public name → the module that defines it."""
 __all__ = ["__version__", *PUBLIC]
 

@@ -21,7 +21,7 @@ from metafed.training.batches import Plan
 from metafed.training.loop import Advance, State, run
 from metafed.training.optimizers import Moments, moments
 from metafed.training.optimizers import step as optimizer_step
-from metafed.training.settings import Evaluation, Training
+from metafed.training.settings import FineTuning, Training
 
 InnerSteps: TypeAlias = Annotated[
     int,
@@ -90,7 +90,7 @@ class Descent(Algorithm, ABC):
     def uses(self, table: Table) -> frozenset[str]:
         """In evaluation all, but where it has rates of its own at every step; of local training none."""
         plain = type(self).rates is Descent.rates
-        return frozenset(Evaluation.model_fields) if plain and table == "eval" else frozenset()
+        return frozenset(FineTuning.model_fields) if plain and table == "eval" else frozenset()
 
     @hook
     def evaluation_warning(self, steps: int) -> str | None:

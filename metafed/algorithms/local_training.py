@@ -14,7 +14,7 @@ from metafed.core.parameters import Params, spread
 from metafed.models import is_head
 from metafed.tasks.task import Task
 from metafed.training.batches import Plan
-from metafed.training.settings import Evaluation, Local
+from metafed.training.settings import ClientTraining, FineTuning
 
 
 class LocalTraining(Descent, ABC):
@@ -52,7 +52,7 @@ class LocalTraining(Descent, ABC):
     def uses(self, table: Table) -> frozenset[str]:
         """All, but where it has rates of its own at every step."""
         plain = type(self).rates is Descent.rates
-        return frozenset((Local if table == "local" else Evaluation).model_fields) if plain else frozenset()
+        return frozenset((ClientTraining if table == "local" else FineTuning).model_fields) if plain else frozenset()
 
     @hook
     def trained(self, task: Task, start: Params, rows: Batch, plan: Plan | None) -> Params:

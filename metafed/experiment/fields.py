@@ -35,7 +35,7 @@ from metafed.privacy.settings import Privacy
 from metafed.sampling import Sampler, Uniform
 from metafed.secure.settings import Secure
 from metafed.tasks.task import Kind
-from metafed.training.settings import Evaluation, Local
+from metafed.training.settings import ClientTraining, FineTuning
 
 LARGEST_COHORT = 50
 """Clients sampled in a round where ``--cohort`` is not set and there are more."""
@@ -85,8 +85,8 @@ class Fields(Settings):
         " that no node takes the step for itself; likewise its weight, where clients count alike. 0: no bound. Default:"
         " 10 with several nodes, as in a deployment; else no bound.",
     )
-    local: Local = Field(Local(), description="How a client trains on its rows in a round.")
-    eval: Evaluation = Field(Evaluation(), description="How a client is fine-tuned in evaluation.")
+    local: ClientTraining = Field(ClientTraining(), description="How a client trains on its rows in a round.")
+    eval: FineTuning = Field(FineTuning(), description="How a client is fine-tuned in evaluation.")
     privacy: Privacy = Field(Privacy(), description="Differential privacy.")
     secure: Secure = Field(Secure(), description="Secure aggregation.")
     devices: Devices = Field(Devices(), description="Devices and the virtual clock.")

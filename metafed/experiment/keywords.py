@@ -13,6 +13,7 @@ from metafed.objectives import Objective
 from metafed.privacy.settings import Privacy
 from metafed.sampling import Sampler
 from metafed.secure.settings import Secure
+from metafed.training.settings import ClientTraining, FineTuning
 
 Factory: TypeAlias = Callable[..., Any]
 """A class or a function that makes a ``torch.nn.Module``; see ``docs/your-own-network.md``."""
@@ -28,6 +29,8 @@ class Keywords(TypedDict, total=False):
     families: str | Family | Sequence[str | Family]
     mix: str | None
     algorithm: Algorithm | str
+    local: ClientTraining
+    eval: FineTuning
     objective: Objective | str
     sampling: Sampler | str
     aggregator: Aggregator | str
@@ -38,6 +41,8 @@ class Keywords(TypedDict, total=False):
     outer_optimizer: Literal["sgd", "momentum", "adam", "adagrad", "yogi"] | None
     outer_lr: float | None
     unseen: float
+    validation: float
+    patience: int | None
     eval_every: int
     eval_steps: int | None
     eval_clients: int

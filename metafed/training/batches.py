@@ -13,7 +13,7 @@ import torch
 
 from metafed.core.draws import Numbers
 from metafed.core.episodes import Batch
-from metafed.training.settings import Length, Local, Training
+from metafed.training.settings import ClientTraining, Length, Training
 
 ROW_BITS, EPOCH_BITS = 32, 20
 """Of an index's 64 bits; what is left numbers the times that a client starts in a round."""
@@ -40,7 +40,7 @@ class Plan:
     @classmethod
     def of(cls, settings: Training, seed: int, server_round: int, clients: list[int]) -> Self:
         """Return the plan of clients in a round, or in evaluation, whose settings these are."""
-        name = "batches" if isinstance(settings, Local) else "evaluation/batches"
+        name = "batches" if isinstance(settings, ClientTraining) else "evaluation/batches"
         return cls(settings, Numbers(seed, name, server_round, clients), server_round)
 
     @property

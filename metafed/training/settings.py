@@ -126,7 +126,7 @@ class Training(Settings, ABC):
 
 
 @final
-class Local(Training):
+class ClientTraining(Training):
     """How a client trains on its rows in a round. Default: --inner-steps steps on all rows of the round's episode."""
 
     steps: int | None = Field(
@@ -151,5 +151,5 @@ class Local(Training):
 
 
 @final
-class Evaluation(Training):
+class FineTuning(Training):
     """How a client is fine-tuned in evaluation. Default: --eval-steps steps on all of its support rows."""

@@ -11,7 +11,7 @@ from metafed.algorithms import ALGORITHMS, Fedavg
 from metafed.algorithms.local_training import all_rows
 from metafed.core.episodes import Batch, Episode
 from metafed.training.batches import Dealt
-from metafed.training.settings import Evaluation, Length, Local
+from metafed.training.settings import ClientTraining, FineTuning, Length
 from tests.metafed.algorithms.clients import begin, path, pick, same
 from tests.metafed.models.problems import one
 from tests.metafed.training.loops import clients_of, plan
@@ -24,7 +24,7 @@ def rows_taken(counts, size, numbers, unit, length):
     longest = max(counts)
     mask = (torch.arange(longest) < torch.tensor(counts)[:, None]).double()
     x = torch.arange(longest).expand(len(counts), longest).double().unsqueeze(-1)
-    dealt = Dealt(Batch(x, x[..., 0], mask), plan(Local(batch_size=size), numbers))
+    dealt = Dealt(Batch(x, x[..., 0], mask), plan(ClientTraining(batch_size=size), numbers))
     found = {number: [] for number in numbers}
     for count, batch in dealt.unit(unit, length):
         for position, number in enumerate(np.array(numbers)[dealt.places[:count]].tolist()):
@@ -71,7 +71,7 @@ SETTINGS = {"epochs": 2, "batch_size": 4, "optimizer": "adam", "weight_decay": 0
 @pytest.mark.parametrize("name", USERS)
 def test_a_chunk_equals_a_loop_over_its_clients(name):
     algorithm, sizes = ALGORITHMS[name](), (7, 90, 2, 10)
-    settings = Local(**{key: value for key, value in SETTINGS.items() if key in algorithm.uses("local")})
+    settings = ClientTraining(**{key: value for key, value in SETTINGS.items() if key in algorithm.uses("local")})
     task, theta, episode = clients_of(sizes)
     shared, state = begin(algorithm, theta, len(sizes))
     together = algorithm.update(task, shared, state, episode, 2, plan(settings, range(4)))
@@ -83,18 +83,23 @@ def test_a_chunk_equals_a_loop_over_its_clients(name):
 
 def test_a_client_keeps_its_bits_in_any_company():
     task, theta, episode = clients_of((7, 90, 10, 31))
-    settings = plan(Local(epochs=3, batch_size=4, optimizer="adam"), range(4))
+    settings = plan(ClientTraining(epochs=3, batch_size=4, optimizer="adam"), range(4))
     together = Fedavg().update(task, theta, {}, episode, 2, settings).directions
     for client in range(4):
         alone = Fedavg().update(
-            task, theta, {}, one(episode, client), 2, plan(Local(epochs=3, batch_size=4, optimizer="adam"), [client])
+            task,
+            theta,
+            {},
+            one(episode, client),
+            2,
+            plan(ClientTraining(epochs=3, batch_size=4, optimizer="adam"), [client]),
         )
         same(pick(together, client), alone.directions, 0)
 
 
 def test_one_full_batch_step_by_a_plan_is_one_without():
     task, theta, episode = clients_of((7, 23, 10))
-    left = Fedavg(inner_steps=1).update(task, theta, {}, episode, 2, plan(Local(epochs=1), range(3)))
+    left = Fedavg(inner_steps=1).update(task, theta, {}, episode, 2, plan(ClientTraining(epochs=1), range(3)))
     same(left.directions, Fedavg(inner_steps=1).update(task, theta, {}, episode, 2).directions)
 
 
@@ -106,6 +111,6 @@ def test_plain_full_batch_steps_by_a_plan_are_those_without(name):
     rows = all_rows(Episode(episode.support, episode.query))
     expected = path(algorithm, task, shared, state, rows, 2)
     start = {n: t.expand(3, *t.shape) for n, t in shared.items()}
-    found = algorithm.adapt(task, start, state, rows, 2, plan(Evaluation(), range(3)))
+    found = algorithm.adapt(task, start, state, rows, 2, plan(FineTuning(), range(3)))
     for mine, theirs in zip(found, expected, strict=True):
         same({n: t.detach() for n, t in mine.items()}, theirs)

@@ -8,8 +8,8 @@ from metafed.algorithms.meta_gradient import first_order
 from metafed.core.episodes import Batch, Episode
 from metafed.core.parameters import spread
 from metafed.models import is_head
-from metafed.training.settings import Evaluation
-from metafed.training.settings import Local as Settings
+from metafed.training.settings import ClientTraining as Settings
+from metafed.training.settings import FineTuning
 from tests.metafed.algorithms.clients import begin, pick, same
 from tests.metafed.training.loops import clients_of, loss_of, order, plan, rows_of, trained
 
@@ -134,7 +134,7 @@ def test_per_fedavg_takes_every_meta_step_on_fresh_batches():
 
 
 def test_evaluation_is_fine_tuned_epoch_by_epoch():
-    settings = Evaluation(epochs=3, batch_size=4, optimizer="adam", schedule="step", decay_every=1)
+    settings = FineTuning(epochs=3, batch_size=4, optimizer="adam", schedule="step", decay_every=1)
     task, theta, episode = clients_of((7, 60, 2))
     path = list(FedavgFt(inner_lr=RATE).adapt(task, spread(theta, 3), {}, episode.query, 3, plan(settings, (0, 1, 2))))
     assert len(path) == 4

@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from metafed.algorithms import ALGORITHMS
 from metafed.experiment.settings import Experiment
-from metafed.training.settings import Local
+from metafed.training.settings import ClientTraining
 
 
 def refused(**settings):
@@ -79,7 +79,7 @@ def test_an_algorithm_takes_the_settings_that_it_uses_and_no_others(name):
         "rows": {"rows": "all"},
         "round_decay": {"round_decay": 0.99},
     }
-    assert values.keys() == Local.model_fields.keys()
+    assert values.keys() == ClientTraining.model_fields.keys()
     uses = ALGORITHMS[name]().uses("local")
     for setting, local in values.items():
         if setting in uses:
