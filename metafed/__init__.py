@@ -52,6 +52,13 @@ if TYPE_CHECKING:
     from metafed.core.errors import DataError as DataError
     from metafed.core.errors import SettingError as SettingError
     from metafed.data.family import Family as Family
+    from metafed.data.partition import ClassesPerClient as ClassesPerClient
+    from metafed.data.partition import Dirichlet as Dirichlet
+    from metafed.data.partition import EqualDirichlet as EqualDirichlet
+    from metafed.data.partition import Iid as Iid
+    from metafed.data.partition import Partition as Partition
+    from metafed.data.partition import Quantity as Quantity
+    from metafed.data.partition import Shards as Shards
     from metafed.data.source import Origin as Origin
     from metafed.data.source import Source as Source
     from metafed.devices.settings import Devices as Devices
@@ -134,6 +141,10 @@ PUBLIC: dict[str, str] = {
     **dict.fromkeys(("Batch", "Episode", "Examples", "Shots"), "metafed.core.episodes"),
     **dict.fromkeys(("DataError", "SettingError"), "metafed.core.errors"),
     **dict.fromkeys(("Family",), "metafed.data.family"),
+    **dict.fromkeys(
+        ("ClassesPerClient", "Dirichlet", "EqualDirichlet", "Iid", "Partition", "Quantity", "Shards"),
+        "metafed.data.partition",
+    ),
     **dict.fromkeys(("Origin", "Source"), "metafed.data.source"),
     **dict.fromkeys(("Devices",), "metafed.devices.settings"),
     **dict.fromkeys(("Experiment",), "metafed.experiment.settings"),
