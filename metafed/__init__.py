@@ -56,7 +56,6 @@ if TYPE_CHECKING:
     from metafed.data.partition import Dirichlet as Dirichlet
     from metafed.data.partition import EqualDirichlet as EqualDirichlet
     from metafed.data.partition import Iid as Iid
-    from metafed.data.partition import Partition as Partition
     from metafed.data.partition import Quantity as Quantity
     from metafed.data.partition import Shards as Shards
     from metafed.data.source import Origin as Origin
@@ -142,7 +141,7 @@ PUBLIC: dict[str, str] = {
     **dict.fromkeys(("DataError", "SettingError"), "metafed.core.errors"),
     **dict.fromkeys(("Family",), "metafed.data.family"),
     **dict.fromkeys(
-        ("ClassesPerClient", "Dirichlet", "EqualDirichlet", "Iid", "Partition", "Quantity", "Shards"),
+        ("ClassesPerClient", "Dirichlet", "EqualDirichlet", "Iid", "Quantity", "Shards"),
         "metafed.data.partition",
     ),
     **dict.fromkeys(("Origin", "Source"), "metafed.data.source"),

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-CLIENTS, LABELS = 18, 6
+CLIENTS, LABELS = 20, 6
 """Clients, and labels of each, that are listed."""
 
 
