@@ -52,6 +52,12 @@ if TYPE_CHECKING:
     from metafed.core.errors import DataError as DataError
     from metafed.core.errors import SettingError as SettingError
     from metafed.data.family import Family as Family
+    from metafed.data.partition import ClassesPerClient as ClassesPerClient
+    from metafed.data.partition import Dirichlet as Dirichlet
+    from metafed.data.partition import EqualDirichlet as EqualDirichlet
+    from metafed.data.partition import Iid as Iid
+    from metafed.data.partition import Quantity as Quantity
+    from metafed.data.partition import Shards as Shards
     from metafed.data.source import Origin as Origin
     from metafed.data.source import Source as Source
     from metafed.devices.settings import Devices as Devices
@@ -100,6 +106,7 @@ HOMES = {
     "metafed.core.episodes": "Batch Episode Examples Shots",
     "metafed.core.errors": "DataError SettingError",
     "metafed.data.family": "Family",
+    "metafed.data.partition": "ClassesPerClient Dirichlet EqualDirichlet Iid Quantity Shards",
     "metafed.data.source": "Origin Source",
     "metafed.devices.settings": "Devices",
     "metafed.experiment.settings": "Experiment",

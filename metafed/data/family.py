@@ -13,9 +13,10 @@ from metafed.core.episodes import Shots
 from metafed.core.errors import DataError
 from metafed.core.names import near
 from metafed.core.parameters import TRUNK
+from metafed.data.partition import Partition
 from metafed.data.source import Source
 from metafed.data.table import given
-from metafed.data.table.description import Description, Partition
+from metafed.data.table.description import Description
 from metafed.data.table.roles import inferred_kind
 from metafed.data.table.source import Own, changed
 from metafed.data.table.stated import APART
@@ -50,10 +51,7 @@ class Keys(TypedDict, total=False):
     missing: str
     image: Sequence[int] | None
     date_format: str | None
-    partition: Partition | None
-    clients: int | None
-    alpha: float | None
-    shards: int | None
+    partition: Partition | Mapping[str, Any] | None
     shots: Mapping[str, Any]
 
 
@@ -61,6 +59,8 @@ def described_by(keys: Mapping[str, Any]) -> dict[str, Any]:
     """Return keywords as the keys of a description have them: with dashes, lists, and without what is not given."""
 
     def plain(value: Any) -> Any:
+        if isinstance(value, Partition):
+            return value.model_dump()
         if isinstance(value, Mapping):
             return {name: plain(each) for name, each in value.items()}
         return [plain(each) for each in value] if isinstance(value, list | tuple) else value
@@ -129,7 +129,8 @@ class Family:
             name: The family's name: lower-case letters, digits, ``-`` and ``_``.
             frame: Of polars or pandas; or a mapping of names to columns.
             target: The column to predict; several for a regression with several.
-            client: The column that names the client. Without one, ``partition`` says how rows are dealt.
+            client: The column that names the client. Without one, ``partition`` says how rows are shared out,
+                such as ``mf.Dirichlet(clients=20, alpha=0.1)``.
             features: The columns that the model sees, patterns such as ``acc_*`` among them; or what each one is, by
                 name: ``"number"``, ``"category"``, ``"text"``, ``"hashed"``, ``[mean, unit]``, or a category's values.
             **keys: As the keys of a description, with ``_`` for ``-``.
@@ -170,7 +171,7 @@ class Family:
             name: The family's name.
             dataset: Its items are ``(x, y)``: x an array or a tensor, the same shape in all items, y a class or a
                 number.
-            client: The client of each item. Default: ``partition`` says how items are dealt.
+            client: The client of each item. Default: ``partition`` says how items are shared out.
             **keys: As for ``from_frame``; the column of x is called ``x``.
 
         Raises:

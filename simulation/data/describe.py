@@ -39,7 +39,7 @@ class Describe:
     clients: int = CLIENTS
     """Clients that are made where any number can be."""
     seed: int = 0
-    """Seed of generated and of artificial clients."""
+    """Seed of generated clients, and of how clients of data are numbered."""
     out: Path | None = None
     """Picture to write, whose suffix says how: .svg, .png, .pdf; or .html for a page with the tables."""
     stated: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False

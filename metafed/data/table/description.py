@@ -13,6 +13,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PrivateAttr,
+    SerializeAsAny,
     ValidationError,
     field_validator,
     model_validator,
@@ -21,11 +22,11 @@ from pydantic import (
 from metafed.core.episodes import Shots
 from metafed.core.errors import DataError
 from metafed.core.names import near
-from metafed.core.reading import read_toml
+from metafed.core.reading import brief, read_toml
 from metafed.data.files.parts import parts
+from metafed.data.partition import PARTITIONS, Partition
 from metafed.tasks.task import Kind
 
-Partition = Literal["iid", "dirichlet", "shards", "quantity"]
 Cell = Literal["number", "category", "text"]
 CELLS: tuple[Cell, ...] = get_args(Cell)
 
@@ -91,10 +92,7 @@ class Description(BaseModel):
     quote: str | None = Field(None, max_length=1, pattern=r"^[!-~]?$")
     nothing: list[str] | None = None
     date_format: str | None = Field(None, alias="date-format", min_length=1)
-    partition: Partition | None = None
-    clients: int | None = Field(None, ge=1)
-    alpha: float | None = Field(None, gt=0, allow_inf_nan=False)
-    shards: int | None = Field(None, ge=1)
+    partition: SerializeAsAny[Partition] | None = None
     shots: Sizes = Sizes()
     _path: Path = PrivateAttr(Path())
     _given: str = PrivateAttr("")
@@ -217,6 +215,38 @@ class Description(BaseModel):
             raise ValueError('a list of columns, or a table such as [features] with age = "number"')
         return tuple(_feature(name, what) for name, what in value.items())
 
+    @model_validator(mode="before")
+    @classmethod
+    def _partition_is_a_table(cls, values: Any) -> Any:
+        # before all else: settings that once stood beside it would be called unknown keys
+        if isinstance(values, Mapping) and isinstance(how := values.get("partition"), str):
+            known = how if how in PARTITIONS else "dirichlet"
+            raise ValueError(
+                f"partition = {how!r}: write it as a table, [partition] with kind = {known!r} and clients = …, or in"
+                f" Python partition=mf.{PARTITIONS[known].__name__}(clients=…)"
+            )
+        return values
+
+    @field_validator("partition", mode="before")
+    @classmethod
+    def _partition(cls, value: Any) -> Any:
+        if value is None or isinstance(value, Partition):
+            return value
+        kinds = ", ".join(PARTITIONS)
+        if not isinstance(value, Mapping):
+            raise ValueError(f"{brief(value)}: a table with kind (one of {kinds}) and clients")
+        kind = value.get("kind")
+        if not isinstance(kind, str) or kind not in PARTITIONS:
+            hint = near(kind, PARTITIONS) if isinstance(kind, str) else ""
+            raise ValueError(
+                f"kind = {brief(kind)}: one of {kinds}{hint}" if kind else f"kind is missing: one of {kinds}"
+            )
+        made = PARTITIONS[kind]
+        try:
+            return made.model_validate(value)
+        except ValidationError as error:
+            raise ValueError(complaints(error, made.model_fields)) from None
+
     @field_validator("scale", mode="before")
     @classmethod
     def _scale(cls, value: Any) -> Any:
@@ -231,21 +261,11 @@ class Description(BaseModel):
     def _fit_together(self) -> Self:
         if (self.client is None) == (self.partition is None):
             raise ValueError(
-                "name the column of the client (client = …), or, where there is none, how rows are dealt to clients"
-                " (partition = …); not both"
+                "name the column of the client (client = …), or, where there is none, how rows are shared out to"
+                " clients (partition); not both"
             )
-        if self.partition is not None and self.clients is None:
-            raise ValueError("partition needs the number of clients: clients = …")
-        for name, needed in (("clients", None), ("alpha", ("dirichlet", "quantity")), ("shards", ("shards",))):
-            idle = self.partition is None if needed is None else self.partition not in needed
-            if getattr(self, name) is not None and idle:
-                wanted = "a partition" if needed is None else " or ".join(f'partition = "{each}"' for each in needed)
-                raise ValueError(f"{name} does nothing without {wanted}")
-        if self.partition in ("dirichlet", "quantity") and self.alpha is None:
-            raise ValueError(f"partition = {self.partition!r} needs its concentration: alpha = …")
-        for name in ("group", "block"):
-            if self.partition is not None and getattr(self, name) is not None:
-                raise ValueError(f"{name} needs clients of the data's own: a partition deals rows one by one")
+        if self.partition is not None and self.block is not None:
+            raise ValueError("block needs clients of the data's own: a partition shares out rows one by one")
         if len(self.splits) > 1:
             raise ValueError(
                 "time, block and evaluation exclude each other: rows are split in order, block by block, or by a column"

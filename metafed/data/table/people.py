@@ -10,7 +10,7 @@ from metafed.core.errors import DataError
 from metafed.core.streams import stream
 from metafed.data.files.bounds import check_people, check_whole, readable
 from metafed.data.files.copies import sorted_copy
-from metafed.data.table import partitions, tables
+from metafed.data.table import tables
 from metafed.data.table.description import Description
 from metafed.data.table.roles import Roles
 from metafed.data.table.tables import Table
@@ -53,7 +53,7 @@ class People:
         return self.frame.slice(int(self.start[client]), int(self.length[client]))
 
 
-def people(description: Description, table: Table, found: Roles, shots: Shots, seed: int) -> People:
+def people(description: Description, table: Table, found: Roles, shots: Shots) -> People:
     """Find the clients.
 
     A table of moderate size is read and sorted here. A large Parquet file stays where it is if the rows of every
@@ -64,7 +64,6 @@ def people(description: Description, table: Table, found: Roles, shots: Shots, s
         table: The file.
         found: Its columns.
         shots: Says whether every class needs rows enough.
-        seed: The experiment's, for partitions.
 
     Raises:
         DataError: The file is damaged, no client has rows enough, or a client has two groups.
@@ -72,7 +71,7 @@ def people(description: Description, table: Table, found: Roles, shots: Shots, s
     import polars as pl
 
     if description.client is None:
-        frame, client, about = _partition(description, table, found, seed)
+        frame, client, about = _partition(description, table, found)
         return _named(description, table, found, frame, client, shots, about)
     client = description.client
     frame = table.frame
@@ -118,7 +117,8 @@ def _who(
     """Return a row a client, by name: its rows, the first of them, its units to be split, its group, its texts."""
     import polars as pl
 
-    group, block, evaluation = description.group, description.block, description.evaluation
+    group, block, evaluation = _group(description, found), description.block, description.evaluation
+    dealt = description.partition is not None
     columns = [pl.col(client).alias("client")]
     columns += [pl.col(group).cast(pl.String).alias("group")] if group else []
     columns += [pl.col(block).alias("block")] if block else []
@@ -132,6 +132,8 @@ def _who(
     about += [pl.col("texts").cast(pl.UInt64).sum()] if texts else []
     if group:
         groups = pl.col("group")
+        about += [groups.drop_nulls().mode().sort().first()] if dealt else []
+    if group and not dealt:
         torn = (groups.min() != groups.max()).fill_null(value=False)
         about += [groups.drop_nulls().first(), torn.alias("torn")]
     each = rows.group_by("client").agg(about)
@@ -145,10 +147,22 @@ def _who(
     else:
         each = each.with_columns(pl.col("rows").alias("units"))
     if not group:
-        each = each.with_columns(pl.lit(ALL).alias("group"), pl.lit(value=False).alias("torn"))
+        each = each.with_columns(pl.lit(ALL).alias("group"))
+    if dealt or not group:
+        each = each.with_columns(pl.lit(value=False).alias("torn"))
     with readable(table.path):
         # names are made of what is grouped by only now: texts take more room
-        return each.with_columns(pl.col("client").cast(pl.String)).sort("client").collect(engine="streaming")
+        named = each.with_columns(pl.col("client").cast(pl.String))
+        # clients of a partition are numbers: 2 is before 10
+        return named.sort("start" if dealt else "client").collect(engine="streaming")
+
+
+def _group(description: Description, found: Roles) -> str | None:
+    """Return the column of the group: that of the label under a partition that goes by it, if no other is named."""
+    target, partition = description.targets[0], description.partition
+    if description.group is None and partition is not None and partition.goes_by != "nothing" and target in found.texts:
+        return target
+    return description.group
 
 
 def _named(
@@ -197,10 +211,8 @@ def _named(
     )
 
 
-def _partition(
-    description: Description, table: Table, found: Roles, seed: int
-) -> tuple["pl.LazyFrame", str, tuple[str, ...]]:
-    """Deal the rows of a table to clients; it is read whole.
+def _partition(description: Description, table: Table, found: Roles) -> tuple["pl.LazyFrame", str, tuple[str, ...]]:
+    """Share out the rows of a table to clients; it is read whole.
 
     Returns:
         The rows, those of a client successive; the column that names the client; and notes.
@@ -210,26 +222,22 @@ def _partition(
     """
     import polars as pl
 
-    how, clients = description.partition or "iid", description.clients or 1
+    how = description.partition
+    assert how is not None, "a description has a client or a partition"
     check_whole(table.path, table.rows, _width(table, found))
-    target = _dealt_by(description, table, found)
+    labels = _dealt_by(description, table, found)
     try:
-        rng = stream(seed, "own/partition")
-        dealt = partitions.deal(how, target, clients, description.alpha, description.shards, rng)
+        owner = how.deal(labels, stream(how.seed, "own/partition"))
     except ValueError as error:
-        raise DataError(f"{table.path}: {error}") from None
-    sizes = np.array([len(rows) for rows in dealt])
-    names = [f"{how} {number:0{len(str(clients - 1))}d}" for number in range(clients)]
+        raise DataError(f"{table.path}: partition: {error}") from None
     with readable(table.path):
-        frame = table.frame.select(found.used).collect()[np.concatenate(dealt)]
+        frame = table.frame.select(found.used).collect()[np.argsort(owner, kind="stable")]
     client = "client of the partition"
-    settings = {"dirichlet": f", alpha {description.alpha}", "quantity": f", alpha {description.alpha}"}
-    settings["shards"] = f", {description.shards or partitions.SHARDS} a client"
-    left = table.rows - sizes.sum()
-    notes = [f"artificial clients, dealt {partitions.SAYS[how]}{settings.get(how, '')}, seed {seed}"]
-    if left:
-        notes.append(f"{left:,} rows are left over, since clients have equally many")
-    return frame.with_columns(pl.Series(client, np.repeat(names, sizes))).lazy(), client, tuple(notes)
+    settings = how.model_dump(exclude={"kind", "clients"})
+    notes = [f"artificial clients, {how.about}: {', '.join(f'{name} {value}' for name, value in settings.items())}"]
+    if (group := _group(description, found)) is not None:
+        notes.append(f"a client's group is its most frequent {group!r}")
+    return frame.with_columns(pl.Series(client, np.sort(owner))).lazy(), client, tuple(notes)
 
 
 def _dealt_by(description: Description, table: Table, found: Roles) -> np.ndarray:
@@ -239,13 +247,15 @@ def _dealt_by(description: Description, table: Table, found: Roles) -> np.ndarra
         DataError: The partition needs classes, or one target.
     """
     name, how = description.targets[0], description.partition
-    if how in ("iid", "quantity"):
+    if how is None or how.goes_by == "nothing":
         return np.zeros(table.rows)
     values = table.read(table.frame, [name], found.texts)[name]
     if name in found.texts:
         return np.unique([str(value) for value in values], return_inverse=True)[1]
-    if how == "dirichlet":
-        raise DataError(f'{description.path}: partition = "dirichlet" goes by classes, but the target is a number')
+    if how.goes_by == "class":
+        raise DataError(
+            f"{description.path}: partition: {how.kind} goes by classes, but the target, {name!r}, is a number"
+        )
     if len(description.targets) > 1 or table.columns[name].width > 1:
-        raise DataError(f'{description.path}: partition = "shards" sorts by one target, but there are several')
+        raise DataError(f"{description.path}: partition: {how.kind} sorts by one target, but there are several")
     return np.asarray(values)

@@ -268,8 +268,7 @@ class Own(Source):
     @cached_property
     def _loaded(self) -> Loaded:
         description = self.description
-        seed = None if description.partition is None else self.origin.seed
-        return load(description, self.kind, self.shots, seed, changed(description.file))
+        return load(description, self.kind, self.shots, changed(description.file))
 
     @cached_property
     def _numbering(self) -> Numbering:
@@ -340,16 +339,13 @@ def changed(path: Path) -> tuple[int, ...] | None:
 
 
 @lru_cache(maxsize=8)
-def load(
-    description: Description, kind: Kind, shots: Shots, seed: int | None, change: tuple[int, ...] | None
-) -> Loaded:
+def load(description: Description, kind: Kind, shots: Shots, change: tuple[int, ...] | None) -> Loaded:
     """Open a table; kept, since several sources of a process are made of one description.
 
     Args:
         description: The description.
         kind: Classification or regression.
         shots: Sizes of episodes.
-        seed: The experiment's, where the description has a partition.
         change: Of the file, so that no older content is returned.
 
     Raises:
@@ -359,7 +355,7 @@ def load(
     found = roles(description, table, kind)
     table = without_rare(description, table, found) if kind == "classification" else table
     classes = classes_of(description, table) if kind == "classification" else ()
-    who = people(description, table, found, shots, seed or 0)
+    who = people(description, table, found, shots)
     # from here on the rows are read from where they are sorted
     return Loaded(replace(table, frame=who.frame), found, who, classes)
 

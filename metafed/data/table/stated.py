@@ -42,8 +42,8 @@ def check_stated(description: Description, kind: Kind) -> None:
     """
     if description.partition is not None:
         raise DataError(
-            f"{description.path}: partition = {description.partition!r} deals a table of everybody; a node that holds"
-            " its own people only needs the column that names them: client = …"
+            f"{description.path}: the partition {description.partition.kind} shares out a table of everybody; a node"
+            " that holds its own people only needs the column that names them: client = …"
         )
     if description.rare != "refuse":
         raise DataError(

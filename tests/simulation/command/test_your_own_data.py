@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from metafed.data.partition import PARTITIONS
 from metafed.data.table.description import Description
 from tests.metafed.data.table.own import source
 from tests.simulation.command.running import command
@@ -59,7 +60,7 @@ def test_a_description_of_hers_is_under_ten_lines():
 
 def test_its_table_names_every_key_and_no_other(folder):
     rows = re.findall(r"^\| `\[?([\w-]+)\]?` \|", GUIDE, re.MULTILINE)
-    others = {"separator", "alpha", "clients", "shards", "quote", "nothing", "date-format"}
+    others = {"separator", "quote", "nothing", "date-format"}
     assert set(rows) | others == set(Description.keys())
     assert all(f"{key} = " in GUIDE for key in others)
 
@@ -73,5 +74,13 @@ def test_its_other_descriptions_are_understood(folder):
     dealt = blocks("toml")[2].replace("photos.parquet", "ratings.csv").replace('"label"', '"stars"')
     (folder / "dealt.toml").write_text(dealt.replace('"pixel_*"', '"age"'))
     made = source(folder / "dealt.toml")
-    assert made.clients == 100
-    assert any("Hsu et al. 2019), alpha 0.3" in note for note in made.notes)
+    assert made.clients == 20
+    assert any("(Yurochkin et al. 2019): seed 0, alpha 0.1, smallest 10" in note for note in made.notes)
+
+
+def test_its_table_of_partitions_has_every_kind_and_setting():
+    for kind, how in PARTITIONS.items():
+        (row,) = re.findall(rf'^\| `"{kind}"` \| (.*?)\|', GUIDE, re.MULTILINE)
+        own = {name: how.model_fields[name] for name in how.model_fields if name not in ("kind", "clients", "seed")}
+        shown = [f"`{name}`" + ("" if field.is_required() else f" = {field.default}") for name, field in own.items()]
+        assert row.strip() == ", ".join(shown)

@@ -182,3 +182,19 @@ def test_the_guard_looks_at_data_of_ones_own_before_there_is_a_run(tmp_path, cap
 def test_of_sound_data_the_guard_says_so(shared_data, capsys):
     assert check("watch_gestures", "--data-dir", shared_data) == 0
     assert "  guard found nothing" in capsys.readouterr().out
+
+
+def test_a_partition_is_shown_by_its_labels(tmp_path, capsys):
+    text = PLAIN.replace('client = "person"\n', "") + '[partition]\nkind = "shards"\nclients = 22\n'
+    path = describe(tmp_path, text, ratings(30))
+    assert check(path) == 0
+    shown = capsys.readouterr().out.splitlines()
+    start = next(number for number, line in enumerate(shown) if line.split() == ["client", "rows", "labels"])
+    made = people(f"people:{path}", (), 1).source
+    for client in range(20):
+        name, count, *labels = shown[start + 1 + client].replace(",", "").split()
+        own = next(made.examples(number) for number in range(22) if made.called(number) == name)
+        assert (name, int(count)) == (str(client), len(own.y))
+        listed = dict(zip((label.rstrip(":") for label in labels[::2]), map(int, labels[1::2]), strict=True))
+        assert listed == {str(made.labels[y]): int((own.y == y).sum()) for y in set(own.y.tolist())}
+    assert shown[start + 21].strip() == "and 2 more clients"

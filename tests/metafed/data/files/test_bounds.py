@@ -114,7 +114,7 @@ def test_a_table_with_more_rows_than_any_is_refused(tmp_path, monkeypatch):
 def test_a_partition_of_more_than_can_be_read_whole_is_refused(tmp_path, monkeypatch):
     pl.DataFrame({"x": np.zeros(50), "y": np.arange(50) % 2}).write_parquet(tmp_path / "t.parquet")
     monkeypatch.setattr(bounds, "WHOLE", 99)
-    said = PARQUET.replace('client = "who"', 'partition = "iid"\nclients = 5')
+    said = PARQUET.replace('client = "who"', 'partition = {kind = "iid", clients = 5}')
     with pytest.raises(DataError, match="50 rows of 2 numbers or texts, and a partition reads all of them"):
         assert source(describe(tmp_path, said)).clients
 

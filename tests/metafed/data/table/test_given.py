@@ -99,7 +99,7 @@ def test_arrays_by_client_and_in_one_are_one_family():
 def test_a_torch_data_set_is_dealt_to_clients():
     rng = torch.Generator().manual_seed(0)
     data = torch.utils.data.TensorDataset(torch.rand(400, 1, 16, 16, generator=rng), torch.arange(400) % 4)
-    family = mf.Family.from_torch("shapes", data, partition="dirichlet", alpha=1.0, clients=10, image=(1, 16, 16))
+    family = mf.Family.from_torch("shapes", data, partition=mf.EqualDirichlet(clients=10, alpha=1), image=(1, 16, 16))
     made = checked(family)
     assert made.choices[0].family.network == "conv4"
     assert made.sources[0].features == 256

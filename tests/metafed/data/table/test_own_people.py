@@ -203,7 +203,7 @@ def _asking(clients):
         (STATED.replace("[40, 15]", '"number"'), r"\[features\] age = \[mean, unit\]\. `python"),
         (STATED.replace('["music", "puzzle", "travel"]', '"category"'), r'genre = \[its values\] or "hashed"\. `py'),
         (STATED.replace("age =", '"a*" ='), r"the columns that 'a\*' means, each by its name"),
-        (PLAIN.replace('client = "person"', 'partition = "iid"\nclients = 12').replace("group", "#"), "partition"),
+        (PLAIN.replace('client = "person"', "") + '[partition]\nkind = "iid"\nclients = 12\n', "the partition iid"),
     ],
 )
 def test_what_would_be_fitted_is_refused(tmp_path, text, missing):
