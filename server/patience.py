@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, final
 
+import numpy as np
+
 from metafed.experiment.settings import Experiment
 from metafed.fairness.panel import VALIDATION
 from server.record.resume import due
@@ -37,7 +39,7 @@ class Patience:
     @property
     def about(self) -> dict[str, Any]:
         """What the manifest says: the round with the best mean score, and the score."""
-        return {"best_round": self._round, "best": self._best}
+        return {"best_round": self._round, "best": self._best if np.isfinite(self._best) else None}
 
     def see(self, line: Mapping[str, Any]) -> None:
         """Take note of the line of a round; one without an evaluation says nothing."""

@@ -183,6 +183,10 @@ class Family:
         return own_family(name, given.keep(name, by, frame, signals, described_by({**roles, **keys})), None, ())
 
 
+RESERVED = (TRUNK, "all", "seen", "unseen")
+"""What tables call something else."""
+
+
 class TaskChoice(NamedTuple):
     """One entry of ``--tasks``: a family and where its clients come from."""
 
@@ -214,9 +218,10 @@ def own_family(name: str, source: str, like: Family | None, known: tuple[str, ..
         DataError: The name cannot be used, or the description or its table cannot.
     """
     if like is None:
-        if not NAME.fullmatch(name) or name == TRUNK:
+        if not NAME.fullmatch(name) or name in RESERVED:
             raise DataError(
-                f"{name!r} cannot name a family: lower-case letters, digits, - and _ can, but not {TRUNK!r}; write"
+                f"{name!r} cannot name a family: lower-case letters, digits, - and _ can, but not"
+                f" {', '.join(RESERVED)}; write"
                 f" NAME:{source}"
             )
         if hint := near(name, known, TOO_LIKE):

@@ -14,6 +14,7 @@ from metafed.core.episodes import Episode, Examples, Rows, assemble, draw_from, 
 from metafed.core.streams import stream
 from metafed.data.family import TaskChoice
 from metafed.data.files.kept import keep
+from metafed.data.sound import check_rows
 from metafed.data.source import Origin, Source
 from metafed.experiment.settings import Experiment
 from metafed.faults.injected_bias import parse_bias
@@ -146,7 +147,10 @@ class Population:
 
     def _split(self, client: int) -> Split:
         place = self.roster.place(client)
-        own = rounded(self.sources[place.task].examples(place.number), self.experiment.precision)
+        source, choice = self.sources[place.task], self.choices[place.task]
+        own = rounded(source.examples(place.number), self.experiment.precision)
+        who = f"{choice.family.name}: client {source.called(place.number) or client}"
+        check_rows(own, source, choice.kind, who)
         rng = stream(self.experiment.seed, "halves", client)
         shots = self.shots[place.task]
         if self.bias is not None:

@@ -106,9 +106,20 @@ class Adapted:
     draw: Draw
 
     def __call__(self, x: Any) -> "np.ndarray[Any, Any]":
-        """Return the outputs ``(N, outputs)`` for rows ``(N, features)`` as the network sees them."""
+        """Return the outputs ``(N, outputs)`` for rows ``(N, features)`` as the network sees them.
+
+        Raises:
+            SettingError: These are no such rows.
+        """
+        wanted = tuple(self.draw.episode.support.x.shape[2:])
+        try:
+            given = np.asarray(x, np.float64)
+        except (TypeError, ValueError):
+            raise SettingError(f"rows: an array of numbers {('N', *wanted)}, not {type(x).__name__}") from None
+        if given.ndim != len(wanted) + 1 or given.shape[1:] != wanted or not len(given):
+            raise SettingError(f"rows: an array of numbers {('N', *wanted)}, not {given.shape}")
         own = {name: value.unsqueeze(0) for name, value in self.params.items()}
-        rows = torch.as_tensor(np.asarray(x)).to(next(iter(own.values())))
+        rows = torch.as_tensor(given).to(next(iter(own.values())))
         with torch.no_grad():
             outputs: np.ndarray[Any, Any] = self.task.predict(own, rows.unsqueeze(0), None)[0].cpu().numpy()
         return outputs

@@ -8,6 +8,7 @@ from typing import Literal, TypedDict, Unpack
 
 from pydantic import ValidationError
 
+from metafed.core.names import near
 from metafed.core.settings import explain_keywords
 from metafed.experiment.settings import Experiment
 from simulation.api.carrying_out import carry_out
@@ -59,13 +60,21 @@ def simulate(
         RunFailed: The run ended early; ``load`` reads the record, whose folder the message names.
         KeyboardInterrupt: Likewise.
     """
-    asked = experiment or Experiment()
+    asked = Experiment() if experiment is None else experiment
+    keywords = ["experiment", "engine", "workers", "out", "progress", "callbacks", *How.__annotations__]
+    if not isinstance(asked, Experiment):
+        raise BadInput(f"simulate(experiment): an Experiment, not {type(asked).__name__}")
+    for name in how:
+        if name not in How.__annotations__:
+            hint = near(name, keywords) or f" (it has {', '.join(keywords)})"
+            raise BadInput(f"simulate has no setting {name!r}{hint}")
+    if not isinstance(callbacks, Sequence) or not all(map(callable, callbacks)):
+        raise BadInput(f"simulate(callbacks): a list of functions, not {callbacks!r}")
     given = {"engine": engine, "workers": workers, "out": out, "quiet": not progress, **how}
     given |= {"out": Path(out)} if out is not None else {}
     try:
         config = Config.model_validate({"experiment": asked, **given})
     except ValidationError as error:
-        keywords = ["experiment", "engine", "workers", "out", "progress", "callbacks", *How.__annotations__]
         raise BadInput(explain_keywords(error, "simulate", keywords)) from None
     if out is not None:
         return Run(carry_out(config, callbacks), asked)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from metafed.federation.federation import Federation
+from server.checkpoint import there
 from server.record.record import Record
 from server.record.resume import Found, NotResumable, find
 from simulation.cli.config import Config
@@ -47,6 +48,9 @@ def where(config: Config, keep: Record) -> Found | None:
     done = (keep.before.get("experiment") or {}).get("rounds", 0)
     if ended and rounds < done:
         raise BadInput(f"--resume {keep.folder}: has {done} rounds, --rounds {rounds} would take some back")
+    newest = max(there(keep.folder / "checkpoints"), default=0)
+    if rounds < newest:
+        raise BadInput(f"--resume {keep.folder}: {newest} rounds are done, --rounds {rounds} would take some back")
     return found
 
 

@@ -162,7 +162,15 @@ def fitted_number(name: str, rows: Iterable[np.ndarray], signal: bool) -> Number
     known = np.isfinite(whole)
     count = np.maximum(known.sum(0), 1)
     mean = np.where(known, whole, 0.0).sum(0) / count
-    spread = np.sqrt((np.where(known, whole - mean, 0.0) ** 2).sum(0) / count)
+    away = np.where(known, whole - mean, 0.0)
+    with np.errstate(over="ignore", under="ignore"):
+        spread = np.sqrt((away**2).sum(0) / count)
+    # squares leave the range of float64 beyond 1e154 and below 1e-162: such numbers are divided by the largest first
+    largest = np.abs(away).max(0, initial=0.0)
+    extreme = ~np.isfinite(spread) | ((spread == 0) & (largest > 0))
+    if extreme.any():
+        scale = np.where(extreme, np.maximum(largest, np.finfo(np.float64).tiny), 1.0)
+        spread = np.where(extreme, scale * np.sqrt(((away / scale) ** 2).sum(0) / count), spread)
     # what varies by rounding alone does not vary, in whatever unit
     unit = np.where(spread > 1e-9 * np.abs(mean), spread, 1.0)
     both = (np.broadcast_to(numbers, width) for numbers in (mean, unit))

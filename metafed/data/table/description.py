@@ -51,15 +51,19 @@ class Feature(NamedTuple):
     width: int = 1
 
 
+MOST_SHOTS = 10**6
+"""Rows of an episode at most: memory is taken for all of them."""
+
+
 class Sizes(BaseModel):
     """Sizes of episodes; what is not said is as in the family, or in ``OWN_SHOTS``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=lambda name: name.replace("_", "-"))
 
-    support: int | None = Field(None, ge=1)
-    query: int | None = Field(None, ge=1)
+    support: int | None = Field(None, ge=1, le=MOST_SHOTS)
+    query: int | None = Field(None, ge=1, le=MOST_SHOTS)
     # it was called judge
-    evaluation: int | None = Field(None, ge=1, validation_alias=AliasChoices("evaluation", "judge"))
+    evaluation: int | None = Field(None, ge=1, le=MOST_SHOTS, validation_alias=AliasChoices("evaluation", "judge"))
     per_class: bool | None = None
 
     def over(self, usual: Shots) -> Shots:

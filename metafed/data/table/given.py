@@ -136,7 +136,7 @@ def polars_of(data: Any, by: str) -> "tuple[pl.DataFrame, dict[str, tuple[int, .
     if isinstance(data, pl.DataFrame):
         return data, {}
     if isinstance(data, Mapping):
-        return columns(Path(by), {str(name): _array(values) for name, values in data.items()})
+        return columns(Path(by), _inputs(data, by))
     if not (hasattr(data, "columns") and hasattr(data, "iloc")):
         raise DataError(
             f"{by}: got {type(data).__name__}; give a frame of polars or pandas, or a mapping of names to columns"
@@ -230,12 +230,28 @@ def of_arrays(arrays: Any, by: str) -> "tuple[pl.DataFrame, dict[str, tuple[int,
         x, y, client = (*arrays, None)[:3]
     else:
         raise DataError(f"{by}: got {type(arrays).__name__}; give {{client: (x, y)}}, or (x, y, client)")
-    inputs = {str(name): _array(one) for name, one in x.items()} if isinstance(x, Mapping) else {"x": _array(x)}
+    inputs = _inputs(x, by)
     own = {"y": _array(y)} | ({} if client is None else {"client": _array(client)})
     if both := sorted(inputs.keys() & {"y", "client"}):
         raise DataError(f"{by}: x has a column {both[0]!r}, as the target or the client is called: rename it")
     frame, signals = columns(Path(by), {**inputs, **own})
     return frame, signals, {"target": "y", "features": list(inputs), **({} if client is None else {"client": "client"})}
+
+
+def _inputs(x: Any, by: str) -> dict[str, np.ndarray]:
+    """Return the columns of x by name: of a mapping, of a frame of polars or pandas, or those of one array."""
+    if isinstance(x, Mapping):
+        named = [(str(name), _array(values)) for name, values in x.items()]
+    elif hasattr(x, "iloc"):
+        named = [(str(name), _of_pandas(x.iloc[:, place])) for place, name in enumerate(x.columns)]
+    elif hasattr(x, "get_columns"):
+        named = [(column.name, _array(column.to_numpy())) for column in x.get_columns()]
+    else:
+        named = [("x", _array(x))]
+    found = dict(named)
+    if len(found) < len(named):
+        raise DataError(f"{by}: two columns of x have one name: {', '.join(name for name, _ in named)}")
+    return found
 
 
 def _joined(arrays: Mapping[Any, Any], by: str) -> tuple[Any, np.ndarray, np.ndarray]:
@@ -246,8 +262,9 @@ def _joined(arrays: Mapping[Any, Any], by: str) -> tuple[Any, np.ndarray, np.nda
     for client, own in arrays.items():
         if not (isinstance(own, tuple | list) and len(own) == 2):
             raise DataError(f"{by}: client {client!r} has {type(own).__name__}; give (x, y)")
-        x = {str(n): _array(v) for n, v in own[0].items()} if isinstance(own[0], Mapping) else {"x": _array(own[0])}
-        pairs[str(client)] = x, _array(own[1])
+        if str(client) in pairs:
+            raise DataError(f"{by}: two clients are called {str(client)!r}: give each a name of its own")
+        pairs[str(client)] = _inputs(own[0], by), _array(own[1])
     (first, (names, _)), *others = pairs.items()
     for client, (x, y) in pairs.items():
         lengths = {name: len(values) for name, values in {**x, "y": y}.items()}

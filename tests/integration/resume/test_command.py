@@ -1,5 +1,6 @@
 """``--resume RUN`` and ``python -m simulation.verify RUN`` as commands."""
 
+import json
 import os
 import signal
 import subprocess
@@ -122,3 +123,13 @@ def test_verify_refuses_what_is_no_record_of_a_run_that_ended(whole, tmp_path):
         assert done.returncode == 2
         assert reason in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_rounds_that_are_done_are_not_taken_back_by_fewer(tmp_path):
+    out = run(tmp_path / "run", *LOCAL, "--rounds", 6)
+    about = json.loads((out / "manifest.json").read_text())
+    (out / "manifest.json").write_text(json.dumps({**about, "exit_reason": None}))  # as after a kill
+    done = command("--resume", out, "--rounds", 3)
+    assert done.returncode == 2
+    assert "6 rounds are done, --rounds 3 would take some back" in done.stderr
+    assert (out / "checkpoints" / "round-00000006.safetensors").exists()

@@ -95,7 +95,7 @@ def test_a_run_that_is_killed_while_its_report_is_written_goes_on(tmp_path, monk
 
     folder = tmp_path / "run"
     with monkeypatch.context() as patch:
-        patch.setattr("simulation.report.pages.write_report", killed)
+        patch.setattr("simulation.api.carrying_out.write_report", killed)
         with pytest.raises(Killed):
             main([*SMALL.split(), "--out", str(folder)])
     assert manifest(folder)["exit_reason"] is None
@@ -118,6 +118,6 @@ def test_the_manifest_is_written_last(tmp_path, monkeypatch):
         return write_report(folder, **more)
 
     monkeypatch.setattr(Record, "_write_manifest", noted)
-    monkeypatch.setattr("simulation.report.pages.write_report", reported)
+    monkeypatch.setattr("simulation.api.carrying_out.write_report", reported)
     assert main([*SMALL.split(), "--out", str(tmp_path / "run")]) == 0
     assert order[-2:] == ["report", "done"]

@@ -1,0 +1,46 @@
+"""Rows that are not what their source says are refused, with the client's name, before anything computes with them."""
+
+import numpy as np
+import pytest
+
+from metafed.core.episodes import Examples
+from metafed.core.errors import DataError
+from metafed.data.sound import check_rows
+
+
+class Says:
+    """What a source says of its rows."""
+
+    features, outputs = 4, 3
+
+
+def rows(x=(6, 4), y=(6, 3), oracle=6):
+    return Examples(np.ones(x), np.ones(y), "g", np.ones(oracle))
+
+
+def test_rows_as_the_source_says_pass():
+    check_rows(rows(), Says(), "regression", "own: client a")
+    check_rows(rows(x=(6, 1, 2, 2)), Says(), "regression", "own: client a")
+    check_rows(rows(y=(6,)), Says(), "classification", "own: client a")
+
+
+@pytest.mark.parametrize(
+    ("own", "kind", "text"),
+    [
+        (rows(x=(6, 9)), "regression", "own: client a has rows of x of 9 numbers; its source says 4"),
+        (rows(x=(6, 3)), "regression", "own: client a has rows of x of 3 numbers; its source says 4"),
+        (rows(y=(6, 1)), "regression", "own: client a has rows of y of 1 numbers; its source says 3"),
+        (rows(y=(6, 3)), "classification", "own: client a has rows of y of 3 numbers; its source says 1"),
+        (rows(y=(3, 3)), "regression", "own: client a has 6 rows of x, and 3 of y"),
+        (rows(oracle=2), "regression", "own: client a has 6 rows of x, and 2 of oracle_score"),
+        (
+            rows()._replace(x=np.full((6, 4), np.nan)),
+            "regression",
+            "own: client a has numbers in x that are not finite",
+        ),
+    ],
+)
+def test_others_are_refused(own, kind, text):
+    with pytest.raises(DataError) as caught:
+        check_rows(own, Says(), kind, "own: client a")
+    assert str(caught.value) == text
