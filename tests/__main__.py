@@ -19,6 +19,7 @@ PARTS = {
     "deployed": ("not ray", ["tests/deployment"]),
     "ray": ("ray", EVERYTHING),
     "commands": ("not ray", ["tests/simulation"]),
+    "mathematics": ("not ray", ["tests/metafed", "tests/planted"]),
 }
 REST = "not ray"
 NOTHING_CHOSEN = 5

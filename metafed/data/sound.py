@@ -23,8 +23,8 @@ def check_rows(own: Examples, source: Source, kind: Kind, who: str) -> None:
     count = len(own.x)
     lengths = {name: len(rows) for name in ("y", "oracle_score") if len(rows := getattr(own, name)) != count}
     if lengths:
-        said = " and ".join(f"{length} of {name}" for name, length in lengths.items())
-        raise DataError(f"{who} has {count} rows of x, and {said}")
+        others = " and ".join(f"{length} of {name}" for name, length in lengths.items())
+        raise DataError(f"{who} has {count} rows of x, and {others}")
     if kind == "control" or not count:
         return
     for name, numbers, width in (
