@@ -10,6 +10,9 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from metafed.core.errors import SettingError
+from metafed.core.reading import brief
+
 SESSION = "session"
 """What stands for the module of a class that has none."""
 _KNOWN: dict[str, Any] = {}
@@ -27,12 +30,17 @@ def name_of(thing: Any) -> str:
     """Return ``MODULE:NAME`` of a class or a function; ``session:NAME`` where no module holds it.
 
     Of two different ones that are called alike the second is ``NAME_2``.
+
+    Raises:
+        SettingError: It is neither, so that it has no name.
     """
+    if not hasattr(thing, "__qualname__"):
+        raise SettingError(f"{brief(thing)}: a class, or a function that is written with def or lambda")
     if importable(thing):
         return f"{thing.__module__}:{thing.__qualname__}"
     if known := next((name for name, other in _KNOWN.items() if other is thing), None):
         return known
-    own, number = f"{SESSION}:{thing.__qualname__.rpartition('.')[2]}", 1
+    own, number = f"{SESSION}:{thing.__qualname__.rpartition('.')[2].strip('<>')}", 1
     name = own
     while name in _KNOWN:
         number += 1

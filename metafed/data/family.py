@@ -183,7 +183,7 @@ class Family:
         return own_family(name, given.keep(name, by, frame, signals, described_by({**roles, **keys})), None, ())
 
 
-RESERVED = (TRUNK, "all", "seen", "unseen")
+RESERVED = (TRUNK, "all", "seen", "unseen", "validation")
 """What tables call something else."""
 
 
@@ -221,8 +221,7 @@ def own_family(name: str, source: str, like: Family | None, known: tuple[str, ..
         if not NAME.fullmatch(name) or name in RESERVED:
             raise DataError(
                 f"{name!r} cannot name a family: lower-case letters, digits, - and _ can, but not"
-                f" {', '.join(RESERVED)}; write"
-                f" NAME:{source}"
+                f" {', '.join(RESERVED)}; write NAME:{source}"
             )
         if hint := near(name, known, TOO_LIKE):
             raise DataError(f"{name!r} is nearly the name of a family of metafed{hint} Else choose another name")

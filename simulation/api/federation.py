@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from numbers import Integral
 from typing import Any, NamedTuple, final
 
 import numpy as np
@@ -25,6 +26,7 @@ from server.endings import Diverged
 from server.hosts import discover
 from server.stages import CohortScheduler
 from server.strategy import MetaStrategy
+from simulation.api.simulating import an_experiment
 from simulation.cli.config import Config
 from simulation.cli.errors import BadInput, RunDiverged
 from simulation.engines.local import LocalGrid
@@ -138,7 +140,7 @@ class Federation:
     """
 
     def __init__(self, experiment: Experiment | None = None, device: str = "cpu") -> None:
-        config = Config(experiment=experiment or Experiment(), engine="local", device=device)
+        config = Config(experiment=an_experiment("Federation", experiment), engine="local", device=device)
         config = decided(all_people(config))
         self._inside = federated(config.experiment)
         self.experiment = self._inside.experiment
@@ -158,7 +160,12 @@ class Federation:
     @property
     def unseen(self) -> list[int]:
         """The clients that are held out entirely."""
-        return list(range(self._inside.roster.seen, self.clients))
+        return list(range(self._inside.roster.tested, self.clients))
+
+    @property
+    def validation(self) -> list[int]:
+        """The clients that are held out to choose by; none without ``validation``."""
+        return list(range(self._inside.roster.seen, self._inside.roster.tested))
 
     def family(self, client: int) -> str:
         """Return a client's family."""
@@ -301,6 +308,8 @@ class Federation:
         return strategy
 
     def _known(self, clients: Sequence[int], end: int, what: str) -> list[int]:
+        if others := [client for client in clients if isinstance(client, bool) or not isinstance(client, Integral)]:
+            raise SettingError(f"client {others[0]!r}: a client is a whole number")
         found = [int(client) for client in clients]
         for client in found:
             if not 0 <= client < end:

@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, TypedDict, Unpack
 
@@ -60,22 +60,12 @@ def simulate(
         RunFailed: The run ended early; ``load`` reads the record, whose folder the message names.
         KeyboardInterrupt: Likewise.
     """
-    asked = Experiment() if experiment is None else experiment
-    keywords = ["experiment", "engine", "workers", "out", "progress", "callbacks", *How.__annotations__]
-    if not isinstance(asked, Experiment):
-        raise BadInput(f"simulate(experiment): an Experiment, not {type(asked).__name__}")
-    for name in how:
-        if name not in How.__annotations__:
-            hint = near(name, keywords) or f" (it has {', '.join(keywords)})"
-            raise BadInput(f"simulate has no setting {name!r}{hint}")
     if not isinstance(callbacks, Sequence) or not all(map(callable, callbacks)):
         raise BadInput(f"simulate(callbacks): a list of functions, not {callbacks!r}")
-    given = {"engine": engine, "workers": workers, "out": out, "quiet": not progress, **how}
-    given |= {"out": Path(out)} if out is not None else {}
-    try:
-        config = Config.model_validate({"experiment": asked, **given})
-    except ValidationError as error:
-        raise BadInput(explain_keywords(error, "simulate", keywords)) from None
+    asked = an_experiment("simulate", experiment)
+    keywords = ["experiment", "engine", "workers", "out", "progress", "callbacks", *How.__annotations__]
+    given = {"engine": engine, "workers": workers, "out": None if out is None else Path(out), "quiet": not progress}
+    config = configured("simulate", asked, given, how, keywords)
     if out is not None:
         return Run(carry_out(config, callbacks), asked)
     folder = Path(tempfile.mkdtemp(prefix="metafed-"))
@@ -84,6 +74,42 @@ def simulate(
     except BadInput:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def an_experiment(call: str, given: object) -> Experiment:
+    """Return the experiment that ``call`` was given; the default one for None.
+
+    Raises:
+        BadInput: It is none.
+    """
+    if given is not None and not isinstance(given, Experiment):
+        raise BadInput(f"{call}(experiment): an Experiment, not {type(given).__name__}")
+    return Experiment() if given is None else given
+
+
+def configured(
+    call: str, asked: Experiment, given: Mapping[str, object], how: Mapping[str, object], keywords: Sequence[str]
+) -> Config:
+    """Return the settings of a run.
+
+    Args:
+        call: Who was called, for messages.
+        asked: What is computed.
+        given: Settings of the engine that ``call`` names itself.
+        how: Further ones.
+        keywords: All keywords of ``call``, for a near miss.
+
+    Raises:
+        BadInput: A keyword is unknown, or a value is not allowed.
+    """
+    for name in how:
+        if name not in How.__annotations__:
+            hint = near(name, keywords) or f" (it has {', '.join(keywords)})"
+            raise BadInput(f"{call} has no setting {name!r}{hint}")
+    try:
+        return Config.model_validate({"experiment": asked, **given, **how})
+    except ValidationError as error:
+        raise BadInput(explain_keywords(error, call, keywords)) from None
 
 
 def load(folder: str | Path) -> Run:

@@ -9,17 +9,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from rich.console import Console
 
 from metafed.core.reading import brief
-from metafed.core.settings import explain_keywords
 from metafed.experiment.lookup import KINDS
 from metafed.experiment.settings import Experiment
 from simulation.api.comparing import Comparison, compare
 from simulation.api.run import Run
-from simulation.api.simulating import How
-from simulation.cli.config import Config
+from simulation.api.simulating import How, an_experiment, configured
 from simulation.cli.console import settled
 from simulation.cli.errors import BadInput
 from simulation.engines.start import make_grid
@@ -100,16 +98,9 @@ def sweep(
         BadInput, SettingError: A keyword or a value is not allowed; nothing has run yet.
         RunFailed: A run failed; the cells before it are kept.
     """
-    asked = experiment or Experiment()
-    given = {
-        "engine": engine,
-        "workers": workers,
-        "quiet": not progress,
-        "seeds": seeds,
-        "references": references,
-        **how,
-    }
-    cells = [_cell(asked, chosen, given) for chosen in _combinations(axes or {})]
+    asked = an_experiment("sweep", experiment)
+    given = {"engine": engine, "workers": workers, "quiet": not progress, "seeds": seeds, "references": references}
+    cells = [_cell(asked, chosen, given, how) for chosen in _combinations(axes or {})]
     owned = Path(tempfile.mkdtemp(prefix="metafed-")) if out is None else None
     folder = owned / "sweep" if owned is not None else Path(out or "")
     what = [each.name for each in cells] + [json.dumps(asked.model_dump(mode="json"), sort_keys=True)]
@@ -122,10 +113,13 @@ def sweep(
 
 
 def _combinations(axes: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+    for name, values in axes.items():
+        if not isinstance(values, list | tuple) or not values:
+            raise BadInput(f"sweep(axes): {name} is {brief(values)}; give a list of values to try")
     return [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
 
 
-def _cell(asked: Experiment, chosen: Mapping[str, Any], given: Mapping[str, Any]) -> Cell:
+def _cell(asked: Experiment, chosen: Mapping[str, Any], given: Mapping[str, Any], how: Mapping[str, object]) -> Cell:
     """Return the cell of one combination.
 
     Raises:
@@ -133,11 +127,8 @@ def _cell(asked: Experiment, chosen: Mapping[str, Any], given: Mapping[str, Any]
     """
     written = {name: _written(name, value) for name, value in chosen.items()}
     changes: Any = chosen
-    try:
-        config = Config.model_validate({"experiment": asked.replace(**changes), **given})
-    except ValidationError as error:
-        keywords = ["experiment", "axes", "seeds", "references", "engine", "workers", "out", "progress"]
-        raise BadInput(explain_keywords(error, "sweep", [*keywords, *How.__annotations__])) from None
+    keywords = ["experiment", "axes", "seeds", "references", "engine", "workers", "out", "progress"]
+    config = configured("sweep", asked.replace(**changes), given, how, [*keywords, *How.__annotations__])
     return Cell(name_of_cell(written), written, config)
 
 

@@ -109,7 +109,7 @@ def test_a_sweep_chooses_by_validation_clients(tmp_path):
 
 REFUSED = {
     "nobody": ({"validation": 0.01}, "--validation 0.01 of 10 clients is nobody"),
-    "no room": ({"validation": 0.5, "unseen": 0.9}, "is nobody beside --unseen 0.9"),
+    "no room": ({"validation": 0.5, "unseen": 0.9}, "leave nobody to train on"),
     "patience alone": ({"validation": 0, "patience": 3}, "--patience 3 needs validation clients"),
     "one evaluation": ({"patience": 3, "eval_every": 0}, "--eval-every 0 has one"),
     "cohort": ({"cohort": 6}, "--unseen 0.2 and --validation 0.3 leave for meta-training; choose at most 5"),

@@ -24,6 +24,8 @@ FRAME = "frame-"
 """What the name of given rows begins with, where a file's path would stand."""
 PIECE = 100_000
 """Rows that are hashed at a time."""
+OF_A_FILE = {"separator", "quote", "nothing"}
+"""Keys of a description that say how a CSV file is read."""
 NUMBERS, TIMES = "biuf", "M"
 """Kinds of NumPy's types that Polars takes as they are."""
 
@@ -84,6 +86,8 @@ def keep(
     Raises:
         DataError: A key is not allowed, or a column cannot be used.
     """
+    if idle := sorted(keys.keys() & OF_A_FILE):
+        raise DataError(f"{by}: {idle[0]} says how a text file is read, and these rows are in memory: leave it out")
     called = f"the rows of {family!r}"
     name = f"{FRAME}{digest(frame, [by, sorted(signals.items()), sorted(keys.items(), key=str)])[:16]}"
     description = Description.of_given({"data": name, **keys}, called, by)

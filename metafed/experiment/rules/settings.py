@@ -57,10 +57,15 @@ def check_validation(experiment: Fields) -> None:
         ValueError: The message says why.
     """
     share, patience = experiment.validation, experiment.patience
-    if share and experiment.validation_clients < 1:
+    clients, wanted = experiment.clients, round(experiment.clients * share)
+    if share and wanted < 1:
         raise ValueError(
-            f"--validation {share:g} of {experiment.clients} clients is nobody beside --unseen {experiment.unseen:g};"
-            " choose a larger share, or more --clients"
+            f"--validation {share:g} of {clients} clients is nobody; choose a larger share, or more --clients"
+        )
+    if wanted > experiment.validation_clients:
+        raise ValueError(
+            f"--validation {share:g} and --unseen {experiment.unseen:g} of {clients} clients leave nobody to train on;"
+            " choose smaller shares"
         )
     if patience is not None and not share:
         raise ValueError(f"--patience {patience} needs validation clients to go by, such as --validation 0.1")

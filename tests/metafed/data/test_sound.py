@@ -18,10 +18,16 @@ def rows(x=(6, 4), y=(6, 3), oracle=6):
     return Examples(np.ones(x), np.ones(y), "g", np.ones(oracle))
 
 
-def test_rows_as_the_source_says_pass():
-    check_rows(rows(), Says(), "regression", "own: client a")
-    check_rows(rows(x=(6, 1, 2, 2)), Says(), "regression", "own: client a")
-    check_rows(rows(y=(6,)), Says(), "classification", "own: client a")
+@pytest.mark.parametrize(
+    ("own", "kind"),
+    [(rows(), "regression"), (rows(x=(6, 1, 2, 2)), "regression"), (rows(y=(6,)), "classification")],
+)
+def test_rows_as_the_source_says_pass_until_one_number_is_missing(own, kind):
+    check_rows(own, Says(), kind, "own: client a")
+    with pytest.raises(DataError, match="not finite"):
+        check_rows(
+            own._replace(y=np.where(np.arange(own.y.size).reshape(own.y.shape) == 0, np.nan, own.y)), Says(), kind, "a"
+        )
 
 
 @pytest.mark.parametrize(

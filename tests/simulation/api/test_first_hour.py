@@ -1,12 +1,15 @@
 """What somebody who is new to it tried: each is one message, or right."""
 
+import functools
+
 import numpy as np
 import polars as pl
 import pytest
+import torch
 
 import metafed as mf
 from metafed.core.errors import DataError, SettingError
-from simulation import simulate
+from simulation import simulate, sweep
 from simulation.cli.errors import BadInput
 
 SMALL = {"clients": 10, "width": 8, "rounds": 1, "eval_every": 0}
@@ -76,3 +79,47 @@ def test_what_would_be_lost_is_refused(arrays, name, text):
 def test_simulate_ignores_nothing(experiment, how, text):
     with pytest.raises(BadInput, match=text):
         simulate(experiment, engine="local", **how)
+
+
+def test_a_loop_knows_who_is_held_out_for_what_and_takes_whole_numbers_only():
+    fed = mf.Federation(mf.Experiment(tasks="avatar", unseen=0.2, validation=0.3, **SMALL))
+    assert (fed.seen, fed.validation, fed.unseen) == ([0, 1, 2, 3, 4], [5, 6, 7], [8, 9])
+    for client in (True, "0", 0.0):
+        with pytest.raises(SettingError, match="a client is a whole number"):
+            fed.round(fed.init(), [client], 1)
+    with pytest.raises(BadInput, match=r"Federation\(experiment\): an Experiment, not dict"):
+        mf.Federation({})
+
+
+@pytest.mark.parametrize(
+    ("axes", "how", "text"),
+    [
+        ({"width": 8}, {}, r"sweep\(axes\): width is 8; give a list of values to try"),
+        ({"width": []}, {}, r"sweep\(axes\): width is \[\]; give a list"),
+        ({"objective": "mean"}, {}, r"sweep\(axes\): objective is 'mean'; give a list"),
+        ({"width": [8]}, {"resume": "x"}, "sweep has no setting 'resume'"),
+    ],
+)
+def test_a_sweep_ignores_nothing(axes, how, text):
+    with pytest.raises(BadInput, match=text):
+        sweep(mf.Experiment(**SMALL), axes, engine="local", **how)
+
+
+@pytest.mark.parametrize("key", [{"separator": ";"}, {"quote": "'"}, {"nothing": ["NA"]}])
+def test_keys_of_a_text_file_are_refused_for_rows_in_memory(key):
+    with pytest.raises(DataError, match=f"{next(iter(key))} says how a text file is read"):
+        mf.Family.from_arrays("own", people(), **key)
+
+
+@pytest.mark.parametrize("share", [0.9, 0.99])
+def test_validation_clients_are_as_many_as_asked_for(share):
+    with pytest.raises(SettingError, match="leave nobody to train on; choose smaller shares"):
+        mf.Experiment(validation=share, **SMALL)
+
+
+def test_a_network_is_a_class_or_a_function():
+    made = mf.Experiment(network=lambda inputs, outputs: torch.nn.Linear(1, 1))
+    assert made.network.startswith("session:lambda")
+    for thing in (functools.partial(torch.nn.Linear, 2), torch.nn.Linear(2, 2)):
+        with pytest.raises(SettingError, match="a class, or a function that is written with def or lambda"):
+            mf.Experiment(network=thing)
