@@ -25,13 +25,15 @@ def run(experiment, grid=None, observe=lambda finished: None, rounds=None):
     return strategy.outer.theta
 
 
-def assert_workers_give_the_bits_of_one_process(experiment):
-    from simulation.engines.ray import RayGrid
-
-    grid = RayGrid(experiment.to_run_config(), workers=2, worker_cpus=0.5)
-    try:
-        theirs = run(experiment, grid)
-    finally:
-        grid.close()
-    for part, vector in run(experiment).items():
+def assert_workers_give_the_bits_of_one_process(experiment, workers):
+    """Assert that every number that a round ends with is the same by ``workers``, a RayGrid, as in this process."""
+    workers.turn(experiment.to_run_config())
+    rounds = {"ray": [], "local": []}
+    theirs, ours = run(experiment, workers, rounds["ray"].append), run(experiment, observe=rounds["local"].append)
+    assert theirs.keys() == ours.keys()
+    for part, vector in ours.items():
         np.testing.assert_array_equal(vector, theirs[part])
+    for mine, other in zip(rounds["local"], rounds["ray"], strict=True):
+        for left, right in zip([*mine.training, *mine.evaluation], [*other.training, *other.evaluation], strict=True):
+            np.testing.assert_array_equal(left.client, right.client)
+            np.testing.assert_array_equal(left.score, right.score)

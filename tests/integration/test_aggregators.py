@@ -35,10 +35,9 @@ def test_the_trimmed_mean_without_a_trim_is_the_mean_through_all_rooms(small):
 
 
 @pytest.mark.ray
-@pytest.mark.slow
-def test_workers_give_the_bits_of_one_process(small):
+def test_workers_give_the_bits_of_one_process(small, workers):
     experiment = with_aggregator(small, "centered-clipping")
-    assert_workers_give_the_bits_of_one_process(experiment)
+    assert_workers_give_the_bits_of_one_process(experiment, workers)
 
 
 def test_a_part_with_too_few_votes_stays_and_the_round_says_so(small):

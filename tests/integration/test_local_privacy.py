@@ -122,9 +122,8 @@ def test_any_number_of_hosts_and_any_chunking_step_alike(small, changed):
 
 
 @pytest.mark.ray
-@pytest.mark.slow
-def test_workers_give_the_bits_of_one_process(small):
-    assert_workers_give_the_bits_of_one_process(local(small))
+def test_workers_give_the_bits_of_one_process(small, workers):
+    assert_workers_give_the_bits_of_one_process(local(small), workers)
 
 
 def test_what_has_no_guarantee_is_refused(small):

@@ -11,8 +11,8 @@ from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation
 from simulation.cli.flags import parse
 from simulation.run import main
+from tests.integration.pool import assert_workers_give_the_bits_of_one_process
 from tests.integration.resume.running import bits, resume, start, stops_after
-from tests.simulation.command.running import run, sha
 
 OWN = "tests.integration.own_modules"
 LOCAL = {"epochs": 2, "batch_size": 10, "optimizer": "momentum", "clip": 1.0, "rows": "all"}
@@ -105,26 +105,7 @@ def test_flags_win_over_a_file(tmp_path):
 
 
 @pytest.mark.ray
-def test_any_number_of_workers_gives_the_same_bits(tmp_path):
-    words = (
-        "--tasks",
-        "avatar",
-        "--algorithm",
-        "fedavg-ft",
-        "--clients",
-        9,
-        "--cohort",
-        6,
-        "--rounds",
-        2,
-        "--chunk",
-        2,
-        "--width",
-        8,
-    )
-    words += ("--local.epochs", 2, "--local.batch-size", 4, "--local.optimizer", "adamw", "--eval.epochs", 2)
-    first, other = (
-        run(tmp_path / f"ray{n}", *words, "--engine", "ray", "--workers", n, "--worker-cpus", 0.5) for n in (1, 2)
-    )
-    assert sha(other) == sha(first)
-    assert (other / "clients.parquet").read_bytes() == (first / "clients.parquet").read_bytes()
+def test_workers_give_the_bits_of_one_process(workers):
+    local = {"epochs": 2, "batch_size": 4, "optimizer": "adamw"}
+    own = experiment(algorithm="fedavg-ft", clients=9, cohort=6, rounds=2, chunk=2, local=local, eval={"epochs": 2})
+    assert_workers_give_the_bits_of_one_process(own, workers)

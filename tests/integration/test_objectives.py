@@ -71,11 +71,10 @@ def test_an_objective_changes_the_result(small, name):
 
 
 @pytest.mark.ray
-@pytest.mark.slow
-def test_workers_give_the_bits_of_one_process(small):
+def test_workers_give_the_bits_of_one_process(small, workers):
     for name in ("minimax", "gap"):  # one asks its hosts, the other sums by group
         experiment = with_objective(small, name)
-        assert_workers_give_the_bits_of_one_process(experiment)
+        assert_workers_give_the_bits_of_one_process(experiment, workers)
 
 
 def kept_of(strategy):

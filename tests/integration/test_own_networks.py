@@ -15,8 +15,9 @@ from simulation.cli.flags import parse
 from simulation.deployment.runs import run_config
 from simulation.run import main
 from simulation.runs.resume import check_data
+from tests.integration.pool import assert_workers_give_the_bits_of_one_process
 from tests.integration.resume.running import bits, resume, start, stops_after
-from tests.simulation.command.running import manifest, run, sha
+from tests.simulation.command.running import manifest
 
 OWN = "tests.integration.own_modules"
 SMALL = {"clients": 6, "cohort": 4, "rounds": 3, "eval_every": 2, "tasks": "avatar,assistant", "kernels": "torch"}
@@ -168,10 +169,6 @@ def test_a_run_does_not_go_on_with_another_module(tmp_path):
 
 
 @pytest.mark.ray
-@pytest.mark.slow
-def test_one_worker_and_two_give_the_same_bits(tmp_path):
-    flags = ["--clients", 6, "--cohort", 4, "--rounds", 2, "--tasks", "avatar,assistant", "--worker-cpus", 0.5]
-    flags += ["--network", f"avatar={OWN}:Gru,assistant={OWN}:Headless", "--chunk", 1]
-    runs = [run(tmp_path / str(n), *flags, "--engine", "ray", "--workers", n) for n in (1, 2)]
-    assert sha(runs[0]) == sha(runs[1])
-    assert (runs[0] / "clients.parquet").read_bytes() == (runs[1] / "clients.parquet").read_bytes()
+def test_workers_give_the_bits_of_one_process(workers):
+    network = f"avatar={OWN}:Gru,assistant={OWN}:Headless"
+    assert_workers_give_the_bits_of_one_process(experiment(network=network, chunk=1), workers)

@@ -29,10 +29,9 @@ def test_any_number_of_hosts_and_any_chunking_step_alike(small, changed):
 
 
 @pytest.mark.ray
-@pytest.mark.slow
-def test_workers_give_the_bits_of_one_process(small):
+def test_workers_give_the_bits_of_one_process(small, workers):
     experiment = private(small, dp_quantile=0.5, cohort=12)
-    assert_workers_give_the_bits_of_one_process(experiment)
+    assert_workers_give_the_bits_of_one_process(experiment, workers)
 
 
 @pytest.mark.parametrize("objective", ["mean", "tilted", "qffl", "propfair"])

@@ -46,10 +46,9 @@ def test_privacy_under_masks_is_privacy_without(small):
 
 
 @pytest.mark.ray
-@pytest.mark.slow
-def test_workers_give_the_bits_of_one_process(small):
+def test_workers_give_the_bits_of_one_process(small, workers):
     experiment = secure(small)
-    assert_workers_give_the_bits_of_one_process(experiment)
+    assert_workers_give_the_bits_of_one_process(experiment, workers)
 
 
 def test_who_is_lost_in_training_costs_its_own_contribution(small):

@@ -1,11 +1,10 @@
 """Personal state follows its client: whoever runs it next, under every engine, and nobody else pays for it."""
 
-import numpy as np
 import pytest
 
 from metafed.experiment.settings import Experiment
 from simulation.engines.local import LocalGrid
-from simulation.engines.ray import RayGrid
+from tests.integration.pool import assert_workers_give_the_bits_of_one_process
 from tests.integration.pool import run as run_federation
 from tests.simulation.command.running import clients, run, sha
 
@@ -25,21 +24,9 @@ def test_only_trained_clients_have_a_state(small, name):
 
 
 @pytest.mark.ray
-@pytest.mark.slow
-def test_any_worker_goes_on_from_the_state_that_another_left(small):
-    experiment = Experiment.model_validate({**small.model_dump(), "algorithm": "ditto", "rounds": 4, "chunk": 1})
-    rounds = {"local": [], "ray": []}
-    local = run_federation(experiment, LocalGrid(experiment.to_run_config()), rounds["local"].append)
-    grid = RayGrid(experiment.to_run_config(), workers=3, worker_cpus=0.5)
-    try:
-        ray = run_federation(experiment, grid, rounds["ray"].append)
-    finally:
-        grid.close()
-    for part, vector in local.items():
-        np.testing.assert_array_equal(vector, ray[part])
-    for left, right in zip(rounds["local"], rounds["ray"], strict=True):
-        for mine, theirs in zip(left.evaluation, right.evaluation, strict=True):
-            np.testing.assert_array_equal(mine.score, theirs.score)
+def test_any_worker_goes_on_from_the_state_that_another_left(small, workers):
+    changed = {"algorithm": "ditto", "rounds": 4, "chunk": 1}
+    assert_workers_give_the_bits_of_one_process(Experiment.model_validate(small.model_dump() | changed), workers)
 
 
 def test_personalization_by_state_shows_in_the_record(tmp_path):

@@ -15,9 +15,7 @@ from simulation.engines.ray import RayGrid
 from tests.integration.faults.test_federation import having
 from tests.integration.pool import initial, run, strategy_of
 
-pytestmark = pytest.mark.ray
-
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 
 @pytest.fixture

@@ -25,16 +25,16 @@ def start(experiment: Experiment, folder: Path, watch=lambda line: None, every: 
     _serve(Record(folder, Federation(experiment), {}, {}, keep), experiment, watch, None, every)
 
 
-def resume(experiment: Experiment, folder: Path, watch=lambda line: None, every: int = 2, keep: int = 3):
-    """Go on with a record in this process; returns after which round."""
+def resume(experiment: Experiment, folder: Path, watch=lambda line: None, every: int = 2, keep: int = 3, grid=None):
+    """Go on with a record in this process, or by the workers of a grid; returns after which round."""
     record = Record(folder, Federation(experiment), {}, {}, keep, again=True)
     found = find(folder, experiment)
     record.go_on(found)
-    _serve(record, experiment, watch, found.checkpoint, every)
+    _serve(record, experiment, watch, found.checkpoint, every, grid)
     return found.checkpoint.round if found.checkpoint else None
 
 
-def _serve(record, experiment, watch, checkpoint, every):
+def _serve(record, experiment, watch, checkpoint, every, grid=None):
     def watched(line):
         try:
             watch(line)
@@ -44,8 +44,9 @@ def _serve(record, experiment, watch, checkpoint, every):
             record.checkpoint = lambda checkpoint: None
             raise
 
+    grid = grid or LocalGrid(experiment.to_run_config())
     try:
-        serve(LocalGrid(experiment.to_run_config()), Federation(experiment), record, watched, 600, checkpoint, every)
+        serve(grid, Federation(experiment), record, watched, 600, checkpoint, every)
     except Stopped:
         record._later.close()
         record._rounds.close()

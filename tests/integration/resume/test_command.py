@@ -29,8 +29,9 @@ def long(tmp_path_factory):
     return run(tmp_path_factory.mktemp("long") / "run", *LOCAL, "--rounds", LONG)
 
 
-@pytest.mark.parametrize("engine", ["local", pytest.param("ray", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("engine", ["local", "ray"])
 @pytest.mark.ray
+@pytest.mark.slow
 def test_a_run_killed_by_sigkill_is_resumed_by_ray_to_the_same_bits(tmp_path, engine, long):
     out = tmp_path / "run"
     how = ["--engine", engine, *(["--workers", 2, "--worker-cpus", 0.5] if engine == "ray" else [])]

@@ -41,6 +41,16 @@ def test_a_run_killed_between_two_checkpoints_ends_with_the_bits_of_one_that_was
     killed_after(5, experiment, tmp_path, 4)
 
 
+@pytest.mark.ray
+def test_a_run_killed_in_one_process_goes_on_by_workers_to_the_same_bits(tiny, tmp_path, workers):
+    experiment = of(tiny, **KINDS["ditto"])
+    start(experiment, tmp_path / "whole")
+    start(experiment, tmp_path / "killed", stops_after(5))
+    workers.turn(experiment.to_run_config())
+    assert resume(experiment, tmp_path / "killed", grid=workers) == 4
+    assert bits(tmp_path / "killed") == bits(tmp_path / "whole")
+
+
 @pytest.mark.parametrize(("last", "goes_on_after"), [(1, None), (6, 6)])
 def test_a_run_killed_before_the_first_checkpoint_or_with_one_ends_with_the_same_bits(
     tiny, tmp_path, last, goes_on_after

@@ -153,5 +153,6 @@ def test_the_lines_of_the_design_run_in_process(ratings, tmp_path):
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 def test_the_lines_of_the_design_run_on_ray(ratings, tmp_path):
     design(tmp_path, pl.read_csv(ratings / "ratings.csv"), "ray", workers=2, progress=False)

@@ -106,7 +106,7 @@ def test_a_deployment_refuses_such_a_class_with_the_reason():
 
 
 @pytest.mark.ray
-@pytest.mark.parametrize("more", ["objective=Cube()", "aggregator=Half()"])
+@pytest.mark.parametrize("more", ["objective=Cube()", pytest.param("aggregator=Half()", marks=pytest.mark.slow)])
 def test_all_kinds_of_classes_of_a_script_give_the_same_bits_on_both_engines(more, tmp_path):
     code = CELL.replace("{more}", more) + textwrap.dedent(
         """
