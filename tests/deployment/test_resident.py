@@ -10,7 +10,7 @@ import pytest
 from flwr.app import ConfigRecord, Message, MessageType, RecordDict
 
 from client.app import app
-from client.daemon.socket import RESIDENT, NotAnswered, ask
+from client.daemon.socket import RESIDENT, NotAnswered, _named, ask
 from metafed.experiment.settings import Experiment
 from server.asking import record
 from simulation.engines.grid import pool_context, take_identity
@@ -20,6 +20,9 @@ from tests.integration.pool import initial
 EXPERIMENT = Experiment(
     clients=6, unseen=0.0, rounds=2, width=4, tasks="personalization", algorithm="ditto", kernels="torch"
 )
+
+
+SHARE = {"partition-id": 0, "num-partitions": 2}
 
 
 def question(kind=MessageType.TRAIN, clients=(0, 2, 3), server_round=1):
@@ -45,14 +48,20 @@ def alive(pid):
     return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
-@pytest.fixture
-def doors(tmp_path):
-    """A private folder whose path is longer than a socket's may be."""
-    folder = tmp_path / ("long" * 30)
+@pytest.fixture(scope="module")
+def doors(tmp_path_factory):
+    """A private folder whose path is longer than a socket's may be; processes stay from test to test."""
+    folder = tmp_path_factory.mktemp("node") / ("long" * 30)
     folder.mkdir(mode=0o700)
     yield folder
     for process in processes(folder):
         process.kill()
+
+
+def answering(folder, asked):
+    """Have a node's question answered, and return the process that did."""
+    assert app(question(clients=(0, 2)), asked).has_content()
+    return psutil.Process(int((folder / _named(asked)).with_suffix(".pid").read_text()))
 
 
 def arrays(reply):
@@ -71,40 +80,34 @@ def test_its_answers_and_states_are_those_of_a_process_of_its_own(doors):
     assert set(ours.state) == set(theirs.state) == {"state/0", "state/2", "state/3"}
     for key, kept in ours.state.array_records.items():
         np.testing.assert_array_equal(theirs.state.array_records[key]["flat"].numpy(), kept["flat"].numpy())
-    assert len(processes(doors)) == 1
+    (alone,) = processes(doors)
     stranger = app(question(MessageType.QUERY), node(doors, **{"partition-id": 1, "num-partitions": 2}))
     assert stranger.content.config_records["hosting"]["partition-id"] == 1
-    assert len(processes(doors)) == 2  # another node has another one
+    (other,) = (process for process in processes(doors) if process != alone)  # another node has another one
+    other.kill()
 
 
 def test_an_error_is_told_and_costs_its_message_alone(doors):
     with pytest.raises(NotAnswered, match=r"ValueError: this host has share .* does not hold the clients \[1\]"):
-        ask(str(doors), question(clients=(0, 1)), node(doors, **{"partition-id": 0, "num-partitions": 2}))
-    (first,) = processes(doors)
-    share = {"partition-id": 0, "num-partitions": 2}
-    assert app(question(clients=(0, 2)), node(doors, **share)).has_content()
-    assert processes(doors) == [first]
+        ask(str(doors), question(clients=(0, 1)), node(doors, **SHARE))
+    there = processes(doors)
+    assert app(question(clients=(0, 2)), node(doors, **SHARE)).has_content()
+    assert processes(doors) == there
 
 
 def test_one_that_was_killed_is_replaced(doors):
-    assert app(question(), node(doors)).has_content()
-    (first,) = processes(doors)
+    first = answering(doors, node(doors))
     first.kill()
     until(lambda: not alive(first.pid), "it has ended")
-    assert app(question(), node(doors)).has_content()
-    (second,) = processes(doors)
-    assert second.pid != first.pid
+    assert answering(doors, node(doors)).pid != first.pid
 
 
 def test_one_that_does_not_come_is_ended_and_replaced(doors):
-    assert app(question(), node(doors)).has_content()
-    (first,) = processes(doors)
+    first = answering(doors, node(doors))
     first.suspend()
     shortened = node(doors)
     shortened.run_config["round-timeout"] = 0.5
-    assert app(question(), shortened).has_content()
-    (second,) = processes(doors)
-    assert second.pid != first.pid
+    assert answering(doors, shortened).pid != first.pid
     assert not alive(first.pid)
 
 
@@ -117,6 +120,9 @@ if "client.daemon.process" in sys.orig_argv:
 
 
 def test_one_that_ends_in_the_middle_of_an_answer_is_told_of(doors, tmp_path, monkeypatch):
+    for process in processes(doors):
+        process.kill()
+        until(lambda process=process: not alive(process.pid), "it has ended")
     (tmp_path / "sitecustomize.py").write_text(DIES)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(NotAnswered, match=r"ended while it answered \(EOFError\)"):
@@ -137,10 +143,10 @@ def test_it_ends_with_its_node_and_when_nobody_asks(tmp_path):
     assert with_it.wait(120) == 0
 
 
-def test_a_folder_that_others_may_enter_is_refused(doors):
-    doors.chmod(0o755)
+def test_a_folder_that_others_may_enter_is_refused(tmp_path):
+    tmp_path.chmod(0o755)
     with pytest.raises(NotAnswered, match=r"others may enter this folder; chmod 700"):
-        ask(str(doors), question(), node(doors))
+        ask(str(tmp_path), question(), node(tmp_path))
 
 
 def test_the_process_of_a_message_imports_nothing_heavy():

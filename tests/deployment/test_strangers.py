@@ -137,6 +137,7 @@ def main(grid, context):
 """
 
 
+@pytest.mark.slow
 def test_a_client_that_the_node_does_not_host(federation, control, tmp_path):
     app = tmp_path / "app"
     for room in ("client", "metafed", "server"):

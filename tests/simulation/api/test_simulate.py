@@ -14,6 +14,7 @@ import torch
 import metafed as mf
 from metafed.experiment.keywords import Keywords
 from simulation import BadInput, Run, StopRun, compare, load, simulate, sweep
+from simulation.cli.flags import parse
 from simulation.run import main
 from tests.simulation.command.running import manifest, sha
 
@@ -50,10 +51,15 @@ def small():
         ),
     ],
 )
-def test_keywords_give_the_theta_of_the_same_flags(settings, flags, tmp_path):
-    words = [*FLAGS, *flags.split(), "--engine", "local", "--quiet", "--out", str(tmp_path / "run")]
-    assert main(words) == 0
-    assert run(**settings).theta_sha256 == sha(tmp_path / "run")
+def test_keywords_are_the_settings_of_the_same_flags(settings, flags):
+    assert parse([*FLAGS, *flags.split()]).experiment == mf.Experiment(**{**SMALL, **settings})
+
+
+def test_keywords_give_the_theta_of_the_same_flags(tmp_path):
+    flags = "--devices.tiers default --devices.deadline 0.12 --objective tilted --quiet --engine local"
+    assert main([*FLAGS, *flags.split(), "--out", str(tmp_path / "run")]) == 0
+    found = run(devices=mf.Devices(tiers="default", deadline=0.12), objective=mf.Tilted())
+    assert found.theta_sha256 == sha(tmp_path / "run")
 
 
 def test_a_run_has_its_record_as_frames_and_numbers_with_intervals(small):
