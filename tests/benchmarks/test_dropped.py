@@ -29,6 +29,7 @@ def test_without_both_kinds_there_is_no_gap():
         gap(people(["a", "b"], [0.1, 0.2]), np.array([True, False]))
 
 
+@pytest.mark.slow
 def test_a_deadline_that_nobody_meets_drops_everybody(tmp_path, capsys):
     file = tmp_path / "small.toml"
     run = "--clients 24 --unseen 0.5 --rounds 2 --eval-every 0 --engine local --seeds 1 --quiet --devices.tiers default"

@@ -147,6 +147,7 @@ def test_files_that_do_not_go_together_are_refused(tmp_path, capsys):
     assert not list(tmp_path.glob("x.*"))
 
 
+@pytest.mark.slow
 def test_a_measured_round_ends_up_in_the_figure(tmp_path):
     file = tmp_path / "round.json"
     words = ["--workload", "mlp", "--engine", "local", "--against", "loop", "--clients", "2", "--rounds", "2"]

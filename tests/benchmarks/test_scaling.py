@@ -31,6 +31,7 @@ def tiny(tmp_path_factory):
     return json.loads(file.read_text()), done.stdout
 
 
+@pytest.mark.slow
 def test_every_configuration_is_measured_once_whatever_it_is_for(tiny):
     cells = tiny[0]["figures"]["cells"]
     assert [(c["workload"], c["population"], c["cohort"], c["sweeps"]) for c in cells] == [

@@ -52,6 +52,7 @@ print(json.dumps({
 """
 
 
+@pytest.mark.slow
 def test_within_a_real_limit_of_memory_the_chunk_is_halved_until_it_fits():
     done = subprocess.run([sys.executable, "-c", LIMITED], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
