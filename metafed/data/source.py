@@ -33,12 +33,14 @@ class Origin(NamedTuple):
             sets with held-out classes; None if no client is.
         share: The clients of a node whose table of its own holds its own people only; None where a table holds
             everybody. Sources of ours do not look at it.
+        encoder: The folder of the sentence encoder, where one was named.
     """
 
     seed: int
     data_dirs: tuple[Path, ...]
     unseen_from: int | None = None
     share: Share | None = None
+    encoder: str = ""
 
 
 class Source(ABC):

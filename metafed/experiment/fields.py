@@ -180,6 +180,11 @@ class Fields(Settings):
         "data",
         description="Folder of the data sets (several: separated as in PATH); ./data is searched last.",
     )
+    encoder: str = Field(
+        "",
+        description="Folder of the sentence encoder that reads texts, where a data set has one. Default: the folder"
+        " encoder of a data folder, or the wheel of metafed[language].",
+    )
 
     @field_validator("chunk", mode="before")
     @classmethod

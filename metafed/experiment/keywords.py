@@ -61,3 +61,4 @@ class Keywords(TypedDict, total=False):
     inject_bias: str | None
     faults: str | Fault | Sequence[Fault] | None
     data_dir: str
+    encoder: str

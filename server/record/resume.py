@@ -17,7 +17,7 @@ FORMAT = 2
 """Version of what a record says. 1: settings of privacy, devices and secure aggregation stood beside the others."""
 
 
-FREE = ("rounds", "data_dir", "chunk")
+FREE = ("rounds", "data_dir", "encoder", "chunk")
 """Settings of an experiment that a run may go on with others of: where it ends, where the data are, and how chunks are
 cut, of which the result is checked."""
 

@@ -8,13 +8,14 @@ the second from its other splits; the few texts that are in both are taken out o
 
 from abc import ABC, abstractmethod
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
 
 from metafed.core.episodes import Examples
-from metafed.core.errors import DataError
 from metafed.core.streams import stream
+from metafed.data.encoder.vectors import Vectors, vectors
+from metafed.data.encoder.weights import find
 from metafed.data.files.shared import by_file
 from metafed.data.sets.base import Dataset, require, table_of
 
@@ -29,7 +30,6 @@ UTTERANCES = (6, 90)
 HASHES = 512
 SCALE = 22.0
 """Length of every feature vector; the root of their number brings features to unit variance."""
-ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 
 
 class Corpus(NamedTuple):
@@ -151,33 +151,22 @@ class Hashed(Intents, ABC):
 
 
 class Encoded(Intents, ABC):
-    """Texts as vectors of a sentence encoder that must be on this machine already; nothing is downloaded."""
+    """Texts as vectors of a sentence encoder that is on this machine already, of length √``features``."""
 
-    features = 384
+    @property
+    def features(self) -> int:
+        """The encoder's width."""
+        return self._vectors.weights.width
 
     @cached_property
-    def _encoder(self) -> Any:
-        try:
-            from sentence_transformers import SentenceTransformer
-        except ImportError:
-            raise DataError(
-                f"{self.name}-encoder needs the package sentence-transformers: pip install 'metafed[encoder]';"
-                f" or choose {self.name}, which needs none"
-            ) from None
-        try:
-            return SentenceTransformer(ENCODER, device="cpu", local_files_only=True)
-        except (OSError, ValueError) as error:
-            raise DataError(
-                f"{self.name}-encoder needs the model {ENCODER} on this machine: {error}. Fetch it with:"
-                f" hf download {ENCODER}; or choose {self.name}, which needs none"
-            ) from error
+    def _vectors(self) -> Vectors:
+        return vectors(find(self.origin.encoder, self.origin.data_dirs))
 
     @property
     def clients(self) -> int | None:
         """Any number, once file and encoder are known to be there."""
-        _ = self.corpus, self._encoder
+        _ = self.corpus, self._vectors
         return None
 
     def _embed(self, texts: list[str]) -> np.ndarray:
-        vectors = self._encoder.encode(texts, normalize_embeddings=True, show_progress_bar=False)
-        return np.asarray(np.sqrt(self.features) * vectors, dtype=np.float32)
+        return np.float32(np.sqrt(self.features)) * self._vectors.of(texts)

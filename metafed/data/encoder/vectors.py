@@ -1,0 +1,159 @@
+"""Vectors of texts by Reimers and Gurevych, "Sentence-BERT", EMNLP 2019, arXiv 1908.10084: the mean of the last layer.
+
+A batch has a set number of texts, all of one length, filled up by texts of its own: a text has the same vector, to the
+last bit, whatever is beside it, so that it does not matter which client asks first. What has been encoded is kept on
+disk, by the hash of weights and text, for every process of this machine.
+"""
+
+import hashlib
+import logging
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing, suppress
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+
+from metafed.core.errors import DataError
+from metafed.data.encoder.weights import REMEDY, Weights
+from metafed.data.files.copies import cache
+
+FOLDER = "encoded"
+MOST_BYTES = 2 * 2**30
+"""Size of one encoder's file on disk at most; what is encoded beyond it is encoded again in each process."""
+MOST_FILES = 4
+"""Encoders whose vectors are kept, the last ones used."""
+BATCH = 8
+"""Texts that are encoded at a time."""
+TOGETHER = 500
+"""Texts that are looked up, or stored, in one statement."""
+WAIT = 60.0
+"""Seconds to wait for another process that writes."""
+
+
+@final
+class Vectors:
+    """An encoder's vectors, of length 1.
+
+    Args:
+        weights: The encoder.
+        folder: Where vectors are kept; None: in this process alone.
+    """
+
+    def __init__(self, weights: Weights, folder: Path | None) -> None:
+        self.weights = weights
+        self._here: dict[bytes, np.ndarray] = {}
+        self._path = _opened(folder, weights.sha256)
+
+    def of(self, texts: Sequence[str]) -> np.ndarray:
+        """Return the vectors of texts, ``(n, width)`` of float32.
+
+        Raises:
+            DataError: transformers is not installed, or cannot read the weights.
+        """
+        keys = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() for text in texts]
+        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._here}
+        self._here.update(found := self._kept(list(missing)))
+        unknown = {key: text for key, text in missing.items() if key not in found}
+        if unknown:
+            new = dict(zip(unknown, self._encode(list(unknown.values())), strict=True))
+            self._here.update(new)
+            self._keep(new)
+        return np.array([self._here[key] for key in keys], dtype=np.float32).reshape(len(texts), self.weights.width)
+
+    @cached_property
+    def _model(self) -> tuple[Any, Any]:
+        try:
+            from transformers import AutoModel, AutoTokenizer
+            from transformers import logging as their_logging
+        except ImportError:
+            raise DataError(f"a sentence encoder needs the package transformers: {REMEDY}") from None
+        their_logging.set_verbosity_error()
+        their_logging.disable_progress_bar()
+        folder, how = self.weights.folder, {"local_files_only": True, "trust_remote_code": False}
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(folder, **how)
+            model, about = AutoModel.from_pretrained(folder, output_loading_info=True, **how)
+        except Exception as error:  # it raises whatever its parts do
+            raise DataError(f"{folder} cannot be read by transformers: {type(error).__name__}: {error}") from None
+        # transformers draws at random what the file lacks; the pooler is not used
+        lacking = [str(name) for name in about["missing_keys"] if not str(name).startswith("pooler.")]
+        lacking += [str(name) for name in about["mismatched_keys"]]
+        if lacking:
+            raise DataError(
+                f"{folder}: the weights do not fit config.json: {', '.join(sorted(lacking)[:3])} is missing"
+            )
+        return tokenizer, model.eval()
+
+    def _encode(self, texts: Sequence[str]) -> np.ndarray:
+        import torch
+
+        tokenizer, model = self._model
+        tokens = tokenizer(list(texts), truncation=True, max_length=self.weights.longest)["input_ids"]
+        found = np.empty((len(texts), self.weights.width), np.float32)
+        by_length: dict[int, list[int]] = {}
+        for number, row in enumerate(tokens):
+            by_length.setdefault(len(row), []).append(number)
+        for numbers in by_length.values():
+            for start in range(0, len(numbers), BATCH):
+                some = numbers[start : start + BATCH]
+                full = (some * BATCH)[:BATCH]
+                with torch.inference_mode():
+                    rows = torch.tensor([tokens[number] for number in full])
+                    mean = model(input_ids=rows, attention_mask=torch.ones_like(rows)).last_hidden_state.mean(1)
+                    found[full] = torch.nn.functional.normalize(mean, dim=1).float().numpy()
+        return found
+
+    def _kept(self, keys: list[bytes]) -> dict[bytes, np.ndarray]:
+        found: dict[bytes, np.ndarray] = {}
+        if self._path is None:
+            return found
+        with suppress(sqlite3.Error), closing(sqlite3.connect(self._path, WAIT)) as store:
+            for start in range(0, len(keys), TOGETHER):
+                some = keys[start : start + TOGETHER]
+                marks = ",".join("?" * len(some))
+                for key, value in store.execute(f"select key, value from vectors where key in ({marks})", some):
+                    if len(value) == 4 * self.weights.width:
+                        found[key] = np.frombuffer(value, np.float32)
+        return found
+
+    def _keep(self, new: dict[bytes, np.ndarray]) -> None:
+        if self._path is None or self._path.stat().st_size > MOST_BYTES:
+            return
+        rows = [(key, value.tobytes()) for key, value in new.items()]
+        try:
+            with closing(sqlite3.connect(self._path, WAIT)) as store, store:
+                store.executemany("insert or replace into vectors values (?, ?)", rows)
+        except sqlite3.Error as error:
+            logging.getLogger(__name__).warning("texts are encoded again in each process: %s: %s", self._path, error)
+            self._path = None
+
+
+def _opened(folder: Path | None, sha256: str) -> Path | None:
+    """Return the file of an encoder's vectors, made where there is none; None where it cannot be."""
+    if folder is None:
+        return None
+    path = folder / f"{sha256[:16]}.sqlite"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(path, WAIT)) as store, store:
+            store.execute("create table if not exists vectors (key blob primary key, value blob) without rowid")
+        path.touch()
+        others = sorted(folder.glob("*.sqlite"), key=lambda file: file.stat().st_mtime_ns, reverse=True)
+        for file in others[MOST_FILES:]:
+            file.unlink(missing_ok=True)
+    except (OSError, sqlite3.Error) as error:
+        logging.getLogger(__name__).warning("texts are encoded again in each process: %s: %s", path, error)
+        return None
+    return path
+
+
+@lru_cache
+def vectors(weights: Weights) -> Vectors:
+    """Return the vectors of an encoder, one a process, kept in the user's cache folder."""
+    try:
+        return Vectors(weights, cache() / FOLDER)
+    except RuntimeError:  # a user without a home
+        return Vectors(weights, None)

