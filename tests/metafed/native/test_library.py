@@ -124,6 +124,14 @@ def test_a_compiler_that_fails_is_said_once_and_the_run_goes_on(tmp_path, cache)
     assert refused.returncode == 2
 
 
+def test_without_a_compiler_a_run_says_what_is_slower_and_goes_on(tmp_path):
+    words = "--clients 4 --rounds 1 --eval-every 0 --engine local --width 8 --seeds 2".split()
+    done = command("--out", tmp_path / "run", *words, env={**os.environ, "CXX": "no-such-compiler"})
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("there is no C++ compiler here") == 1
+    assert "about twice as long" in done.stderr
+
+
 def test_a_library_that_was_cut_short_is_made_anew(tmp_path, cache, monkeypatch):
     (tmp_path / "answer.cpp").write_text(SOURCE)
     monkeypatch.setattr(library, "HERE", tmp_path)
