@@ -121,7 +121,7 @@ def cell(base: dict[str, object], aggregator: str, attack: str, seed: int) -> tu
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.robustness", description=__doc__)
-    parser.add_argument("--aggregators", default=",".join(AGGREGATORS))
+    parser.add_argument("--aggregators", default=",".join(n for n, a in AGGREGATORS.items() if a.robust or a.sums))
     parser.add_argument(
         "--attacks", default=",".join(ATTACKS), help=f"of {', '.join(ATTACKS)}, or NAME:STRENGTH; none is always run"
     )

@@ -235,7 +235,8 @@ class Host:
         taken = self.experiment.evaluation_steps if steps is None else steps
         start = spread(theta, len(chunk))
         plan = self._plan(self.experiment.eval, 1, chunk)
-        return task, draw, self.algorithms[family].adapt(task, start, state, draw.episode.support, taken, *plan)
+        algorithm = self.algorithms[family]
+        return algorithm.predictor(task), draw, algorithm.adapt(task, start, state, draw.episode.support, taken, *plan)
 
     def _state(
         self, theta: Params, family: str, chunk: list[int], states: Mapping[int, np.ndarray]

@@ -6,6 +6,7 @@ first used, which takes a second at the start of every run. Tests hold the two e
 
 from collections.abc import Callable, Mapping, MutableMapping
 from functools import partial
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -68,12 +69,21 @@ class Outer:
     """θ as flat parts, and an optimizer that steps each part for which a round brought a direction.
 
     A part that no sampled client holds keeps its values and its moments.
+
+    Args:
+        theta: The initial θ.
+        optimizer: Its name.
+        rate: β.
+        beside: Which numbers ``(size,)`` of a part are no model's: they move by their direction, θ − direction.
     """
 
-    def __init__(self, theta: Vectors, optimizer: str, rate: float) -> None:
+    def __init__(
+        self, theta: Vectors, optimizer: str, rate: float, beside: Mapping[str, np.ndarray] = MappingProxyType({})
+    ) -> None:
         self._parts = {part: torch.from_numpy(np.array(vector)) for part, vector in theta.items()}
         self._moments: dict[str, dict[str, torch.Tensor]] = {part: {} for part in theta}
         self._rule, self._rate = OPTIMIZERS[optimizer], rate
+        self._beside = {part: torch.from_numpy(marked) for part, marked in beside.items()}
 
     @property
     def theta(self) -> dict[str, np.ndarray]:
@@ -101,7 +111,12 @@ class Outer:
             if (direction := directions.get(part)) is not None:
                 slope = torch.from_numpy(np.asarray(direction)).to(tensor.dtype)
                 before = tensor.clone()
-                self._rule(tensor, slope, self._moments[part], self._rate)
+                if (beside := self._beside.get(part)) is None:
+                    self._rule(tensor, slope, self._moments[part], self._rate)
+                else:
+                    own = tensor[~beside]
+                    self._rule(own, slope[~beside], self._moments[part], self._rate)
+                    tensor[~beside], tensor[beside] = own, tensor[beside] - slope[beside]
                 if torch.equal(before, tensor) and bool(slope.any()):
                     still.append(part)
         return still

@@ -43,7 +43,7 @@ class MetaStrategy(Strategy):
     ) -> None:
         self.federation, self.observe, self.patience = federation, observe, patience
         self.experiment, self.roster, self.layout = federation.experiment, federation.roster, federation.layout
-        self.outer = Outer(federation.vectors, *self.experiment.outer)
+        self.outer = Outer(federation.vectors, *self.experiment.outer, federation.beside)
         self.stages = stages_of(federation)
         self._weighting = next(stage for stage in self.stages if isinstance(stage, Weighting))
         self._hosts = hosts

@@ -1,11 +1,13 @@
-"""The aggregators, one a file: how the clients' updates become one direction, whoever lies.
+"""The aggregators, one a file: how the clients' updates become one direction, whoever lies or stands alone.
 
 A new one is a class in a file of its own and a line in ``AGGREGATORS``.
 """
 
-from metafed.aggregators.base import Aggregator, Bounded, Direction, UpdateRows
+from metafed.aggregators.base import Aggregator, Bounded, Direction, Gathered, UpdateRows
 from metafed.aggregators.bulyan import Bulyan
 from metafed.aggregators.centered_clipping import CenteredClipping
+from metafed.aggregators.fedfv import FedFv
+from metafed.aggregators.fedmgda_plus import FedMgdaPlus
 from metafed.aggregators.geometric_median import GeometricMedian
 from metafed.aggregators.krum import Krum
 from metafed.aggregators.mean import Mean
@@ -26,6 +28,9 @@ AGGREGATORS: dict[str, type[Aggregator]] = {
     "norm-clipping": NormClipping,
     "centered-clipping": CenteredClipping,
     "sign-guard": SignGuard,
+    # fair, not robust
+    "fedfv": FedFv,
+    "fedmgda+": FedMgdaPlus,
 }
 
 __all__ = [
@@ -35,6 +40,9 @@ __all__ = [
     "Bulyan",
     "CenteredClipping",
     "Direction",
+    "FedFv",
+    "FedMgdaPlus",
+    "Gathered",
     "GeometricMedian",
     "Krum",
     "Mean",

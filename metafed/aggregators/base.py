@@ -1,7 +1,8 @@
 """The one interface of all aggregators: how the clients' updates on a part become one direction."""
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, TypeAlias
+from collections.abc import Sequence
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,38 @@ from metafed.core.traits import Trait
 UpdateRows: TypeAlias = NDArray[np.float64]
 """A vector a client, ``(n, size)``, in the order of the clients' ids."""
 Direction: TypeAlias = NDArray[np.float64]
+
+
+class Earlier(NamedTuple):
+    """The updates of an earlier round on a part.
+
+    Attributes:
+        round: Its number.
+        clients: The clients' ids ``(n,)``.
+        updates: Their updates ``(n, size)``.
+    """
+
+    round: int
+    clients: NDArray[np.int64]
+    updates: UpdateRows
+
+
+class Gathered(NamedTuple):
+    """What the server has of a part.
+
+    Attributes:
+        updates: The round's updates ``(n, size)``, in the order of the clients' ids.
+        clients: Their ids ``(n,)``.
+        losses: Their losses in the round ``(n,)``.
+        before: The direction of the last round that moved the part, where the aggregator remembers it.
+        earlier: The updates of as many rounds before as the aggregator looks back, oldest first.
+    """
+
+    updates: UpdateRows
+    clients: NDArray[np.int64]
+    losses: NDArray[np.float64]
+    before: Direction | None = None
+    earlier: Sequence[Earlier] = ()
 
 
 class Aggregator(Settings, ABC):
@@ -28,6 +61,17 @@ class Aggregator(Settings, ABC):
     """What the server must get of single clients."""
     remembers: ClassVar[bool] = False
     """Whether it starts from the direction of the round before."""
+    robust: ClassVar[bool] = True
+    """Whether it limits what lying clients can do."""
+
+    @property
+    def looks_back(self) -> int:
+        """Rounds before this one whose updates the server keeps for it."""
+        return 0
+
+    def direction(self, gathered: Gathered) -> Direction:
+        """Return the direction ``(size,)`` of a part; one that looks at updates alone has ``combine`` for it."""
+        return self.combine(gathered.updates, gathered.before)
 
     @abstractmethod
     def combine(self, updates: UpdateRows, before: Direction | None = None) -> Direction:

@@ -15,6 +15,7 @@ class Mean(Aggregator):
     name: Annotated[Literal["mean"], tyro.conf.Suppress] = "mean"
     sums: ClassVar[bool] = True
     needs: ClassVar[frozenset[Trait]] = NOTHING
+    robust: ClassVar[bool] = False
 
     def combine(self, updates: UpdateRows, before: Direction | None = None) -> Direction:
         """Return the mean of the updates."""

@@ -1,14 +1,19 @@
 """Client updates: taken apart on the host, aggregated on the server."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from math import exp
-from typing import NamedTuple
+from math import exp, inf
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from metafed.aggregators.base import Aggregator, Direction, UpdateRows
+from metafed.aggregators.base import Aggregator, Direction, Earlier, Gathered, UpdateRows
 from metafed.objectives import ClientUpdates, Contribution, Objective, Plain
 from metafed.objectives.single import alone
+
+NO_LOSSES: Final[Mapping[int, float]] = MappingProxyType({})
+NONE_EARLIER: Final[Mapping[str, Sequence[Earlier]]] = MappingProxyType({})
 
 
 class ClientVectors(NamedTuple):
@@ -55,16 +60,28 @@ def weighs(one: Contribution) -> bool:
 
 def by_part(client_vectors: Iterable[ClientVectors]) -> dict[str, UpdateRows]:
     """Return the updates of each part that somebody holds ``(n, size)``, in the order of the clients."""
+    return {part: updates for part, (_, updates) in with_clients(client_vectors).items()}
+
+
+def with_clients(client_vectors: Iterable[ClientVectors]) -> dict[str, tuple[NDArray[np.int64], UpdateRows]]:
+    """Return ids ``(n,)`` and updates ``(n, size)`` of the clients of each part that somebody holds, by id."""
     found: dict[str, list[tuple[int, Direction]]] = {}
     for each in client_vectors:
         for part, rows in each.vectors.items():
             found.setdefault(part, []).extend(zip(each.clients, rows, strict=True))
     ordered = {part: sorted(own, key=lambda pair: pair[0]) for part, own in found.items() if own}
-    return {part: np.array([vector for _, vector in own]) for part, own in ordered.items()}
+    return {
+        part: (np.array([client for client, _ in own], np.int64), np.array([vector for _, vector in own]))
+        for part, own in ordered.items()
+    }
 
 
 def counted(
-    aggregator: Aggregator, client_vectors: Iterable[ClientVectors], before: Mapping[str, Direction]
+    aggregator: Aggregator,
+    client_vectors: Iterable[ClientVectors],
+    before: Mapping[str, Direction],
+    losses: Mapping[int, float] = NO_LOSSES,
+    earlier: Mapping[str, Sequence[Earlier]] = NONE_EARLIER,
 ) -> tuple[dict[str, Direction], list[Unmoved]]:
     """On the server: aggregate each part over the clients that hold it, in the order of their ids.
 
@@ -72,18 +89,22 @@ def counted(
         aggregator: What combines client updates.
         client_vectors: All client updates of a round; no client has two.
         before: The last direction of each part that ever had one, where the aggregator remembers it.
+        losses: The clients' losses in the round; whose loss is not known counts as the worst served.
+        earlier: The updates of earlier rounds on each part, oldest first.
 
     Returns:
         The direction of each part, and the parts that had too few updates for one.
     """
     found: dict[str, Direction] = {}
     unmoved: list[Unmoved] = []
-    for part, vectors in sorted(by_part(client_vectors).items()):
+    for part, (clients, vectors) in sorted(with_clients(client_vectors).items()):
         needed = aggregator.needed(len(vectors))
         if len(vectors) < needed:
             unmoved.append(Unmoved(part, len(vectors), needed))
         else:
-            found[part] = aggregator.combine(vectors, before.get(part))
+            known = np.array([losses.get(client, inf) for client in clients.tolist()])
+            gathered = Gathered(vectors, clients, known, before.get(part), earlier.get(part, ()))
+            found[part] = aggregator.direction(gathered)
     return found, unmoved
 
 

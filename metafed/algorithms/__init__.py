@@ -5,6 +5,8 @@ from metafed.algorithms.base import Algorithm, Outer, Update
 from metafed.algorithms.ditto import Ditto
 from metafed.algorithms.fedavg import Fedavg
 from metafed.algorithms.fedavg_ft import FedavgFt
+from metafed.algorithms.feddyn import FedDyn
+from metafed.algorithms.fednova import FedNova
 from metafed.algorithms.fedper import Fedper
 from metafed.algorithms.fedprox import Fedprox
 from metafed.algorithms.fedrep import Fedrep
@@ -18,6 +20,7 @@ from metafed.algorithms.per_fedavg import PerFedavg
 from metafed.algorithms.pfedme import Pfedme
 from metafed.algorithms.protonet import Protonet
 from metafed.algorithms.reptile import Reptile
+from metafed.algorithms.scaffold import Scaffold
 
 ALGORITHMS: dict[str, type[Algorithm]] = {
     # meta-learning: θ is trained to be adapted
@@ -34,6 +37,9 @@ ALGORITHMS: dict[str, type[Algorithm]] = {
     "fedavg": Fedavg,
     "fedavg-ft": FedavgFt,
     "fedprox": Fedprox,
+    "scaffold": Scaffold,
+    "feddyn": FedDyn,
+    "fednova": FedNova,
     # a model, or a part of one, of everybody's own
     "local": Local,
     "ditto": Ditto,
@@ -47,6 +53,8 @@ __all__ = [
     "Algorithm",
     "Anil",
     "Ditto",
+    "FedDyn",
+    "FedNova",
     "Fedavg",
     "FedavgFt",
     "Fedper",
@@ -63,5 +71,6 @@ __all__ = [
     "Pfedme",
     "Protonet",
     "Reptile",
+    "Scaffold",
     "Update",
 ]

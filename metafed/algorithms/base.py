@@ -151,6 +151,41 @@ class Algorithm(Settings, ABC):
         given.
         """
 
+    @hook
+    def predictor(self, task: Task) -> Task:
+        """Return the task that predicts with what ``adapt`` yields: the client's own, or one made of it."""
+        return task
+
+    @hook
+    def beside(self, name: str) -> bool:
+        """Say whether parameter ``name`` of θ is beside the model: the outer optimizer leaves it alone; none is.
+
+        It moves by its direction as it is, θ − direction. Clients may *state* something in its place, such as a number
+        of steps, of which ``outer_directions`` makes a direction.
+        """
+        return False
+
+    @hook
+    def outer_directions(self, theta: Params, mean: Params, share: float, kept: Params) -> tuple[Params, Params]:
+        """On the server: return what a part of θ moves along, and what the server keeps for the next round.
+
+        An algorithm that has this is defined by means over clients: other objectives, robust aggregators and noise are
+        refused.
+
+        Args:
+            theta: The part's parameters.
+            mean: The weighted mean of the clients' directions.
+            share: The sum of their weights, as a share of the seen clients that hold the part.
+            kept: What it returned in the last round that moved the part; empty at first. Clients never get it.
+        """
+        return mean, kept
+
+    @property
+    @final
+    def needs_means(self) -> bool:
+        """Whether its server makes directions of means over clients itself."""
+        return type(self).outer_directions is not Algorithm.outer_directions
+
     @property
     @final
     def left_open(self) -> frozenset[str]:

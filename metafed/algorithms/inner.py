@@ -7,6 +7,7 @@ which rows they descend, and whether the path can be differentiated.
 
 from abc import ABC
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Annotated, ClassVar, NamedTuple, TypeAlias, final
 
 import torch
@@ -41,10 +42,17 @@ Rates: TypeAlias = "Mapping[str, float | torch.Tensor]"
 
 
 class Pull(NamedTuple):
-    """The proximal term ½ λ ‖φ − anchor‖²."""
+    """What every step minimises beside the loss: ½ λ ‖φ − anchor‖² + ⟨shift, φ⟩; empty parameters are no term."""
 
     anchor: Params
     strength: float
+    shift: Params = MappingProxyType({})
+
+    def added(self, slopes: Params, phi: Params) -> Params:
+        """Return gradients ``(C, …)`` with those of the terms at φ."""
+        if self.anchor:
+            slopes = {n: g + self.strength * (phi[n] - self.anchor[n]) for n, g in slopes.items()}
+        return {n: g + self.shift[n] for n, g in slopes.items()} if self.shift else slopes
 
 
 class Descent(Algorithm, ABC):
@@ -113,11 +121,16 @@ class Descent(Algorithm, ABC):
         return self.own(theta)
 
     @hook
+    def begin(self, task: Task, start: Params, state: Params, support: Batch) -> Params:
+        """Return what a client starts from, in training and in evaluation: what it and the server hold together."""
+        return {**start, **self.own(state)}
+
+    @hook
     def adapt(
         self, task: Task, start: Params, state: Params, support: Batch, steps: int, plan: Plan | None = None
     ) -> Iterator[Params]:
-        """Yield φ_0 … φ_K from what the server and the client hold together."""
-        whole = {**start, **self.own(state)}
+        """Yield φ_0 … φ_K from where a client begins."""
+        whole = self.begin(task, start, state, support)
         return self.trains(task, whole, support, steps, plan, pull=self.pull(start))
 
     @final
@@ -160,10 +173,15 @@ def everywhere(names: Iterable[str], rate: float) -> Rates:
     return dict.fromkeys(names, rate)
 
 
+def beside_name(what: str, name: str) -> str:
+    """Return the name of what belongs to a parameter and is in its part: ``trunk.0.bias`` → ``trunk.WHAT.0.bias``."""
+    part, _, rest = name.partition(".")
+    return f"{part}.{what}.{rest}"
+
+
 def rate_name(name: str) -> str:
     """Return the name of the learned rate of parameter ``name``: ``trunk.0.bias`` → ``trunk.rate.0.bias``."""
-    part, _, rest = name.partition(".")
-    return f"{part}.rate.{rest}"
+    return beside_name("rate", name)
 
 
 def gradient(
@@ -213,9 +231,9 @@ def descend(
     phi = params if graph else leaves(params)
     yield phi
     for step in rates:
-        slopes = gradient(task, phi, batch, step, graph=graph)
+        slopes: Params = gradient(task, phi, batch, step, graph=graph)
         if pull is not None:
-            slopes = {n: g + pull.strength * (phi[n] - pull.anchor[n]) for n, g in slopes.items()}
+            slopes = pull.added(slopes, phi)
         phi = {**phi, **{n: stepped(phi[n], g, step[n]) for n, g in slopes.items()}}
         phi = phi if graph else leaves(phi)
         yield phi
@@ -233,20 +251,19 @@ def follow(
 ) -> Iterator[Params]:
     """Yield φ at the start and after each epoch or step of a plan; the arguments are those of ``Descent.trains``."""
     first = moments(plan.settings, {name: start[name] for name in names})
-    state: State = {"phi": start, "anchor": {} if pull is None else pull.anchor, **first._asdict()}
-    advance = stepping(task, plan.settings, rate, names, 0.0 if pull is None else pull.strength)
+    pull = pull or Pull({}, 0.0)
+    state: State = {"phi": start, "anchor": pull.anchor, "shift": pull.shift, **first._asdict()}
+    advance = stepping(task, plan.settings, rate, names, pull.strength)
     for reached in run(state, rows, plan, plan.settings.length(steps), advance):
         yield leaves(reached["phi"])
 
 
 def stepping(task: Task, settings: Training, rate: float, names: Sequence[str], strength: float) -> Advance:
-    """Return a step of an optimizer on a batch: of ``phi``, pulled to ``anchor`` where that has parameters."""
+    """Return a step of an optimizer on a batch: of ``phi``, with the terms of ``anchor`` and, if any, ``shift``."""
 
     def advance(state: State, batch: Batch, factor: float) -> State:
-        phi, anchor = leaves(state["phi"]), state["anchor"]
-        slopes = gradient(task, phi, batch, names)
-        if anchor:
-            slopes = {n: g + strength * (phi[n] - anchor[n]) for n, g in slopes.items()}
+        phi = leaves(state["phi"])
+        slopes = Pull(state["anchor"], strength, state.get("shift", {})).added(gradient(task, phi, batch, names), phi)
         with torch.no_grad():
             own = Moments(*(state[group] for group in Moments._fields))
             moved, own = optimizer_step(settings, rate * factor, phi, slopes, own)

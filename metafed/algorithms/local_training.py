@@ -13,7 +13,7 @@ from metafed.core.episodes import Batch, Episode
 from metafed.core.parameters import Params, spread
 from metafed.models import is_head
 from metafed.tasks.task import Task
-from metafed.training.batches import Plan
+from metafed.training.batches import Dealt, Plan
 from metafed.training.settings import ClientTraining, FineTuning
 
 
@@ -39,12 +39,12 @@ class LocalTraining(Descent, ABC):
         The clients are evaluated before they trained: the query set is among the rows that they train on.
         """
         rows, start = all_rows(episode), spread(theta, len(episode.support.mask))
-        whole = {**start, **self.own(state)}
+        whole = self.begin(task, start, state, episode.support)
         trained, query = self.trained(task, whole, rows, plan), episode.query
         with torch.no_grad():
-            output = task.predict(whole, query.x, query.mask)
+            output = self.predictor(task).predict(whole, query.x, query.mask)
             losses = task.loss(output, query)
-            directions = {name: whole[name] - trained[name] for name in whole if not self.private(name)}
+            directions = self.sent(whole, trained)
         kept = detached(self.kept(task, start, state, rows, trained, plan))
         return Update(directions, losses, output, self.weights(rows), kept, 0)
 
@@ -61,9 +61,22 @@ class LocalTraining(Descent, ABC):
         return last
 
     @hook
+    def sent(self, start: Params, trained: Params) -> Params:
+        """Return the direction of each parameter that the client sends: from what it became to what it was."""
+        return {name: start[name] - trained[name] for name in start if not self.private(name)}
+
+    @hook
     def kept(self, task: Task, start: Params, state: Params, rows: Batch, trained: Params, plan: Plan | None) -> Params:
         """Return the client's new state: what is private of the model that it trained."""
         return self.own(trained)
+
+    @final
+    def taken(self, rows: Batch, plan: Plan | None) -> "torch.Tensor":
+        """Return how many steps each client takes ``(C,)``: K, or as many as the plan's epochs have batches."""
+        if plan is None:
+            return torch.full_like(rows.mask[:, 0], self.inner_steps)
+        steps = Dealt(rows, plan).steps(plan.settings.length(self.inner_steps))
+        return torch.from_numpy(steps).to(rows.mask)
 
     @final
     def weights(self, rows: Batch) -> "torch.Tensor":

@@ -165,6 +165,16 @@ class Federation:
         return Layout({name: tuple(tensor.shape) for name, tensor in self.theta.items()})
 
     @property
+    def beside(self) -> "dict[str, np.ndarray[Any, np.dtype[np.bool_]]]":
+        """Which numbers ``(size,)`` of a part are beside the model, of the parts that have some."""
+        beside, layout = self.experiment.algorithm.beside, self.layout
+        found = {
+            part: np.concatenate([np.full(int(np.prod(layout.shapes[name])), beside(name)) for name in names])
+            for part, names in layout.parts.items()
+        }
+        return {part: marked for part, marked in found.items() if marked.any()}
+
+    @property
     def vectors(self) -> Vectors:
         """The initial θ as a vector ``(size,)`` a part."""
         return {part: flat.numpy() for part, flat in self.layout.flatten(self.theta, self.layout.parts).items()}

@@ -83,6 +83,10 @@ class Dealt:
         count = self.real.sum(1)
         return np.ones_like(count) if size is None else -(-count // size)
 
+    def steps(self, length: Length) -> np.ndarray:
+        """Return how many steps each client takes ``(C,)``."""
+        return self.batches * length.number if length.epochs else np.full_like(self.batches, length.number)
+
     @cached_property
     def places(self) -> np.ndarray:
         """The clients' positions in the chunk ``(C,)``, those with many batches first."""

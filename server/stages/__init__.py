@@ -1,6 +1,7 @@
 """What happens to a round between sampling and the outer step: a stage a feature, one a file."""
 
 from metafed.federation.federation import Federation
+from server.stages.algorithm import AlgorithmStep
 from server.stages.base import Older, Plan, Received, Stage
 from server.stages.faults import Faults
 from server.stages.node_clip import NodeClip
@@ -20,6 +21,7 @@ ORDER: tuple[type[Stage], ...] = (
     Weighting,  # from the sum to directions
     Noise,  # from the clipped sum to noisy directions
     RobustAggregation,  # from single updates to directions
+    AlgorithmStep,  # from means to the directions of an algorithm that has a part at the server
 )
 """The stages, in the order in which each step of a round goes through them.
 

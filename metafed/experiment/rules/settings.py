@@ -29,6 +29,7 @@ def check_settings(experiment: Fields) -> None:
     check_devices(experiment)
     check_training(experiment)
     check_aggregator(experiment.aggregator, experiment.objective, experiment.algorithm)
+    check_means(experiment)
     check_privacy(experiment)
     check_secure(experiment)
     check_lies(experiment)
@@ -113,6 +114,28 @@ def check_aggregator(aggregator: Aggregator, objective: Objective, algorithm: Al
         raise ValueError(
             f"--aggregator {aggregator_name(aggregator)} cannot be combined with {name}, {reason}; choose --aggregator"
             f" mean, or an objective of {allowed} (docs/robustness.md)"
+        )
+
+
+def check_means(experiment: Fields) -> None:
+    """Refuse what makes something else of the mean, where the algorithm's server takes it for one.
+
+    Raises:
+        ValueError: The message says what.
+    """
+    if not experiment.algorithm.needs_means:
+        return
+    found = None
+    if experiment.objective.uses != "nothing":
+        found = f"--objective {objective_name(experiment.objective)}", "--objective mean"
+    elif not experiment.aggregator.sums:
+        found = f"--aggregator {aggregator_name(experiment.aggregator)}", "--aggregator mean"
+    elif experiment.private:
+        found = "differential privacy", "another algorithm, such as reptile"
+    if found is not None:
+        raise ValueError(
+            f"--algorithm {algorithm_name(experiment.algorithm)} cannot be combined with {found[0]}: its server"
+            f" computes with means over clients of what they send (docs/algorithms.md); choose {found[1]}"
         )
 
 

@@ -99,8 +99,8 @@ def test_one_lie_moves_the_mean_anywhere(far):
     updates = np.zeros((20, 1))
     updates[7] = far
     assert Mean().combine(updates) == pytest.approx(far / 20)
-    for name, robust in AGGREGATORS.items():
-        assert name == "mean" or abs(robust().combine(updates)) < 1e-6
+    for kind in AGGREGATORS.values():
+        assert not kind.robust or abs(kind().combine(updates)) < 1e-6
 
 
 @pytest.mark.parametrize("aggregator", [Median(), TrimmedMean(f=4), GeometricMedian()], ids=repr)

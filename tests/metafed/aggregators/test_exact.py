@@ -144,8 +144,9 @@ def test_everybody_agrees(name, seed):
     np.testing.assert_allclose(aggregator.combine(np.tile(update, (7, 1)), update), update, rtol=1e-12)
 
 
-# the two nearest of the last few in Bulyan's choice have the same score by definition: there the clients' order decides
-@pytest.mark.parametrize("name", [name for name in AGGREGATORS if name != "bulyan"])
+# the two nearest of the last few in Bulyan's choice have the same score by definition: there the clients' order
+# decides; FedFV's clients are ordered by their losses
+@pytest.mark.parametrize("name", [name for name in AGGREGATORS if name not in ("bulyan", "fedfv")])
 @given(st.integers(0, 100), st.randoms(use_true_random=False))
 @settings(max_examples=15, deadline=None)
 def test_order_does_not_matter(name, seed, random):
@@ -159,7 +160,12 @@ def test_order_does_not_matter(name, seed, random):
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in AGGREGATORS if name not in ("norm-clipping", "centered-clipping", "sign-guard")]
+    "name",
+    [
+        name
+        for name in AGGREGATORS
+        if name not in ("norm-clipping", "centered-clipping", "sign-guard", "fedfv", "fedmgda+")
+    ],
 )
 @given(st.integers(0, 100), st.floats(-100, 100), st.floats(0.1, 10))
 @settings(max_examples=15, deadline=None)
