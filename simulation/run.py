@@ -40,7 +40,7 @@ def carry_out(config: Config) -> None:
         from simulation.runs.study import run_study
 
     console = Console()
-    if config.seeds is not None or config.references is not None:
+    if config.several:
         again = config.resume is not None
         folder = first_free(
             config.resume or config.out,

@@ -37,6 +37,13 @@ class Outer(NamedTuple):
     rate: float
 
 
+class Range(NamedTuple):
+    """Values between which a setting is searched, on a logarithmic scale."""
+
+    low: float
+    high: float
+
+
 class Update(NamedTuple):
     """What ``C`` clients say about θ after one episode each.
 
@@ -78,6 +85,10 @@ class Algorithm(Settings, ABC):
     """Settings of its own that mean something only where local training has epochs."""
     needs_head: ClassVar[NeedsHead] = "no"
     """Whether it treats a network's head, the last layer, in another way than the rest, or makes one that is linear."""
+
+    searched: ClassVar[Mapping[str, Range]] = {INNER_RATE: Range(0.01, 0.5)}
+    """Where a search for good settings looks, by setting; those that an algorithm does not have are left out. The
+    server's rate is searched besides."""
 
     @property
     @abstractmethod

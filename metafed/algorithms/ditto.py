@@ -9,12 +9,13 @@ Step 0 of evaluation is θ, what Ditto would be without personalization; steps 1
 v_k on the support set, from θ where a client has no v_k yet.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, ClassVar, Literal, final
 
 import tyro
 from pydantic import Field
 
+from metafed.algorithms.base import Range
 from metafed.algorithms.local_training import LocalTraining, Proximal
 from metafed.core.episodes import Batch
 from metafed.core.parameters import Params
@@ -30,6 +31,7 @@ class Ditto(Proximal, LocalTraining):
     lam: float = Field(1.0, ge=0, allow_inf_nan=False, description="Strength λ of the pull towards θ.")
 
     pulls: ClassVar[str] = "lam"
+    searched: ClassVar[Mapping[str, Range]] = {**LocalTraining.searched, "lam": Range(0.03, 3.0)}
 
     def personal(self, theta: Params) -> Params:
         """A whole model v_k, at first θ."""

@@ -7,11 +7,13 @@ Ours: by default full-batch steps on support and query rows, as in ``fedavg``; w
 sampled uniformly (the paper samples them by n_k and averages uniformly); the same K for all clients.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal, final
 
 import tyro
 from pydantic import Field
 
+from metafed.algorithms.base import Range
 from metafed.algorithms.local_training import LocalTraining, Proximal
 
 
@@ -26,6 +28,7 @@ class Fedprox(Proximal, LocalTraining):
     weighs: ClassVar[Literal["alike", "rows", "none"]] = "rows"
     fine_tunes: ClassVar[bool] = False
     pulls: ClassVar[str] = "mu"
+    searched: ClassVar[Mapping[str, Range]] = {**LocalTraining.searched, "mu": Range(0.003, 1.0)}
 
     @property
     def local_rate(self) -> float:

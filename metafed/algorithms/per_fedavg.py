@@ -9,13 +9,14 @@ full batch by default. The paper adapts with K = 1 step; ours is 5, like that of
 first order and α = 0.1 drift to a θ that is bad before adaptation on the avatar family.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal, final
 
 import torch
 import tyro
 from pydantic import Field
 
-from metafed.algorithms.base import MOST_STEPS, Outer, Table, Update
+from metafed.algorithms.base import MOST_STEPS, Outer, Range, Table, Update
 from metafed.algorithms.hf_maml import hessian_free
 from metafed.algorithms.inner import Descent, InnerRate, descend, leaves
 from metafed.algorithms.meta_gradient import first_order
@@ -39,6 +40,7 @@ class PerFedavg(Descent):
     delta: float = Field(1e-3, gt=0, allow_inf_nan=False, description="Step δ of the gradient difference (HF).")
 
     outer: ClassVar[Outer] = Outer("sgd", 1.0)
+    searched: ClassVar[Mapping[str, Range]] = {**Descent.searched, "meta_lr": Range(0.01, 0.5)}
 
     @property
     def local_rate(self) -> float:

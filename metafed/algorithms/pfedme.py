@@ -18,7 +18,7 @@ from typing import Annotated, ClassVar, Literal, Self, final
 import tyro
 from pydantic import Field, model_validator
 
-from metafed.algorithms.base import MOST_STEPS, Table
+from metafed.algorithms.base import MOST_STEPS, Range, Table
 from metafed.algorithms.inner import descend, stepping
 from metafed.algorithms.local_training import LocalTraining, Proximal, detached
 from metafed.core.episodes import Batch
@@ -39,6 +39,7 @@ class Pfedme(Proximal, LocalTraining):
     local_lr: float = Field(0.2, gt=0, allow_inf_nan=False, description="Rate η of w's steps.")
 
     pulls: ClassVar[str] = "lam"
+    searched: ClassVar[Mapping[str, Range]] = {**LocalTraining.searched, "lam": Range(0.3, 5.0)}
 
     @model_validator(mode="after")
     def _stays_short_of_phi(self) -> Self:

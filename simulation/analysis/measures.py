@@ -103,6 +103,7 @@ MEASURES = {
         Measure("gini", "Gini", -1, after, fairness.gini, 0.0, 1.0),
         Measure("entropy", "normalised entropy", 1, after, fairness.entropy, 0.0, 1.0),
         Measure("gain", "gain by adaptation", 1, gains, fairness.mean),
+        Measure("gain_worst10", "worst 10 % of gains", 1, gains, fairness.worst10),
         Measure("harmed", "harmed by adaptation", -1, hurt, fairness.mean, 0.0, 1.0),
         Measure("worse_off", "worse off than alone", -1, worse_off, fairness.mean, 0.0, 1.0, True),
         Measure("over_alone", "score over alone", 1, over_alone, fairness.mean, alone=True),

@@ -16,7 +16,7 @@ from metafed.experiment.renames import RENAMED
 from metafed.experiment.settings import Experiment
 from metafed.faults.plan import described, read_faults
 from simulation.cli.errors import BadInput
-from simulation.cli.references import parse_references
+from simulation.cli.references import parse_references, simple_references
 
 NOT_IN_A_FILE = {
     "experiment": "there is no such table; what is computed stands at the top, such as rounds = 3",
@@ -63,8 +63,10 @@ class Config(Settings):
     )
     references: str | None = Field(
         None,
-        description="Algorithms to run as well, with the same clients and seeds: NAME[:SETTING=VALUE],… of local,"
-        " global (fedavg, not adapted), fedavg-ft and the others. With local: who is worse off than alone.",
+        description="What the run must beat, on the same clients: usual (constant, nearest, pooled, pooled-prior,"
+        " local-tuned: computed after the run), all (with local and global), none, or NAME,… of these. And algorithms"
+        " to run as well, with the same seeds: NAME[:SETTING=VALUE],… of local, global (fedavg, not adapted), fedavg-ft"
+        " and the others. With local: who is worse off than alone.",
     )
     track: Literal["tensorboard", "wandb", "trackio"] | None = Field(
         None, description="Send every round's figures to a tracker as well, by a package that is installed apart."
@@ -92,6 +94,7 @@ class Config(Settings):
     @classmethod
     def _references_exist(cls, value: str | None) -> str | None:
         parse_references(value)
+        simple_references(value)
         return value
 
     @model_validator(mode="after")
@@ -109,6 +112,11 @@ class Config(Settings):
                 " leave one of the two out"
             )
         return self
+
+    @property
+    def several(self) -> bool:
+        """Whether this asks for several runs: more seeds, or algorithms beside its own."""
+        return self.seeds is not None or bool(parse_references(self.references))
 
     @classmethod
     def from_file(cls, path: Path) -> Self:

@@ -134,8 +134,8 @@ def check_unchanged(before: Config, after: Config) -> None:
     """
     if after.out is not None:
         raise BadInput(f"--out {after.out}: --resume writes to the run's own folder; leave one of the two out")
-    if after.seeds or after.references:
-        raise BadInput("--resume goes on with one run; --seeds and --references start several, leave them out")
+    if after.seeds or after.references != before.references:
+        raise BadInput("--resume goes on with one run as it was begun; leave --seeds and --references out")
     changed = [
         f"--{name.replace('_', '-')} was {shown(old)}, not {shown(new)}"
         for old_settings, new_settings in (

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from metafed.core.digits import digits
+from metafed.fairness.references import sentences
 from metafed.fairness.summary import counted
 
 MISSING = "–"
@@ -102,7 +103,7 @@ def footnotes(summary: Mapping[str, Any]) -> list[str]:
         )
     for family, loss in summary.get("growing", {}).items():
         notes.append(f"The loss of {family} grew in training, from {number(loss['least'])} to {number(loss['last'])}.")
-    return notes
+    return [*(f"\n{sentence}" for sentence in sentences(summary)), *notes]
 
 
 def named(summary: Mapping[str, Any], state: str) -> str:

@@ -1,11 +1,13 @@
 """What a report says of a run: sentences and lists made from its record; the template only sets them."""
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from metafed.fairness.alarms import sentence
 from metafed.fairness.panel import WHOLE, Panel, last_evaluation, panel
+from metafed.fairness.references import sentences as of_references
 from simulation.cli.tables import number
 from simulation.records.runs import Run
 
@@ -43,6 +45,7 @@ def verdict(summary: Mapping[str, Any]) -> list[str]:
     fewest, most = (f"{100 * hurt[end]:.0f}" for end in ("low", "high"))
     count = round(hurt["value"] * hurt["n"])
     sentences = [
+        *of_references(summary),
         (
             f"{part.capitalize()} clients score {before} before adaptation and {after} after {steps} inner"
             f" step{'s' * (steps != 1)}: a gain of {gain}. The worst tenth of them reach {reached}{best}."
@@ -50,7 +53,13 @@ def verdict(summary: Mapping[str, Any]) -> list[str]:
         f"Adaptation harms {count} of {hurt['n']} {part} clients (95 % interval: {fewest} to {most} %).",
     ]
     # names of groups keep their hyphens
-    return [*(numbers.replace("-", "−") for numbers in sentences), *alarm_sentences(summary)]
+    numbers = [signs(sentence) for sentence in sentences]
+    return [*numbers, *alarm_sentences(summary)]
+
+
+def signs(text: str) -> str:
+    """Set minus signs before numbers."""
+    return re.sub(r"(?<![\w-])-(?=[\d.])", "−", text)
 
 
 def alarm_sentences(summary: Mapping[str, Any]) -> list[str]:

@@ -18,11 +18,14 @@ from simulation.cli.console import Screen
 from simulation.cli.errors import BadInput, RunDiverged, RunFailed, StopRun
 from simulation.cli.interrupts import held_back
 from simulation.cli.logs import into
+from simulation.cli.references import simple_references
 from simulation.engines.start import make_grid
 from simulation.runs.kernels import decided
 from simulation.runs.people import all_people
 from simulation.runs.pool import Pool
 from simulation.runs.preparing import federated, set_up
+from simulation.runs.references import compute
+from simulation.runs.references import summarize as add_references
 from simulation.runs.resume import check_data, notes, open_record, where
 from simulation.runs.settings import default_folder, engine_settings, first_free
 from simulation.runs.track import check_tracker, figures, open_tracker
@@ -115,6 +118,8 @@ def simulate(
             keep.about(**about)
             start, every = found.checkpoint if found else None, config.checkpoint_every
             serve(grid, federation, keep, progress, config.round_timeout, start, every)
+            if names := simple_references(config.references):
+                compute(folder, federation, names, tell)
             if stopped := keep.manifest.get("stopped_early"):
                 tell(
                     "stopped early: the mean score of the validation clients was best after round"
@@ -152,6 +157,7 @@ def finish(keep: Record, reason: str, report: Report | None = None) -> None:
     """
 
     def write(manifest: Mapping[str, Any]) -> None:
+        add_references(keep.folder)
         if report is not None and (keep.folder / "summary.json").exists():
             report(keep.folder, manifest=manifest)
 

@@ -23,7 +23,7 @@ from server.record.writer import UNWRITTEN
 from simulation.cli.config import Config
 from simulation.cli.console import Screen
 from simulation.cli.errors import BadInput, RunDiverged, RunFailed, Taken
-from simulation.cli.references import parse_references, reference
+from simulation.cli.references import parse_references, reference, simple_references
 from simulation.engines.start import make_grid
 from simulation.records.studies import KIND
 from simulation.runs.kernels import decided
@@ -67,7 +67,8 @@ def members(config: Config, folder: Path) -> list[Member]:
             except DataError as error:
                 raise BadInput(str(error)) from None
             path = f"seed-{seed}" if name is None else f"{name}/seed-{seed}"
-            whole = {"seeds": None, "references": None, "resume": None}
+            beside = ",".join(simple_references(config.references)) or None
+            whole = {"seeds": None, "references": beside if name is None else None, "resume": None}
             alone = {**whole, "experiment": experiment, "out": folder / path}
             found.append(Member(path, name, config.model_copy(update=alone)))
     return found

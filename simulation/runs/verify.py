@@ -36,7 +36,11 @@ def verify(folder: Path, engine: str | None = None, workers: int | None = None) 
     record = go_where_it_began(folder, config.experiment)
     if engine not in (None, "local", "ray"):
         raise BadInput(f"verify(engine={engine!r}): 'local' or 'ray'")
-    changes: dict[str, Any] = {"experiment": config.experiment.model_copy(update={"rounds": last}), "quiet": True}
+    changes: dict[str, Any] = {
+        "experiment": config.experiment.model_copy(update={"rounds": last}),
+        "quiet": True,
+        "references": None,
+    }
     given = {"engine": engine, "workers": workers}
     changes |= {name: value for name, value in given.items() if value is not None}
     with tempfile.TemporaryDirectory(prefix="metafed-verify-") as scratch:

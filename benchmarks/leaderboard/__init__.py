@@ -1,0 +1,1 @@
+"""A leaderboard of methods: the same tuning budget for all, then fresh seeds."""

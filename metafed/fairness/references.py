@@ -1,0 +1,131 @@
+"""Is a method better than its simple references? Paired over the same clients, their support and their query rows."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metafed.core.digits import digits, sound
+from metafed.fairness.groups import SMALL
+from metafed.fairness.intervals import mean_interval
+from metafed.fairness.metrics import Values
+from metafed.fairness.panel import Column, Panel
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Block = dict[str, Any]
+
+
+def against(people: Panel, rows: "pl.DataFrame", undefined: Mapping[str, Mapping[str, str]]) -> Block:
+    """Compare clients' scores after adaptation with those of references.
+
+    Args:
+        people: The clients of the run's last evaluation.
+        rows: A row a ``client`` and ``reference``, with its ``score``.
+        undefined: Why a reference is not there, by reference and family.
+
+    Returns:
+        ``unseen`` and ``seen``: null where there are no such clients, else by reference ``all``, ``by_family`` and
+        ``by_group`` (``FAMILY/GROUP``, from the size on that groups are not small); and ``undefined``. Each entry has
+        ``clients``, the means ``method`` and ``reference``, the ``difference`` (method less reference; Student's t over
+        clients), ``better``, the share of clients that the reference serves better, and ``verdict``: ``beaten`` (the
+        interval is above 0), ``better`` (below 0), ``open``.
+    """
+    usable = people.usable
+    parts: Block = {}
+    for part, mask in (("unseen", ~usable.seen), ("seen", usable.seen)):
+        own = usable.where(mask)
+        parts[part] = {name: of_one(own, rows, name) for name in names(rows)} if len(own) else None
+    return {**parts, "undefined": {name: dict(why) for name, why in undefined.items()}}
+
+
+def names(rows: "pl.DataFrame") -> list[str]:
+    """Return the references that there are."""
+    return [str(name) for name in rows["reference"].unique(maintain_order=True)]
+
+
+def of_one(people: Panel, rows: "pl.DataFrame", name: str) -> Block:
+    """Compare with one reference."""
+    own = rows.filter(rows["reference"] == name)
+    scores = dict(zip(own["client"].to_list(), own["score"].to_list(), strict=True))
+    found = np.array([np.nan if (s := scores.get(int(c))) is None else s for c in people.client], np.float64)
+    there = sound(found)
+    people, theirs = people.where(there), found[there]
+    mine, family = people.scores[:, -1], people.family.astype(str)
+    group = np.array([f"{f}/{g}" for f, g in zip(family, people.group, strict=True)], object)
+    return {
+        "all": entry(mine, theirs),
+        "by_family": apart(mine, theirs, family, 1),
+        "by_group": apart(mine, theirs, group, SMALL),
+    }
+
+
+def apart(mine: Values, theirs: Values, labels: Column, least: int) -> dict[str, Block]:
+    """Return an entry for each label that so many clients have at least."""
+    known = sorted({str(label) for label in labels})
+    return {
+        name: entry(mine[labels == name], theirs[labels == name]) for name in known if (labels == name).sum() >= least
+    }
+
+
+def entry(mine: Values, theirs: Values) -> Block:
+    """Compare the scores ``(n,)`` of a method and of a reference for the same clients."""
+    difference = mean_interval(mine - theirs)
+    low, high = difference.low, difference.high
+    if low is None and len(mine) > 1:  # all are equal: so is what one more client would have
+        low = high = difference.value
+    known = low is not None and high is not None
+    return {
+        "clients": len(mine),
+        "method": float(mine.mean()) if len(mine) else None,
+        "reference": float(theirs.mean()) if len(mine) else None,
+        "difference": difference._asdict(),
+        "better": float((theirs > mine).mean()) if len(mine) else None,
+        "verdict": "beaten" if known and low > 0 else "better" if known and high < 0 else "open",
+    }
+
+
+def sentences(summary: Mapping[str, Any]) -> list[str]:
+    """Say which references are not beaten, for whom, and by how much; nothing where there were none."""
+    found = summary.get("references")
+    part = "unseen" if found and found["unseen"] is not None else "seen"
+    if not found or found[part] is None:
+        return []
+    written, beaten = [], []
+    for name, own in found[part].items():
+        families = {f: e for f, e in own["by_family"].items() if e["verdict"] != "beaten"}
+        if not own["all"]["clients"]:
+            continue
+        if own["all"]["verdict"] == "beaten":
+            beaten.append(name)
+            written += [f"Not beaten in {f}: {name} {compared(e, part)}." for f, e in families.items()]
+            continue
+        where = own["by_family"] if len(own["by_family"]) > 1 else own["by_group"]
+        whom = [f"{f} ({difference(e)})" for f, e in where.items() if e["verdict"] != "beaten"]
+        of = f" By {'family' if where is own['by_family'] else 'group'}: {', '.join(whom)}." if whom else ""
+        written.append(f"Not beaten: the reference {name} {compared(own['all'], part)}.{of}")
+    if beaten:
+        every = "every reference" if not written else "the references"
+        written.append(f"{part.capitalize()} clients score above {every} in the mean of all: {', '.join(beaten)}.")
+    for reason in dict.fromkeys(why for own in found["undefined"].values() for why in own.values()):
+        where = {name: [f for f, why in own.items() if why == reason] for name, own in found["undefined"].items()}
+        listed = "; ".join(f"{name} in {', '.join(families)}" for name, families in where.items() if families)
+        written.append(f"Not there: {listed}: {reason}.")
+    return written
+
+
+def compared(one: Mapping[str, Any], part: str) -> str:
+    """Write an entry."""
+    better = round(one["better"] * one["clients"])
+    return (
+        f"reaches {digits(one['reference'])} where the method has {digits(one['method'])} on the same {one['clients']}"
+        f" {part} clients, a difference of {difference(one)}; it serves {better} of them better"
+    )
+
+
+def difference(one: Mapping[str, Any]) -> str:
+    """Write the difference of an entry, method less reference, with its interval."""
+    value, low, high = (one["difference"][end] for end in ("value", "low", "high"))
+    text = digits(value, sign="+")
+    return text if low is None else f"{text} [{digits(low, sign='+')}, {digits(high, sign='+')}]"

@@ -1,0 +1,98 @@
+"""``--references usual``: computed on the run's own evaluation, in its summary, and first in its report."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+
+from metafed.fairness.panel import last_evaluation
+from metafed.fairness.references import against, sentences
+from metafed.references import REFERENCES
+from metafed.references.pooled import SLOTS
+from simulation.cli.references import parse_references, simple_references
+from tests.metafed.fairness.frames import client, frame
+from tests.simulation.command.running import clients, command, run, sha
+
+SMALL = ("--clients", 12, "--rounds", 1, "--width", 8, "--tasks", "personalization,assistant", "--engine", "local")
+
+
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory):
+    return run(tmp_path_factory.mktemp("references") / "run", *SMALL, "--references", "usual")
+
+
+def test_they_are_of_the_clients_of_the_run_and_change_nothing_else(usual, tmp_path):
+    rows = pl.read_parquet(usual / "references.parquet")
+    assert set(rows["reference"]) == set(REFERENCES)
+    own = clients(usual).filter(phase="evaluate", round=1)
+    assert set(rows.filter(reference="constant")["client"]) == set(own["client"])
+    plain = run(tmp_path / "plain", *SMALL)
+    assert sha(plain) == sha(usual)
+    assert clients(plain).equals(clients(usual))
+
+
+def test_summary_and_report_say_what_is_not_beaten_first(usual):
+    summary = json.loads((usual / "summary.json").read_text())
+    found = summary["references"]
+    assert found["undefined"] == {"pooled": {"assistant": SLOTS}, "pooled-prior": {"assistant": SLOTS}}
+    first = sentences(summary)[0]
+    assert first.startswith("Not beaten")
+    page = (usual / "report.html").read_text()
+    assert page.index("Not beaten") < page.index("clients score")
+
+
+def test_a_run_that_goes_on_keeps_them_and_the_other_seeds_have_their_own(usual, tmp_path):
+    study = run(tmp_path / "study", *SMALL, "--references", "constant,nearest", "--seeds", 2)
+    each = [pl.read_parquet(study / f"seed-{seed}" / "references.parquet") for seed in (0, 1)]
+    assert set(each[0]["reference"]) == {"constant", "nearest"}
+    first = pl.read_parquet(usual / "references.parquet").filter(pl.col("reference").is_in(["constant", "nearest"]))
+    assert each[0].equals(first)
+    assert not each[1].equals(first)
+
+
+def test_a_difference_is_paired_and_says_for_whom():
+    rows = [client(n, [0.1, 0.5 + 0.01 * n], seen=False, group="a" if n < 4 else "b") for n in range(8)]
+    people = last_evaluation(frame(*rows))[1]
+    better = [0.7 if n < 4 else 0.2 for n in range(8)]
+    table = pl.DataFrame({"client": list(range(8)), "reference": ["pooled"] * 8, "score": better})
+    block = against(people, table, {})
+    entry = block["unseen"]["pooled"]["all"]
+    assert entry["difference"]["value"] == pytest.approx(np.mean([0.5 + 0.01 * n - better[n] for n in range(8)]))
+    assert (entry["verdict"], entry["better"], block["seen"]) == ("open", 0.5, None)
+    assert block["unseen"]["pooled"]["by_family"]["assistant"] == entry
+    written = sentences({"references": {**block, "undefined": {}}})
+    assert "pooled reaches 0.450 where the method has 0.535 on the same 8 unseen clients" in written[0]
+    ahead = against(people, table.with_columns(score=pl.lit(0.9)), {})["unseen"]["pooled"]["all"]
+    behind = against(people, table.with_columns(score=pl.lit(0.1)), {})["unseen"]["pooled"]["all"]
+    assert (ahead["verdict"], behind["verdict"]) == ("better", "beaten")
+
+
+def test_a_client_without_a_score_of_either_is_in_no_pair():
+    people = last_evaluation(frame(*(client(n, [0.1, 0.5], seen=False) for n in range(3))))[1]
+    table = pl.DataFrame({"client": [0, 1], "reference": ["constant"] * 2, "score": [0.4, None]})
+    assert against(people, table, {})["unseen"]["constant"]["all"]["clients"] == 1
+
+
+def test_words_for_several_and_what_still_starts_runs():
+    assert simple_references("usual") == tuple(REFERENCES) == simple_references("all")
+    assert list(parse_references("all")) == ["local", "global"]
+    assert parse_references("usual") == parse_references("none") == {}
+    assert simple_references("local,nearest") == ("nearest",)
+    assert list(parse_references("local:inner-steps=20,nearest")) == ["local"]
+
+
+@pytest.mark.parametrize(
+    ("given", "parts"),
+    [
+        ("usaul", ["usaul", "usual"]),
+        ("none,local", ["none"]),
+        ("usual,nearest", ["nearest", "twice"]),
+        ("pooled:k=3", ["pooled", "settings"]),
+    ],
+)
+def test_what_is_no_reference_is_refused(given, parts, tmp_path):
+    done = command(*SMALL, "--references", given, "--out", tmp_path / "no")
+    assert done.returncode == 2
+    assert all(part in done.stderr for part in parts)
+    assert done.stderr.count("\n") == 1
