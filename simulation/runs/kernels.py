@@ -8,8 +8,8 @@ from simulation.cli.errors import BadInput
 from simulation.cli.streams import say
 
 NO_COMPILER = (
-    "--kernels auto: there is no C++ compiler here (c++, g++, clang++ or $CXX), so PyTorch's own kernels are used: a round"
-    " takes about twice as long, with networks for images four times; install g++, or choose --kernels torch"
+    "--kernels auto: there is no C++ compiler here (c++, g++, clang++ or $CXX), so PyTorch's own kernels are used: a"
+    " round takes about twice as long, with networks for images four times; install g++, or choose --kernels torch"
 )
 """The factors are those of ``docs/performance.md``."""
 

@@ -125,7 +125,20 @@ def test_a_compiler_that_fails_is_said_once_and_the_run_goes_on(tmp_path, cache)
 
 
 def test_without_a_compiler_a_run_says_what_is_slower_and_goes_on(tmp_path):
-    words = "--clients 4 --rounds 1 --eval-every 0 --engine local --width 8 --seeds 2".split()
+    words = [
+        "--clients",
+        "4",
+        "--rounds",
+        "1",
+        "--eval-every",
+        "0",
+        "--engine",
+        "local",
+        "--width",
+        "8",
+        "--seeds",
+        "2",
+    ]
     done = command("--out", tmp_path / "run", *words, env={**os.environ, "CXX": "no-such-compiler"})
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("there is no C++ compiler here") == 1
