@@ -78,6 +78,8 @@ class Algorithm(Settings, ABC):
     """Settings of its own that mean something only where local training has epochs."""
     needs_head: ClassVar[NeedsHead] = "no"
     """Whether it treats a network's head, the last layer, in another way than the rest, or makes one that is linear."""
+    needs_norm: ClassVar[bool] = False
+    """Whether it treats a network's norm layers in another way than the rest, and is another algorithm without any."""
 
     @property
     @abstractmethod

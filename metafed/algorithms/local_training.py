@@ -42,7 +42,7 @@ class LocalTraining(Descent, ABC):
         whole = {**start, **self.own(state)}
         trained, query = self.trained(task, whole, rows, plan), episode.query
         with torch.no_grad():
-            output = task.predict(whole, query.x, query.mask)
+            output = task.predict(self.composed(whole), query.x, query.mask)
             losses = task.loss(output, query)
             directions = {name: whole[name] - trained[name] for name in whole if not self.private(name)}
         kept = detached(self.kept(task, start, state, rows, trained, plan))
