@@ -25,18 +25,31 @@ if TYPE_CHECKING:
     from metafed.aggregators import TrimmedMean as TrimmedMean
     from metafed.algorithms import Algorithm as Algorithm
     from metafed.algorithms import Anil as Anil
+    from metafed.algorithms import Apfl as Apfl
+    from metafed.algorithms import Boil as Boil
+    from metafed.algorithms import Cavia as Cavia
     from metafed.algorithms import Ditto as Ditto
+    from metafed.algorithms import Fedadam as Fedadam
+    from metafed.algorithms import Fedala as Fedala
     from metafed.algorithms import Fedavg as Fedavg
     from metafed.algorithms import FedavgFt as FedavgFt
+    from metafed.algorithms import FedavgFtHead as FedavgFtHead
+    from metafed.algorithms import Fedavgm as Fedavgm
+    from metafed.algorithms import Fedbabu as Fedbabu
+    from metafed.algorithms import Fedbn as Fedbn
     from metafed.algorithms import Fedper as Fedper
     from metafed.algorithms import Fedprox as Fedprox
     from metafed.algorithms import Fedrep as Fedrep
+    from metafed.algorithms import Fedrod as Fedrod
+    from metafed.algorithms import Fedyogi as Fedyogi
     from metafed.algorithms import Fomaml as Fomaml
     from metafed.algorithms import HfMaml as HfMaml
+    from metafed.algorithms import Imaml as Imaml
     from metafed.algorithms import Local as Local
     from metafed.algorithms import Maml as Maml
     from metafed.algorithms import MamlPlusPlus as MamlPlusPlus
     from metafed.algorithms import MetaSgd as MetaSgd
+    from metafed.algorithms import Moon as Moon
     from metafed.algorithms import Outer as Outer
     from metafed.algorithms import PerFedavg as PerFedavg
     from metafed.algorithms import Pfedme as Pfedme
@@ -99,8 +112,9 @@ if TYPE_CHECKING:
 HOMES = {
     "metafed.aggregators": "Aggregator Bulyan CenteredClipping GeometricMedian Krum Median MultiKrum NormClipping"
     " SignGuard TrimmedMean",
-    "metafed.algorithms": "Algorithm Anil Ditto Fedavg FedavgFt Fedper Fedprox Fedrep Fomaml HfMaml Local"
-    " Maml MamlPlusPlus MetaSgd Outer PerFedavg Pfedme Protonet Reptile Update",
+    "metafed.algorithms": "Algorithm Anil Apfl Boil Cavia Ditto Fedadam Fedala Fedavg FedavgFt FedavgFtHead Fedavgm"
+    " Fedbabu Fedbn Fedper Fedprox Fedrep Fedrod Fedyogi Fomaml HfMaml Imaml Local Maml"
+    " MamlPlusPlus MetaSgd Moon Outer PerFedavg Pfedme Protonet Reptile Update",
     "metafed.algorithms.inner": "Descent",
     "metafed.algorithms.meta_gradient": "MetaGradient",
     "metafed.core.episodes": "Batch Episode Examples Shots",

@@ -85,6 +85,8 @@ class Algorithm(Settings, ABC):
     """Settings of its own that mean something only where local training has epochs."""
     needs_head: ClassVar[NeedsHead] = "no"
     """Whether it treats a network's head, the last layer, in another way than the rest, or makes one that is linear."""
+    needs_norm: ClassVar[bool] = False
+    """Whether it treats a network's norm layers in another way than the rest, and is another algorithm without any."""
 
     searched: ClassVar[Mapping[str, Range]] = {INNER_RATE: Range(0.01, 0.5)}
     """Where a search for good settings looks, by setting; those that an algorithm does not have are left out. The

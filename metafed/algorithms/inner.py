@@ -8,7 +8,7 @@ which rows they descend, and whether the path can be differentiated.
 from abc import ABC
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Annotated, ClassVar, NamedTuple, TypeAlias, final
+from typing import Annotated, ClassVar, NamedTuple, Protocol, TypeAlias, final
 
 import torch
 import tyro
@@ -39,6 +39,16 @@ InnerRate: TypeAlias = Annotated[
 
 Rates: TypeAlias = "Mapping[str, float | torch.Tensor]"
 """Learning rates of one step by parameter name; a parameter without one stays as it is."""
+
+
+class Learnable(Protocol):
+    """What steps descend on; a ``Task`` is one. What it needs besides the rows is among the parameters, per client."""
+
+    def predict(self, params: Params, x: "torch.Tensor", mask: "torch.Tensor | None" = None) -> "torch.Tensor":
+        """Return what ``loss`` takes."""
+
+    def loss(self, output: "torch.Tensor", batch: Batch) -> "torch.Tensor":
+        """Return each client's loss ``(C,)``."""
 
 
 class Pull(NamedTuple):
@@ -131,7 +141,17 @@ class Descent(Algorithm, ABC):
     ) -> Iterator[Params]:
         """Yield φ_0 … φ_K from where a client begins."""
         whole = self.begin(task, start, state, support)
-        return self.trains(task, whole, support, steps, plan, pull=self.pull(start))
+        return map(self.composed, self.trains(task, whole, support, steps, plan, pull=self.pull(start)))
+
+    @hook
+    def composed(self, whole: Params) -> Params:
+        """Return the parameters that a client predicts with, from those that it and the server hold: just these."""
+        return whole
+
+    @hook
+    def local_objective(self, task: Task) -> Learnable:
+        """Return what every step of ``trains`` descends on: the task's own loss."""
+        return task
 
     @final
     def trains(
@@ -156,11 +176,12 @@ class Descent(Algorithm, ABC):
             pull: A proximal term that every step minimises as well.
             names: Parameters that move, at rate α; None: those that ``adapts``.
         """
+        learned = self.local_objective(task)
         if plan is None:
             rates = self.rates(start, steps) if names is None else [everywhere(names, self.inner_lr)] * steps
-            return descend(task, start, rows, rates, pull=pull)
+            return descend(learned, start, rows, rates, pull=pull)
         moved = list(filter(self.adapts, start) if names is None else names)
-        return follow(task, start, rows, plan, steps, self.inner_lr, moved, pull)
+        return follow(learned, start, rows, plan, steps, self.inner_lr, moved, pull)
 
     @final
     def own(self, params: Params) -> Params:
@@ -184,8 +205,18 @@ def rate_name(name: str) -> str:
     return beside_name("rate", name)
 
 
+def own_name(name: str) -> str:
+    """Return the name of a client's own counterpart of a parameter: ``trunk.0.bias`` → ``trunk.own.0.bias``."""
+    return beside_name("own", name)
+
+
+def is_own(name: str) -> bool:
+    """Say whether ``name`` is one of ``own_name``."""
+    return name.split(".")[1] == "own"
+
+
 def gradient(
-    task: Task, params: Params, batch: Batch, names: Iterable[str], *, graph: bool = False
+    task: Learnable, params: Params, batch: Batch, names: Iterable[str], *, graph: bool = False
 ) -> "dict[str, torch.Tensor]":
     """Return each client's own ∇L(φ; batch) with respect to the parameters ``names``.
 
@@ -209,7 +240,7 @@ def leaves(params: Params) -> "dict[str, torch.Tensor]":
 
 
 def descend(
-    task: Task,
+    task: Learnable,
     params: Params,
     batch: Batch,
     rates: Sequence[Rates],
@@ -240,7 +271,7 @@ def descend(
 
 
 def follow(
-    task: Task,
+    task: Learnable,
     start: Params,
     rows: Batch,
     plan: Plan,
@@ -258,7 +289,7 @@ def follow(
         yield leaves(reached["phi"])
 
 
-def stepping(task: Task, settings: Training, rate: float, names: Sequence[str], strength: float) -> Advance:
+def stepping(task: Learnable, settings: Training, rate: float, names: Sequence[str], strength: float) -> Advance:
     """Return a step of an optimizer on a batch: of ``phi``, with the terms of ``anchor`` and, if any, ``shift``."""
 
     def advance(state: State, batch: Batch, factor: float) -> State:

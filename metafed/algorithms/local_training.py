@@ -42,7 +42,7 @@ class LocalTraining(Descent, ABC):
         whole = self.begin(task, start, state, episode.support)
         trained, query = self.trained(task, whole, rows, plan), episode.query
         with torch.no_grad():
-            output = self.predictor(task).predict(whole, query.x, query.mask)
+            output = self.predictor(task).predict(self.composed(whole), query.x, query.mask)
             losses = task.loss(output, query)
             directions = self.sent(whole, trained)
         kept = detached(self.kept(task, start, state, rows, trained, plan))

@@ -7,6 +7,7 @@ from metafed.data.source import Share, Source
 from metafed.devices.work import blank
 from metafed.federation.federation import Federation
 from metafed.federation.guard.inspect import inspect
+from metafed.models import is_norm
 from metafed.privacy.budget import check_budget, simulated
 
 LOOKED_AT = 2000
@@ -20,6 +21,7 @@ def preflight(federation: Federation) -> tuple[str, ...]:
         DataError: A data set is missing, damaged, or has too few clients; or the guard stops the run.
     """
     check_size(federation)
+    check_norms(federation)
     check_modules(federation)
     check_budget(federation.experiment)
     check_groups(federation)
@@ -58,7 +60,7 @@ def check_modules(federation: Federation) -> None:
             )
         if algorithm.needs_head == "linear" and not model.embedding:
             raise DataError(
-                f"{name}: the algorithm {type(algorithm).__name__} makes a linear head of prototypes, but the outputs"
+                f"{name}: the algorithm {type(algorithm).__name__} needs a linear head, but the outputs"
                 f" are not those of the head {model.head_path!r}, or it is no torch.nn.Linear with a bias; choose"
                 " another --algorithm"
             )
@@ -72,6 +74,22 @@ def check_modules(federation: Federation) -> None:
                 f"{name} for family {choice.family.name!r} cannot be trained by the algorithm"
                 f" {type(algorithm).__name__}: {brief(error, 200)}"
             ) from None
+
+
+def check_norms(federation: Federation) -> None:
+    """Refuse an algorithm of norm layers for a network that has none.
+
+    Raises:
+        DataError: A family's network has no norm layer.
+    """
+    algorithm = federation.experiment.algorithm
+    without = [name for name, task in federation.tasks.items() if not any(map(is_norm, task.model.shapes))]
+    if algorithm.needs_norm and without:
+        raise DataError(
+            f"the algorithm {type(algorithm).__name__} is about norm layers, and the network of {', '.join(without)}"
+            " has none; choose --network conv4 or small-conv with --norm batch or group, a module of your own with"
+            " norms, or another --algorithm"
+        )
 
 
 def check_size(federation: Federation) -> None:

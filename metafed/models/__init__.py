@@ -1,6 +1,6 @@
 """The networks, one a file: functions of parameters with a client axis."""
 
-from metafed.models.base import Network, initialize, is_head, layout
+from metafed.models.base import Network, initialize, is_head, is_norm, layout
 from metafed.models.choice import IMAGE_NETWORKS, NETWORKS, NetworkName, parse_network
 from metafed.models.conv4 import Conv4
 from metafed.models.convolution import Norm
@@ -23,6 +23,7 @@ __all__ = [
     "SmallConv",
     "initialize",
     "is_head",
+    "is_norm",
     "layout",
     "parse_network",
     "without_running_statistics",

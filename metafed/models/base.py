@@ -96,6 +96,11 @@ def is_head(name: str) -> bool:
     return name.split(".")[1] == "head"
 
 
+def is_norm(name: str) -> bool:
+    """Say whether parameter ``name`` is of a norm layer: ``omniglot.norm.0.scale``."""
+    return name.split(".")[1] == "norm"
+
+
 LARGEST = 2**17
 """Numbers in a weight matrix that still lies in a processor's cache; beyond it a BLAS is as fast."""
 

@@ -20,6 +20,8 @@ from metafed.core.parameters import TRUNK, Params
 from metafed.models.base import Network
 from metafed.models.inputs import Inputs
 
+NORMS = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
+"""Layers of norms; those of batch and instance norms have the first class in common."""
 One = Callable[[Params, "torch.Tensor"], "torch.Tensor"]
 """A function of one client's parameters and rows ``(N, …)``."""
 
@@ -57,11 +59,18 @@ class ModuleNetwork(Network):
         return {self.name_of(path): path for path, value in self.module.named_parameters() if value.requires_grad}
 
     def name_of(self, path: str) -> str:
-        """Return a parameter's name in θ: ``avatar.head.weight``, ``avatar.body.gru.bias_hh_l0``, ``trunk.body.…``."""
+        """Return a parameter's name in θ: ``avatar.head.weight``, ``avatar.body.gru.bias_hh_l0``, ``trunk.norm.…``."""
         for part, rest, root in ((self.part, "head", self.head_path), (TRUNK, "body", self.trunk)):
             if root is not None and (path == root or path.startswith(f"{root}.")):
+                rest = "norm" if rest == "body" and path in self._norms else rest
                 return f"{part}.{rest}{path.removeprefix(root)}"
-        return f"{self.part}.body.{path}"
+        return f"{self.part}.{'norm' if path in self._norms else 'body'}.{path}"
+
+    @cached_property
+    def _norms(self) -> frozenset[str]:
+        """Paths of the parameters of norm layers."""
+        found = ((root, each) for root, each in self.module.named_modules() if isinstance(each, NORMS))
+        return frozenset(f"{root}.{name}" for root, each in found for name, _ in each.named_parameters())
 
     @property
     def initial(self) -> "dict[str, torch.Tensor]":

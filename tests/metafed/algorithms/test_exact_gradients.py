@@ -7,7 +7,7 @@ from metafed.algorithms import ALGORITHMS, MamlPlusPlus
 from tests.metafed.algorithms.clients import CASES, begin, path
 from tests.metafed.models.problems import network
 
-EXACT = [case for case in CASES if case[0] in ("maml", "anil", "meta-sgd", "maml++", "protonet")]
+EXACT = [case for case in CASES if case[0] in ("maml", "anil", "boil", "cavia", "meta-sgd", "maml++", "protonet")]
 LATE = 10**6
 """A round in which MAML++ judges the last step alone, as the others do in every round."""
 

@@ -167,7 +167,7 @@ def test_names_and_defaults(name):
     assert algorithm.model_dump()["name"] == name
     assert kind.model_validate(algorithm.model_dump()) == algorithm
     assert algorithm.evaluation_warning(algorithm.evaluation_steps) is None
-    assert algorithm.outer.optimizer in ("sgd", "adam")
+    assert algorithm.outer.optimizer in ("sgd", "momentum", "adam", "yogi")
     assert inspect.getmodule(kind).__doc__.count("arXiv") >= (name != "local")
 
 

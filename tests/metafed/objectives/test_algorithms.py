@@ -39,10 +39,13 @@ def test_what_cannot_be_had_is_refused_by_name_and_the_mean_never_is():
             with pytest.raises(ValueError, match=f"--objective {wanted} .* algorithm {name}, .*--objective mean"):
                 check_objective(kind(), algorithm)
     refused = {name for name, kind in ALGORITHMS.items() if not kind.weighable_losses}
-    assert refused == {"reptile", "fedavg-ft", "local", "ditto", "pfedme", "fedper", "fedrep"}
+    assert refused == {
+        *("reptile", "fedavg-ft", "fedavg-ft-head", "local", "ditto", "apfl", "fedala"),
+        *("pfedme", "fedper", "fedrep", "fedbabu", "fedbn", "fedrod"),
+    }
 
 
-@pytest.mark.parametrize("name", ["fedavg", "fedprox", "per-fedavg"])
+@pytest.mark.parametrize("name", ["fedavg", "fedprox", "fedavgm", "per-fedavg"])
 def test_differences_of_models_are_steps_of_the_clients_own_rate(name):
     algorithm = ALGORITHMS[name]()
     one = algorithm.model_copy(update={"inner_steps": 1, **({"meta_steps": 1} if name == "per-fedavg" else {})})
