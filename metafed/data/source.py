@@ -33,12 +33,14 @@ class Origin(NamedTuple):
             sets with held-out classes; None if no client is.
         share: The clients of a node whose table of its own holds its own people only; None where a table holds
             everybody. Sources of ours do not look at it.
+        anonymise: Whether names of clients are hashed; those of published data sets are none of people.
     """
 
     seed: int
     data_dirs: tuple[Path, ...]
     unseen_from: int | None = None
     share: Share | None = None
+    anonymise: bool = False
 
 
 class Source(ABC):

@@ -81,7 +81,8 @@ class Federation:
         folders = [Path(name) for name in self.experiment.data_dir.split(os.pathsep) if name]
         data_dirs = tuple(dict.fromkeys([*folders, DEFAULT_DATA_DIR]))
         # ids below the boundary are seen, and a task's numbers ascend with its clients' ids
-        made = [Origin(self.experiment.seed, data_dirs, first) for first in self.roster.members(self.roster.seen)]
+        seed, hashed = self.experiment.seed, self.experiment.anonymise
+        made = [Origin(seed, data_dirs, first, None, hashed) for first in self.roster.members(self.roster.seen)]
         if self.own_people is None:
             return made
         node, nodes = self.own_people

@@ -17,6 +17,7 @@ from metafed.data.source import Origin, Source
 from metafed.data.table.columns import Column, Number, stated
 from metafed.data.table.description import Description, pattern
 from metafed.data.table.fitting import Fitted, fitted
+from metafed.data.table.labels import label_table
 from metafed.data.table.numbering import Numbering, numbering
 from metafed.data.table.people import People, people
 from metafed.data.table.rare import without_rare
@@ -102,8 +103,8 @@ class Own(Source):
         check_image(self.description, self.columns, found.inputs[0].kept.shape)
         if classes:
             check_labels(self.description, table, classes)
-            if self.share is None:
-                # what no row here is trained on may be trained on elsewhere
+            if self.share is None and not self.description.anonymous:
+                # what no row here is trained on may be trained on elsewhere; labels of a client's own are nobody else's
                 self._check_trained()
         return len(who.names)
 
@@ -135,8 +136,9 @@ class Own(Source):
             *table.notes,
             *who.notes,
             f"{self.kind} of {shown}, "
-            + (f"{len(classes)} classes: {_listed(classes)}" if classes else f"in {unit}, as losses are then"),
+            + (_about_classes(description, classes) if classes else f"in {unit}, as losses are then"),
             f"evaluation rows: {way}{of_class}",
+            *(f"evaluation rows have the target {name!r}" for name in description.cleans),
             f"features: {'; '.join(column.about for column in self.encoders)}",
             *((f"fitted on training rows of {self._fitted.clients:,} seen clients",) if self._fits else ()),
             *(("a missing number is taken for the mean",) if description.missing == "mean" else ()),
@@ -174,7 +176,7 @@ class Own(Source):
         """
         table, found, who, _ = self._loaded
         description = self.description
-        wanted = dict.fromkeys([*names, *description.splits, *description.targets])
+        wanted = dict.fromkeys([*names, *description.splits, *description.targets, *description.cleans])
         values = table.read(who.rows(self._person(client)), list(wanted), found.texts)
         own = self._split(client, values)
         # which rows they are is settled: the stream is not asked
@@ -198,35 +200,51 @@ class Own(Source):
     def _split(self, client: int, values: Values) -> Examples:
         """Return rows without x, their target not scaled, that are split into training and evaluation as they stay."""
         description, person = self.description, self._person(client)
-        y = self._classes(person, values) if self.kind == "classification" else self._numbers(person, values)
+        y = self._targets(person, values, description.targets)
         own = Examples(np.zeros((len(y), 0)), y, "", np.full(len(y), np.nan))
         if description.time is not None:
             return own._replace(time=values[description.time])
         if description.evaluation is not None:
-            return own._replace(evaluation=values[description.evaluation] == 1)
+            return self._clean(person, own._replace(evaluation=values[description.evaluation] == 1), values)
         if description.block is not None:
             own = own._replace(block=np.unique([str(v) for v in values[description.block]], return_inverse=True)[1])
         _, evaluation = halves(own, self.shots, stream(self.origin.seed, "own/halves", client))
-        return own._replace(evaluation=np.isin(np.arange(len(y)), evaluation))
+        return self._clean(person, own._replace(evaluation=np.isin(np.arange(len(y)), evaluation)), values)
 
-    def _classes(self, person: int, values: Values) -> np.ndarray:
-        labels, place = values[self.description.targets[0]], self._place
+    def _clean(self, person: int, own: Examples, values: Values) -> Examples:
+        """Return rows of which those for evaluation have the targets that are given for evaluation, if any are."""
+        if not self.description.cleans or own.evaluation is None:
+            return own
+        clean = self._targets(person, values, self.description.cleans)
+        # a column of evaluation rows, one number or several a row
+        return own._replace(y=np.where(own.evaluation.reshape(-1, *(1,) * (clean.ndim - 1)), clean, own.y))
+
+    def _targets(self, person: int, values: Values, names: Sequence[str]) -> np.ndarray:
+        if self.kind == "classification":
+            return self._classes(person, values, names[0])
+        return self._numbers(person, values, names)
+
+    def _classes(self, person: int, values: Values, name: str) -> np.ndarray:
+        labels, place = values[name], self._place
+        if self.description.anonymous:
+            return np.unique(np.asarray(labels, str), return_inverse=True)[1].astype(np.int64)
         if strange := [label for label in labels if label not in place]:
             owner = str(self._loaded.people.names[person])
-            raise no_class(self.description, strange[0], owner, self._loaded.classes)
+            raise no_class(self.description, strange[0], owner, self._loaded.classes, name)
         return np.array([place[label] for label in labels], np.int64)
 
-    def _numbers(self, person: int, values: Values) -> np.ndarray:
-        columns = [values[name] for name in self.description.targets]
+    def _numbers(self, person: int, values: Values, names: Sequence[str]) -> np.ndarray:
+        columns = [values[name] for name in names]
         y = np.concatenate([column.reshape(len(column), -1) for column in columns], axis=1)
         if not np.isfinite(y).all():
-            names = ", ".join(map(repr, self.description.targets))
-            raise DataError(f"{self._of(person)} has a target, {names}, that is no finite number: leave the row out")
+            shown = ", ".join(map(repr, names))
+            raise DataError(f"{self._of(person)} has a target, {shown}, that is no finite number: leave the row out")
         return np.asarray(y)
 
     def _check_finite(self, person: int, used: Input, values: Values) -> None:
         numbers = values[used.feature.name]
-        bad = np.isinf(numbers) if self.description.missing == "mean" else ~np.isfinite(numbers)
+        padded = used.kept.content == "sequence"
+        bad = np.isinf(numbers) if self.description.missing == "mean" or padded else ~np.isfinite(numbers)
         if bad.any():
             raise DataError(f"{self._of(person)} has a {used.feature.name!r} that is no finite number")
 
@@ -251,7 +269,7 @@ class Own(Source):
             rows = who.frame.filter(column == classes[number]).select(pl.col(who.client).cast(pl.String))
             with readable(table.path):
                 found = rows.collect().to_series()
-            owners = found.drop_nulls().unique().sort().to_list()
+            owners = [table.called(name) for name in found.drop_nulls().unique().sort()]
             clients = [numbers[persons[name]] for name in owners if name in persons]
             if len(found) and not any(number in self.training(client)[1] for client in clients if client in seen):
                 raise DataError(
@@ -268,7 +286,8 @@ class Own(Source):
     @cached_property
     def _loaded(self) -> Loaded:
         description = self.description
-        return load(description, self.kind, self.shots, changed(description.file))
+        seed = self.origin.seed if self.origin.anonymise else None
+        return load(description, self.kind, self.shots, changed(description.file), seed)
 
     @cached_property
     def _numbering(self) -> Numbering:
@@ -314,11 +333,29 @@ class Own(Source):
         """The classes as the description would list them: what the table holds, not all as texts."""
         if self.description.classes is not None:
             return tuple(self.description.classes)
+        if self.description.anonymous:
+            return tuple(range(len(self._loaded.classes)))
         content = self._loaded.table.columns[self.description.targets[0]].content
         of: dict[str, Callable[[str], str | int | float | bool]] = {
             "integer": int, "number": float, "bool": lambda text: text == "true",
         }  # fmt: skip
         return tuple(of.get(content, str)(label) for label in self._loaded.classes)
+
+    @property
+    def dealt(self) -> list[str]:
+        """The table of labels by client that a partition made, in lines of text; none without one."""
+        import polars as pl
+
+        table, _, who, classes = self._loaded
+        if self.description.partition is None or not classes:
+            return []
+        label = pl.col(self.description.targets[0]).cast(pl.String)
+        with readable(table.path):
+            found = who.frame.group_by(pl.col(who.client).alias("client"), label.alias("label")).len().collect()
+        counts = {int(name): np.zeros(len(classes), np.int64) for name in who.names}
+        for client, name, rows in found.iter_rows():
+            counts[client][self._place[name]] += rows
+        return label_table(counts, self.labels)
 
     @cached_property
     def _fitted(self) -> Fitted:
@@ -339,7 +376,9 @@ def changed(path: Path) -> tuple[int, ...] | None:
 
 
 @lru_cache(maxsize=8)
-def load(description: Description, kind: Kind, shots: Shots, change: tuple[int, ...] | None) -> Loaded:
+def load(
+    description: Description, kind: Kind, shots: Shots, change: tuple[int, ...] | None, hashed: int | None = None
+) -> Loaded:
     """Open a table; kept, since several sources of a process are made of one description.
 
     Args:
@@ -347,6 +386,7 @@ def load(description: Description, kind: Kind, shots: Shots, change: tuple[int, 
         kind: Classification or regression.
         shots: Sizes of episodes.
         change: Of the file, so that no older content is returned.
+        hashed: The seed of a run that hashes the names of clients; None where they stay.
 
     Raises:
         DataError: The file is missing or damaged, or does not fit the description.
@@ -355,9 +395,9 @@ def load(description: Description, kind: Kind, shots: Shots, change: tuple[int, 
     found = roles(description, table, kind)
     table = without_rare(description, table, found) if kind == "classification" else table
     classes = classes_of(description, table) if kind == "classification" else ()
-    who = people(description, table, found, shots)
+    who = people(description, table, found, shots, hashed)
     # from here on the rows are read from where they are sorted
-    return Loaded(replace(table, frame=who.frame), found, who, classes)
+    return Loaded(replace(table, frame=who.frame, salt=who.salt), found, who, classes)
 
 
 @lru_cache(maxsize=8)
@@ -378,6 +418,12 @@ def fit(kind: type[Own], origin: Origin, change: tuple[int, ...] | None) -> Fitt
     inputs = made.inputs
     wanted = [used.feature.name for used in inputs if stated(used.feature) is None]
     return fitted(inputs, [made.training(int(client), wanted, FITTED_ROWS) for client in clients], kind.kind)
+
+
+def _about_classes(description: Description, classes: Sequence[str]) -> str:
+    if description.anonymous:
+        return f"at most {len(classes)} classes that are the client's own: the same label of two clients means nothing"
+    return f"{len(classes)} classes: {_listed(classes)}"
 
 
 def _take(values: Any, rows: np.ndarray) -> Any:
