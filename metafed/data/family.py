@@ -17,9 +17,11 @@ from metafed.data.files.forms import FORMS, KNOWN, LEAF, SAVED, Form, form_of, r
 from metafed.data.partition import Partition
 from metafed.data.source import Source
 from metafed.data.table import given
-from metafed.data.table.description import Description, with_form
+from metafed.data.table.description import Description
+from metafed.data.table.loading import changed
+from metafed.data.table.published import with_form
 from metafed.data.table.roles import inferred_kind
-from metafed.data.table.source import Own, changed
+from metafed.data.table.source import Own
 from metafed.data.table.stated import APART
 from metafed.data.table.tables import opened
 from metafed.models import NetworkName

@@ -23,9 +23,9 @@ from metafed.core.episodes import Shots
 from metafed.core.errors import DataError
 from metafed.core.names import near
 from metafed.core.reading import brief, read_toml
-from metafed.data.files.forms import form_of
 from metafed.data.files.parts import parts
 from metafed.data.partition import PARTITIONS, Partition
+from metafed.data.table.published import of_form
 from metafed.tasks.task import Kind
 
 Cell = Literal["number", "category", "text", "image", "embedding", "sequence", "characters"]
@@ -336,36 +336,6 @@ class Description(BaseModel):
                 "target-evaluation is for one target whose meaning clients share, and not for time or for episodes per"
                 " class"
             )
-
-
-def of_form(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
-    """Return the keys of a description, with those that the form of its data folder gives by itself.
-
-    Args:
-        folder: That which ``data`` is counted from.
-        values: The keys that are written; they go before.
-
-    Raises:
-        DataError: The folder has such a form, but is damaged.
-    """
-    data = values.get("data")
-    place = folder / data if isinstance(data, str) else None
-    form = form_of(place) if place is not None else None
-    if form is None or place is None:
-        return values
-    return with_form(values, form.keys(place))
-
-
-def with_form(values: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the keys that a form gives, and ``values``, which go before."""
-    idle = set[str]()
-    if "partition" in values:  # shared out anew
-        idle |= {"client", "evaluation"}
-    if any(key in values for key in ("time", "block", "evaluation")):
-        idle.add("evaluation")
-    if "features" in values or "text" in values:
-        idle |= {"features", "image"}
-    return {**{key: value for key, value in own.items() if key not in idle}, **values}
 
 
 def _feature(name: str, what: Any) -> Feature:

@@ -1,10 +1,9 @@
 """Clients out of a user's own table, ``--tasks NAME:FILE.toml``; see ``docs/your-own-data.md``."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -12,19 +11,17 @@ from metafed.core.episodes import MINIMUM, Examples, Shots, halves
 from metafed.core.errors import DataError
 from metafed.core.streams import stream
 from metafed.data.files.bounds import readable
-from metafed.data.files.parts import parts
 from metafed.data.source import Origin, Source
 from metafed.data.table.columns import Column, Number, stated
 from metafed.data.table.description import Description, pattern
 from metafed.data.table.fitting import Fitted, fitted
-from metafed.data.table.labels import label_table
+from metafed.data.table.labels import counted, label_table
+from metafed.data.table.loading import Loaded, changed, load
 from metafed.data.table.numbering import Numbering, numbering
-from metafed.data.table.people import People, people
-from metafed.data.table.rare import without_rare
-from metafed.data.table.roles import Input, Roles, roles
-from metafed.data.table.soundness import check_cells, check_image, check_labels, classes_of, no_class, stated_classes
+from metafed.data.table.roles import Input
+from metafed.data.table.soundness import check_cells, check_image, check_labels, no_class, stated_classes
 from metafed.data.table.stated import check_stated
-from metafed.data.table.tables import Table, Values, opened
+from metafed.data.table.tables import Values
 from metafed.tasks.task import Kind
 
 FITTED = 300
@@ -35,15 +32,6 @@ REGRESSION_RATE = 0.02
 """Inner rate of a regression: squared errors, unlike cross-entropies, have gradients without a bound."""
 NAMED = 10
 """Names of skipped clients, or of classes, that a note lists."""
-
-
-class Loaded(NamedTuple):
-    """An opened table: the roles of its columns, its clients, and its classes; none for regression."""
-
-    table: Table
-    roles: Roles
-    people: People
-    classes: tuple[str, ...]
 
 
 class Own(Source):
@@ -344,60 +332,14 @@ class Own(Source):
     @property
     def dealt(self) -> list[str]:
         """The table of labels by client that a partition made, in lines of text; none without one."""
-        import polars as pl
-
         table, _, who, classes = self._loaded
         if self.description.partition is None or not classes:
             return []
-        label = pl.col(self.description.targets[0]).cast(pl.String)
-        with readable(table.path):
-            found = who.frame.group_by(pl.col(who.client).alias("client"), label.alias("label")).len().collect()
-        counts = {int(name): np.zeros(len(classes), np.int64) for name in who.names}
-        for client, name, rows in found.iter_rows():
-            counts[client][self._place[name]] += rows
-        return label_table(counts, self.labels)
+        return label_table(counted(table, who, self.description.targets[0], classes), self.labels)
 
     @cached_property
     def _fitted(self) -> Fitted:
         return fit(type(self), self.origin, changed(self.description.file))
-
-
-def changed(path: Path) -> tuple[int, ...] | None:
-    """Return times of change and sizes of a file or a folder's files: they tell one content from another.
-
-    None if there is none.
-    """
-    try:
-        stats = [part.stat() for part in parts(path)]
-    except OSError:
-        return None
-    # the change time, too: who copies a file over another may keep its date
-    return tuple(number for stat in stats for number in (stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size))
-
-
-@lru_cache(maxsize=8)
-def load(
-    description: Description, kind: Kind, shots: Shots, change: tuple[int, ...] | None, hashed: int | None = None
-) -> Loaded:
-    """Open a table; kept, since several sources of a process are made of one description.
-
-    Args:
-        description: The description.
-        kind: Classification or regression.
-        shots: Sizes of episodes.
-        change: Of the file, so that no older content is returned.
-        hashed: The seed of a run that hashes the names of clients; None where they stay.
-
-    Raises:
-        DataError: The file is missing or damaged, or does not fit the description.
-    """
-    table = opened(description)
-    found = roles(description, table, kind)
-    table = without_rare(description, table, found) if kind == "classification" else table
-    classes = classes_of(description, table) if kind == "classification" else ()
-    who = people(description, table, found, shots, hashed)
-    # from here on the rows are read from where they are sorted
-    return Loaded(replace(table, frame=who.frame, salt=who.salt), found, who, classes)
 
 
 @lru_cache(maxsize=8)

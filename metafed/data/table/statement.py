@@ -7,7 +7,7 @@ from typing import Any
 from metafed.core.errors import DataError
 from metafed.core.reading import read_toml
 from metafed.data.table.columns import Category, Characters, Column, Hashed, Number, Steps, Text
-from metafed.data.table.description import of_form
+from metafed.data.table.published import of_form
 from metafed.data.table.source import Own
 
 

@@ -5,6 +5,7 @@ import io
 import json
 import struct
 
+import datasets
 import numpy as np
 import polars as pl
 import pytest
@@ -179,7 +180,6 @@ def test_a_folder_of_images_for_each_class(tmp_path):
 
 def hub(**columns):
     """Return a data set of Hugging Face's package."""
-    datasets = pytest.importorskip("datasets")
     rng = np.random.default_rng(0)
     rows = {
         "person": [f"p{number // 10}" for number in range(60)],
@@ -204,7 +204,6 @@ def test_a_dataset_of_hugging_face_and_its_saved_folder_are_one_family(tmp_path)
 
 
 def test_splits_of_hugging_face_and_its_images(tmp_path):
-    datasets = pytest.importorskip("datasets")
     rng = np.random.default_rng(0)
     pictures = [Image.fromarray(rng.integers(0, 256, (6, 5, 3), dtype=np.uint8)) for _ in range(60)]
     whole = hub(photo=pictures)
