@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from simulation.cli.errors import RunDiverged as RunDiverged
     from simulation.cli.errors import RunFailed as RunFailed
     from simulation.cli.errors import StopRun as StopRun
+    from simulation.data.looking import check as check
+    from simulation.data.looking import describe as describe
 
 HOME = Path(__file__).parent.parent
 """Where our four rooms lie side by side."""
@@ -60,6 +62,7 @@ PUBLIC = {
     "Run": "simulation.api.run",
     "sweep": "simulation.api.sweeping",
     "Sweep": "simulation.api.sweeping",
+    **dict.fromkeys(("check", "describe"), "simulation.data.looking"),
     **dict.fromkeys(("BadInput", "RunDiverged", "RunFailed", "StopRun"), "simulation.cli.errors"),
 }
 """Public name → the module that defines it, which is imported when the name is first used."""

@@ -13,12 +13,15 @@ from metafed.core.episodes import Shots
 from metafed.core.errors import DataError
 from metafed.core.names import near
 from metafed.core.parameters import TRUNK
+from metafed.data.files.forms import FORMS, KNOWN, LEAF, SAVED, Form, form_of, rows_of
 from metafed.data.partition import Partition
 from metafed.data.source import Source
 from metafed.data.table import given
 from metafed.data.table.description import Description
+from metafed.data.table.loading import changed
+from metafed.data.table.published import with_form
 from metafed.data.table.roles import inferred_kind
-from metafed.data.table.source import Own, changed
+from metafed.data.table.source import Own
 from metafed.data.table.stated import APART
 from metafed.data.table.tables import opened
 from metafed.models import NetworkName
@@ -40,11 +43,13 @@ class Keys(TypedDict, total=False):
     """Keys of a description, as keywords; ``docs/your-own-data.md`` says what each means."""
 
     text: str | Sequence[str]
-    group: str | None
+    group: str | Sequence[str] | None
     time: str | None
     block: str | None
     evaluation: str | None
     kind: Kind | None
+    anonymous: bool
+    target_evaluation: str | None
     classes: Sequence[str | int | float | bool] | None
     scale: Sequence[Any] | None
     rare: str | int
@@ -53,6 +58,14 @@ class Keys(TypedDict, total=False):
     date_format: str | None
     partition: Partition | Mapping[str, Any] | None
     shots: Mapping[str, Any]
+
+
+class Roles(Keys, total=False):
+    """Keys of a description whose columns need not be named."""
+
+    target: str | Sequence[str]
+    client: str | None
+    features: Columns
 
 
 def described_by(keys: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,9 +129,9 @@ class Family:
     def from_frame(
         cls,
         name: str,
-        frame: Any,
+        frame: Any = None,
         *,
-        target: str | Sequence[str],
+        target: str | Sequence[str] = (),
         client: str | None = None,
         features: Columns = (),
         **keys: Unpack[Keys],
@@ -182,6 +195,68 @@ class Family:
         frame, signals, roles = given.of_arrays((x, y) if client is None else (x, y, client), by)
         return own_family(name, given.keep(name, by, frame, signals, described_by({**roles, **keys})), None, ())
 
+    @classmethod
+    def from_folder(cls, name: str, folder: str | Path, **keys: Unpack[Roles]) -> "Family":
+        """Return the family of a folder in a form that data sets are published in; it is read whole.
+
+        IDX files as of Fashion-MNIST, the binary files of CIFAR-10, LEAF's JSON files, and a folder of PNG or JPEG
+        files for each class, say by themselves what to predict from what.
+
+        Args:
+            name: The family's name.
+            folder: The folder.
+            **keys: As for ``from_frame``; they go before what the form says.
+
+        Raises:
+            DataError: The folder has no such form, or is damaged.
+        """
+        return _of_folder(name, Path(folder), f"Family.from_folder({name!r})", FORMS, keys)
+
+    @classmethod
+    def from_leaf(cls, name: str, folder: str | Path, **keys: Unpack[Roles]) -> "Family":
+        """Return the family of the JSON files that LEAF's scripts made (Caldas et al. 2018, arXiv:1812.01097).
+
+        Args:
+            name: The family's name.
+            folder: It has the files, or folders ``train`` and ``test`` with them.
+            **keys: As for ``from_frame``. Default: users are the clients, ``x`` is seen and ``y`` predicted.
+
+        Raises:
+            DataError: There are no such files, or one is damaged.
+        """
+        own = [form for form in FORMS if form.name == LEAF]
+        return _of_folder(name, Path(folder), f"Family.from_leaf({name!r})", own, keys)
+
+    @classmethod
+    def from_huggingface(cls, name: str, dataset: Any, **keys: Unpack[Roles]) -> "Family":
+        """Return the family of a data set of Hugging Face's ``datasets``, the extra ``hf``; nothing is downloaded.
+
+        Args:
+            name: The family's name.
+            dataset: A ``Dataset``, a ``DatasetDict``, or a folder that ``save_to_disk`` wrote. Of several splits
+                the column ``split`` names each row's.
+            **keys: As for ``from_frame``; labels are known by their names.
+
+        Raises:
+            DataError: It is none, or a column cannot be used.
+        """
+        by = f"Family.from_huggingface({name!r})"
+        if isinstance(dataset, str | Path):
+            return _of_folder(name, Path(dataset), by, [form for form in FORMS if form.name == SAVED], keys)
+        return own_family(name, given.keep(name, by, rows_of(dataset, by), {}, described_by(keys)), None, ())
+
+
+def _of_folder(name: str, folder: Path, by: str, forms: Sequence[Form], keys: Mapping[str, Any]) -> Family:
+    form = form_of(folder)
+    if form is None or form not in forms:
+        wanted = KNOWN if len(forms) > 1 else f"files of {forms[0].name}"
+        why = f"it has files of {form.name}" if form else "no such folder" if not folder.is_dir() else "it has none"
+        raise DataError(f"{by}: {folder} is to have {wanted}: {why}")
+    content = form.read(folder)
+    frame, signals = (content, {}) if not isinstance(content, Mapping) else given.columns(Path(by), content)
+    roles = with_form(described_by(keys), form.keys(folder))
+    return own_family(name, given.keep(name, by, frame, signals, roles), None, ())
+
 
 RESERVED = (TRUNK, "all", "seen", "unseen", "validation")
 """What tables call something else."""
@@ -218,7 +293,7 @@ def own_family(name: str, source: str, like: Family | None, known: tuple[str, ..
         DataError: The name cannot be used, or the description or its table cannot.
     """
     if like is None:
-        if not NAME.fullmatch(name) or name in RESERVED:
+        if not isinstance(name, str) or not NAME.fullmatch(name) or name in RESERVED:
             raise DataError(
                 f"{name!r} cannot name a family: lower-case letters, digits, - and _ can, but not"
                 f" {', '.join(RESERVED)}; write NAME:{source}"
@@ -258,7 +333,8 @@ def _family(
             f" {name}: write [shots] per-class = false"
         )
     # a class of its own, since what a family offers are classes of sources
-    made = type("Own", (Own,), {"__module__": __name__, "description": description, "kind": kind, "shots": shots})
+    own = {"__module__": __name__, "description": description, "kind": kind, "shots": shots}
+    made = type("Own", (Own,), {**own, "anonymous": description.anonymous})
     channels, height, width = description.image or (0, 0, 0)
     image = (channels, height, width) if description.image else None
     return Family(name, kind, shots, {source: made}, network="conv4" if image else "mlp", image=image)

@@ -34,6 +34,7 @@ class Origin(NamedTuple):
         share: The clients of a node whose table of its own holds its own people only; None where a table holds
             everybody. Sources of ours do not look at it.
         encoder: The folder of the sentence encoder, where one was named.
+        anonymise: Whether names of clients are hashed; those of published data sets are none of people.
     """
 
     seed: int
@@ -41,6 +42,7 @@ class Origin(NamedTuple):
     unseen_from: int | None = None
     share: Share | None = None
     encoder: str = ""
+    anonymise: bool = False
 
 
 class Source(ABC):

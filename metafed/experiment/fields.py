@@ -176,6 +176,10 @@ class Fields(Settings):
         description="For studies: TOML file of clients that crash, hang, send what cannot be used, or lie"
         " (docs/faults.md); or what such a file says as JSON.",
     )
+    anonymise: bool = Field(
+        False,
+        description="Hash the names of clients of your own tables wherever a run writes them, to share its record.",
+    )
     data_dir: str = Field(
         "data",
         description="Folder of the data sets (several: separated as in PATH); ./data is searched last.",

@@ -60,5 +60,6 @@ class Keywords(TypedDict, total=False):
     kernels: Literal["auto", "torch", "native"]
     inject_bias: str | None
     faults: str | Fault | Sequence[Fault] | None
+    anonymise: bool
     data_dir: str
     encoder: str

@@ -81,9 +81,9 @@ class Federation:
         folders = [Path(name) for name in self.experiment.data_dir.split(os.pathsep) if name]
         data_dirs = tuple(dict.fromkeys([*folders, DEFAULT_DATA_DIR]))
         # ids below the boundary are seen, and a task's numbers ascend with its clients' ids
-        seed, encoder = self.experiment.seed, self.experiment.encoder
-        members = self.roster.members(self.roster.seen)
-        made = [Origin(seed, data_dirs, first, encoder=encoder) for first in members]
+        seed, members = self.experiment.seed, self.roster.members(self.roster.seen)
+        encoder, hashed = self.experiment.encoder, self.experiment.anonymise
+        made = [Origin(seed, data_dirs, first, encoder=encoder, anonymise=hashed) for first in members]
         if self.own_people is None:
             return made
         node, nodes = self.own_people

@@ -13,6 +13,7 @@ from flwr.app import ConfigRecord
 from client.host import Host
 from metafed.core.errors import DataError, SettingError
 from metafed.core.parameters import Params
+from metafed.core.reading import brief
 from metafed.experiment.lookup import sampler_name
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import hand_on
@@ -221,8 +222,10 @@ class Federation:
             state: The state before it; needed by samplers that go by what happened in earlier rounds.
 
         Raises:
-            SettingError: The sampler needs the state.
+            SettingError: The sampler needs the state, or there is no such round.
         """
+        if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+            raise SettingError(f"sample(number): {brief(number)}; give the number of a round, from 1")
         sampling = self.experiment.sampling
         if state is None and sampling.uses in ("losses", "online"):
             raise SettingError(

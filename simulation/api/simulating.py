@@ -118,6 +118,8 @@ def load(folder: str | Path) -> Run:
     Raises:
         BadInput: It is no run's folder, or that of several runs.
     """
+    if not isinstance(folder, str | Path):
+        raise BadInput(f"load(folder): {folder!r}; give the folder of a run's record")
     path = Path(folder)
     if is_study(path):
         names = sorted(

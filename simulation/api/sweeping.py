@@ -113,6 +113,8 @@ def sweep(
 
 
 def _combinations(axes: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+    if not isinstance(axes, Mapping):
+        raise BadInput(f"sweep(axes): {brief(axes)}; give lists of values by keyword, {{'objective': [mf.Mean()]}}")
     for name, values in axes.items():
         if not isinstance(values, list | tuple) or not values:
             raise BadInput(f"sweep(axes): {name} is {brief(values)}; give a list of values to try")

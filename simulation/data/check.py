@@ -15,7 +15,6 @@ from metafed.data.table.source import Own
 from server.record.record import file_sha256
 from simulation.cli.errors import BadInput
 from simulation.data.guard import findings
-from simulation.data.labels import label_table
 from simulation.data.sets import DATA_DIR
 from simulation.data.sources import People, people, same, tasks
 
@@ -70,15 +69,12 @@ def report(who: People) -> list[str]:
     """
     source, kind = who.source, who.choice.kind
     sizes, groups = [], set()
-    dealt: dict[int, np.ndarray] = {}
     for number, own in enumerate(who.examples()):
         wrong = broken(own, source.features, source.outputs, kind, who.shots, stream(0, "check", number))
         if wrong:
             raise BadInput(f"{who.task}, client {number}: {wrong}{_files(source.files)}")
         sizes.append(len(own.y))
         groups.add(own.group)
-        if kind == "classification" and isinstance(source, Own) and source.description.partition is not None:
-            dealt[int(source.called(number))] = np.bincount(own.y, minlength=source.outputs)
     if not sizes:
         raise BadInput(f"{who.task} has no client{_files(source.files)}")
     first_source, first_numbers = who.parts[0]
@@ -96,8 +92,8 @@ def report(who: People) -> list[str]:
     ]
     lines += [f"  file {path} ({path.stat().st_size:,} bytes), sha256 {file_sha256(path)}" for path in source.files]
     lines += [f"  note {note}" for note in source.notes]
-    if dealt and isinstance(source, Own):
-        lines += [f"  {line}" for line in label_table(dealt, source.labels)]
+    if isinstance(source, Own):
+        lines += [f"  {line}" for line in source.dealt]
     return lines
 
 

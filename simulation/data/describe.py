@@ -49,8 +49,7 @@ class Describe:
         """Do it."""
         if self.clients < 1 or self.seed < 0:
             raise BadInput(f"--clients {self.clients}, --seed {self.seed}: at least 1 and 0 are allowed")
-        if self.out is not None and self.out.suffix not in SUFFIXES:
-            raise BadInput(f"--out {self.out}: the suffix must be {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}")
+        check_suffix(self.out)
         found = tasks(self.dataset, dict(catalogue), self.data_dir)
         if self.stated:
             if self.out is not None:
@@ -62,17 +61,40 @@ class Describe:
             print(f"{found[0][0]}; also: {', '.join(task for task, _ in found[1:])}")
         try:
             who = people(*found[0], self.clients, self.seed)
-            seen = portrait(who.examples(), who.choice.kind, who.source.outputs, who.shots)
-            if not len(seen.rows):
-                raise BadInput(f"{who.task} has no client to describe")
-            facts, table = headline(who, seen), group_rows(seen)
         except DataError as error:
             raise BadInput(str(error)) from None
         console = Console(soft_wrap=True)
-        show(console, who.task, facts, table)
+        described(console, who, self.out)
         if self.out is not None:
-            picture(self.out, who, seen, facts, table)
             console.print(str(self.out), highlight=False, markup=False)
+
+
+def described(console: Console, who: People, out: Path | None) -> None:
+    """Print who the clients are, and write the picture to ``out``.
+
+    Raises:
+        BadInput: A client cannot be read, there is none, or the picture cannot be written.
+    """
+    try:
+        seen = portrait(who.examples(), who.choice.kind, who.source.outputs, who.shots)
+        if not len(seen.rows):
+            raise BadInput(f"{who.task} has no client to describe")
+        facts, table = headline(who, seen), group_rows(seen)
+    except DataError as error:
+        raise BadInput(str(error)) from None
+    show(console, who.task, facts, table)
+    if out is not None:
+        picture(out, who, seen, facts, table)
+
+
+def check_suffix(out: Path | None) -> None:
+    """Refuse a picture of a kind that is not drawn.
+
+    Raises:
+        BadInput: Its suffix says so.
+    """
+    if out is not None and out.suffix not in SUFFIXES:
+        raise BadInput(f"--out {out}: the suffix must be {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}")
 
 
 def statement_of(task: str, seed: int) -> str:

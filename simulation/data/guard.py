@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from metafed.data.table.source import Own
 from metafed.experiment.settings import Experiment
 from simulation.cli.errors import BadInput
 from simulation.data.sources import People
@@ -28,7 +29,7 @@ def findings(who: People, task: str, data_dirs: tuple[Path, ...]) -> list[str]:
     from metafed.federation.guard.inspect import count_without_score, inspect
     from metafed.federation.guard.rows import NO_SCORE, NO_SCORE_SINCE
 
-    if not who.source.files:
+    if not who.source.files and not isinstance(who.source, Own):
         return []
     folders = os.pathsep.join(str(folder) for folder in data_dirs)
     # the guard looks at rows, which any network may have

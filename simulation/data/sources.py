@@ -11,6 +11,7 @@ from metafed.core.names import known
 from metafed.data.family import TaskChoice
 from metafed.data.sets.catalogue import Entry
 from metafed.data.source import Origin, Source
+from metafed.data.table.source import Own
 from metafed.experiment.choices import parse_tasks
 from metafed.families import FAMILIES
 from simulation.cli.errors import BadInput
@@ -99,7 +100,9 @@ def people(task: str, data_dirs: tuple[Path, ...], clients: int, seed: int = 0) 
     """
     (choice,) = parse_tasks(task)
     make: Callable[[Origin], Source] = choice.family.sources[choice.source]
-    if choice.source.endswith(SUFFIX):  # holds out no classes, and cannot be fitted to one seen client
+    if isinstance(make, type) and issubclass(
+        make, Own
+    ):  # holds out no classes, and cannot be fitted to one seen client
         own = make(Origin(seed, data_dirs, None))
         return People(choice, own, [(own, range(own.clients or 0))], endless=False)
     # the second has one seen client; where classes are held out, all the others have those

@@ -190,6 +190,7 @@ def how(config: Config, federation: Federation, remarks: Sequence[str], grid: "P
                 "kind": choice.kind,
                 "files": {str(file): file_sha256(file) for file in source.files},
                 "notes": list(source.notes),
+                **({"labels": dealt} if (dealt := getattr(source, "dealt", [])) else {}),
             }
             for choice, source in sources
         },

@@ -62,6 +62,8 @@ class Number(Column):
 
     mean: tuple[float, ...]
     unit: tuple[float, ...]
+    plain: bool = False
+    """Whether they are numbers of an embedding, which stay as they are."""
 
     @property
     def width(self) -> int:
@@ -71,7 +73,8 @@ class Number(Column):
     @property
     def about(self) -> str:
         """That it is standardised."""
-        return f"{self.name} standardised" + (f" ({self.width} numbers)" if self.width > 1 else "")
+        way = "as it is" if self.plain else "standardised"
+        return f"{self.name} {way}" + (f" ({self.width} numbers)" if self.width > 1 else "")
 
     def encode(self, values: Any) -> np.ndarray:
         """Return standardised numbers."""
@@ -145,6 +148,64 @@ class Text(Column):
         return np.asarray(np.sqrt(HASHES) * hashed.transform([value or "" for value in values]).toarray())
 
 
+@final
+@dataclass(frozen=True)
+class Steps(Column):
+    """A sequence: minus ``mean``, over ``unit``, ``(numbers,)`` each, padded by 0 to ``steps``; then its length."""
+
+    mean: tuple[float, ...]
+    unit: tuple[float, ...]
+    steps: int
+
+    @property
+    def width(self) -> int:
+        """Numbers of all steps, and the length."""
+        return self.steps * len(self.mean) + 1
+
+    @property
+    def about(self) -> str:
+        """That it is padded."""
+        return (
+            f"{self.name} standardised ({self.steps} steps of {len(self.mean)} numbers, shorter ones padded by 0, and"
+            " then the length)"
+        )
+
+    def encode(self, values: Any) -> np.ndarray:
+        """Return padded sequences and lengths, of values as ``metafed.data.table.sequences`` makes them."""
+        whole = np.asarray(values, np.float64)
+        steps = (whole[:, :-1].reshape(len(whole), self.steps, -1) - self.mean) / np.array(self.unit)
+        padded = np.where(np.isnan(steps), 0.0, steps).reshape(len(whole), -1)
+        return np.concatenate([padded, whole[:, -1:]], axis=1)
+
+
+@final
+@dataclass(frozen=True)
+class Characters(Column):
+    """The last ``steps`` characters of a text, one-hot over ``values`` and any other; a short text is padded by 0."""
+
+    values: tuple[str, ...]
+    steps: int
+
+    @property
+    def width(self) -> int:
+        """Indicators of all characters."""
+        return self.steps * (len(self.values) + 1)
+
+    @property
+    def about(self) -> str:
+        """That they are one-hot."""
+        return f"{self.name} as its last {self.steps} characters, one-hot ({len(self.values)} values, {OTHER})"
+
+    def encode(self, values: Any) -> np.ndarray:
+        """Return one indicator a character."""
+        place = {value: number for number, value in enumerate(self.values)}
+        made = np.zeros((len(values), self.steps, len(place) + 1))
+        for row, text in enumerate(values):
+            for step, character in enumerate((text or "")[-self.steps :]):
+                made[row, step, place.get(character, len(place))] = 1.0
+        return made.reshape(len(values), -1)
+
+
 def filled(value: str | None) -> str:
     """Return a category's value, ``MISSING`` for none."""
     return MISSING if value is None else value
@@ -175,6 +236,19 @@ def fitted_number(name: str, rows: Iterable[np.ndarray], signal: bool) -> Number
     unit = np.where(spread > 1e-9 * np.abs(mean), spread, 1.0)
     both = (np.broadcast_to(numbers, width) for numbers in (mean, unit))
     return Number(name, *(tuple(numbers.tolist()) for numbers in both))
+
+
+def fitted_steps(name: str, rows: Sequence[np.ndarray], steps: int) -> Steps:
+    """Fit mean and unit of a step's numbers; rows are as ``metafed.data.table.sequences`` makes them."""
+    numbers = (rows[0].shape[1] - 1) // steps
+    made = fitted_number(name, [part[:, :-1].reshape(-1, numbers) for part in rows], signal=False)
+    return Steps(name, made.mean, made.unit, steps)
+
+
+def fitted_characters(name: str, rows: Sequence[Sequence[str | None]]) -> Characters:
+    """Fit characters, and the length of the longest text, to ``rows``."""
+    texts = [text or "" for part in rows for text in part]
+    return Characters(name, tuple(sorted(set("".join(texts)))), max(1, *map(len, texts)))
 
 
 def fitted_category(name: str, rows: Iterable[Sequence[str | None]]) -> Column:

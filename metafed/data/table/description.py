@@ -25,10 +25,13 @@ from metafed.core.names import near
 from metafed.core.reading import brief, read_toml
 from metafed.data.files.parts import parts
 from metafed.data.partition import PARTITIONS, Partition
+from metafed.data.table.published import of_form
 from metafed.tasks.task import Kind
 
-Cell = Literal["number", "category", "text"]
+Cell = Literal["number", "category", "text", "image", "embedding", "sequence", "characters"]
 CELLS: tuple[Cell, ...] = get_args(Cell)
+AS_TEXT = ("category", "text", "characters", "image")
+"""Cells that a CSV file has as texts, an image by its path."""
 
 
 class Feature(NamedTuple):
@@ -36,7 +39,7 @@ class Feature(NamedTuple):
 
     Attributes:
         name: Name or pattern.
-        cell: Number, category or text; None: as the column's type says.
+        cell: What it is to the model; None: as the column's type says.
         scale: Mean and unit of a number, where the description fixes them.
         values: Values of a category, where the description lists them.
         hashed: Whether a category is hashed, where the description says so.
@@ -79,14 +82,16 @@ class Description(BaseModel):
 
     data: str
     target: str | list[str]
+    target_evaluation: str | None = Field(None, alias="target-evaluation")
     client: str | None = None
     features: tuple[Feature, ...] = ()
     text: str | list[str] = []
-    group: str | None = None
+    group: str | list[str] | None = None
     time: str | None = None
     block: str | None = None
     evaluation: str | None = None
     kind: Kind | None = None
+    anonymous: bool = False
     classes: list[str | int | float | bool] | None = Field(None, min_length=2)
     scale: tuple[tuple[float, float], ...] | None = None
     rare: Literal["refuse", "drop"] | Annotated[int, Field(ge=2)] = "refuse"
@@ -130,6 +135,16 @@ class Description(BaseModel):
         return [self.target] if isinstance(self.target, str) else self.target
 
     @property
+    def cleans(self) -> list[str]:
+        """The column of the targets of evaluation rows, where they have one of their own."""
+        return [] if self.target_evaluation is None else [self.target_evaluation]
+
+    @property
+    def groups(self) -> list[str]:
+        """Columns of the group: a client's group is its values of all of them."""
+        return [self.group] if isinstance(self.group, str) else self.group or []
+
+    @property
     def splits(self) -> list[str]:
         """Columns that say which rows are evaluation rows: one at most."""
         return [name for name in (self.time, self.block, self.evaluation) if name is not None]
@@ -137,7 +152,8 @@ class Description(BaseModel):
     @property
     def named(self) -> list[str]:
         """Columns that have another role than that of a feature."""
-        return [*(name for name in (self.client, self.group) if name is not None), *self.splits, *self.targets]
+        clients = [] if self.client is None else [self.client]
+        return [*clients, *self.groups, *self.splits, *self.targets, *self.cleans]
 
     @property
     def inputs(self) -> tuple[Feature, ...]:
@@ -152,11 +168,11 @@ class Description(BaseModel):
     @property
     def as_text(self) -> list[str]:
         """Columns of a CSV file that are read as they are written, whatever other rows hold: 007 is not 7."""
-        names = [name for name in (self.client, self.group) if name is not None]
+        names = [*([] if self.client is None else [self.client]), *self.groups]
         names += [self.time] if self.time is not None and self.date_format is not None else []
-        names += [feature.name for feature in self.inputs if feature.cell in ("category", "text")]
+        names += [feature.name for feature in self.inputs if feature.cell in AS_TEXT]
         stated = self.classes is not None and all(isinstance(label, str) for label in self.classes)
-        return names + (self.targets if stated else [])
+        return names + ([*self.targets, *self.cleans] if stated else [])
 
     @property
     def as_number(self) -> list[str]:
@@ -181,7 +197,7 @@ class Description(BaseModel):
         """
         if not path.exists():
             raise DataError(missing(path))
-        given = read_toml(path)
+        given = of_form(path.parent, read_toml(path))
         try:
             made = cls.model_validate(given)
         except ValidationError as error:
@@ -291,14 +307,35 @@ class Description(BaseModel):
         if self.kind == "classification" and len(self.targets) > 1:
             raise ValueError("classification has one target")
         names = [feature.name for feature in self.inputs]
-        roles = {role: getattr(self, role) for role in ("client", "group", "time", "block", "evaluation")}
-        for role, name in [*roles.items(), *(("target", name) for name in self.targets)]:
+        self._check_targets()
+        roles = [(role, getattr(self, role)) for role in ("client", "time", "block", "evaluation")]
+        others = [("group", self.groups), ("target", self.targets), ("target-evaluation", self.cleans)]
+        for role, name in [*roles, *((role, name) for role, names in others for name in names)]:
             if name is not None and name in names:
                 raise ValueError(f"column {name!r} is a feature and the {role}")
         twice = {name for name in names if names.count(name) > 1}
         if twice:
             raise ValueError(f"column {min(twice)!r} is named twice")
         return self
+
+    def _check_targets(self) -> None:
+        """Refuse what does not go together with classes of a client's own, or with other targets in evaluation."""
+        if self.anonymous and (self.kind == "regression" or self.scale is not None or len(self.targets) > 1):
+            raise ValueError("anonymous is for classes; a regression has none")
+        for key in ("classes", "partition") if self.anonymous else ():
+            if getattr(self, key) is not None:
+                raise ValueError(
+                    f"{key} is for classes that clients share; with anonymous = true they are each one's own"
+                )
+        if self.anonymous and self.rare != "refuse":
+            raise ValueError("rare counts rows by label, and with anonymous = true each client has its own labels")
+        if self.target_evaluation in self.targets:
+            raise ValueError(f"target-evaluation = {self.target_evaluation!r} is the target: name another column")
+        if self.cleans and (self.anonymous or len(self.targets) > 1 or self.time is not None or self.shots.per_class):
+            raise ValueError(
+                "target-evaluation is for one target whose meaning clients share, and not for time or for episodes per"
+                " class"
+            )
 
 
 def _feature(name: str, what: Any) -> Feature:

@@ -5,7 +5,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from metafed.data.table.columns import Column, Number, fitted_category, fitted_number, stated
+from metafed.data.table.columns import (
+    Column,
+    Number,
+    fitted_category,
+    fitted_characters,
+    fitted_number,
+    fitted_steps,
+    stated,
+)
 from metafed.data.table.roles import Input
 from metafed.data.table.tables import Values
 from metafed.tasks.task import Kind
@@ -51,4 +59,11 @@ def _column(used: Input, training: Sequence[Values]) -> Column:
         return column
     if used.cell == "category":
         return fitted_category(name, [values[name] for values in training])
-    return fitted_number(name, [values[name] for values in training], used.kept.signal)
+    rows = [values[name] for values in training]
+    if used.cell == "characters":
+        return fitted_characters(name, rows)
+    if used.kept.content == "sequence":
+        return fitted_steps(name, rows, used.kept.shape[0])
+    if used.feature.cell == "embedding":
+        return Number(name, (0.0,) * used.kept.width, (1.0,) * used.kept.width, plain=True)
+    return fitted_number(name, rows, used.kept.signal)

@@ -15,6 +15,7 @@ import numpy as np
 from metafed.core import session
 from metafed.core.errors import DataError
 from metafed.core.reading import brief
+from metafed.data.table import pictures
 from metafed.data.table.description import Description
 
 if TYPE_CHECKING:
@@ -120,10 +121,10 @@ def check_usable(description: Description, frame: "pl.DataFrame") -> None:
         where = f"{description.file}: column {name!r}"
         if kind == pl.Null or (len(frame) and frame[name].null_count() == len(frame)):
             raise DataError(f"{where} has no value in any row: fill it, or leave it out of {description.path}")
-        if isinstance(kind, pl.Struct):
+        if isinstance(kind, pl.Struct) and not pictures.holds(kind, declared=False):
             parts = ", ".join(field.name for field in kind.fields)
             raise DataError(f"{where} holds structs of {parts}: make columns of them, frame.unnest({name!r})")
-        if kind in (pl.Object, pl.Binary):
+        if kind == pl.Object:
             raise DataError(f"{where} holds {kind} values: write numbers or texts, or an array of numbers a row")
 
 
@@ -180,7 +181,10 @@ def _array(values: Any) -> np.ndarray:
         values = values.detach().cpu().numpy()
     if isinstance(values, np.ndarray):
         return values
-    found = np.asarray(values)
+    try:
+        found = np.asarray(values)
+    except ValueError:  # lists of several lengths
+        return _objects(list(values))
     # of texts, and of texts and numbers: what each value is must not be lost
     return found if found.dtype.kind in NUMBERS else _objects(list(values))
 

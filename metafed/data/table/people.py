@@ -12,12 +12,15 @@ from metafed.data.files.bounds import check_people, check_whole, readable
 from metafed.data.files.copies import sorted_copy
 from metafed.data.table import tables
 from metafed.data.table.description import Description
+from metafed.data.table.pseudonyms import pseudonym, salt_of
 from metafed.data.table.roles import Roles
 from metafed.data.table.tables import Table
 
 if TYPE_CHECKING:
     import polars as pl
 
+JOINT = " / "
+"""What stands between the values of several columns of a group."""
 ALL, NONE = "all", "none"
 """The group of every client where the description names none, and of clients without a value where it names one."""
 
@@ -36,6 +39,7 @@ class People:
         skipped: Names of those with too few rows.
         rule: Which rule skipped them.
         notes: How rows were dealt, where a copy lies.
+        salt: What names are hashed with; None where they stay.
     """
 
     frame: "pl.LazyFrame"
@@ -47,13 +51,14 @@ class People:
     skipped: tuple[str, ...]
     rule: str
     notes: tuple[str, ...]
+    salt: bytes | None = None
 
     def rows(self, client: int) -> "pl.LazyFrame":
         """Return the rows of one client."""
         return self.frame.slice(int(self.start[client]), int(self.length[client]))
 
 
-def people(description: Description, table: Table, found: Roles, shots: Shots) -> People:
+def people(description: Description, table: Table, found: Roles, shots: Shots, hashed: int | None = None) -> People:
     """Find the clients.
 
     A table of moderate size is read and sorted here. A large Parquet file stays where it is if the rows of every
@@ -64,6 +69,7 @@ def people(description: Description, table: Table, found: Roles, shots: Shots) -
         table: The file.
         found: Its columns.
         shots: Says whether every class needs rows enough.
+        hashed: The seed of a run that hashes the names of clients; None where they stay.
 
     Raises:
         DataError: The file is damaged, no client has rows enough, or a client has two groups.
@@ -78,12 +84,13 @@ def people(description: Description, table: Table, found: Roles, shots: Shots) -
     if not large(table, found):
         with readable(table.path):
             frame = frame.select(found.used).collect().sort(client, maintain_order=True).lazy()
-        return _named(description, table, found, frame, client, shots)
+        return _named(description, table, found, frame, client, shots, hashed=hashed)
     if table.path.suffix == ".parquet" and _together(table, frame, client):
-        return _named(description, table, found, frame, client, shots)
+        return _named(description, table, found, frame, client, shots, hashed=hashed)
     copy = sorted_copy(table.path, frame, client, found.used, table.rows)
     frame = pl.scan_parquet(copy, glob=False)
-    return _named(description, table, found, frame, client, shots, (f"read from a copy sorted by {client!r}: {copy}",))
+    about = (f"read from a copy sorted by {client!r}: {copy}",)
+    return _named(description, table, found, frame, client, shots, about, hashed)
 
 
 def _width(table: Table, found: Roles) -> int:
@@ -120,7 +127,7 @@ def _who(
     group, block, evaluation = _group(description, found), description.block, description.evaluation
     dealt = description.partition is not None
     columns = [pl.col(client).alias("client")]
-    columns += [pl.col(group).cast(pl.String).alias("group")] if group else []
+    columns += [_joined(group).alias("group")] if group else []
     columns += [pl.col(block).alias("block")] if block else []
     columns += [pl.col(description.targets[0]).cast(pl.String).alias("class")] if shots.per_class else []
     columns += [pl.col(evaluation).cast(pl.Float64).alias("evaluation")] if evaluation else []
@@ -157,12 +164,20 @@ def _who(
         return named.sort("start" if dealt else "client").collect(engine="streaming")
 
 
-def _group(description: Description, found: Roles) -> str | None:
-    """Return the column of the group: that of the label under a partition that goes by it, if no other is named."""
+def _joined(names: list[str]) -> "pl.Expr":
+    """Return the group of a row: its values of the columns, one after the other."""
+    import polars as pl
+
+    texts = [pl.col(name).cast(pl.String) for name in names]
+    return texts[0] if len(texts) == 1 else pl.concat_str([text.fill_null(NONE) for text in texts], separator=JOINT)
+
+
+def _group(description: Description, found: Roles) -> list[str]:
+    """Return the columns of the group: that of the label under a partition that goes by it, if no other is named."""
     target, partition = description.targets[0], description.partition
-    if description.group is None and partition is not None and partition.goes_by != "nothing" and target in found.texts:
-        return target
-    return description.group
+    if not description.groups and partition is not None and partition.goes_by != "nothing" and target in found.texts:
+        return [target]
+    return description.groups
 
 
 def _named(
@@ -173,6 +188,7 @@ def _named(
     client: str,
     shots: Shots,
     notes: tuple[str, ...] = (),
+    hashed: int | None = None,
 ) -> People:
     """Keep the clients with rows enough.
 
@@ -181,14 +197,20 @@ def _named(
     """
     import polars as pl
 
-    who = _who(description, table, found, frame, client, shots)
+    who, salt = _who(description, table, found, frame, client, shots), None
+    if hashed is not None:
+        salt = salt_of(hashed, who["client"].drop_nulls())
+        secret = salt
+        who = who.with_columns(
+            pl.col("client").map_elements(lambda name: pseudonym(secret, name), return_dtype=pl.String)
+        )
     check_people(table.path, who, _width(table, found))
     torn = who.filter(pl.col("torn"))["client"]
     if len(torn):
         more = f", and so have {len(torn) - 1:,} others" if len(torn) > 1 else ""
+        named = ", ".join(map(repr, description.groups))
         raise DataError(
-            f"{table.path}: client {torn[0]!r} has several values of {description.group!r}, the group{more}; a client"
-            " has one group"
+            f"{table.path}: client {torn[0]!r} has several values of {named}, the group{more}; a client has one group"
         )
     what = f"{MINIMUM} rows" if description.block is None else f"{MINIMUM} values of {description.block!r}"
     if description.evaluation is not None:
@@ -208,6 +230,7 @@ def _named(
         skipped=tuple(who.filter(pl.col("units") < MINIMUM)["client"]),
         rule=f"fewer than {what}{of_class}",
         notes=notes,
+        salt=salt,
     )
 
 
@@ -235,8 +258,8 @@ def _partition(description: Description, table: Table, found: Roles) -> tuple["p
     client = "client of the partition"
     settings = how.model_dump(exclude={"kind", "clients"})
     notes = [f"artificial clients, {how.about}: {', '.join(f'{name} {value}' for name, value in settings.items())}"]
-    if (group := _group(description, found)) is not None:
-        notes.append(f"a client's group is its most frequent {group!r}")
+    if group := _group(description, found):
+        notes.append(f"a client's group is its most frequent {', '.join(map(repr, group))}")
     return frame.with_columns(pl.Series(client, np.sort(owner))).lazy(), client, tuple(notes)
 
 

@@ -8,6 +8,8 @@ from metafed.data.table.description import Cell, Description, Feature
 from metafed.data.table.tables import Kept, Table
 from metafed.tasks.task import Kind
 
+IMAGES = "bytes of PNG or JPEG files are read, or their paths"
+SEQUENCES = "lists of numbers are read, or lists of lists of equally many numbers"
 MOST_CLASSES = 20
 """Distinct integers in a target up to which they are taken for classes, if nothing is said."""
 
@@ -40,8 +42,8 @@ def roles(description: Description, table: Table, kind: Kind) -> Roles:
     Raises:
         DataError: A column is missing, or holds what its role has no use for.
     """
-    for role in ("client", "group", "block"):
-        name = getattr(description, role)
+    named = [("client", description.client), ("block", description.block)]
+    for role, name in [*named, *(("group", name) for name in description.groups)]:
         if name is not None and table.has(description, role, name).content == "other":
             raise DataError(f"{table.path}: column {name!r}, the {role}, holds neither texts nor numbers")
     time = description.time and table.has(description, "time", description.time)
@@ -57,7 +59,7 @@ def roles(description: Description, table: Table, kind: Kind) -> Roles:
             f"{table.path}: column {description.evaluation!r}, which tells evaluation rows, holds {evaluation.content}:"
             " write true and false, or 1 and 0"
         )
-    for name in description.targets:
+    for name in [*description.targets, *description.cleans]:
         kept = table.has(description, "target", name)
         if kept.content in ("time", "other") or (kind == "regression" and kept.content == "text"):
             raise DataError(
@@ -73,7 +75,8 @@ def roles(description: Description, table: Table, kind: Kind) -> Roles:
             raise DataError(f"{table.path}: column {name!r}, the target, has {kept.width} numbers a row: no class")
     inputs = _inputs(description, table)
     texts = frozenset(
-        [i.feature.name for i in inputs if i.cell != "number"] + description.targets * (kind == "classification")
+        [i.feature.name for i in inputs if i.cell != "number"]
+        + [*description.targets, *description.cleans] * (kind == "classification")
     )
     used = dict.fromkeys([*description.named, *(i.feature.name for i in inputs)])
     return Roles(inputs, texts, list(used))
@@ -103,12 +106,20 @@ def _inputs(description: Description, table: Table) -> tuple[Input, ...]:
 
 def _input(feature: Feature, table: Table) -> Input:
     kept = table.columns[feature.name]
-    usual: dict[str, Cell] = {"number": "number", "integer": "number", "bool": "number", "text": "category"}
+    usual: dict[str, Cell] = {
+        **dict.fromkeys(("number", "integer", "bool", "image"), "number"), "text": "category",
+    }  # fmt: skip
     cell = feature.cell or usual.get(kept.content)
     what = f"{table.path}: column {feature.name!r}, a feature, holds {kept.content}"
     if cell is None or kept.content in ("time", "other"):
         hint = ": write the moments as numbers, or name the column as time" if kept.content == "time" else ""
         raise DataError(f"{what}, which is neither number, category nor text{hint}")
+    if cell in ("image", "sequence") and kept.content != cell:
+        raise DataError(f"{what}, no {cell}s: {IMAGES if cell == 'image' else SEQUENCES}")
+    if cell == "characters" and kept.content != "text":
+        raise DataError(f"{what}, no texts")
+    if cell in ("image", "sequence", "embedding"):
+        cell = "number"
     if cell == "number" and kept.content == "text":
         raise DataError(f"{what}, not numbers")
     if kept.nested and cell != "number":

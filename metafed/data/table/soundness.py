@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from metafed.core.errors import DataError
 from metafed.core.names import near
 from metafed.data.files.bounds import readable
+from metafed.data.table import pictures, sequences
 from metafed.data.table.description import Description
 from metafed.data.table.roles import Roles
 from metafed.data.table.tables import Kept, Table
@@ -28,7 +29,7 @@ def check_cells(description: Description, table: Table, found: Roles) -> None:
 
     faults = {}
     for name in description.named:
-        if name != description.group:
+        if name not in description.groups:
             bad = pl.col(name).is_null() if name in found.texts else _bad(name, table.columns[name], lenient=False)
             faults[name] = (bad, "no value", "")
     if description.evaluation is not None:
@@ -37,8 +38,11 @@ def check_cells(description: Description, table: Table, found: Roles) -> None:
     lenient = description.missing == "mean"
     remedy = "repair them" + ("" if lenient else f', or write missing = "mean" in {description.path}')
     for name, cell, kept in ((used.feature.name, used.cell, used.kept) for used in found.inputs):
-        if cell == "number":
+        if kept.content == "image":
+            pictures.check(table, name, description.client)
+        elif cell == "number":
             what = "no finite number" if kept.width == 1 else f"not {kept.width} finite numbers"
+            what = "a number that is not finite" if kept.content == "sequence" else what
             faults[name] = (_bad(name, kept, lenient), what, f": {remedy}")
     for name, (fault, what, hint) in faults.items():
         with readable(table.path):
@@ -63,6 +67,8 @@ def _bad(name: str, kept: Kept, lenient: bool) -> "pl.Expr":
         return value.is_finite().fill_null(value=False) | (missing.fill_null(value=True) & lenient)
 
     column = pl.col(name)
+    if kept.content == "sequence":
+        return ~sequences.sound(name, kept.shape[1]).fill_null(value=False)
     if kept.content not in ("number", "integer", "bool"):
         return column.is_null()
     if kept.width == 1 and not kept.nested:
@@ -80,7 +86,7 @@ def _whose(description: Description, table: Table, bad: "pl.Expr") -> str:
         return ""
     with readable(table.path):
         first = table.frame.filter(bad).select(pl.col(description.client).cast(pl.String)).head(1).collect()
-    return "" if first.item() is None else f" (such as one of client {first.item()!r})"
+    return "" if first.item() is None else f" (such as one of client {table.called(first.item())!r})"
 
 
 def _check_spoilt(description: Description, table: Table, name: str, most: float) -> None:
@@ -162,8 +168,18 @@ def classes_of(description: Description, table: Table) -> tuple[str, ...]:
     if description.classes is not None:
         return stated_classes(description)
     name = description.targets[0]
+    if description.anonymous:
+        own = table.frame.group_by(pl.col(str(description.client)).alias("client")).agg(pl.col(name).n_unique())
+        with readable(table.path):
+            most = int(own.select(pl.col(name).max()).collect(engine="streaming").item() or 0)
+        if most < 2:
+            raise DataError(f"{table.path}: no client has two labels in column {name!r}, the target")
+        return tuple(map(str, range(most)))
+    columns = [pl.col(each).cast(table.frame.collect_schema()[name], strict=False) for each in description.cleans]
     with readable(table.path):
-        labels = table.frame.select(pl.col(name).unique()).collect(engine="streaming")[name].drop_nulls()
+        found = [table.frame.select(pl.col(name).unique()), *(table.frame.select(each.unique()) for each in columns)]
+        labels = pl.concat([each.collect(engine="streaming").to_series().drop_nulls().alias(name) for each in found])
+        labels = labels.unique()
     if len(labels) < 2:
         raise DataError(f"{table.path}: column {name!r}, the target, has one class only: {labels.to_list()}")
     return tuple(labels.sort().cast(pl.String))
@@ -175,9 +191,15 @@ def check_labels(description: Description, table: Table, classes: Sequence[str])
     Raises:
         DataError: There is one; the message names it.
     """
+    if description.anonymous:
+        return
+    for name in [*description.targets, *description.cleans]:
+        _check_known(description, table, classes, name)
+
+
+def _check_known(description: Description, table: Table, classes: Sequence[str], name: str) -> None:
     import polars as pl
 
-    name = description.targets[0]
     owner = pl.lit(None, pl.String) if description.client is None else pl.col(description.client).cast(pl.String)
     label = pl.col(name).cast(pl.String)
     with readable(table.path):
@@ -185,12 +207,14 @@ def check_labels(description: Description, table: Table, classes: Sequence[str])
         found = rows.head(1).collect()
     if len(found):
         strange, whose = found.row(0)
-        raise no_class(description, strange, whose, classes)
+        raise no_class(description, strange, None if whose is None else table.called(whose), classes, name)
 
 
-def no_class(description: Description, label: str | None, owner: str | None, classes: Sequence[str]) -> DataError:
+def no_class(
+    description: Description, label: str | None, owner: str | None, classes: Sequence[str], column: str
+) -> DataError:
     """Return the error of a label that is no class."""
-    column, whose = description.targets[0], f" (of client {owner!r})" if owner is not None else ""
+    whose = f" (of client {owner!r})" if owner is not None else ""
     if label is None:
         return DataError(f"{description.file}: column {column!r} has no value in a row{whose}")
     return DataError(

@@ -1,10 +1,9 @@
 """Clients out of a user's own table, ``--tasks NAME:FILE.toml``; see ``docs/your-own-data.md``."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -12,18 +11,17 @@ from metafed.core.episodes import MINIMUM, Examples, Shots, halves
 from metafed.core.errors import DataError
 from metafed.core.streams import stream
 from metafed.data.files.bounds import readable
-from metafed.data.files.parts import parts
 from metafed.data.source import Origin, Source
 from metafed.data.table.columns import Column, Number, stated
 from metafed.data.table.description import Description, pattern
 from metafed.data.table.fitting import Fitted, fitted
+from metafed.data.table.labels import counted, label_table
+from metafed.data.table.loading import Loaded, changed, load
 from metafed.data.table.numbering import Numbering, numbering
-from metafed.data.table.people import People, people
-from metafed.data.table.rare import without_rare
-from metafed.data.table.roles import Input, Roles, roles
-from metafed.data.table.soundness import check_cells, check_image, check_labels, classes_of, no_class, stated_classes
+from metafed.data.table.roles import Input
+from metafed.data.table.soundness import check_cells, check_image, check_labels, no_class, stated_classes
 from metafed.data.table.stated import check_stated
-from metafed.data.table.tables import Table, Values, opened
+from metafed.data.table.tables import Values
 from metafed.tasks.task import Kind
 
 FITTED = 300
@@ -34,15 +32,6 @@ REGRESSION_RATE = 0.02
 """Inner rate of a regression: squared errors, unlike cross-entropies, have gradients without a bound."""
 NAMED = 10
 """Names of skipped clients, or of classes, that a note lists."""
-
-
-class Loaded(NamedTuple):
-    """An opened table: the roles of its columns, its clients, and its classes; none for regression."""
-
-    table: Table
-    roles: Roles
-    people: People
-    classes: tuple[str, ...]
 
 
 class Own(Source):
@@ -102,8 +91,8 @@ class Own(Source):
         check_image(self.description, self.columns, found.inputs[0].kept.shape)
         if classes:
             check_labels(self.description, table, classes)
-            if self.share is None:
-                # what no row here is trained on may be trained on elsewhere
+            if self.share is None and not self.description.anonymous:
+                # what no row here is trained on may be trained on elsewhere; labels of a client's own are nobody else's
                 self._check_trained()
         return len(who.names)
 
@@ -135,8 +124,9 @@ class Own(Source):
             *table.notes,
             *who.notes,
             f"{self.kind} of {shown}, "
-            + (f"{len(classes)} classes: {_listed(classes)}" if classes else f"in {unit}, as losses are then"),
+            + (_about_classes(description, classes) if classes else f"in {unit}, as losses are then"),
             f"evaluation rows: {way}{of_class}",
+            *(f"evaluation rows have the target {name!r}" for name in description.cleans),
             f"features: {'; '.join(column.about for column in self.encoders)}",
             *((f"fitted on training rows of {self._fitted.clients:,} seen clients",) if self._fits else ()),
             *(("a missing number is taken for the mean",) if description.missing == "mean" else ()),
@@ -174,7 +164,7 @@ class Own(Source):
         """
         table, found, who, _ = self._loaded
         description = self.description
-        wanted = dict.fromkeys([*names, *description.splits, *description.targets])
+        wanted = dict.fromkeys([*names, *description.splits, *description.targets, *description.cleans])
         values = table.read(who.rows(self._person(client)), list(wanted), found.texts)
         own = self._split(client, values)
         # which rows they are is settled: the stream is not asked
@@ -198,35 +188,51 @@ class Own(Source):
     def _split(self, client: int, values: Values) -> Examples:
         """Return rows without x, their target not scaled, that are split into training and evaluation as they stay."""
         description, person = self.description, self._person(client)
-        y = self._classes(person, values) if self.kind == "classification" else self._numbers(person, values)
+        y = self._targets(person, values, description.targets)
         own = Examples(np.zeros((len(y), 0)), y, "", np.full(len(y), np.nan))
         if description.time is not None:
             return own._replace(time=values[description.time])
         if description.evaluation is not None:
-            return own._replace(evaluation=values[description.evaluation] == 1)
+            return self._clean(person, own._replace(evaluation=values[description.evaluation] == 1), values)
         if description.block is not None:
             own = own._replace(block=np.unique([str(v) for v in values[description.block]], return_inverse=True)[1])
         _, evaluation = halves(own, self.shots, stream(self.origin.seed, "own/halves", client))
-        return own._replace(evaluation=np.isin(np.arange(len(y)), evaluation))
+        return self._clean(person, own._replace(evaluation=np.isin(np.arange(len(y)), evaluation)), values)
 
-    def _classes(self, person: int, values: Values) -> np.ndarray:
-        labels, place = values[self.description.targets[0]], self._place
+    def _clean(self, person: int, own: Examples, values: Values) -> Examples:
+        """Return rows of which those for evaluation have the targets that are given for evaluation, if any are."""
+        if not self.description.cleans or own.evaluation is None:
+            return own
+        clean = self._targets(person, values, self.description.cleans)
+        # a column of evaluation rows, one number or several a row
+        return own._replace(y=np.where(own.evaluation.reshape(-1, *(1,) * (clean.ndim - 1)), clean, own.y))
+
+    def _targets(self, person: int, values: Values, names: Sequence[str]) -> np.ndarray:
+        if self.kind == "classification":
+            return self._classes(person, values, names[0])
+        return self._numbers(person, values, names)
+
+    def _classes(self, person: int, values: Values, name: str) -> np.ndarray:
+        labels, place = values[name], self._place
+        if self.description.anonymous:
+            return np.unique(np.asarray(labels, str), return_inverse=True)[1].astype(np.int64)
         if strange := [label for label in labels if label not in place]:
             owner = str(self._loaded.people.names[person])
-            raise no_class(self.description, strange[0], owner, self._loaded.classes)
+            raise no_class(self.description, strange[0], owner, self._loaded.classes, name)
         return np.array([place[label] for label in labels], np.int64)
 
-    def _numbers(self, person: int, values: Values) -> np.ndarray:
-        columns = [values[name] for name in self.description.targets]
+    def _numbers(self, person: int, values: Values, names: Sequence[str]) -> np.ndarray:
+        columns = [values[name] for name in names]
         y = np.concatenate([column.reshape(len(column), -1) for column in columns], axis=1)
         if not np.isfinite(y).all():
-            names = ", ".join(map(repr, self.description.targets))
-            raise DataError(f"{self._of(person)} has a target, {names}, that is no finite number: leave the row out")
+            shown = ", ".join(map(repr, names))
+            raise DataError(f"{self._of(person)} has a target, {shown}, that is no finite number: leave the row out")
         return np.asarray(y)
 
     def _check_finite(self, person: int, used: Input, values: Values) -> None:
         numbers = values[used.feature.name]
-        bad = np.isinf(numbers) if self.description.missing == "mean" else ~np.isfinite(numbers)
+        padded = used.kept.content == "sequence"
+        bad = np.isinf(numbers) if self.description.missing == "mean" or padded else ~np.isfinite(numbers)
         if bad.any():
             raise DataError(f"{self._of(person)} has a {used.feature.name!r} that is no finite number")
 
@@ -251,7 +257,7 @@ class Own(Source):
             rows = who.frame.filter(column == classes[number]).select(pl.col(who.client).cast(pl.String))
             with readable(table.path):
                 found = rows.collect().to_series()
-            owners = found.drop_nulls().unique().sort().to_list()
+            owners = [table.called(name) for name in found.drop_nulls().unique().sort()]
             clients = [numbers[persons[name]] for name in owners if name in persons]
             if len(found) and not any(number in self.training(client)[1] for client in clients if client in seen):
                 raise DataError(
@@ -268,7 +274,8 @@ class Own(Source):
     @cached_property
     def _loaded(self) -> Loaded:
         description = self.description
-        return load(description, self.kind, self.shots, changed(description.file))
+        seed = self.origin.seed if self.origin.anonymise else None
+        return load(description, self.kind, self.shots, changed(description.file), seed)
 
     @cached_property
     def _numbering(self) -> Numbering:
@@ -314,50 +321,25 @@ class Own(Source):
         """The classes as the description would list them: what the table holds, not all as texts."""
         if self.description.classes is not None:
             return tuple(self.description.classes)
+        if self.description.anonymous:
+            return tuple(range(len(self._loaded.classes)))
         content = self._loaded.table.columns[self.description.targets[0]].content
         of: dict[str, Callable[[str], str | int | float | bool]] = {
             "integer": int, "number": float, "bool": lambda text: text == "true",
         }  # fmt: skip
         return tuple(of.get(content, str)(label) for label in self._loaded.classes)
 
+    @property
+    def dealt(self) -> list[str]:
+        """The table of labels by client that a partition made, in lines of text; none without one."""
+        table, _, who, classes = self._loaded
+        if self.description.partition is None or not classes:
+            return []
+        return label_table(counted(table, who, self.description.targets[0], classes), self.labels)
+
     @cached_property
     def _fitted(self) -> Fitted:
         return fit(type(self), self.origin, changed(self.description.file))
-
-
-def changed(path: Path) -> tuple[int, ...] | None:
-    """Return times of change and sizes of a file or a folder's files: they tell one content from another.
-
-    None if there is none.
-    """
-    try:
-        stats = [part.stat() for part in parts(path)]
-    except OSError:
-        return None
-    # the change time, too: who copies a file over another may keep its date
-    return tuple(number for stat in stats for number in (stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size))
-
-
-@lru_cache(maxsize=8)
-def load(description: Description, kind: Kind, shots: Shots, change: tuple[int, ...] | None) -> Loaded:
-    """Open a table; kept, since several sources of a process are made of one description.
-
-    Args:
-        description: The description.
-        kind: Classification or regression.
-        shots: Sizes of episodes.
-        change: Of the file, so that no older content is returned.
-
-    Raises:
-        DataError: The file is missing or damaged, or does not fit the description.
-    """
-    table = opened(description)
-    found = roles(description, table, kind)
-    table = without_rare(description, table, found) if kind == "classification" else table
-    classes = classes_of(description, table) if kind == "classification" else ()
-    who = people(description, table, found, shots)
-    # from here on the rows are read from where they are sorted
-    return Loaded(replace(table, frame=who.frame), found, who, classes)
 
 
 @lru_cache(maxsize=8)
@@ -378,6 +360,12 @@ def fit(kind: type[Own], origin: Origin, change: tuple[int, ...] | None) -> Fitt
     inputs = made.inputs
     wanted = [used.feature.name for used in inputs if stated(used.feature) is None]
     return fitted(inputs, [made.training(int(client), wanted, FITTED_ROWS) for client in clients], kind.kind)
+
+
+def _about_classes(description: Description, classes: Sequence[str]) -> str:
+    if description.anonymous:
+        return f"at most {len(classes)} classes that are the client's own: the same label of two clients means nothing"
+    return f"{len(classes)} classes: {_listed(classes)}"
 
 
 def _take(values: Any, rows: np.ndarray) -> Any:

@@ -45,6 +45,11 @@ def check_stated(description: Description, kind: Kind) -> None:
             f"{description.path}: the partition {description.partition.kind} shares out a table of everybody; a node"
             " that holds its own people only needs the column that names them: client = …"
         )
+    if description.anonymous:
+        raise DataError(
+            f"{description.path}: anonymous = true takes the most labels that a client has from a table of everybody; a"
+            " node that holds its own people only does not have it"
+        )
     if description.rare != "refuse":
         raise DataError(
             f"{description.path}: rare = {description.rare!r} counts the rows of everybody; a node that holds its own"

@@ -6,7 +6,8 @@ from typing import Any
 
 from metafed.core.errors import DataError
 from metafed.core.reading import read_toml
-from metafed.data.table.columns import Category, Column, Hashed, Number, Text
+from metafed.data.table.columns import Category, Characters, Column, Hashed, Number, Steps, Text
+from metafed.data.table.published import of_form
 from metafed.data.table.source import Own
 
 
@@ -16,13 +17,13 @@ def statement(made: Own) -> str:
     Raises:
         DataError: A column has several numbers a row, each with a scale of its own, which no description can state.
     """
-    description: dict[str, Any] = read_toml(made.description.path)
+    description: dict[str, Any] = of_form(made.description.path.parent, read_toml(made.description.path))
     for key in ("features", "text", "kind", "classes", "scale"):
         description.pop(key, None)
     texts = [column.name for column in made.encoders if isinstance(column, Text)]
     features = {column.name: _way(made, column) for column in made.encoders if not isinstance(column, Text)}
     description |= {"kind": made.kind, **({"text": texts} if texts else {})}
-    if made.kind == "classification":
+    if made.kind == "classification" and not made.description.anonymous:
         description["classes"] = list(made.labels)
     elif made.target is not None:
         if made.outputs != len(made.description.targets):
@@ -42,6 +43,8 @@ def _way(made: Own, column: Column) -> Any:
         return list(column.values)
     if isinstance(column, Hashed):
         return "hashed"
+    if isinstance(column, Steps | Characters):
+        raise _unsaid(made, column.name)
     assert isinstance(column, Number), "texts are named by themselves"
     whole = made.description.image is not None and len(made.encoders) == 1
     if len({*zip(column.mean, column.unit, strict=True)}) > 1 or (column.width > 1 and not whole):

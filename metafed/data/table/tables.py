@@ -16,10 +16,12 @@ import numpy as np
 from metafed.core.errors import DataError
 from metafed.core.names import near
 from metafed.data.files.bounds import REMEDY, UNREADABLE, check_archive, check_array, check_rows, readable
+from metafed.data.files.forms import KNOWN, form_of
 from metafed.data.files.probe import check_parquet
-from metafed.data.table import given
+from metafed.data.table import given, pictures, sequences
 from metafed.data.table.delimited import check_lines, read_csv
-from metafed.data.table.description import Description, missing, pattern
+from metafed.data.table.description import Cell, Description, missing, pattern
+from metafed.data.table.pseudonyms import pseudonym
 
 if TYPE_CHECKING:
     import polars as pl
@@ -30,7 +32,7 @@ LARGE_CSV = 10**8
 """Bytes of a CSV file from which on a Parquet copy is made of it."""
 TEXT = (".csv", ".tsv")
 
-Content = Literal["number", "integer", "bool", "text", "time", "other"]
+Content = Literal["number", "integer", "bool", "text", "time", "image", "sequence", "other"]
 Values = Mapping[str, Any]
 """By column: numbers ``(n,)`` or ``(n, width)`` as float64 with NaN for nothing, else a list of texts or None."""
 
@@ -40,9 +42,10 @@ class Kept(NamedTuple):
 
     Attributes:
         content: Numbers, texts and so on.
-        width: Numbers a row.
+        width: Numbers a row; of a sequence those of its steps, padded to the longest, and its length.
         nested: Whether a row has an array or a list of numbers.
         shape: Of a row's array, where it has several dimensions: its numbers are then one signal, such as an image.
+            Of a sequence steps and numbers of a step.
     """
 
     content: Content
@@ -66,6 +69,7 @@ class Table:
         columns: What each column holds.
         rows: How many rows there are.
         notes: How some of its cells were read.
+        salt: What names of clients are hashed with; None where they stay.
     """
 
     path: Path
@@ -73,6 +77,11 @@ class Table:
     columns: Mapping[str, Kept]
     rows: int
     notes: tuple[str, ...] = ()
+    salt: bytes | None = None
+
+    def called(self, name: str) -> str:
+        """Return what records and messages call the client ``name``."""
+        return name if self.salt is None else pseudonym(self.salt, name)
 
     def read(self, frame: "pl.LazyFrame", names: Sequence[str], as_text: Container[str] = ()) -> Values:
         """Collect columns of ``frame``, which has rows of this table; some of them as text, whatever they hold.
@@ -89,7 +98,11 @@ class Table:
     def _values(self, column: "pl.Series", as_text: bool) -> Any:
         import polars as pl
 
-        content, width, nested, _ = self.columns[column.name]
+        content, width, nested, shape = self.columns[column.name]
+        if content == "image":
+            return pictures.values(column, shape, self.path)
+        if content == "sequence":
+            return sequences.values(column, shape)
         if as_text or content == "text":
             return column.cast(pl.String).to_list()
         if content == "time":
@@ -141,10 +154,12 @@ def opened(description: Description) -> Table:
     if description.given:
         data = given.found(description.data)
         return _table(description, data.frame.lazy(), data.signals, set(), ())
-    if path.is_dir() and (path.suffix != ".parquet" or not description.files):
+    form = form_of(path)
+    if path.is_dir() and form is None and (path.suffix != ".parquet" or not description.files):
         raise DataError(
             f"{path} is a folder, not a file (data = {description.data!r} in {description.path}): of folders those are"
-            " read whose name ends in .parquet, with .parquet files in them and not in folders further down"
+            " read whose name ends in .parquet, with .parquet files in them and not in folders further down, and"
+            f" those with files in a published form: {KNOWN}"
         )
     if not path.exists():
         raise DataError(f"{missing(path)} (data = {description.data!r} in {description.path})")
@@ -152,7 +167,11 @@ def opened(description: Description) -> Table:
     for key in ("separator", "quote", "nothing"):
         if getattr(description, key) is not None and path.suffix not in TEXT:
             raise DataError(f"{description.path}: {key} is for CSV files, not for {path.name}")
-    if path.suffix == ".npz":
+    if form is not None:
+        content = form.read(path)
+        rows, signals = (content, {}) if isinstance(content, pl.DataFrame) else given.columns(path, content)
+        frame = rows.lazy()
+    elif path.suffix == ".npz":
         frame, signals, others = _arrays(description)
     elif path.suffix == ".parquet":
         for part in description.files:
@@ -183,7 +202,11 @@ def _table(
         schema = frame.collect_schema()
         rows = int(frame.select(pl.len()).collect().item())
         check_rows(path, rows)
-        columns = {name: _kept(frame, name, dtype, signals.get(name, ())) for name, dtype in schema.items()}
+        columns = {
+            name: (_declared(description, frame, name, dtype) if description.means(name) else None)
+            or _kept(frame, name, dtype, signals.get(name, ()))
+            for name, dtype in schema.items()
+        }
         columns |= dict.fromkeys(others, Kept("other"))
     if path.suffix in TEXT:
         check_lines(description, rows)
@@ -202,7 +225,10 @@ def _single(description: Description, frame: "pl.LazyFrame") -> "pl.LazyFrame":
         for name, kind in schema.items()
         if isinstance(kind, pl.Array) and kind.shape == (1,)
     }
-    for name in (name for name, kind in schema.items() if kind == pl.List):
+    sequence = [used.name for used in description.inputs if used.cell == "sequence"]
+    for name, kind in schema.items():
+        if kind != pl.List or any(fnmatchcase(name, each) for each in sequence):
+            continue
         sizes = frame.select(pl.col(name).list.len().unique().drop_nulls()).collect(engine="streaming").to_series()
         first |= {name: pl.col(name).list.first()} if sizes.to_list() == [1] else {}
     frame = frame.with_columns(first.values()) if first else frame
@@ -237,6 +263,18 @@ def _dated(description: Description, frame: "pl.LazyFrame") -> "pl.LazyFrame":
             f" {json.dumps(description.date_format)} in {description.path} says"
         )
     return frame.with_columns(read)
+
+
+def _declared(description: Description, frame: "pl.LazyFrame", name: str, dtype: "pl.DataType") -> Kept | None:
+    """Return what a column of images or of sequences holds; None of another."""
+    cells: set[Cell | None] = {used.cell for used in description.inputs if fnmatchcase(name, used.name)}
+    if pictures.holds(dtype, declared="image" in cells):
+        channels, height, width = shape = pictures.shape(frame, name, description.file)
+        return Kept("image", channels * height * width, True, shape)
+    if "sequence" in cells:
+        steps, numbers = shape = sequences.shape(frame, name, dtype, description.file)
+        return Kept("sequence", steps * numbers + 1, True, shape)
+    return None
 
 
 def _kept(frame: "pl.LazyFrame", name: str, dtype: "pl.DataType", shape: tuple[int, ...]) -> Kept:

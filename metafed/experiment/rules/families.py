@@ -23,6 +23,7 @@ def check_families(experiment: Fields, choices: Sequence[TaskChoice]) -> None:
     for choice in choices:
         experiment.algorithm.check(choice.family.name, choice.kind)
     check_held_out(experiment, choices)
+    check_names(experiment, choices)
     check_networks(experiment, choices)
     check_control(experiment, choices)
     held = holders(experiment, choices)
@@ -44,6 +45,17 @@ def check_held_out(experiment: Fields, choices: Sequence[TaskChoice]) -> None:
                 " unseen clients, and validation clients would have the same: they would choose on the test; leave it"
                 " out"
             )
+
+
+def check_names(experiment: Fields, choices: Sequence[TaskChoice]) -> None:
+    """Refuse to hash names where there are none.
+
+    Raises:
+        ValueError: No family is a table that names its clients.
+    """
+    about = [getattr(choice.family.sources[choice.source], "description", None) for choice in choices]
+    if experiment.anonymise and not any(getattr(each, "client", None) for each in about):
+        raise ValueError("--anonymise does nothing: no family of --tasks is a table with names of clients")
 
 
 def holders(experiment: Fields, choices: Sequence[TaskChoice]) -> dict[str, float]:

@@ -44,11 +44,13 @@ def inspect(population: "Population", share: tuple[int, int] = WHOLE) -> list[Fi
     for task, (choice, source) in enumerate(zip(population.choices, population.sources, strict=True)):
         total = population.roster.members(population.experiment.clients)[task]
         chosen = sample(population, task, share)
-        if not source.files:
+        # rows that were given in Python have no file, but columns
+        made = not source.files and not source.columns
+        if made:
             chosen = chosen[:DRAWN]
         clients, few = read(population, task, chosen)
         found = [*few, *draws(population, clients[:DRAWN])]
-        if source.files:
+        if not made:
             per_class = (source.shots or choice.family.shots).per_class
             found += rules(clients, source.columns, choice.kind, per_class)
             found += no_score(clients, choice.kind, population.experiment.least_rows(choice.kind))

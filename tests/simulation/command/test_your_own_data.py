@@ -7,10 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from metafed.data.partition import PARTITIONS
 from metafed.data.table.description import Description
+from tests.metafed.data.files.test_forms import write_idx
 from tests.metafed.data.table.own import source
 from tests.simulation.command.running import command
 
@@ -71,11 +73,21 @@ def test_its_other_descriptions_are_understood(folder):
     (folder / "stated.toml").write_text(f"{head}\n{stated}")
     widths = dict(source(folder / "stated.toml").columns)
     assert (widths["age"], widths["genre"], widths["minutes"] > 1) == (1, 3, True)
-    dealt = blocks("toml")[2].replace("photos.parquet", "ratings.csv").replace('"label"', '"stars"')
+    dealt = blocks("toml")[3].replace("photos.parquet", "ratings.csv").replace('"label"', '"stars"')
     (folder / "dealt.toml").write_text(dealt.replace('"pixel_*"', '"age"'))
     made = source(folder / "dealt.toml")
     assert made.clients == 20
     assert any("(Yurochkin et al. 2019): seed 0, alpha 0.1, smallest 10" in note for note in made.notes)
+
+
+def test_its_five_lines_deal_images_as_they_are_published(tmp_path):
+    rng = np.random.default_rng(0)
+    write_idx(tmp_path / "fashion-mnist", rng.integers(0, 256, (1200, 28, 28)), np.arange(1200) % 10)
+    lines = blocks("toml")[2].replace("/usr/share/datasets/", "")
+    assert len(lines.splitlines()) == 5
+    (tmp_path / "fashion.toml").write_text(lines)
+    made = source(tmp_path / "fashion.toml")
+    assert (made.clients, made.features, made.outputs) == (20, 784, 10)
 
 
 def test_its_table_of_partitions_has_every_kind_and_setting():

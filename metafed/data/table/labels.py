@@ -4,8 +4,26 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from metafed.data.files.bounds import readable
+from metafed.data.table.people import People
+from metafed.data.table.tables import Table
+
 CLIENTS, LABELS = 20, 6
 """Clients, and labels of each, that are listed."""
+
+
+def counted(table: Table, who: People, target: str, classes: Sequence[str]) -> dict[int, np.ndarray]:
+    """Return how many rows of each class ``(classes,)`` each client of a partition has, by its number."""
+    import polars as pl
+
+    label = pl.col(target).cast(pl.String)
+    with readable(table.path):
+        found = who.frame.group_by(pl.col(who.client).alias("client"), label.alias("label")).len().collect()
+    counts = {int(name): np.zeros(len(classes), np.int64) for name in who.names}
+    place = {name: number for number, name in enumerate(classes)}
+    for client, name, rows in found.iter_rows():
+        counts[client][place[name]] += rows
+    return counts
 
 
 def label_table(counts: Mapping[int, np.ndarray], labels: Sequence[object]) -> list[str]:
