@@ -70,7 +70,9 @@ def export(asked: Arguments) -> list[Path]:
                     if cell["value"] is None:
                         continue
                     place = [method.name, part, family or "all", measure]
-                    estimates.append([*place, cell["value"], cell["low"], cell["high"], cell["n"], cell["method"]])
+                    estimates.append(
+                        [*place, cell["value"], cell["low"], cell["high"], len(cell["points"]), cell["method"]]
+                    )
                     points += [[*place, seed, value] for seed, value in cell["points"].items()]
     try:
         asked.out.mkdir(parents=True, exist_ok=True)

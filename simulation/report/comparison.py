@@ -5,10 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from metafed.fairness.replicates import FEWEST_SEEDS
-from metafed.fairness.significance import seeds_needed
 from simulation.analysis.choices import families, has_unseen
 from simulation.analysis.comparable import check_comparable
+from simulation.analysis.differences import intervals
 from simulation.analysis.measures import MEASURES
 from simulation.cli.errors import BadInput
 from simulation.records.folders import read_methods
@@ -19,8 +18,6 @@ from simulation.report.figures import FIGURES, OfRuns, SeveralRuns
 from simulation.report.figures.beside import Beside, beside
 from simulation.report.findings import command
 from simulation.report.words import count, listed, short
-
-UNKNOWN = f"Which differences hold is not known: one of two runs takes {seeds_needed(1)} seeds (--seeds)."
 
 
 def several(folders: Sequence[Path], more: Sequence[OfRuns] = ()) -> dict[str, Any]:
@@ -39,7 +36,7 @@ def several(folders: Sequence[Path], more: Sequence[OfRuns] = ()) -> dict[str, A
         "seeds": tables[0].seeds,
         "clients": tables[0].clients,
         "notes": notes,
-        "remarks": [runs.intervals, UNKNOWN] if tables[0].seeds == 1 else tables[0].remarks,
+        "remarks": tables[0].remarks,
         "sentences": sentences(tables[0], runs.who),
         "tables": tables,
         "words": {name: measure.words for name, measure in MEASURES.items()},
@@ -123,15 +120,6 @@ def compared(methods: Sequence[Method]) -> tuple[str, list[Beside]]:
         return part, [beside(methods, part, family) for family in wanted]
     except ValueError as error:
         raise BadInput(f"these runs cannot be compared: {error}") from None
-
-
-def intervals(seeds: int) -> str:
-    """Say what intervals are over."""
-    if seeds == 1:
-        return "Intervals: 95 %, over the clients of one seed; they say nothing of other seeds."
-    if seeds < FEWEST_SEEDS:
-        return f"With fewer than {FEWEST_SEEDS} seeds there are no intervals."
-    return "Intervals: 95 %, over seeds and the clients within them."
 
 
 def sentences(table: Beside, part: str) -> list[str]:
