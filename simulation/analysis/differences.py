@@ -116,6 +116,10 @@ def of_two(measure: Measure, couples: Sequence[tuple[Served, Served]], kinds: Ki
     Of a single seed the interval is over its clients, paired; it says nothing of other seeds.
     """
     columns = [np.stack([measure.values(one, kinds), measure.values(other, kinds)]) for one, other in couples]
+    # a difference and its opposite have the same interval but for the sign, whichever is asked for
+    opposite = columns[0][0].tobytes() > columns[0][1].tobytes()
+    if opposite:
+        columns = [values[::-1] for values in columns]
 
     def statistic(values: Values) -> Values:
         return np.asarray(measure.metric.rows(values[0]) - measure.metric.rows(values[1]))
@@ -128,6 +132,8 @@ def of_two(measure: Measure, couples: Sequence[tuple[Served, Served]], kinds: Ki
             if measure.share
             else difference_interval(measure.metric, *columns[0], *bounds)
         )
+    if opposite:
+        estimate = negated(estimate)
     tested = each is not None and len(each) >= FEWEST_SEEDS
     return {**estimate._asdict(), "p": sign_flip(each, stream(0, "compare/signs")) if tested else None}
 
@@ -142,6 +148,12 @@ def estimated(measure: Measure, columns: Sequence[Values], statistic: Statistic)
     if reason is not None:
         return without_interval(None, len(columns), reason), None
     return nested_interval(columns, statistic, own_stream("seeds", *columns)), points(columns, statistic)
+
+
+def negated(estimate: Estimate) -> Estimate:
+    """Return the estimate of the opposite number."""
+    value, low, high = (None if end is None else -end for end in estimate[:3])
+    return estimate._replace(value=value, low=high, high=low)
 
 
 def verdict(entry: Mapping[str, Any]) -> str:

@@ -138,11 +138,34 @@ def sentences(table: Beside, part: str) -> list[str]:
         return [f"{alone}; their worst tenth reach {short(tails[top])}."]
     sentence = f"{part.capitalize()} clients score highest with {top}: {short(means[top])} on average"
     if top == kindest:
-        return [f"{sentence}; their worst tenth fares best with it too: {short(tails[top])}."]
+        tail = f"their worst tenth scores highest with it too: {short(tails[top])}"
+        return [f"{sentence}{standing(table, 'after', top)}; {tail}{standing(table, 'worst10', top)}."]
+    worst = (
+        f"The worst tenth scores highest with {kindest}: {short(tails[kindest])}{standing(table, 'worst10', kindest)}"
+    )
     return [
-        f"{sentence}, and {short(tails[top])} in the worst tenth.",
-        f"The worst tenth fares best with {kindest}: {short(tails[kindest])}, at a mean of {short(means[kindest])}.",
+        f"{sentence}{standing(table, 'after', top)}, and {short(tails[top])} in the worst tenth.",
+        f"{worst}, at a mean of {short(means[kindest])}.",
     ]
+
+
+def standing(table: Beside, measure: str, best: str) -> str:
+    """Say the verdict of the differences that the highest number rests on: its own from the first, or all others'."""
+    own = [
+        entry for entry in table.differences if entry["measure"] == measure and best in (entry["one"], entry["minus"])
+    ]
+    verdicts = {entry["verdict"] for entry in own}
+    if not verdicts:
+        return ""
+    if verdicts == {"points"}:
+        return " (whether a difference holds is not known)"
+    lowest = next(word for word in ("points", "open", "suggested", "holds") if word in verdicts)
+    return f" ({'a difference' if len(own) > 1 else 'its difference from ' + other(own[0], best)}: {lowest})"
+
+
+def other(entry: Mapping[str, Any], name: str) -> str:
+    """Return the other of the two methods of a difference."""
+    return str(entry["minus"] if entry["one"] == name else entry["one"])
 
 
 def about(method: Method) -> dict[str, Any]:
