@@ -20,7 +20,7 @@ from benchmarks.first_order import rank_correlation
 from benchmarks.results import check_target, complain, write
 from benchmarks.studies import Study, read_study, run
 from benchmarks.tables import show
-from metafed.fairness.intervals import Estimate, mean_interval, without_interval
+from metafed.fairness.intervals import Estimate, student_interval, without_interval
 from metafed.fairness.panel import Panel
 from metafed.fairness.replicates import FEWEST_SEEDS
 from metafed.faults.injected_bias import REST
@@ -98,7 +98,7 @@ def estimated(values: Sequence[float]) -> Estimate:
     numbers = np.array(values)
     if len(numbers) < FEWEST_SEEDS:
         return without_interval(float(numbers.mean()), len(numbers), f"fewer than {FEWEST_SEEDS} seeds")
-    return mean_interval(numbers)
+    return student_interval(numbers)
 
 
 def cell(estimate: Estimate, sign: str = "") -> str:

@@ -23,7 +23,7 @@ from metafed.algorithms import Fomaml, Maml
 from metafed.algorithms.inner import Descent
 from metafed.core.parameters import Params
 from metafed.experiment.settings import Experiment
-from metafed.fairness.intervals import Estimate, mean_interval, without_interval
+from metafed.fairness.intervals import Estimate, student_interval, without_interval
 from metafed.fairness.metrics import Values
 from metafed.fairness.panel import WHOLE
 from metafed.fairness.replicates import FEWEST_SEEDS
@@ -139,7 +139,7 @@ def over_seeds(seeds: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, 
             values = np.array([np.mean([seed[each][name] for each in of]) for seed in seeds])
             few = len(values) < FEWEST_SEEDS
             estimate = (
-                without_interval(float(values.mean()), len(values), "few seeds") if few else mean_interval(values)
+                without_interval(float(values.mean()), len(values), "few seeds") if few else student_interval(values)
             )
             table.setdefault(family, {})[name] = estimate
     return table

@@ -56,21 +56,28 @@ def export(asked: Arguments) -> list[Path]:
     named = read_methods(asked.runs)
     # a study's references are methods of their own in every file
     methods = list({m.name: m for one in named for m in (one, *one.references.values())}.values())
-    known: list[str | None] = [None, *families(methods)]
+    comparable = True
+    try:
+        for note in check_comparable(methods):
+            print(note, file=sys.stderr)
+    except BadInput as error:
+        comparable = False
+        print(f"no differences: {error}", file=sys.stderr)
     estimates: list[list[Any]] = []
     points: list[list[Any]] = []
     shown: dict[str | None, dict[str, Any]] = {}
-    for method in methods:
-        for part in PARTS:
-            for family in known:
-                found = comparison([method], [], part, family)
-                if part == asked.part:
-                    shown.setdefault(family, {}).update(found["methods"])
-                for measure, cell in found["methods"].get(method.name, {}).items():
+    for part in PARTS:
+        for family in (None, *families(methods)):
+            cells = estimated(methods, part, family, comparable)
+            if part == asked.part:
+                shown[family] = cells
+            for method, measured in cells.items():
+                for measure, cell in measured.items():
                     if cell["value"] is None:
                         continue
-                    place = [method.name, part, family or "all", measure]
-                    estimates.append([*place, cell["value"], cell["low"], cell["high"], cell["n"], cell["method"]])
+                    place = [method, part, family or "all", measure]
+                    ends = [cell["value"], cell["low"], cell["high"], len(cell["points"]), cell["method"]]
+                    estimates.append([*place, *ends])
                     points += [[*place, seed, value] for seed, value in cell["points"].items()]
     try:
         asked.out.mkdir(parents=True, exist_ok=True)
@@ -82,13 +89,12 @@ def export(asked: Arguments) -> list[Path]:
             table(asked.out / "estimates.csv", [*place, "value", "low", "high", "seeds", "interval"], estimates),
             text(asked.out / "table.tex", values_latex(shown, [MEASURES[name] for name in measures], asked.part)),
         ]
-        try:
-            check_comparable(methods)
+        if comparable:
             pairs = [(index, 0) for index in range(1, len(methods))]
-            found = comparison(methods, pairs, asked.part, None, measures)
-        except ValueError as error:  # BadInput is one
-            print(f"no differences: {error}", file=sys.stderr)
-        else:
+            try:
+                found = comparison(methods, pairs, asked.part, None, measures)
+            except ValueError as error:
+                raise BadInput(f"these runs cannot be compared: {error}") from None
             rows = [[entry.get(name) for name in DIFFERENCE] for entry in found["differences"]]
             written.append(table(asked.out / "differences.csv", DIFFERENCE, rows))
             written.append(text(asked.out / "differences.tex", differences_latex(found, asked.part)))
@@ -98,6 +104,22 @@ def export(asked: Arguments) -> list[Path]:
     except OSError as error:
         raise BadInput(f"--out {asked.out}: {error.strerror}") from None
     return written
+
+
+def estimated(methods: Sequence[Method], part: str, family: str | None, comparable: bool) -> dict[str, dict[str, Any]]:
+    """Return the measures of each method: of the clients that all served, as ``simulation.compare`` has them.
+
+    Methods that cannot be compared are each by themselves.
+    """
+    if comparable:
+        try:
+            return dict(comparison(methods, [], part, family)["methods"])
+        except ValueError as error:
+            raise BadInput(f"these runs cannot be compared: {error}") from None
+    found: dict[str, dict[str, Any]] = {}
+    for method in methods:
+        found |= comparison([method], [], part, family)["methods"]
+    return found
 
 
 CLIENT = [

@@ -17,6 +17,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from metafed.fairness import standard_errors as influences
+
 Values: TypeAlias = "np.ndarray[Any, np.dtype[np.float64]]"
 """Per-client values; rows of them where a leading axis is said."""
 
@@ -25,12 +27,21 @@ Rows: TypeAlias = Callable[[Values], Any]
 
 
 class Metric:
-    """A statistic of per-client values, defined only where it means something."""
+    """A statistic of per-client values, defined only where it means something.
 
-    def __init__(self, rows: Rows, needs: Callable[[Values], str | None]):
+    Attributes:
+        rows: The statistic.
+        undefined: Says why it has no meaning for some values, or None.
+        influences: Each value's influence on it, ``(…, n)`` → ``(…, n)``.
+        of_tail: Whether only a tenth of the values, at an end, makes it.
+    """
+
+    def __init__(self, rows: Rows, needs: Callable[[Values], str | None], influences: Rows, of_tail: bool = False):
         functools.update_wrapper(self, rows)
         self.rows = rows
         self.undefined = needs
+        self.influences = influences
+        self.of_tail = of_tail
 
     def __call__(self, values: Values) -> float | None:
         """Return the metric of ``values (n,)``; None if ``undefined(values)`` gives a reason.
@@ -42,9 +53,9 @@ class Metric:
         return None if self.undefined(values) else float(self.rows(values))
 
 
-def metric(needs: Callable[[Values], str | None]) -> Callable[[Rows], Metric]:
+def metric(needs: Callable[[Values], str | None], influences: Rows, of_tail: bool = False) -> Callable[[Rows], Metric]:
     """Make a ``Metric`` of a statistic of rows; ``needs`` says why it is undefined, or None."""
-    return lambda rows: Metric(rows, needs)
+    return lambda rows: Metric(rows, needs, influences, of_tail)
 
 
 def checked(values: Values) -> Values:
@@ -99,14 +110,14 @@ def unit(values: Values) -> tuple[Values, Any]:
     return np.ldexp(values, -exponent), exponent
 
 
-@metric(needs=somebody)
+@metric(needs=somebody, influences=influences.of_mean)
 def mean(values: Values) -> Any:
     """Mean over clients, each counted once whatever its data size. Defined for n ≥ 1."""
     scaled, exponent = unit(values)
     return np.ldexp(scaled.mean(axis=-1), exponent[..., 0])
 
 
-@metric(needs=somebody)
+@metric(needs=somebody, influences=influences.of_std)
 def std(values: Values) -> Any:
     """Population standard deviation (ddof 0), in the values' unit; 0 for one client.
 
@@ -117,14 +128,14 @@ def std(values: Values) -> Any:
     return np.ldexp((scaled - scaled[..., :1]).std(axis=-1), exponent[..., 0])
 
 
-@metric(needs=ratio_scale)
+@metric(needs=ratio_scale, influences=influences.of_cov)
 def cov(values: Values) -> Any:
     """Coefficient of variation, std / mean; free of scale. Needs values ≥ 0 that are not all zero."""
     scaled, _ = unit(values)
     return (scaled - scaled[..., :1]).std(axis=-1) / scaled.mean(axis=-1)
 
 
-@metric(needs=ratio_scale)
+@metric(needs=ratio_scale, influences=influences.of_gini)
 def gini(values: Values) -> Any:
     """Gini coefficient ``Σ_ij |x_i − x_j| / (2 n² mean)``: 0 if all are equal, (n − 1)/n if one has all.
 
@@ -139,7 +150,7 @@ def gini(values: Values) -> Any:
     return spread / (n**2 * scaled.mean(axis=-1))
 
 
-@metric(needs=several)
+@metric(needs=several, influences=influences.of_entropy)
 def entropy(values: Values) -> Any:
     """Normalised entropy ``−Σ p log p / log n`` of the shares ``p = x / Σx``: 1 if equal, 0 if one has all.
 
@@ -152,21 +163,33 @@ def entropy(values: Values) -> Any:
     return np.abs((share * logs).sum(axis=-1)) / math.log(values.shape[-1])
 
 
-@metric(needs=somebody)
+def _on_worst10(values: Values) -> Values:
+    return influences.of_lowest(values, tail_size(values.shape[-1]))
+
+
+def _on_best10(values: Values) -> Values:
+    return -influences.of_lowest(-values, tail_size(values.shape[-1]))
+
+
+def _on_cvar10(values: Values) -> Values:
+    return influences.of_lowest(values, round(0.1 * values.shape[-1], 9))
+
+
+@metric(needs=somebody, influences=_on_worst10, of_tail=True)
 def worst10(values: Values) -> Any:
     """Mean of the lowest ``⌈n / 10⌉`` values; below ten clients that is the minimum."""
     tail = np.sort(values, axis=-1)[..., : tail_size(values.shape[-1])]
     return mean.rows(tail)
 
 
-@metric(needs=somebody)
+@metric(needs=somebody, influences=_on_best10, of_tail=True)
 def best10(values: Values) -> Any:
     """Mean of the highest ``⌈n / 10⌉`` values; below ten clients that is the maximum."""
     tail = np.sort(values, axis=-1)[..., -tail_size(values.shape[-1]) :]
     return mean.rows(tail)
 
 
-@metric(needs=somebody)
+@metric(needs=somebody, influences=_on_cvar10, of_tail=True)
 def cvar10(values: Values) -> Any:
     """CVaR at α = 0.1: as ``worst10``, but the client on the border of the worst tenth counts in part."""
     n = values.shape[-1]

@@ -15,16 +15,10 @@ from metafed.core.streams import stream
 from metafed.fairness import metrics as fairness
 from metafed.fairness.groups import SMALL, chance_gap, group_gap, group_means, two_way
 from metafed.fairness.harmed import gain, harmed, tolerance
-from metafed.fairness.intervals import (
-    CONFIDENCE,
-    FEWEST_IN_TAIL,
-    bootstrap_interval,
-    mean_interval,
-    share_interval,
-    without_interval,
-)
+from metafed.fairness.intervals import CONFIDENCE, mean_interval, share_interval, without_interval
 from metafed.fairness.panel import LEFT_OUT, VALIDATION, Column, Panel, last_evaluation
 from metafed.fairness.steps import adaptation, targets_of
+from metafed.fairness.studentized import metric_interval
 from metafed.fairness.variance import Between, between_variance
 from metafed.tasks.task import Kind
 
@@ -163,22 +157,13 @@ def evenness(usable: Panel, kinds: Mapping[str, Kind], seed: int, address: str) 
     before, after = usable.scores[:, 0], usable.scores[:, -1]
     gains, allowed = gain(before, after), tolerances(usable, kinds)
     hurt = harmed(gains, allowed)
-    tail = fairness.tail_size(len(usable))
-    result: Block = {}
-    for name in ("worst10", "best10", "cvar10", "std", "cov", "gini", "entropy"):
-        metric: fairness.Metric = getattr(fairness, name)
-        if name.endswith("10") and 0 < tail < FEWEST_IN_TAIL:
-            reason = f"fewer than {FEWEST_IN_TAIL} clients in the tail"
-            estimate = without_interval(metric(after), len(usable), reason)
-        else:
-            estimate = bootstrap_interval(metric, after, stream(seed, f"summary/{address}/{name}"))
-        result[name] = estimate._asdict()
+    least = lowest_score(usable, kinds)
+    result: Block = {
+        name: metric_interval(getattr(fairness, name), after, least, 1.0)._asdict()
+        for name in ("worst10", "best10", "cvar10", "std", "cov", "gini", "entropy")
+    }
     result["harmed"] = share_interval(int(hurt.sum()), len(usable))._asdict()
-    deep = (
-        mean_interval(-gains[hurt], 0.0, 1 - lowest_score(usable, kinds))
-        if hurt.any()
-        else without_interval(None, 0, "nobody is harmed")
-    )
+    deep = mean_interval(-gains[hurt], 0.0, 1 - least) if hurt.any() else without_interval(None, 0, "nobody is harmed")
     result["harm_depth"] = deep._asdict()
     result["between"] = between(usable, kinds)
     result["two_way"] = cells(usable)

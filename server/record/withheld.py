@@ -9,6 +9,9 @@ from metafed.messages.packing import Answer
 from metafed.messages.withheld import Sums, Withheld
 from server.record.rounds import Round
 
+FEWEST = 100
+"""Clients below which a mean has no interval: sums do not tell how skewed the numbers are."""
+
 
 def by_group(answers: Sequence[Answer]) -> dict[str, dict[str, Any]]:
     """Return, by family and then seen or unseen, what nodes say of clients whose rows they keep; empty if none does.
@@ -49,7 +52,7 @@ def interval(total: float, squares: float, count: int) -> dict[str, float | None
     from scipy.special import stdtrit
 
     mean = total / count
-    if count < 2:
+    if count < FEWEST:
         return {"value": mean, "low": None, "high": None}
     deviation = math.sqrt(max(squares - count * mean**2, 0.0) / (count - 1))
     half = float(stdtrit(count - 1, (1 + CONFIDENCE) / 2)) * deviation / math.sqrt(count)

@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 
 from metafed.core.streams import stream
-from metafed.fairness.intervals import Estimate, without_interval
+from metafed.fairness.intervals import Estimate, own_stream, share_difference_interval, share_interval, without_interval
 from metafed.fairness.metrics import Values
 from metafed.fairness.panel import Panel
 from metafed.fairness.replicates import FEWEST_SEEDS, Statistic, nested_interval, points
 from metafed.fairness.significance import LEVEL, holm, seeds_needed, sign_flip, smallest_p
+from metafed.fairness.studentized import difference_interval, metric_interval
 from simulation.analysis.measures import MEASURES, Kinds, Measure, Served, paired
 from simulation.cli.exits import called
 from simulation.records.methods import Method, Replicate, kinds_of
 
-RESAMPLES = 999
 PARTS = ("unseen", "seen", "all")
 
 
@@ -66,17 +66,13 @@ def comparison(
         return {**found, "differences": [], "why": "no client of this kind was usable in every run"}
     for index, method in enumerate(methods):
         own = [rows[seed][index] for seed in seeds]
-        found["methods"][method.name] = {
-            measure.name: of_one(measure, own, kinds, seeds, f"{part}/{family}/{measure.name}/{index}")
-            for measure in used
-        }
+        found["methods"][method.name] = {measure.name: of_one(measure, own, kinds, seeds) for measure in used}
     differences = []
     for one, other in pairs:
         for measure in used:
             couples = [(rows[seed][one], rows[seed][other]) for seed in seeds]
-            entry = of_two(measure, couples, kinds, f"{part}/{family}/{measure.name}/{one}-{other}")
             names = {"one": methods[one].name, "minus": methods[other].name, "measure": measure.name}
-            differences.append({**names, **entry})
+            differences.append({**names, **of_two(measure, couples, kinds)})
     for entry, adjusted in zip(differences, holm([entry["p"] for entry in differences]), strict=True):
         entry["p_holm"] = adjusted
         entry["verdict"] = verdict(entry)
@@ -96,41 +92,68 @@ def chosen(people: Panel, part: str, family: str | None) -> Values:
     return np.asarray(mask & (people.family.astype(str) == family) if family is not None else mask)
 
 
-def of_one(
-    measure: Measure, served: Sequence[Served], kinds: Kinds, seeds: Sequence[int], address: str
-) -> dict[str, Any]:
-    """Estimate one measure of one method over seeds."""
+def of_one(measure: Measure, served: Sequence[Served], kinds: Kinds, seeds: Sequence[int]) -> dict[str, Any]:
+    """Estimate one measure of one method: over seeds, or over the clients of a single one."""
     columns = [measure.values(each, kinds)[None] for each in served]
-    rng = stream(0, f"compare/{address}")
-    estimate, each = estimated(measure, columns, lambda values: np.asarray(measure.metric.rows(values[0])), rng)
-    if estimate.low is not None and estimate.high is not None:
-        low, high = max(measure.least, estimate.low), min(measure.most, estimate.high)
-        estimate = estimate._replace(low=low, high=high)
+    estimate, each = estimated(measure, columns, lambda values: np.asarray(measure.metric.rows(values[0])))
+    people = served[0].people
+    if len(columns) == 1:
+        own = columns[0][0]
+        bounds = measure.bounds(people, kinds)
+        estimate = (
+            share_interval(int(own.sum()), len(own)) if measure.share else metric_interval(measure.metric, own, *bounds)
+        )
+    elif estimate.low is not None and estimate.high is not None:
+        least, most = measure.limits(people, kinds)
+        estimate = estimate._replace(low=max(least, estimate.low), high=min(most, estimate.high))
     values = [None] * len(seeds) if each is None else each.tolist()
     return {**estimate._asdict(), "points": dict(zip(map(str, seeds), values, strict=True))}
 
 
-def of_two(measure: Measure, couples: Sequence[tuple[Served, Served]], kinds: Kinds, address: str) -> dict[str, Any]:
-    """Estimate the difference of one measure between two methods, over seeds, and test it."""
+def of_two(measure: Measure, couples: Sequence[tuple[Served, Served]], kinds: Kinds) -> dict[str, Any]:
+    """Estimate the difference of one measure between two methods, and test it over seeds where there are enough.
+
+    Of a single seed the interval is over its clients, paired; it says nothing of other seeds.
+    """
     columns = [np.stack([measure.values(one, kinds), measure.values(other, kinds)]) for one, other in couples]
+    # a difference and its opposite have the same interval but for the sign, whichever is asked for
+    opposite = columns[0][0].tobytes() > columns[0][1].tobytes()
+    if opposite:
+        columns = [values[::-1] for values in columns]
 
     def statistic(values: Values) -> Values:
         return np.asarray(measure.metric.rows(values[0]) - measure.metric.rows(values[1]))
 
-    rng = stream(0, f"compare/{address}")
-    estimate, each = estimated(measure, columns, statistic, rng)
-    return {**estimate._asdict(), "p": None if each is None or len(each) < FEWEST_SEEDS else sign_flip(each, rng)}
+    estimate, each = estimated(measure, columns, statistic)
+    if len(columns) == 1:
+        bounds = measure.bounds(couples[0][0].people, kinds)
+        estimate = (
+            share_difference_interval(*columns[0])
+            if measure.share
+            else difference_interval(measure.metric, *columns[0], *bounds)
+        )
+    if opposite:
+        estimate = negated(estimate)
+    tested = each is not None and len(each) >= FEWEST_SEEDS
+    return {**estimate._asdict(), "p": sign_flip(each, stream(0, "compare/signs")) if tested else None}
 
 
-def estimated(
-    measure: Measure, columns: Sequence[Values], statistic: Statistic, rng: np.random.Generator
-) -> tuple[Estimate, "Values | None"]:
-    """Estimate ``statistic`` over seeds, and return its value of each seed; None where it is undefined for one."""
+def estimated(measure: Measure, columns: Sequence[Values], statistic: Statistic) -> tuple[Estimate, "Values | None"]:
+    """Estimate ``statistic`` over seeds, and return its value of each seed; None where it is undefined for one.
+
+    Resamples depend on the values alone, so that a number has one interval, whatever it is asked for with.
+    """
     rows = (row for values in columns for row in values)
     reason = next((reason for row in rows if (reason := measure.metric.undefined(row)) is not None), None)
     if reason is not None:
         return without_interval(None, len(columns), reason), None
-    return nested_interval(columns, statistic, rng, RESAMPLES), points(columns, statistic)
+    return nested_interval(columns, statistic, own_stream("seeds", *columns)), points(columns, statistic)
+
+
+def negated(estimate: Estimate) -> Estimate:
+    """Return the estimate of the opposite number."""
+    value, low, high = (None if end is None else -end for end in estimate[:3])
+    return estimate._replace(value=value, low=high, high=low)
 
 
 def verdict(entry: Mapping[str, Any]) -> str:
@@ -152,27 +175,31 @@ def verdict(entry: Mapping[str, Any]) -> str:
 def remarks(found: Mapping[str, Any]) -> list[str]:
     """Say what the table's intervals and verdicts rest on, and what they cannot say."""
     count, several = len(found["seeds"]), len(found["differences"])
-    if count < FEWEST_SEEDS:
-        sentences = [
-            f"{count} seed{'s' * (count != 1)}: points only. There are intervals from {FEWEST_SEEDS} seeds on."
-        ]
-        if several:
-            sentences.append(f"Which of {several} differences hold is known from {seeds_needed(several)} on (--seeds).")
-    else:
-        sentences = [
-            f"95 % intervals over {count} seeds and the clients within them, paired where they are of differences."
-        ]
-        least = min(1.0, smallest_p(count) * several)
-        if several and least > LEVEL:
-            pairs = len({(entry["one"], entry["minus"]) for entry in found["differences"]})
-            measures = int(LEVEL / smallest_p(count)) // pairs
-            fewer = f", or at most {measures} of the --metrics of {called('compare')}" if measures else ""
-            sentences.append(
-                f"An exact test of {several} differences by {count} seeds cannot reach p ≤ {LEVEL:g} after Holm's"
-                f" correction; {seeds_needed(several)} seeds can{fewer}."
-            )
+    sentences = [intervals(count)]
+    if count < FEWEST_SEEDS and several:
+        sentences.append(
+            f"Which of {several} differences hold is known from {seeds_needed(several)} seeds on (--seeds)."
+        )
+    least = min(1.0, smallest_p(count) * several)
+    if count >= FEWEST_SEEDS and several and least > LEVEL:
+        pairs = len({(entry["one"], entry["minus"]) for entry in found["differences"]})
+        measures = int(LEVEL / smallest_p(count)) // pairs
+        fewer = f", or at most {measures} of the --metrics of {called('compare')}" if measures else ""
+        sentences.append(
+            f"An exact test of {several} differences by {count} seeds cannot reach p ≤ {LEVEL:g} after Holm's"
+            f" correction; {seeds_needed(several)} seeds can{fewer}."
+        )
     if found["left_out"]:
         sentences.append(f"{found['left_out']} clients have no usable score in some run and are left out of all.")
     if found.get("why"):
         sentences.append(f"Nothing can be compared: {found['why']}.")
     return sentences
+
+
+def intervals(seeds: int) -> str:
+    """Say what intervals are over."""
+    if seeds == 1:
+        return "95 % intervals over the clients of one seed; they say nothing of other seeds."
+    if seeds < FEWEST_SEEDS:
+        return f"{seeds} seeds: points only. There are intervals from {FEWEST_SEEDS} seeds on."
+    return f"95 % intervals over {seeds} seeds and the clients within them, paired where they are of differences."

@@ -11,11 +11,13 @@ from metafed.fairness import metrics as fairness
 from metafed.fairness.harmed import gain, harmed
 from metafed.fairness.metrics import Metric, Values
 from metafed.fairness.panel import Panel
-from metafed.fairness.summary import tolerances
+from metafed.fairness.summary import lowest_score, tolerances
 from metafed.tasks.task import Kind
 from simulation.records.methods import Replicate
 
 Kinds: TypeAlias = Mapping[str, Kind]
+Bounds: TypeAlias = tuple[float, float]
+"""The smallest and the largest value that a client can have."""
 
 
 class Served(NamedTuple):
@@ -34,8 +36,8 @@ class Measure(NamedTuple):
         better: 1 where more is better, −1 where less is, 0 where neither.
         values: The clients' values ``(n,)``.
         metric: The statistic of them.
-        least: The smallest value that there can be; intervals end there.
-        most: The largest.
+        bounds: Of the values.
+        share: Whether each value is 0 or 1, so that their mean is a share of the clients.
         alone: Whether it needs the reference ``local``.
     """
 
@@ -44,9 +46,15 @@ class Measure(NamedTuple):
     better: int
     values: Callable[[Served, Kinds], Values]
     metric: Metric
-    least: float = -inf
-    most: float = inf
+    bounds: Callable[[Panel, Kinds], Bounds]
+    share: bool = False
     alone: bool = False
+
+    def limits(self, people: Panel, kinds: Kinds) -> Bounds:
+        """Return the smallest and the largest number that the measure can be."""
+        if self.metric is fairness.mean or self.metric.of_tail:
+            return self.bounds(people, kinds)
+        return 0.0, 1.0 if self.metric in (fairness.gini, fairness.entropy) else inf
 
 
 def after(served: Served, kinds: Kinds) -> Values:
@@ -91,23 +99,44 @@ def both(served: Served) -> tuple[Panel, Panel]:
     return served.people, served.alone
 
 
+def of_scores(people: Panel, kinds: Kinds) -> Bounds:
+    """Return between what scores lie."""
+    return lowest_score(people, kinds), 1.0
+
+
+def of_gains(people: Panel, kinds: Kinds) -> Bounds:
+    """Return between what differences of scores lie."""
+    least = lowest_score(people, kinds)
+    return least - 1, 1 - least
+
+
+def of_shares(people: Panel, kinds: Kinds) -> Bounds:
+    """Return 0 and 1."""
+    return 0.0, 1.0
+
+
+def of_losses(people: Panel, kinds: Kinds) -> Bounds:
+    """Return that differences of losses have no bounds."""
+    return -inf, inf
+
+
 MEASURES = {
     measure.name: measure
     for measure in (
-        Measure("after", "score after adaptation", 1, after, fairness.mean, most=1.0),
-        Measure("worst10", "worst 10 %", 1, after, fairness.worst10, most=1.0),
-        Measure("cvar10", "CVaR at 10 %", 1, after, fairness.cvar10, most=1.0),
-        Measure("best10", "best 10 %", 1, after, fairness.best10, most=1.0),
-        Measure("std", "standard deviation", -1, after, fairness.std, least=0.0),
-        Measure("cov", "coefficient of variation", -1, after, fairness.cov, least=0.0),
-        Measure("gini", "Gini", -1, after, fairness.gini, 0.0, 1.0),
-        Measure("entropy", "normalised entropy", 1, after, fairness.entropy, 0.0, 1.0),
-        Measure("gain", "gain by adaptation", 1, gains, fairness.mean),
-        Measure("gain_worst10", "worst 10 % of gains", 1, gains, fairness.worst10),
-        Measure("harmed", "harmed by adaptation", -1, hurt, fairness.mean, 0.0, 1.0),
-        Measure("worse_off", "worse off than alone", -1, worse_off, fairness.mean, 0.0, 1.0, True),
-        Measure("over_alone", "score over alone", 1, over_alone, fairness.mean, alone=True),
-        Measure("loss_gap", "spread of loss over alone", -1, loss_over_alone, fairness.std, least=0.0, alone=True),
+        Measure("after", "score after adaptation", 1, after, fairness.mean, of_scores),
+        Measure("worst10", "worst 10 %", 1, after, fairness.worst10, of_scores),
+        Measure("cvar10", "CVaR at 10 %", 1, after, fairness.cvar10, of_scores),
+        Measure("best10", "best 10 %", 1, after, fairness.best10, of_scores),
+        Measure("std", "standard deviation", -1, after, fairness.std, of_scores),
+        Measure("cov", "coefficient of variation", -1, after, fairness.cov, of_scores),
+        Measure("gini", "Gini", -1, after, fairness.gini, of_scores),
+        Measure("entropy", "normalised entropy", 1, after, fairness.entropy, of_scores),
+        Measure("gain", "gain by adaptation", 1, gains, fairness.mean, of_gains),
+        Measure("gain_worst10", "worst 10 % of gains", 1, gains, fairness.worst10, of_gains),
+        Measure("harmed", "harmed by adaptation", -1, hurt, fairness.mean, of_shares, share=True),
+        Measure("worse_off", "worse off than alone", -1, worse_off, fairness.mean, of_shares, True, True),
+        Measure("over_alone", "score over alone", 1, over_alone, fairness.mean, of_gains, alone=True),
+        Measure("loss_gap", "spread of loss over alone", -1, loss_over_alone, fairness.std, of_losses, alone=True),
     )
 }
 """All measures by name."""

@@ -18,7 +18,7 @@ WHAT_VERDICTS_MEAN = (
 )
 NUMBER = len("[-0.123,")
 """Signs that a column of numbers has at least: where room is short an interval takes two lines, a name several."""
-SHARES = ("harmed", "worse_off")
+SHARES = tuple(name for name, measure in MEASURES.items() if measure.share)
 """Measures that are shares of the clients."""
 HEADINGS = {
     "after": "score\nafter",

@@ -77,7 +77,7 @@ def footnotes(summary: Mapping[str, Any]) -> list[str]:
         return ["No round was evaluated."]
     notes = [
         f"\nScore: before and after {steps} {unit}{'s' * (steps != 1)}, at most 1, higher is better.",
-        f"Gain: mean over clients, Student's t interval; n = {counted(summary)} clients in all.",
+        f"Gain: mean over clients, n = {counted(summary)} in all; few have no interval that holds (docs/fairness.md).",
         "Worst 10 %: mean after adaptation of the lowest ⌈n / 10⌉ clients.",
     ]
     harmed = summary["fairness"]["harmed"]

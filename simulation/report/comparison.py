@@ -5,10 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from metafed.fairness.replicates import FEWEST_SEEDS
-from metafed.fairness.significance import seeds_needed
 from simulation.analysis.choices import families, has_unseen
 from simulation.analysis.comparable import check_comparable
+from simulation.analysis.differences import intervals
 from simulation.analysis.measures import MEASURES
 from simulation.cli.errors import BadInput
 from simulation.records.folders import read_methods
@@ -19,8 +18,6 @@ from simulation.report.figures import FIGURES, OfRuns, SeveralRuns
 from simulation.report.figures.beside import Beside, beside
 from simulation.report.findings import command
 from simulation.report.words import count, listed, short
-
-UNKNOWN = f"Which differences hold is not known: one of two runs takes {seeds_needed(1)} seeds (--seeds)."
 
 
 def several(folders: Sequence[Path], more: Sequence[OfRuns] = ()) -> dict[str, Any]:
@@ -39,7 +36,7 @@ def several(folders: Sequence[Path], more: Sequence[OfRuns] = ()) -> dict[str, A
         "seeds": tables[0].seeds,
         "clients": tables[0].clients,
         "notes": notes,
-        "remarks": [runs.intervals, UNKNOWN] if tables[0].seeds == 1 else tables[0].remarks,
+        "remarks": tables[0].remarks,
         "sentences": sentences(tables[0], runs.who),
         "tables": tables,
         "words": {name: measure.words for name, measure in MEASURES.items()},
@@ -125,15 +122,6 @@ def compared(methods: Sequence[Method]) -> tuple[str, list[Beside]]:
         raise BadInput(f"these runs cannot be compared: {error}") from None
 
 
-def intervals(seeds: int) -> str:
-    """Say what intervals are over."""
-    if seeds == 1:
-        return "Intervals: 95 %, over the clients of one seed; they say nothing of other seeds."
-    if seeds < FEWEST_SEEDS:
-        return f"With fewer than {FEWEST_SEEDS} seeds there are no intervals."
-    return "Intervals: 95 %, over seeds and the clients within them."
-
-
 def sentences(table: Beside, part: str) -> list[str]:
     """Say who is best for whom."""
     best = {}
@@ -150,11 +138,34 @@ def sentences(table: Beside, part: str) -> list[str]:
         return [f"{alone}; their worst tenth reach {short(tails[top])}."]
     sentence = f"{part.capitalize()} clients score highest with {top}: {short(means[top])} on average"
     if top == kindest:
-        return [f"{sentence}; their worst tenth fares best with it too: {short(tails[top])}."]
+        tail = f"their worst tenth scores highest with it too: {short(tails[top])}"
+        return [f"{sentence}{standing(table, 'after', top)}; {tail}{standing(table, 'worst10', top)}."]
+    worst = (
+        f"The worst tenth scores highest with {kindest}: {short(tails[kindest])}{standing(table, 'worst10', kindest)}"
+    )
     return [
-        f"{sentence}, and {short(tails[top])} in the worst tenth.",
-        f"The worst tenth fares best with {kindest}: {short(tails[kindest])}, at a mean of {short(means[kindest])}.",
+        f"{sentence}{standing(table, 'after', top)}, and {short(tails[top])} in the worst tenth.",
+        f"{worst}, at a mean of {short(means[kindest])}.",
     ]
+
+
+def standing(table: Beside, measure: str, best: str) -> str:
+    """Say the verdict of the differences that the highest number rests on: its own from the first, or all others'."""
+    own = [
+        entry for entry in table.differences if entry["measure"] == measure and best in (entry["one"], entry["minus"])
+    ]
+    verdicts = {entry["verdict"] for entry in own}
+    if not verdicts:
+        return ""
+    if verdicts == {"points"}:
+        return " (whether a difference holds is not known)"
+    lowest = next(word for word in ("points", "open", "suggested", "holds") if word in verdicts)
+    return f" ({'a difference' if len(own) > 1 else 'its difference from ' + other(own[0], best)}: {lowest})"
+
+
+def other(entry: Mapping[str, Any], name: str) -> str:
+    """Return the other of the two methods of a difference."""
+    return str(entry["minus"] if entry["one"] == name else entry["one"])
 
 
 def about(method: Method) -> dict[str, Any]:

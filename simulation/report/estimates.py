@@ -7,5 +7,5 @@ from metafed.fairness.metrics import Values
 
 
 def score_interval(values: Values, measure: str) -> Estimate:
-    """Return the mean of scores with Student's t interval; no score exceeds 1, and no accuracy is below 0."""
+    """Return the mean of scores with its interval; no score exceeds 1, and no accuracy is below 0."""
     return mean_interval(values, 0.0 if measure == "accuracy" else -math.inf, 1.0)

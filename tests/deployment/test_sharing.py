@@ -127,7 +127,7 @@ def test_votes_of_single_clients_are_refused():
 
 
 @settings(deadline=None)
-@given(st.lists(st.floats(-5, 5), min_size=2, max_size=30))
+@given(st.lists(st.floats(-5, 5), min_size=100, max_size=110))
 def test_the_interval_of_sums_is_that_of_the_numbers(numbers):
     values = np.array(numbers)
     made = interval(float(values.sum()), float((values**2).sum()), len(values))

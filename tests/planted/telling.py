@@ -36,7 +36,7 @@ TELLING = {
         "metafed.fairness.intervals",
         "half = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)) * error",
         "half = float(stdtrit(n - 1, CONFIDENCE)) * error",
-        f"{MATH}/fairness/test_metrics.py::test_mean_interval_is_students_t",
+        f"{MATH}/fairness/test_metrics.py::test_student_interval_is_students_t",
     ),
     "the best tenth called the worst": one(
         "metafed.fairness.metrics",

@@ -65,7 +65,7 @@ def finding(table: Beside, first: str) -> str:
     if table.seeds == 1:
         sentences.append("One seed cannot tell a method from its luck.")
     elif not holds:
-        sentences.append("After correction for all comparisons made, the test over seeds does not confirm it.")
+        sentences.append("That is suggested, and does not hold: see the verdicts.")
     return " ".join(sentences)
 
 

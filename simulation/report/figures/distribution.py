@@ -36,7 +36,7 @@ def distribution(run: OneRun) -> Figure:
         caption=(
             "Height: the share of clients at or below a score. The further a blue foot trails to the left, the worse"
             " the mean hides somebody; the dotted line cuts off the worst tenth. Shaded: 95 % band of the whole blue"
-            " curve (Dvoretzky, Kiefer and Wolfowitz). Dots below: means with 95 % intervals (Student’s t)."
+            " curve (Dvoretzky, Kiefer and Wolfowitz). Dots below: means with 95 % intervals."
         ),
         panels=drawn,
         columns=("family", "client", "group", "before", "after"),

@@ -54,7 +54,7 @@ def heat(run: OneRun) -> Figure:
         title=f"Groups by {'device' if by_device else 'family'}",
         finding=finding(table),
         caption=(
-            "Mean score after adaptation of each group, the worst first, with its 95 % interval (Student’s t) and"
+            "Mean score after adaptation of each group, the worst first, with its 95 % interval and"
             " number n of clients. Orange: below the family’s mean; blue: above it; the stronger, the farther. Bold:"
             f" the interval leaves the family’s mean out, and there are at least {SMALL} clients. With many cells"
             " some do so by chance: the table below has a test."

@@ -51,7 +51,7 @@ def learning(run: OneRun) -> Figure | None:
         title="Scores by round",
         finding=finding(evaluated, who),
         caption=(
-            f"Points: all evaluated {who} clients before and after adaptation, with 95 % intervals (Student’s t)."
+            f"Points: all evaluated {who} clients before and after adaptation, with 95 % intervals."
             " Grey: each round’s cohort on its training draws, after adaptation (bold: running mean); it has no"
             " interval, since it is another cohort every round. Scores below −1 are drawn at the edge."
         ),
@@ -90,7 +90,7 @@ def losses(run: OneRun) -> Figure | None:
         title="Query loss by round",
         finding=f"{'; '.join(f'{panel.name}: {panel.says}' for panel in drawn)}.",
         caption=(
-            f"Query loss after adaptation. Blue: all evaluated {who} clients, with 95 % intervals (Student’s t);"
+            f"Query loss after adaptation. Blue: all evaluated {who} clients, with 95 % intervals;"
             " grey: each round’s cohort on its training draws. Losses of different families do not compare."
         ),
         panels=drawn,

@@ -4,25 +4,21 @@ from typing import Any
 
 import numpy as np
 
-from metafed.core.streams import stream
 from metafed.fairness import metrics as fairness
-from metafed.fairness.intervals import FEWEST_TO_BOOTSTRAP
 from metafed.fairness.metrics import Values
 from metafed.fairness.panel import Panel
-from simulation.report.drawing.plot import Axis, Band, Figure, Line, Mark, Role, Text
+from simulation.report.drawing.plot import Axis, Figure, Line, Mark, Role, Text
 from simulation.report.drawing.plot import Panel as Drawn
 from simulation.report.figures.base import OneRun, by_family
 from simulation.report.words import families, measure, short
 
-RESAMPLES = 499
 SHARES = tuple((share / 4, f"{25 * share} %") for share in range(5))
 
 
 def lorenz(run: OneRun) -> Figure:
     """Draw the Lorenz curves of scores before and after adaptation and of gains, a panel a family."""
     people, kinds, who = run.people, run.kinds, run.who
-    seed = int(run.run.manifest.get("seed") or 0)  # resamples have a stream of their own
-    drawn, rows = by_family(people, lambda own, name: one(own, name, measure(kinds, name), seed))
+    drawn, rows = by_family(people, lambda own, name: one(own, name, measure(kinds, name)))
     return Figure(
         key="lorenz",
         title="How evenly scores are shared out",
@@ -30,11 +26,11 @@ def lorenz(run: OneRun) -> Figure:
         caption=(
             f"The share of all score that the worst-served part of the {who} clients hold together; on the thin"
             " diagonal all are served alike, and Gini is twice the area between. Dashed: the same of the gains. A"
-            " curve exists only where no value is negative. Shaded: pointwise 95 % bootstrap intervals over clients,"
-            f" from {FEWEST_TO_BOOTSTRAP} clients on. Even is not good: all may be served equally badly."
+            " curve exists only where no value is negative. There is no band, since none holds at the foot of the"
+            " curve, where the worst served are. Even is not good: all may be served equally badly."
         ),
         panels=drawn,
-        columns=("family", "of", "share of clients", "share of the total", "low", "high"),
+        columns=("family", "of", "share of clients", "share of the total"),
         rows=rows,
     )
 
@@ -56,13 +52,12 @@ def finding(people: Panel) -> str:
     return f"Scores are more evenly shared after adaptation than before in {len(evener)} of {count} families{rest}."
 
 
-def one(own: Panel, name: str, scale: str, seed: int) -> tuple[Drawn, list[tuple[Any, ...]]]:
+def one(own: Panel, name: str, scale: str) -> tuple[Drawn, list[tuple[Any, ...]]]:
     """Draw one family, and return its numbers."""
     before, after = own.scores[:, 0], own.scores[:, -1]
     marks: list[Mark] = []
     words: list[tuple[str, Role]] = []
     rows: list[tuple[Any, ...]] = []
-    none: list[float | None] = [None] * (len(own) + 1)
     sentences, missing = [], []
     sides: tuple[tuple[str, Role, Values, str], ...] = (
         ("before", "before", before, ""), ("after", "after", after, ""), ("gain", "context", after - before, "4 4"),
@@ -74,13 +69,10 @@ def one(own: Panel, name: str, scale: str, seed: int) -> tuple[Drawn, list[tuple
             continue
         gini = fairness.gini(values)
         x, y = curve(values)
-        low, high = interval(values, x, seed, f"{name}/{what}")
-        if low is not None and high is not None:
-            marks.append(Band(x, low, high, role))
         marks.append(Line(x, y, role, 2.4 if what == "after" else 1.6, dash, says=f"{what}: Gini {short(gini)}"))
         words.append((f"{what} {short(gini)}", role))
         sentences.append(f"Gini {short(gini)} {'of gains' if what == 'gain' else what}")
-        rows += [(name, what, *ends) for ends in zip(x, y, low or none, high or none, strict=True)]
+        rows += [(name, what, *ends) for ends in zip(x, y, strict=True)]
     if words:
         words.insert(0, ("Gini", "muted"))
         marks.insert(0, Line((0, 1), (0, 1), "muted", 1, says="all alike"))
@@ -98,15 +90,3 @@ def curve(values: Values) -> tuple[list[float], list[float]]:
     """Return the corners of the Lorenz curve of values ≥ 0 that are not all zero."""
     share = np.concatenate([[0.0], np.cumsum(np.sort(values))])
     return (np.arange(len(values) + 1) / len(values)).tolist(), (share / share[-1]).tolist()
-
-
-def interval(values: Values, x: list[float], seed: int, name: str) -> tuple[list[float] | None, list[float] | None]:
-    """Return the pointwise 95 % percentile bootstrap interval at ``x``; None below twenty clients."""
-    if len(values) < FEWEST_TO_BOOTSTRAP or (values == values[0]).all():
-        return None, None
-    rng = stream(seed, f"report/lorenz/{name}")
-    drawn = np.sort(values[rng.integers(len(values), size=(RESAMPLES, len(values)))], axis=1)
-    total = drawn.sum(axis=1, keepdims=True)
-    shares = np.cumsum(drawn[total[:, 0] > 0] / total[total[:, 0] > 0], axis=1)
-    low, high = np.quantile(shares, [0.025, 0.975], axis=0)
-    return [0.0, *low.tolist()], [0.0, *high.tolist()]

@@ -52,8 +52,10 @@ def test_before_after_and_gain_are_means_over_clients(summary):
     assert (block["clients"], block["diverged"]) == (2, 0)
     assert (block["before"]["value"], block["after"]["value"], block["gain"]["value"]) == (0.25, 0.5, 0.25)
     assert [point["value"] for point in block["curve"]] == [0.25, 0.375, 0.5]
-    assert block["gain"]["method"] == "Student t"
-    assert (block["after"]["low"], block["after"]["high"]) == (0.0, 1.0)  # accuracy ends there
+    assert block["gain"]["method"] == "bounded mean (Gaffke)"
+    assert 0 < block["after"]["low"] < 0.1  # accuracy ends at 0 and 1, and two clients tell next to nothing
+    assert 0.9 < block["after"]["high"] < 1
+    assert summary["gain"]["method"] == "none: fewer than 50 clients"  # skill can be anywhere below 1
     everyone = np.array([0.75, 0.25, 0.65, 0.1, 0.5, 0.39])
     assert summary["score"]["value"] == pytest.approx(everyone.mean())
     assert summary["score"] == summary["after"]
@@ -83,8 +85,8 @@ def test_clients_without_a_score_are_counted_and_named_and_in_no_mean():
     assert found["named"] == {"diverged": [5], "undefined": [3], "incomplete": [], "exploded": []}
     assert (found["after"]["value"], found["after"]["n"], counted(found)) == (pytest.approx(0.6), 2, 2)
     said = shown(found, 80)
-    assert "n = 2 clients in all" in said
-    assert "1 of 4 clients undefined (no score: too few query rows, --eval-rows, or equal" in said
+    assert "n = 2 in all" in said
+    assert "1 of 4 clients undefined (no score: too few query rows, --eval-rows, or equal" in " ".join(said.split())
     assert "Clients 3." in said
 
 
@@ -149,14 +151,14 @@ def test_gini_of_negative_skill_is_undefined_and_says_so():
     assert block["fairness"]["std"]["value"] == 0.5
 
 
-def test_intervals_of_tails_need_five_clients_in_the_tail():
+def test_intervals_of_tails_need_ten_clients_in_the_tail():
     def tail(count):
         people = [client(i, [0.1, 0.2 + 0.01 * (i % 37)]) for i in range(count)]
         return summarize(frame(*people), 0, KINDS)["fairness"]["worst10"]
 
-    assert tail(40)["low"] is None
-    assert "tail" in tail(40)["method"]
-    assert tail(41)["low"] <= tail(41)["value"] <= tail(41)["high"]
+    assert tail(90)["low"] is None
+    assert "tail" in tail(90)["method"]
+    assert tail(91)["low"] <= tail(91)["value"] <= tail(91)["high"]
 
 
 def test_is_the_same_whatever_the_order_of_rows_and_depends_on_the_seed():
@@ -164,7 +166,9 @@ def test_is_the_same_whatever_the_order_of_rows_and_depends_on_the_seed():
     people = frame(*(client(i, list(rng.random(3)), group="ab"[i % 2], seen=i % 3 > 0) for i in range(60)))
     once = summarize(people, 1, KINDS)
     assert once == summarize(people.sample(fraction=1, shuffle=True, seed=5), 1, KINDS)
-    assert once["fairness"]["gini"]["low"] != summarize(people, 2, KINDS)["fairness"]["gini"]["low"]
+    other = summarize(people, 2, KINDS)
+    assert once["fairness"]["gap"]["group"]["chance"] != other["fairness"]["gap"]["group"]["chance"]
+    assert once["after"] == other["after"]  # an interval depends on the values alone
 
 
 def test_families_of_different_lengths_keep_their_last_score():
@@ -208,7 +212,6 @@ def test_the_closing_table_fits(summary, width):
     assert "0.250 → 0.500" in lines[assistant + 1]
     assert "0.700 → 0.375" in lines[assistant + 2]
     assert "-0.325" in lines[assistant + 2]
-    assert "Student's t" in text
     assert "n = 6" in text
     assert "2 of 9 clients diverged" in text
     assert "1 of 9 clients incomplete" in text
@@ -230,7 +233,7 @@ def test_intervals_end_where_their_numbers_can_go():
         block["fairness"]["gap"]["group"]["groups"]["a"]["gain"],
     ]
     for entry in entries:
-        assert (entry["low"], entry["high"]) == (-1.0, 1.0)
-    assert block["adaptation"]["area"]["low"] >= 0.0
-    assert block["adaptation"]["area"]["high"] == 1.0
+        assert -1 < entry["low"] < -0.4
+        assert 0.4 < entry["high"] < 1
+    assert 0 <= block["adaptation"]["area"]["low"] < block["adaptation"]["area"]["high"] <= 1
     assert block["adaptation"]["steps_to_target"]["high"] <= 3

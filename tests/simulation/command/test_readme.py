@@ -51,5 +51,5 @@ def test_its_table_is_what_the_first_command_ends_with(tmp_path):
         assert block["before"]["value"] == pytest.approx(before, abs=0.1)
         assert block["after"]["value"] == pytest.approx(after, abs=0.05)
         if part == "unseen":
-            # of three people a family an interval may include 0 by chance, which the README says where it does
-            assert block["gain"]["value" if name != "all" else "low"] > 0
+            # so few people have wide intervals, or none, which the README says
+            assert block["gain"]["value"] > 0

@@ -1,0 +1,144 @@
+"""Intervals of tails and of spread over clients: the studentized bootstrap, where it holds.
+
+``metafed.fairness.intervals`` says what intervals over clients are, and has those of means and shares.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from metafed.fairness.intervals import LEVELS, RESAMPLES, Estimate, Z, mean_interval, own_stream, without_interval
+from metafed.fairness.metrics import Metric, Values, checked, mean
+from metafed.fairness.standard_errors import standard_error
+
+FEWEST_IN_TAIL = 10
+"""Clients in the worst or best tenth below which its mean gets no interval (so 91 clients in all)."""
+FEWEST_FOR_SPREAD = 100
+"""Clients below which a statistic of spread gets no interval. Without bounds it has none at all."""
+
+Columns: TypeAlias = "np.ndarray[tuple[int, int], np.dtype[np.float64]]"
+"""Values of the same n clients ``(k, n)``: of one method k is 1, of a pair 2."""
+MOST_TO_RESAMPLE = 5000
+"""Clients beyond which the distance is taken to be normal: resampling so many is slow and tells no more."""
+MOST_WITHOUT_ERROR = 0.01
+"""The share of resamples that may have no standard error, since all of their values are equal."""
+
+
+def metric_interval(metric: Metric, values: Values, least: float = -math.inf, most: float = math.inf) -> Estimate:
+    """Return ``metric`` of ``values (n,)`` with the interval over clients that holds for it.
+
+    Args:
+        metric: The mean (see ``mean_interval``), or a statistic of a tail or of spread (see ``studentized``).
+        values: One value a client.
+        least: The smallest value that a client can have. Spread has no interval without bounds.
+        most: The largest.
+    """
+    values = checked(values)
+    n, value = values.size, metric(values)
+    if metric is mean:
+        return mean_interval(values, least, most)
+    if value is None:
+        return without_interval(None, n, metric.undefined(values) or "no clients")
+    reason = lacks(metric, n, math.isfinite(least) and math.isfinite(most))
+    if reason:
+        return without_interval(value, n, reason)
+    found = studentized(values[None], lambda rows: metric.rows(rows[0]), lambda rows: metric.influences(rows[0]))
+    if found.low is None or found.high is None:
+        return found
+    ends = (least, most) if metric.of_tail else (0.0, math.inf)
+    return found._replace(low=min(value, max(ends[0], found.low)), high=max(value, min(ends[1], found.high)))
+
+
+def difference_interval(
+    metric: Metric, one: Values, other: Values, least: float = -math.inf, most: float = math.inf
+) -> Estimate:
+    """Return ``metric`` of ``one`` less that of ``other (n,)``, values of the same clients, with a paired interval.
+
+    Args:
+        metric: The statistic.
+        one: One value a client.
+        other: The same clients' values by another method.
+        least: The smallest value that a client can have.
+        most: The largest.
+    """
+    one, other = checked(one), checked(other)
+    a, b, n = metric(one), metric(other), one.size
+    if a is None or b is None:
+        return without_interval(None, n, "undefined for one of them")
+    if metric is mean:
+        return mean_interval(one - other, least - most, most - least)
+    reason = lacks(metric, n, math.isfinite(least) and math.isfinite(most))
+    if reason:
+        return without_interval(a - b, n, reason)
+    return studentized(
+        np.stack([one, other]),
+        lambda rows: metric.rows(rows[0]) - metric.rows(rows[1]),
+        lambda rows: metric.influences(rows[0]) - metric.influences(rows[1]),
+    )
+
+
+def lacks(metric: Metric, n: int, bounded: bool) -> str:
+    """Say why no interval of a tail or of spread holds for ``n`` clients; empty where one does."""
+    if metric.of_tail:
+        return "" if n > 10 * (FEWEST_IN_TAIL - 1) else f"fewer than {FEWEST_IN_TAIL} clients in the tail"
+    if not bounded:
+        return "the score has no lowest value, and no interval of spread holds for it"
+    return "" if n >= FEWEST_FOR_SPREAD else f"fewer than {FEWEST_FOR_SPREAD} clients"
+
+
+def studentized(
+    columns: Columns, statistic: Callable[[np.ndarray], Any], influences: Callable[[np.ndarray], Any]
+) -> Estimate:
+    """Return a statistic of clients with a studentized (bootstrap-t) interval, from 999 resamples.
+
+    Each resample's distance from the value is divided by its own standard error, from the influences, so that tails
+    that are longer on one side reach farther there. Never narrower than the percentile interval of the same resamples,
+    which holds where a difference of tails rests on a few clients.
+
+    Source: Efron 1979, "Bootstrap methods", Ann. Statist. 7; Hall 1988, "Theoretical comparison of bootstrap confidence
+    intervals", Ann. Statist. 16.
+
+    Args:
+        columns: ``(k, n)``.
+        statistic: Of columns ``(k, R, n)`` → ``(R,)``.
+        influences: The clients' influences on it, → ``(R, n)``.
+    """
+    n = columns.shape[1]
+    # in one order, so that the interval depends on the values alone
+    columns = columns[:, np.lexsort(columns[::-1])]
+    value, error = (float(found[0]) for found in with_error(columns[:, None], statistic, influences))
+    if not error > 0:
+        return without_interval(value, n, "all values are equal")
+    if n > MOST_TO_RESAMPLE:
+        return Estimate(value, value - Z * error, value + Z * error, n, "normal")
+    rng, size = own_stream("clients", columns), max(1, 2**20 // n)
+    resampled, distances = [], []
+    for first in range(0, RESAMPLES, size):
+        drawn = rng.integers(n, size=(min(size, RESAMPLES - first), n))
+        values, errors = with_error(columns[:, drawn], statistic, influences)
+        resampled.append(values)
+        with np.errstate(all="ignore"):
+            distances.append((values - value) / errors)
+    found = np.concatenate(distances)
+    if (~np.isfinite(found)).sum() > MOST_WITHOUT_ERROR * RESAMPLES:
+        return without_interval(value, n, "too many clients have the same value")
+    ordered = np.sort(found[~np.isnan(found)])
+    low, high = (float(ordered[round(level * (len(ordered) + 1)) - 1]) for level in LEVELS)
+    least, most = (float(end) for end in np.quantile(np.concatenate(resampled), LEVELS))
+    return Estimate(
+        value,
+        min(value, least, value - high * error),
+        max(value, most, value - low * error),
+        n,
+        "studentized bootstrap",
+    )
+
+
+def with_error(
+    columns: np.ndarray, statistic: Callable[[np.ndarray], Any], influences: Callable[[np.ndarray], Any]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return a statistic of resampled columns ``(k, R, n)`` and its standard errors, ``(R,)`` both."""
+    with np.errstate(all="ignore"):
+        return np.asarray(statistic(columns)), np.asarray(standard_error(np.asarray(influences(columns))))
