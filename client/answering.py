@@ -22,6 +22,7 @@ from client.sharing import SHARE, answered, refuse_to_share, shares_rows
 from client.states import ContextStates
 from metafed.core.errors import DataError
 from metafed.core.parameters import Vectors
+from metafed.core.reading import brief
 from metafed.data.family import described
 from metafed.experiment.choices import OWN_DATA, moved
 from metafed.experiment.settings import Experiment
@@ -72,9 +73,12 @@ def train(message: Message, context: Context) -> Message:
     """Train the clients that the message names, from its θ."""
     host, theta, clients, server_round, most = _read(message, context)
     states, ask = ContextStates(context.state), objective_ask(message)
+    masks = speaker(message, context) if host.experiment.secure.aggregation else None
+    if masks:
+        masks.before_training()
     answer = host.train(theta, clients, server_round, states, most, ask, inner_steps(message))
-    if host.experiment.secure.aggregation:
-        answer = speaker(message, context).masked(answer, host.experiment.cohort_most)
+    if masks:
+        answer = masks.masked(answer, host.experiment.cohort_most)
     return _reply(answered(answer, host.roster, context), message)
 
 
@@ -167,13 +171,13 @@ def _named(message: Message, context: Context) -> list[int]:
     """Return the clients that a message names.
 
     Raises:
-        ValueError: It names none, or some that this host does not have.
+        ValueError: It names none, one twice, or some that this host does not have.
     """
     named = message.content.config_records["ask"]["clients"]
-    if not isinstance(named, list) or not all(isinstance(client, int) for client in named):
-        raise ValueError(f"a message names its clients by a list of integers, got {named!r}")
+    if not isinstance(named, list) or not all(type(client) is int for client in named) or len(set(named)) < len(named):
+        raise ValueError(f"a message names its clients by a list of whole numbers, each once, got {brief(named)}")
     number, count = share_of(context)
-    stranger = [client for client in named if int(client) % count != number]
+    stranger = [client for client in named if int(client) < 0 or int(client) % count != number]
     if stranger:
         raise ValueError(f"this host has share {number} of {count}, which does not hold the clients {stranger[:8]}")
     return [int(client) for client in named]

@@ -64,10 +64,8 @@ class Speaker:
             {f"from{c}": list(party.shares(everybody, threshold).values()) for c, party in self.parties.items()}
         )
 
-    def masked(self, answer: Answer, cohort: int) -> Answer:
-        """Phase 3: put the sum of the masked inputs of those clients that contributed in the place of their vectors.
-
-        A part that too few clients of the round hold is left out of every input.
+    def before_training(self) -> None:
+        """Phase 3, before anything is trained: look at what is asked, and remember it.
 
         Raises:
             Refused: Too few share, the keys are not those of phase 2, or a client is asked a second time.
@@ -75,6 +73,15 @@ class Speaker:
         everybody, threshold, sharing = self._sharing()
         listed = question(everybody, threshold, (), self.round)
         self._once(TRAIN, listed, question(everybody, threshold, sharing, self.round))
+        for client in set(self.parties) & set(sharing):
+            self.parties[client].check_sharing(everybody, threshold, sharing)
+
+    def masked(self, answer: Answer, cohort: int) -> Answer:
+        """Phase 3: put the sum of the masked inputs of those clients that contributed in the place of their vectors.
+
+        A part that too few clients of the round hold is left out of every input. ``before_training`` comes first.
+        """
+        everybody, threshold, sharing = self._sharing()
         few = rare(sharing, self._parts, self.experiment.secure.fewest_of(len(everybody)))
         clients = [client for client in answer.own if client in sharing]
         hidden = [

@@ -60,6 +60,8 @@ class Position(BaseModel):
         end: Byte where it ends.
         evaluated: Whether clients were evaluated after the round.
         trained: The line without its evaluation, where that was made only since the round was the last.
+        sha256: The hashes of ``rounds.jsonl`` up to the round's line, and of the line; None in a checkpoint that is
+            older than this entry.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -68,6 +70,7 @@ class Position(BaseModel):
     end: int = Field(ge=0)
     evaluated: bool
     trained: dict[str, Any] | None = None
+    sha256: tuple[str, str] | None = None
 
 
 class _Page(BaseModel):

@@ -81,9 +81,7 @@ class Party:
         Raises:
             Refused: Fewer than ``threshold`` share, or others than those that sent keys, or its keys are not its own.
         """
-        self._check(everybody, threshold)
-        if len(set(sharing)) < max(threshold, len(sharing)) or not {self.client} <= set(sharing) <= set(everybody):
-            raise Refused(f"{len(set(sharing))} clients share, {threshold} of those that sent keys are needed")
+        self.check_sharing(everybody, threshold, sharing)
         about = question(everybody, threshold, sharing, self.round)
         hidden = vector + expanded(mask_seed(self._own, about), len(vector))
         for other in sharing:
@@ -92,6 +90,16 @@ class Party:
                 mask = expanded(mask_seed(pair, about), len(vector))
                 hidden = hidden + mask if self.client < other else hidden - mask
         return hidden
+
+    def check_sharing(self, everybody: Mapping[int, Keys], threshold: int, sharing: Sequence[int]) -> None:
+        """Refuse what phase 3 may not ask, which is known before anything is trained; see ``masked``.
+
+        Raises:
+            Refused: As ``masked``.
+        """
+        self._check(everybody, threshold)
+        if len(set(sharing)) < max(threshold, len(sharing)) or not {self.client} <= set(sharing) <= set(everybody):
+            raise Refused(f"{len(set(sharing))} clients share, {threshold} of those that sent keys are needed")
 
     def unmasking(
         self,

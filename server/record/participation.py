@@ -16,12 +16,12 @@ def keep_ledger(folder: Path, clients: "pl.DataFrame", federation: Federation) -
     """Write ``participation.parquet``, atomically, and return ``summary.json``'s ``participation`` and ``alarms``.
 
     Args:
-        folder: The record; its ``rounds.jsonl`` is complete.
+        folder: The record; a last line of its ``rounds.jsonl`` that was cut short does not count.
         clients: The rows of its ``clients.parquet``.
         federation: Whose clients they are.
     """
     with (folder / "rounds.jsonl").open(encoding="utf-8") as lines:
-        people = ledger(map(json.loads, lines), clients, federation)
+        people = ledger((json.loads(line) for line in lines if line.endswith("\n")), clients, federation)
     with draft(folder / "participation.parquet") as beside:
         people.write_parquet(beside)
     kinds = ((choice.family.name, choice.kind) for choice in federation.choices)

@@ -33,7 +33,7 @@ from server.checkpoint import Checkpoint, Position, sync, write
 from server.files import draft, new_folder, remove, write_json, write_text
 from server.record.participation import keep_ledger
 from server.record.provenance import git_state, started_in, without_secrets
-from server.record.resume import FORMAT, Found, encoded, identity, read_manifest, rewind, rows_of
+from server.record.resume import FORMAT, Found, encoded, identity, read_manifest, rewind, rows_of, sha256_of
 from server.record.rounds import Round, line
 from server.record.writer import UNWRITTEN, Writer, WritingFailed
 
@@ -78,6 +78,7 @@ class Record:
         self._keep, self._again = keep, again
         self._unsynced: list[Path] = []
         self._positions: dict[int, Position] = {}
+        self._hash = hashlib.sha256()  # of all lines of rounds.jsonl
         self.before = read_manifest(folder) if again else {}
         with new_folder(folder, there=again) as self._parents:
             if not again:
@@ -134,7 +135,11 @@ class Record:
         Raises:
             OSError: It cannot be written.
         """
+        # first of all, for what it says of the rows' bits holds no longer
+        self.manifest.pop("clients_sha256", None)
+        self._write_manifest()
         rewind(self.folder, self._rounds, found, self.federation.experiment)
+        self._hash = hashlib.sha256((self.folder / "rounds.jsonl").read_bytes())
         start = found.checkpoint
         with suppress(OSError):  # where the disk is full already it ends so
             (self.folder / RESERVE).write_bytes(bytes(RESERVED))
@@ -182,8 +187,8 @@ class Record:
         steps: tuple[Callable[[], object], ...] = (
             self._later.close,
             self._rounds.close,
-            lambda: join(self.folder, rows_of(self.folder)),
-            self._summarize,
+            lambda: self.manifest.update(join(self.folder, rows_of(self.folder))),
+            lambda: summarize_record(self.folder, self.federation),
             lambda: report(self.manifest),
             lambda: give_back(self.folder),
             self._write_manifest,
@@ -222,7 +227,9 @@ class Record:
         self._rounds.write(encoded(entry))
         self._rounds.flush()
         evaluated, trained = bool(finished.evaluation), None if bare is None else dict(bare)
-        where = Position(start=start, end=self._rounds.tell(), evaluated=evaluated, trained=trained)
+        hashes = self._hash.hexdigest(), hashlib.sha256(encoded(entry)).hexdigest()
+        self._hash.update(encoded(entry))
+        where = Position(start=start, end=self._rounds.tell(), evaluated=evaluated, trained=trained, sha256=hashes)
         # an interrupt may ask for the checkpoint of the round before
         self._positions = {n: p for n, p in self._positions.items() if n == finished.number - 1}
         self._positions[finished.number] = where
@@ -251,25 +258,32 @@ class Record:
         """Write ``manifest.json``, atomically."""
         write_json(self.folder / "manifest.json", self.manifest)
 
-    def _summarize(self) -> None:
-        """Write ``summary.json`` from the rows on disk, where there are any."""
-        path = self.folder / "clients.parquet"
-        if path.exists():
-            experiment = self.federation.experiment
-            kinds = {choice.family.name: choice.kind for choice in self.federation.choices}
-            rows = pl.read_parquet(path, glob=False)
-            summary = summarize(rows, experiment.seed, kinds, experiment)
-            summary |= keep_ledger(self.folder, rows, self.federation)
-            write_json(self.folder / "summary.json", summary)
+
+def summarize_record(folder: Path, federation: Federation) -> None:
+    """Write ``summary.json`` and ``participation.parquet`` from the rows on disk, where there are any.
+
+    Args:
+        folder: The record; its ``clients.parquet`` is whole.
+        federation: Whose run it is.
+    """
+    path = folder / "clients.parquet"
+    if path.exists():
+        kinds = {choice.family.name: choice.kind for choice in federation.choices}
+        rows = pl.read_parquet(path, glob=False)
+        summary = summarize(rows, federation.experiment.seed, kinds, federation.experiment)
+        summary |= keep_ledger(folder, rows, federation)
+        write_json(folder / "summary.json", summary)
 
 
-def join(folder: Path, parts: list[Path]) -> None:
-    """Join the rounds' rows in a record's folder into one file, and remove them."""
+def join(folder: Path, parts: list[Path]) -> dict[str, str]:
+    """Join the rounds' rows in a record's folder into one file, and remove them; returns its hash for the manifest."""
+    path = folder / "clients.parquet"
     if parts:
-        with draft(folder / "clients.parquet") as beside:
+        with draft(path) as beside:
             # streamed: a long run's rows need not fit in memory
             pl.scan_parquet(parts, glob=False).sink_parquet(beside, maintain_order=True)
     shutil.rmtree(folder / "parts", ignore_errors=True)
+    return {"clients_sha256": sha256_of(path)} if path.exists() else {}
 
 
 def give_back(folder: Path) -> None:
@@ -329,12 +343,6 @@ def theta_sha256(theta: Vectors) -> str:
 def now() -> str:
     """Return the time as ISO 8601 in UTC."""
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def file_sha256(path: Path) -> str:
-    """Hash a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def installed(name: str) -> str:

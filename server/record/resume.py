@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 import shutil
 from collections.abc import Mapping
@@ -77,10 +78,15 @@ def find(folder: Path, experiment: Experiment) -> Found:
     """Return the newest checkpoint from which ``experiment`` is computed as if it had never stopped.
 
     One that is damaged is passed over, as is one of a round that this experiment does not reach, or ends with and was
-    not evaluated after: the rounds since an older one are computed again, to the same bits.
+    not evaluated after, or where a line or a row up to its round is damaged: the rounds since an older one are computed
+    again, to the same bits. Nothing is changed.
+
+    Raises:
+        NotResumable: ``clients.parquet``, which has the rows of all finished rounds, is damaged.
     """
-    passed_over, wanted = [], identity(read_manifest(folder))
-    size = (folder / "rounds.jsonl").stat().st_size if (folder / "rounds.jsonl").exists() else 0
+    manifest = read_manifest(folder)
+    passed_over, wanted = [], identity(manifest)
+    whole = sound_rows(folder, manifest)
     for server_round in there(folder / "checkpoints"):
         if server_round > experiment.rounds:
             passed_over.append(f"the checkpoint of round {server_round} is beyond --rounds {experiment.rounds}")
@@ -92,13 +98,62 @@ def find(folder: Path, experiment: Experiment) -> Found:
             continue
         if checkpoint.of != wanted:
             passed_over.append(f"the checkpoint of round {server_round} is of another run or other settings")
-        elif position.end > size:
-            passed_over.append(f"rounds.jsonl is shorter than at the checkpoint of round {server_round}")
+        elif not lines_hold(folder / "rounds.jsonl", position):
+            passed_over.append(f"rounds.jsonl is shorter than at the checkpoint of round {server_round}, or damaged")
+        elif server_round > whole:
+            passed_over.append(f"damaged: {folder / 'parts' / f'{whole + 1:08d}.parquet'}")
         elif server_round == experiment.rounds and not position.evaluated:
             passed_over.append(f"the checkpoint of round {server_round}, now the last, was not evaluated after")
         else:
             return Found(checkpoint, position, tuple(passed_over))
     return Found(None, Position(start=0, end=0, evaluated=False), tuple(passed_over))
+
+
+def sound_rows(folder: Path, manifest: Mapping[str, Any]) -> float:
+    """Return the last round up to which all rows of the record can be read; infinity where there is no damage.
+
+    Raises:
+        NotResumable: ``clients.parquet`` cannot be read, or is not what its manifest says.
+    """
+    path, known = folder / "clients.parquet", manifest.get("clients_sha256")
+    if path.exists():
+        if known not in (None, sha256_of(path)) or not readable(path):
+            raise NotResumable(
+                f"{path}: is damaged, or was changed since the run ended, and with it the rows of finished rounds;"
+                " start the run anew"
+            )
+        return math.inf
+    return next((int(part.stem) - 1 for part in rows_of(folder) if not readable(part)), math.inf)
+
+
+def readable(path: Path) -> bool:
+    """Say whether every row of a Parquet file can be read."""
+    try:
+        pl.scan_parquet(path, glob=False).sink_batches(lambda batch: None)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
+        return False
+    return True
+
+
+def lines_hold(path: Path, position: Position) -> bool:
+    """Say whether the lines up to a checkpoint's round are those that were written.
+
+    The round's own line may be without its evaluation: going on from there has taken that back before.
+    """
+    content = path.read_bytes()[: position.end] if path.exists() else b""
+    if position.sha256 is None:
+        return len(content) == position.end
+    before, line = content[: position.start], content[position.start :]
+    bare = None if position.trained is None else encoded(position.trained)
+    earlier, own = position.sha256
+    same = hashlib.sha256(line).hexdigest() == own or (bare is not None and line.startswith(bare))
+    return same and hashlib.sha256(before).hexdigest() == earlier
+
+
+def sha256_of(path: Path) -> str:
+    """Hash a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def rewind(folder: Path, rounds: BinaryIO, found: Found, experiment: Experiment) -> None:

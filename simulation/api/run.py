@@ -189,6 +189,8 @@ class Run:
     def resume(self, rounds: int | None = None, *, progress: bool = True, callbacks: Sequence[Callback] = ()) -> "Run":
         """Go on where the last checkpoint is, with the settings that the run had; ``rounds`` may be more.
 
+        Returns the run, which this object shows from now on as well: a folder has one record.
+
         Raises:
             BadInput: There is nothing left to do, or the record was changed.
             RunFailed: The run ended early again.
@@ -196,11 +198,21 @@ class Run:
         with chdir("."):  # where relative paths count from is left again
             config = again(self.folder)
             experiment = config.experiment if rounds is None else config.experiment.replace(rounds=rounds)
-            carry_out(config.model_copy(update={"experiment": experiment, "quiet": not progress}), callbacks)
-        asked = None if self._asked is None else self._asked.replace(rounds=experiment.rounds)
-        resumed = Run(self.folder, asked)
+            try:
+                carry_out(config.model_copy(update={"experiment": experiment, "quiet": not progress}), callbacks)
+            finally:
+                self._read_again()
+        resumed = Run(self.folder, self._asked)
         resumed._owner = self  # what owns the folder lives as long
         return resumed
+
+    def _read_again(self) -> None:
+        """Forget what was read: the record was written on."""
+        for name in [name for name, value in vars(Run).items() if isinstance(value, cached_property)]:
+            self.__dict__.pop(name, None)
+        self.manifest = read_manifest(self.folder / "manifest.json")
+        if self._asked is not None:
+            self._asked = self._asked.replace(rounds=int(self.manifest["experiment"]["rounds"]))
 
     def verify(self, engine: str | None = None, workers: int | None = None) -> str | None:
         """Run the experiment again; return where its record first differs, None where every bit agrees.

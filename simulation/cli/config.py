@@ -24,6 +24,8 @@ NOT_IN_A_FILE = {
     "resume": "is a flag only; a run that goes on has its settings already",
 }
 """Names of settings that mean nothing in a file, and what to do instead."""
+RAYS_OWN = ("workers", "worker_cpus", "worker_gpus", "ray_address")
+"""Settings that ``--engine local`` has no use for."""
 LONGEST = 10**7
 """Seconds that a round may take: 115 days."""
 
@@ -145,6 +147,20 @@ class Config(Settings):
         except ValidationError as error:
             fields = [*cls.model_fields, *Experiment.model_fields]
             raise BadInput(f"{path}: {explain(error, known=fields)}") from None
+
+
+def check_engine(config: Config, recorded: Config | None = None) -> None:
+    """Refuse settings of Ray's workers where the engine has none; those of a record that goes on may stand there.
+
+    Raises:
+        BadInput: The message names the first.
+    """
+    for name in RAYS_OWN if config.engine == "local" else ():
+        value, flag = getattr(config, name), name.replace("_", "-")
+        if value != Config.model_fields[name].default and (recorded is None or value != getattr(recorded, name)):
+            raise BadInput(
+                f"--{flag} {value} does nothing with --engine local, which computes in one process; leave one out"
+            )
 
 
 def snake(settings: dict[str, Any]) -> dict[str, Any]:

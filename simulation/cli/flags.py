@@ -19,7 +19,7 @@ from metafed.experiment.settings import Experiment
 from metafed.faults import read_faults
 from metafed.federation.federation import Federation, lay_ready
 from simulation import HOME, ROOMS
-from simulation.cli.config import Config
+from simulation.cli.config import Config, check_engine
 from simulation.cli.errors import BadInput
 from simulation.cli.exits import called
 from simulation.cli.late import unused
@@ -94,6 +94,7 @@ def parse(argv: Sequence[str]) -> Config:
         config = config.model_copy(update={"experiment": lay_ready(Federation(experiment)).experiment})
     except ValueError as error:
         raise BadInput(str(error)) from None
+    check_engine(config, default if config.resume is not None else None)
     if config.resume is not None:
         check_unchanged(default, config)
     return config

@@ -12,7 +12,7 @@ from metafed.core.streams import stream
 from metafed.data.sets.catalogue import Entry
 from metafed.data.sets.invariants import broken
 from metafed.data.table.source import Own
-from server.record.record import file_sha256
+from server.record.resume import sha256_of
 from simulation.cli.errors import BadInput
 from simulation.data.guard import findings
 from simulation.data.sets import DATA_DIR
@@ -90,7 +90,7 @@ def report(who: People) -> list[str]:
         f"  rows {rows.sum():,}: {rows.min():,} to {rows.max():,} a client, median {np.median(rows):,.0f}",
         f"  {source.features} features, {source.outputs} {targets}, {len(groups)} groups",
     ]
-    lines += [f"  file {path} ({path.stat().st_size:,} bytes), sha256 {file_sha256(path)}" for path in source.files]
+    lines += [f"  file {path} ({path.stat().st_size:,} bytes), sha256 {sha256_of(path)}" for path in source.files]
     lines += [f"  note {note}" for note in source.notes]
     if isinstance(source, Own):
         lines += [f"  {line}" for line in source.dealt]

@@ -9,7 +9,7 @@ import requests
 import urllib3
 
 from metafed.data.sets.catalogue import Download
-from server.record.record import file_sha256
+from server.record.resume import sha256_of
 from simulation.cli.errors import BadInput
 from simulation.data.files import NO_ROOM
 
@@ -67,7 +67,7 @@ class Resuming:
             raise BadInput(
                 f"{url}: cut after {have:,} of {wanted.bytes:,} bytes ({reason}); the same command goes on from there"
             )
-        found = file_sha256(self._part)
+        found = sha256_of(self._part)
         if found != wanted.sha256:
             self._part.unlink()
             raise BadInput(

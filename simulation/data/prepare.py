@@ -11,7 +11,7 @@ import tyro
 from metafed.core.errors import DataError
 from metafed.data.sets.catalogue import Entry
 from metafed.data.source import Origin
-from server.record.record import file_sha256
+from server.record.resume import sha256_of
 from simulation.cli.errors import BadInput
 from simulation.data.files import trouble, whole, write
 from simulation.data.sets import DATA_DIR, entry, licence, readers
@@ -75,7 +75,7 @@ def make(found: Entry, path: Path, data_dir: Path) -> None:
         if isinstance(content, Mapping)
         else {"rows": f"{content.height:,}", "columns": ", ".join(content.columns)}
     )
-    print(f"{target}: {target.stat().st_size:,} bytes, sha256 {file_sha256(target)}")
+    print(f"{target}: {target.stat().st_size:,} bytes, sha256 {sha256_of(target)}")
     print("; ".join(f"{name} {shape}" for name, shape in shapes.items()))
     for task, number in counted:
         print(f"--tasks {task}: {number} clients")

@@ -8,14 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 from safetensors.numpy import load_file
 
 from metafed.experiment.settings import Experiment
-from metafed.fairness.summary import summarize as summary_of
-from metafed.federation.federation import Federation, federation_of
+from metafed.federation.federation import federation_of
 from server.files import write_json
-from server.record.record import give_back, join, now, theta_sha256
+from server.record.record import give_back, join, now, summarize_record, theta_sha256
 
 
 def manifest(record: Path) -> dict[str, Any]:
@@ -48,20 +46,11 @@ def close(record: Path, reason: str) -> None:
     if not about.get("end"):
         # a part that its writer did not finish has no line in rounds.jsonl
         parts = [record / "parts" / f"{line['round']:08d}.parquet" for line in finished_rounds(record)]
-        join(record, [path for path in parts if path.exists()])
-        summarize(record, federation_of(Experiment.model_validate(about["experiment"])))
+        amend(record, join(record, [path for path in parts if path.exists()]))
+        summarize_record(record, federation_of(Experiment.model_validate(about["experiment"])))
     checkpoints = sorted((record / "checkpoints").glob("*.safetensors"))
     give_back(record)
     digest = about.get("theta_sha256")
     if digest is None and checkpoints:
         digest = theta_sha256(load_file(checkpoints[-1]))
     amend(record, {"exit_reason": reason, "end": about.get("end") or now(), "theta_sha256": digest})
-
-
-def summarize(record: Path, federation: Federation) -> None:
-    """Write ``summary.json`` from the rows, where there are any."""
-    path = record / "clients.parquet"
-    if path.exists():
-        kinds = {choice.family.name: choice.kind for choice in federation.choices}
-        summary = summary_of(pl.read_parquet(path, glob=False), federation.experiment.seed, kinds)
-        write_json(record / "summary.json", summary)

@@ -56,6 +56,11 @@ class Crew:
         del self._order[worker]
         self._ask(self._make())
 
+    def stop(self) -> None:
+        """Stop all workers."""
+        for worker in self._order:
+            ray.kill(worker)
+
     def answered(self, answer: ray.ObjectRef) -> None:
         """Take in what a worker that was asked said; one that is dead is replaced, unless too many were."""
         worker = self.asked.pop(answer)

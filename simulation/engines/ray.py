@@ -104,11 +104,13 @@ class RayGrid(PoolGrid):
         worker_cpus: CPUs of one worker; fractions are allowed.
         worker_gpus: GPUs of one worker; with a fraction several workers share one GPU. None: ``SHARED`` where clients
             are trained on GPUs that Ray deals out, else 0.
-        address: A running Ray cluster; None starts one on this machine.
+        address: A running Ray cluster; None starts one on this machine, or takes that to which this process is
+            connected already.
         device: Where the workers train: auto, cpu, cuda or cuda:N.
 
     Raises:
-        ValueError: Not one worker fits the cluster, or there is no such device (NoDevice).
+        ValueError: Not one worker fits the cluster, or there is no such device (NoDevice), or an address is given and
+            this process is connected to a cluster already.
         ConnectionError: There is no cluster at ``address``.
     """
 
@@ -123,11 +125,18 @@ class RayGrid(PoolGrid):
     ) -> None:
         super().__init__()
         self._folder: str | None = None
-        if address is None and device != "cpu":
+        self._joined = ray.is_initialized()
+        if self._joined and address is not None:
+            raise ValueError(
+                f"--ray-address {address}: this process is connected to a Ray cluster already; leave it out to run"
+                " there, or call ray.shutdown() before"
+            )
+        self._remote = address is not None or self._joined
+        if not self._remote and device != "cpu":
             # the workers are on this machine: what is not here is said before anything is started
 
             device = str(resolve(device))
-        if not ray.is_initialized():
+        if not self._joined:
             # asked for more workers than there are cores, a cluster of our own lets them share
             here = max(cores(), math.ceil((workers or 1) * worker_cpus))
             own = {"address": "local", "num_cpus": here, "include_dashboard": False, "_node_ip_address": LOOPBACK}
@@ -149,16 +158,16 @@ class RayGrid(PoolGrid):
                 raise ConnectionError(f"--engine ray: Ray does not start: {error}") from error
         total = ray.cluster_resources()
         try:
-            self._device = among(total, device) if address else device
+            self._device = among(total, device) if self._remote else device
             gpus = (SHARED if self._device == "cuda" else 0.0) if worker_gpus is None else worker_gpus
             self.workers = count(workers, worker_cpus, gpus, total)
         except ValueError:
-            self.close()
+            if not self._joined:
+                self.close()
             raise
         remote = Worker.options(num_cpus=worker_cpus, num_gpus=gpus, max_restarts=0)  # type: ignore[attr-defined]
         self._run_config, self._things = run_config, shared(run_config)
         self._doomed = doomed(run_config)
-        self._remote = address is not None
         self._crew = Crew(lambda: remote.remote(self._run_config, self._device, self._things), self.workers)
 
     @property
@@ -227,8 +236,10 @@ class RayGrid(PoolGrid):
                 self._crew.replace(worker)
 
     def close(self) -> None:
-        """Stop the workers, and the cluster if it was started here."""
-        if ray.is_initialized():
+        """Stop the workers, and the cluster if it was started here; a connection that was there before stays."""
+        if self._joined and ray.is_initialized():
+            self._crew.stop()
+        elif ray.is_initialized():
             ray.shutdown()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)

@@ -10,13 +10,13 @@ from typing import Any, get_args
 import polars as pl
 
 from metafed.core.errors import DataError
-from metafed.core.reading import LARGEST_RECORD, read_json
+from metafed.core.reading import LARGEST_RECORD, brief, read_json
 from metafed.experiment.choices import parse_tasks
 from metafed.experiment.renames import KEYS, renewed, renewed_keys
 from metafed.fairness.summary import summarize
 from metafed.families import FAMILIES
 from metafed.tasks.task import Kind
-from server.record.resume import FORMAT
+from server.record.resume import FORMAT, sha256_of
 from simulation.cli.errors import BadInput
 
 
@@ -81,6 +81,8 @@ def read_run(folder: Path, manifest: Mapping[str, Any] | None = None) -> Run:
         gaps.append(f"The run did not finish: {reason}.")
     rounds = read_rounds(folder / "rounds.jsonl", gaps)
     clients = read_clients(folder, gaps)
+    if clients is not None and changed_since(folder, manifest):
+        gaps.append("clients.parquet has other bits than when the run ended: it is damaged, or was changed by hand.")
     summary = None
     if (folder / "summary.json").is_file():
         summary = renewed_keys(read_object(folder / "summary.json"))
@@ -97,6 +99,12 @@ def read_run(folder: Path, manifest: Mapping[str, Any] | None = None) -> Run:
     config = folder / "config.toml"
     text = config.read_text(encoding="utf-8", errors="replace") if config.is_file() else ""
     return Run(folder, manifest, rounds, clients, summary, text, gaps)
+
+
+def changed_since(folder: Path, manifest: Mapping[str, Any]) -> bool:
+    """Say whether ``clients.parquet`` is not what the manifest says; older records say nothing of it."""
+    path, known = folder / "clients.parquet", manifest.get("clients_sha256")
+    return known is not None and path.is_file() and sha256_of(path) != known
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
@@ -161,9 +169,9 @@ def read_rounds(path: Path, gaps: list[str]) -> list[dict[str, Any]]:
     for number, text in enumerate(lines, start=1):
         try:
             line = json.loads(text)
-        except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        except (ValueError, RecursionError) as error:  # a number of thousands of digits is a ValueError as well
             if number < len(lines):
-                raise BadInput(f"{path}, line {number}: not JSON: {error}") from None
+                raise BadInput(f"{path}, line {number}: not JSON: {brief(error)}") from None
             gaps.append(f"The last line of rounds.jsonl (line {number}) was cut short and is left out.")
             continue
         missing = sorted(IN_A_ROUND - set(line)) if isinstance(line, dict) else ["object"]

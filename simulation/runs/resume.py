@@ -35,11 +35,14 @@ def where(config: Config, keep: Record) -> Found | None:
     """Return where the run goes on; None for one that starts.
 
     Raises:
-        BadInput: There is nothing left to do.
+        BadInput: There is nothing left to do, or rows are damaged.
     """
     if config.resume is None:
         return None
-    found, rounds = find(keep.folder, config.experiment), config.experiment.rounds
+    try:
+        found, rounds = find(keep.folder, config.experiment), config.experiment.rounds
+    except NotResumable as error:
+        raise BadInput(f"--resume {error}") from None
     ended = keep.before.get("exit_reason") == "done"
     if ended and found.checkpoint is not None and found.checkpoint.round == rounds:
         raise BadInput(

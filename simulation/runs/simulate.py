@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from metafed.core import session
 from metafed.core.digits import digits
 from metafed.federation.federation import Federation
-from server.record.record import Record, file_sha256
-from server.record.resume import last_checkpoint
+from server.record.record import Record
+from server.record.resume import last_checkpoint, sha256_of
 from server.record.writer import WritingFailed
 from simulation.cli.config import Config
 from simulation.cli.console import Screen
@@ -188,7 +188,7 @@ def how(config: Config, federation: Federation, remarks: Sequence[str], grid: "P
         "data": {
             f"{choice.family.name}:{choice.source}": {
                 "kind": choice.kind,
-                "files": {str(file): file_sha256(file) for file in source.files},
+                "files": {str(file): sha256_of(file) for file in source.files},
                 "notes": list(source.notes),
                 **({"labels": dealt} if (dealt := getattr(source, "dealt", [])) else {}),
             }

@@ -4,9 +4,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from metafed.core.errors import DataError
 from metafed.core.reading import LARGEST_RECORD, read_json
-from simulation.cli.config import Config
+from metafed.core.settings import explain
+from simulation.cli.config import Config, check_engine
 from simulation.cli.errors import BadInput
 from simulation.cli.resume import go_where_it_began, settings_file
 from simulation.records.agreement import Difference, first_difference, lines, rows
@@ -36,15 +39,19 @@ def verify(folder: Path, engine: str | None = None, workers: int | None = None) 
     record = go_where_it_began(folder, config.experiment)
     if engine not in (None, "local", "ray"):
         raise BadInput(f"verify(engine={engine!r}): 'local' or 'ray'")
+    given = {name: value for name, value in {"engine": engine, "workers": workers}.items() if value is not None}
+    try:
+        here = Config.model_validate({**dict(config), **given})
+    except ValidationError as error:
+        raise BadInput(explain(error)) from None
+    check_engine(here, None if workers is not None else config)
     changes: dict[str, Any] = {
         "experiment": config.experiment.model_copy(update={"rounds": last}),
         "quiet": True,
         "references": None,
     }
-    given = {"engine": engine, "workers": workers}
-    changes |= {name: value for name, value in given.items() if value is not None}
     with tempfile.TemporaryDirectory(prefix="metafed-verify-") as scratch:
-        again = simulate(config.model_copy(update={**changes, "out": Path(scratch) / "run", "track": None}))
+        again = simulate(here.model_copy(update={**changes, "out": Path(scratch) / "run", "track": None}))
         found = first_difference(record, again)
         if found is not None:
             return str(found)

@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import polars as pl
 import pytest
 
 from simulation.deployment.closing import amend, close, finished_rounds, manifest
@@ -27,7 +28,7 @@ def cut(whole, tmp_path):
     (folder / "parts" / "00000003.parquet").write_bytes(b"PAR1 half a file")
     lines = (folder / "rounds.jsonl").read_text().splitlines(keepends=True)
     (folder / "rounds.jsonl").write_text("".join(lines[:3]) + lines[3][:40])
-    for name in ("clients.parquet", "summary.json", "report.html"):
+    for name in ("clients.parquet", "summary.json", "report.html", "participation.parquet"):
         (folder / name).unlink()
     amend(folder, {"end": None, "exit_reason": None, "theta_sha256": None})
     return folder
@@ -38,7 +39,10 @@ def test_what_was_reported_is_kept(cut, whole):
     rows = clients(whole)
     assert clients(cut).equals(rows.filter(rows["round"] <= 2))
     assert [line["round"] for line in finished_rounds(cut)] == [0, 1, 2]
-    assert json.loads((cut / "summary.json").read_text())["round"] == 2
+    summary, of_whole = (json.loads((each / "summary.json").read_text()) for each in (cut, whole))
+    assert summary["round"] == 2
+    assert set(summary) == set(of_whole)
+    assert pl.read_parquet(cut / "participation.parquet", glob=False)["asked"].sum() == 2 * 3
     assert not (cut / "parts").exists()
     about = manifest(cut)
     assert about["exit_reason"] == "failed: the SuperLink ended"

@@ -170,6 +170,17 @@ def test_a_host_refuses_clients_that_it_does_not_hold(small):
     assert "does not hold the clients" in replies[0].error.reason
 
 
+@pytest.mark.parametrize("named", [[-1], [2, 2], [True], [10**20]])
+def test_a_host_refuses_a_list_of_clients_that_is_none(small, named):
+    # -1 is 3 − 1 modulo 3, and a client that is named twice would count twice
+    grid = LocalGrid(small.to_run_config())
+    grid._context.node_config.update({"partition-id": 2, "num-partitions": 3})
+    (message,) = asked(small, [2], discover(FirstShare(grid), 1))[:1]
+    message.content["ask"] = ConfigRecord({**message.content.config_records["ask"], "clients": named})
+    (reply,) = grid.answer([message], None)
+    assert reply.has_error()
+
+
 def test_a_deployed_node_that_is_the_only_one_gets_one_message_and_a_pool_one_a_chunk(small):
     clients = list(range(9))
     pool, node = LocalGrid(small.to_run_config()), LocalGrid(small.to_run_config())

@@ -8,6 +8,7 @@ import pytest
 from flwr.app import ConfigRecord, Message
 
 from client.app import app
+from client.host import Host
 from metafed.experiment.settings import Experiment
 from metafed.secure.keys import public
 from metafed.secure.party import Refused
@@ -95,6 +96,19 @@ def test_a_client_trains_once_in_a_round(small):
         nodes.ask(TRAIN)
     with pytest.raises(Refused):
         nodes.ask(TRAIN, clients=[VICTIM])
+
+
+@pytest.mark.parametrize("changed", [{"clients": [VICTIM], "sharing": [VICTIM]}, {}])
+def test_what_is_refused_is_not_trained_before(small, changed, monkeypatch):
+    def trained(*arguments):
+        raise AssertionError("it was trained first")
+
+    nodes = until(small, TRAIN)
+    if not changed:
+        nodes.ask(TRAIN)
+    monkeypatch.setattr(Host, "train", trained)
+    with pytest.raises(Refused):
+        nodes.ask(TRAIN, **changed)
 
 
 def test_masks_are_of_the_list_that_the_server_said_so_that_two_lists_do_not_cancel(small):

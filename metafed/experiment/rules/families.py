@@ -121,8 +121,15 @@ def check_named(experiment: Fields, families: Sequence[str]) -> None:
     factories = sorted({name for name in chosen.values() if ":" in name})
     if experiment.network_settings and len(factories) != 1:
         first = next(iter(experiment.network_settings))
-        what = f"{' and '.join(factories)} would both take it" if factories else "only a MODULE:FACTORY takes arguments"
-        raise ValueError(f"--network.{first} does nothing sure: the network is {experiment.network}, and {what}")
+        if not factories:
+            raise ValueError(
+                f"--network.{first} does nothing: the network is {experiment.network}, and only a MODULE:FACTORY takes"
+                " arguments"
+            )
+        raise ValueError(
+            f"--network.{first}: {' and '.join(factories)} would both take it; choose one MODULE:FACTORY, or give each"
+            " its arguments in its own module"
+        )
 
 
 def check_control(experiment: Fields, choices: Sequence[TaskChoice]) -> None:

@@ -10,6 +10,8 @@ import tomllib
 import polars as pl
 import pytest
 
+from simulation.run import main
+from simulation.verify import main as verify_main
 from tests.integration.resume.running import bits
 from tests.simulation.command.running import command, manifest, run
 
@@ -114,6 +116,22 @@ def test_verify_agrees_with_a_record_and_names_the_first_client_that_differs(who
     done = command(bent, module="simulation.verify")
     assert done.returncode == 1
     assert f"differs first at round 5, client {victim}: loss is " in done.stdout
+
+
+def test_verify_refuses_workers_that_cannot_be(whole, capsys):
+    assert verify_main([str(whole), "--workers", "-3"]) == 2
+    assert "--workers -3: input should be greater than or equal to 1" in capsys.readouterr().err
+    assert verify_main([str(whole), "--engine", "local", "--workers", "2"]) == 2
+    assert "--workers 2 does nothing with --engine local" in capsys.readouterr().err
+
+
+def test_a_record_of_ray_goes_on_without_ray_and_keeps_what_it_says_of_workers(whole, tmp_path):
+    subprocess.run(["cp", "-r", whole, tmp_path / "run"], check=True)
+    path = tmp_path / "run" / "config.toml"
+    text = path.read_text()
+    path.write_text("workers = 2\n" + text.replace('engine = "local"', 'engine = "ray"'))
+    assert main(["--resume", str(tmp_path / "run"), "--engine", "local", "--workers", "3", "--rounds", "9"]) == 2
+    assert main(["--resume", str(tmp_path / "run"), "--engine", "local", "--rounds", "9", "--quiet"]) == 0
 
 
 def test_verify_refuses_what_is_no_record_of_a_run_that_ended(whole, tmp_path):

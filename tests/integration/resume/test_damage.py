@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import polars as pl
 import pytest
 
 from server.record.record import Record
@@ -58,12 +59,25 @@ def in_settings(old, new):
     return change
 
 
+def flip(path, place):
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-200])
+
+
 DAMAGE = {
     "run.log is a folder": (as_folder("run.log"), "run.log: is no file"),
     "rounds.jsonl is a folder": (as_folder("rounds.jsonl"), "rounds.jsonl: is no file"),
     "parts is a file": (as_file("parts"), "parts: is no folder"),
+    "a checkpoint is a folder": (as_folder("checkpoints/round-00000002.json"), "round-00000002.json: is no file"),
     "checkpoints is a file": (as_file("checkpoints"), "checkpoints: is no folder"),
     "rows are gone": (lambda record: (record / "clients.parquet").unlink(), "clients.parquet: is missing"),
+    "rows with another bit": (lambda record: flip(record / "clients.parquet", 40), "clients.parquet: is damaged"),
+    "rows cut short": (lambda record: cut(record / "clients.parquet"), "clients.parquet: is damaged"),
     "manifest of a list": (lambda record: (record / "manifest.json").write_text("[]"), "expected a JSON object"),
     "manifest cut short": (lambda record: (record / "manifest.json").write_text('{"run'), "manifest.json: not JSON"),
     "experiment of a number": (in_manifest(experiment=3), "manifest.json: experiment"),
@@ -83,6 +97,12 @@ def test_it_is_refused_in_one_line_and_nothing_is_changed(case, record, capsys):
     assert reason in said
     assert said.count("\n") == 1
     assert {path: path.read_bytes() for path in record.rglob("*") if path.is_file()} == before
+
+
+def test_a_report_says_that_rows_were_changed_since_the_run_ended(record):
+    frame = pl.read_parquet(record / "clients.parquet")
+    frame.with_columns(pl.col("score") / 2).write_parquet(record / "clients.parquet")
+    assert "clients.parquet has other bits than when the run ended" in write_report(record).read_text()
 
 
 class Killed(BaseException):

@@ -120,6 +120,23 @@ def test_a_kill_while_the_record_is_closed_loses_nothing(tiny, tmp_path):
     assert bits(folder) == bits(tmp_path / "whole")
 
 
+@pytest.mark.parametrize("file", ["rounds.jsonl", "parts/00000003.parquet"])
+def test_rounds_whose_lines_or_rows_are_damaged_are_computed_again(tiny, tmp_path, file):
+    experiment = of(tiny)
+    start(experiment, tmp_path / "whole")
+    folder = tmp_path / "damaged"
+    start(experiment, folder, stops_after(5))
+    path = folder / file
+    content = path.read_bytes()
+    # a digit of the loss of round 3, or the end of its rows
+    place = content.index(b'"loss": ', content.index(b'{"round": 3')) + 10 if file == "rounds.jsonl" else -1
+    changed = bytearray(content)
+    changed[place] ^= 1
+    path.write_bytes(changed)
+    assert resume(experiment, folder) == 2
+    assert bits(folder) == bits(tmp_path / "whole")
+
+
 def test_a_damaged_checkpoint_is_passed_over_and_the_rounds_since_the_one_before_are_computed_again(tiny, tmp_path):
     experiment = of(tiny, **KINDS["ditto"])
     start(experiment, tmp_path / "whole")

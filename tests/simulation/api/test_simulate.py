@@ -119,9 +119,15 @@ def test_a_record_that_is_named_stays_and_is_read_by_load(tmp_path):
 def test_more_rounds_of_a_run_are_those_of_a_longer_one(small):
     shorter = run(rounds=2)
     assert shorter.verify() is None
+    rows, loss = len(shorter.clients), shorter.rounds["loss"].to_list()
     longer = shorter.resume(rounds=3)
     assert longer.theta_sha256 == small.theta_sha256
     assert longer.rounds["loss"].to_list() == small.rounds["loss"].to_list()
+    # the object of before shows the same record, nothing of the old one
+    assert len(shorter.clients) == len(longer.clients) > rows
+    assert shorter.rounds["loss"].to_list() == longer.rounds["loss"].to_list() != loss
+    assert shorter.theta_sha256 == longer.theta_sha256
+    assert shorter.experiment.rounds == longer.experiment.rounds == 3
 
 
 def test_a_callback_sees_each_round_and_may_stop_the_run_but_not_change_it(small):

@@ -1,6 +1,7 @@
 """Who of a Ray engine's workers gets which message."""
 
 import pytest
+import ray
 
 from simulation.engines.ray import RayGrid
 
@@ -25,3 +26,21 @@ def test_every_round_begins_with_the_workers_in_the_same_order(small):
         assert lost not in grid._crew.idle
     finally:
         grid.close()
+
+
+@pytest.mark.slow
+def test_a_cluster_that_was_there_before_stays_without_our_workers(small):
+    ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False)
+    try:
+        with pytest.raises(ValueError, match="--ray-address auto: this process is connected to a Ray cluster already"):
+            RayGrid(small.to_run_config(), address="auto")
+        with pytest.raises(ValueError, match="do not fit 1 CPUs"):
+            RayGrid(small.to_run_config(), workers=3)
+        grid = RayGrid(small.to_run_config(), workers=1, worker_cpus=0.5)
+        worker = grid._crew.idle[0]
+        grid.close()
+        assert ray.is_initialized()
+        with pytest.raises(ray.exceptions.RayActorError):
+            ray.get(worker.alive.remote())
+    finally:
+        ray.shutdown()
