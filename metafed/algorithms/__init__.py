@@ -6,12 +6,16 @@ from metafed.algorithms.ditto import Ditto
 from metafed.algorithms.fedavg import Fedavg
 from metafed.algorithms.fedavg_ft import FedavgFt
 from metafed.algorithms.feddyn import FedDyn
+from metafed.algorithms.fedem import FedEm
 from metafed.algorithms.fednova import FedNova
 from metafed.algorithms.fedper import Fedper
+from metafed.algorithms.fedproto import FedProto
 from metafed.algorithms.fedprox import Fedprox
 from metafed.algorithms.fedrep import Fedrep
 from metafed.algorithms.fomaml import Fomaml
 from metafed.algorithms.hf_maml import HfMaml
+from metafed.algorithms.ifca import Ifca
+from metafed.algorithms.knn_per import KnnPer
 from metafed.algorithms.local import Local
 from metafed.algorithms.maml import Maml
 from metafed.algorithms.maml_plus_plus import MamlPlusPlus
@@ -40,12 +44,17 @@ ALGORITHMS: dict[str, type[Algorithm]] = {
     "scaffold": Scaffold,
     "feddyn": FedDyn,
     "fednova": FedNova,
+    # several models
+    "ifca": Ifca,
+    "fedem": FedEm,
     # a model, or a part of one, of everybody's own
     "local": Local,
     "ditto": Ditto,
     "pfedme": Pfedme,
     "fedper": Fedper,
     "fedrep": Fedrep,
+    "knn-per": KnnPer,
+    "fedproto": FedProto,
 }
 
 __all__ = [
@@ -54,7 +63,9 @@ __all__ = [
     "Anil",
     "Ditto",
     "FedDyn",
+    "FedEm",
     "FedNova",
+    "FedProto",
     "Fedavg",
     "FedavgFt",
     "Fedper",
@@ -62,6 +73,8 @@ __all__ = [
     "Fedrep",
     "Fomaml",
     "HfMaml",
+    "Ifca",
+    "KnnPer",
     "Local",
     "Maml",
     "MamlPlusPlus",
