@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from metafed.aggregators import Aggregator as Aggregator
     from metafed.aggregators import Bulyan as Bulyan
     from metafed.aggregators import CenteredClipping as CenteredClipping
+    from metafed.aggregators import FedFv as FedFv
+    from metafed.aggregators import FedMgdaPlus as FedMgdaPlus
     from metafed.aggregators import GeometricMedian as GeometricMedian
     from metafed.aggregators import Krum as Krum
     from metafed.aggregators import Median as Median
@@ -37,14 +39,20 @@ if TYPE_CHECKING:
     from metafed.algorithms import Fedavgm as Fedavgm
     from metafed.algorithms import Fedbabu as Fedbabu
     from metafed.algorithms import Fedbn as Fedbn
+    from metafed.algorithms import FedDyn as FedDyn
+    from metafed.algorithms import FedEm as FedEm
+    from metafed.algorithms import FedNova as FedNova
     from metafed.algorithms import Fedper as Fedper
+    from metafed.algorithms import FedProto as FedProto
     from metafed.algorithms import Fedprox as Fedprox
     from metafed.algorithms import Fedrep as Fedrep
     from metafed.algorithms import Fedrod as Fedrod
     from metafed.algorithms import Fedyogi as Fedyogi
     from metafed.algorithms import Fomaml as Fomaml
     from metafed.algorithms import HfMaml as HfMaml
+    from metafed.algorithms import Ifca as Ifca
     from metafed.algorithms import Imaml as Imaml
+    from metafed.algorithms import KnnPer as KnnPer
     from metafed.algorithms import Local as Local
     from metafed.algorithms import Maml as Maml
     from metafed.algorithms import MamlPlusPlus as MamlPlusPlus
@@ -55,6 +63,7 @@ if TYPE_CHECKING:
     from metafed.algorithms import Pfedme as Pfedme
     from metafed.algorithms import Protonet as Protonet
     from metafed.algorithms import Reptile as Reptile
+    from metafed.algorithms import Scaffold as Scaffold
     from metafed.algorithms import Update as Update
     from metafed.algorithms.inner import Descent as Descent
     from metafed.algorithms.meta_gradient import MetaGradient as MetaGradient
@@ -110,11 +119,11 @@ if TYPE_CHECKING:
     from simulation.api.federation import Federation as Federation
 
 HOMES = {
-    "metafed.aggregators": "Aggregator Bulyan CenteredClipping GeometricMedian Krum Median MultiKrum NormClipping"
-    " SignGuard TrimmedMean",
-    "metafed.algorithms": "Algorithm Anil Apfl Boil Cavia Ditto Fedadam Fedala Fedavg FedavgFt FedavgFtHead Fedavgm"
-    " Fedbabu Fedbn Fedper Fedprox Fedrep Fedrod Fedyogi Fomaml HfMaml Imaml Local Maml"
-    " MamlPlusPlus MetaSgd Moon Outer PerFedavg Pfedme Protonet Reptile Update",
+    "metafed.aggregators": "Aggregator Bulyan CenteredClipping FedFv FedMgdaPlus GeometricMedian Krum Median MultiKrum"
+    " NormClipping SignGuard TrimmedMean",
+    "metafed.algorithms": "Algorithm Anil Apfl Boil Cavia Ditto FedDyn FedEm FedNova FedProto Fedadam Fedala Fedavg"
+    " FedavgFt FedavgFtHead Fedavgm Fedbabu Fedbn Fedper Fedprox Fedrep Fedrod Fedyogi Fomaml HfMaml Ifca Imaml KnnPer"
+    " Local Maml MamlPlusPlus MetaSgd Moon Outer PerFedavg Pfedme Protonet Reptile Scaffold Update",
     "metafed.algorithms.inner": "Descent",
     "metafed.algorithms.meta_gradient": "MetaGradient",
     "metafed.core.episodes": "Batch Episode Examples Shots",

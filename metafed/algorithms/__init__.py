@@ -13,15 +13,19 @@ from metafed.algorithms.fedavg_ft_head import FedavgFtHead
 from metafed.algorithms.fedbabu import Fedbabu
 from metafed.algorithms.fedbn import Fedbn
 from metafed.algorithms.feddyn import FedDyn
+from metafed.algorithms.fedem import FedEm
 from metafed.algorithms.fednova import FedNova
 from metafed.algorithms.fedopt import Fedadam, Fedavgm, Fedyogi
 from metafed.algorithms.fedper import Fedper
+from metafed.algorithms.fedproto import FedProto
 from metafed.algorithms.fedprox import Fedprox
 from metafed.algorithms.fedrep import Fedrep
 from metafed.algorithms.fedrod import Fedrod
 from metafed.algorithms.fomaml import Fomaml
 from metafed.algorithms.hf_maml import HfMaml
+from metafed.algorithms.ifca import Ifca
 from metafed.algorithms.imaml import Imaml
+from metafed.algorithms.knn_per import KnnPer
 from metafed.algorithms.local import Local
 from metafed.algorithms.maml import Maml
 from metafed.algorithms.maml_plus_plus import MamlPlusPlus
@@ -59,6 +63,9 @@ ALGORITHMS: dict[str, type[Algorithm]] = {
     "feddyn": FedDyn,
     "fednova": FedNova,
     "moon": Moon,
+    # several models
+    "ifca": Ifca,
+    "fedem": FedEm,
     # a model, or a part of one, of everybody's own
     "local": Local,
     "ditto": Ditto,
@@ -70,6 +77,8 @@ ALGORITHMS: dict[str, type[Algorithm]] = {
     "fedbabu": Fedbabu,
     "fedbn": Fedbn,
     "fedrod": Fedrod,
+    "knn-per": KnnPer,
+    "fedproto": FedProto,
 }
 
 __all__ = [
@@ -81,7 +90,9 @@ __all__ = [
     "Cavia",
     "Ditto",
     "FedDyn",
+    "FedEm",
     "FedNova",
+    "FedProto",
     "Fedadam",
     "Fedala",
     "Fedavg",
@@ -97,7 +108,9 @@ __all__ = [
     "Fedyogi",
     "Fomaml",
     "HfMaml",
+    "Ifca",
     "Imaml",
+    "KnnPer",
     "Local",
     "Maml",
     "MamlPlusPlus",

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from metafed.algorithms import ALGORITHMS
 from metafed.experiment.settings import Experiment
 from server.outer import Outer
 from simulation.api.federation import Federation
@@ -15,6 +16,10 @@ METHODS: dict[str, dict[str, object]] = {
     "fedmgda+": {"algorithm": "fedavg", "aggregator": "fedmgda+"},
     "scaffold": {"algorithm": "scaffold", "outer_optimizer": "momentum"},
     "feddyn": {"algorithm": "feddyn"},
+    "ifca": {"algorithm": "ifca"},
+    "fedem": {"algorithm": "fedem"},
+    "knn-per": {"algorithm": "knn-per"},
+    "fedproto": {"algorithm": "fedproto"},
     "fednova": {"algorithm": "fednova", "local": {"epochs": 2, "batch_size": 8}, "outer_optimizer": "adam"},
 }
 each_method = pytest.mark.parametrize("name", METHODS)
@@ -47,7 +52,7 @@ def test_any_number_of_nodes_and_any_chunking_step_alike(small, name):
         np.testing.assert_allclose(vector, several[part], rtol=1e-8, atol=1e-9)
 
 
-MEANS = [name for name, settings in METHODS.items() if "aggregator" not in settings]
+MEANS = [name for name, settings in METHODS.items() if name in ALGORITHMS and ALGORITHMS[name]().needs_means]
 
 
 @pytest.mark.parametrize("name", MEANS)

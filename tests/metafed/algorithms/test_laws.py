@@ -113,7 +113,7 @@ def test_training_judges_what_evaluation_would_and_never_reads_the_query_labels(
     algorithm, task, theta, state, episode = prepared(name, kind)
     update = algorithm.update(task, theta, state, episode, 1)
     adapted = path(algorithm, task, theta, state, episode.support, update.step)[-1]
-    weighable_losses = task.predict(adapted, episode.query.x)
+    weighable_losses = algorithm.predictor(task).predict(adapted, episode.query.x)
     torch.testing.assert_close(update.output, weighable_losses, rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(update.losses, task.loss(weighable_losses, episode.query), rtol=1e-12, atol=1e-12)
 
@@ -145,8 +145,9 @@ def test_adaptation_yields_every_step_and_serves_the_support_set(name, kind):
     steps = max(3, algorithm.evaluation_steps)
     found = path(algorithm, task, theta, state, episode.support, steps)
     assert len(found) == steps + 1
+    predicting = algorithm.predictor(task)
     before, after = (
-        task.loss(task.predict(params, episode.support.x), episode.support) for params in (found[0], found[-1])
+        task.loss(predicting.predict(params, episode.support.x), episode.support) for params in (found[0], found[-1])
     )
     assert after.mean() < before.mean()
 

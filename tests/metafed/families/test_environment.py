@@ -216,7 +216,7 @@ def test_rows_of_another_world_are_refused(name):
 
 
 @every_world
-@pytest.mark.parametrize("name_of_algorithm", [name for name in ALGORITHMS if name != "protonet"])
+@pytest.mark.parametrize("name_of_algorithm", [name for name, one in ALGORITHMS.items() if "control" in one.kinds])
 def test_every_algorithm_that_descends_can_control(name, name_of_algorithm):
     task, theta, rows = problem(name, rows=4, clients=2)
     algorithm = ALGORITHMS[name_of_algorithm]()

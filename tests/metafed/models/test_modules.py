@@ -111,7 +111,7 @@ def test_every_algorithm_runs_with_a_module(factory, name):
     update = algorithm.update(task, shared, state, episode, 1)
     assert all(bool(value.isfinite().all()) for value in (*update.directions.values(), update.losses))
     *_, adapted = algorithm.adapt(task, spread(shared, 3), state, episode.support, 1)
-    output = task.predict(adapted, episode.query.x, episode.query.mask)
+    output = algorithm.predictor(task).predict(adapted, episode.query.x, episode.query.mask)
     assert output.shape == (*episode.query.mask.shape, 3)
     if name in ("fedper", "fedrep", "protonet"):
         assert not any(".head." in n for n in update.directions)
