@@ -6,7 +6,7 @@ from typing import Any
 
 from metafed.fairness.alarms import sentence
 from metafed.fairness.panel import WHOLE, Panel, last_evaluation, panel
-from simulation.cli.tables import number
+from simulation.cli.tables import number, poor
 from simulation.records.runs import Run
 
 FAILURES_SHOWN = 20
@@ -50,7 +50,7 @@ def verdict(summary: Mapping[str, Any]) -> list[str]:
         f"Adaptation harms {count} of {hurt['n']} {part} clients (95 % interval: {fewest} to {most} %).",
     ]
     # names of groups keep their hyphens
-    return [*(numbers.replace("-", "−") for numbers in sentences), *alarm_sentences(summary)]
+    return [*poor(summary), *(numbers.replace("-", "−") for numbers in sentences), *alarm_sentences(summary)]
 
 
 def alarm_sentences(summary: Mapping[str, Any]) -> list[str]:
