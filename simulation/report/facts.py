@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from simulation.cli.tables import number
+from simulation.cli.tables import number, poor
 from simulation.records.runs import Run
 from simulation.report.words import short
 
@@ -40,7 +40,7 @@ def moment(text: Any) -> str:
 
 
 def tiles(summary: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Return the four numbers that answer who is served and who is not, each with its interval in words."""
+    """Return the numbers that say who is served and who is not, with intervals in words; what is bad comes first."""
     part = "unseen" if summary["unseen"] is not None else "seen"
     block = summary[part]
     if block["after"]["value"] is None:
@@ -49,8 +49,14 @@ def tiles(summary: Mapping[str, Any]) -> list[dict[str, str]]:
     before, after, gain, worst, hurt = (
         block["before"], block["after"], block["gain"], block["fairness"]["worst10"], block["fairness"]["harmed"],
     )  # fmt: skip
+    bad = [
+        {"name": "Served badly", "value": f"{len(sentences)} of {len(summary['by_family'])}", "range": sentences[0]}
+        for sentences in [poor(summary)]
+        if sentences
+    ]
     best = "" if block["oracle_score"] is None else f", at best {short(block['oracle_score'])}"
     return [
+        *bad,
         {
             "name": f"Score of {part} clients",
             "value": f"{short(before['value'])} → {short(after['value'])}",

@@ -8,7 +8,7 @@ from typing import Any
 from metafed.fairness.alarms import sentence
 from metafed.fairness.panel import WHOLE, Panel, last_evaluation, panel
 from metafed.fairness.references import sentences as of_references
-from simulation.cli.tables import number
+from simulation.cli.tables import number, poor
 from simulation.records.runs import Run
 
 FAILURES_SHOWN = 20
@@ -54,7 +54,7 @@ def verdict(summary: Mapping[str, Any]) -> list[str]:
     ]
     # names of groups keep their hyphens
     numbers = [signs(sentence) for sentence in sentences]
-    return [*numbers, *alarm_sentences(summary)]
+    return [*poor(summary), *numbers, *alarm_sentences(summary)]
 
 
 def signs(text: str) -> str:

@@ -5,9 +5,11 @@ import math
 import numpy as np
 
 from metafed.fairness import metrics as fairness
+from metafed.fairness.harmed import gain, harmed
 from metafed.fairness.intervals import Estimate
 from metafed.fairness.metrics import Values
 from metafed.fairness.panel import Panel
+from metafed.fairness.summary import tolerances
 from simulation.report.drawing.plot import Axis, Band, Figure, Line, Mark, Points, Role, Text
 from simulation.report.drawing.plot import Panel as Drawn
 from simulation.report.drawing.scale import LOWEST_SHOWN, linear
@@ -32,11 +34,12 @@ def distribution(run: OneRun) -> Figure:
     return Figure(
         key="distribution",
         title=f"{who.capitalize()} clients before and after adaptation",
-        finding=finding(people, who),
+        finding=finding(people, who, int(harmed(gains(people), tolerances(people, kinds)).sum())),
         caption=(
             "Height: the share of clients at or below a score. The further a blue foot trails to the left, the worse"
             " the mean hides somebody; the dotted line cuts off the worst tenth. Shaded: 95 % band of the whole blue"
-            " curve (Dvoretzky, Kiefer and Wolfowitz). Dots below: means with 95 % intervals."
+            " curve (Dvoretzky, Kiefer and Wolfowitz). Dots below: means with 95 % intervals. Harmed: a"
+            " score falls by more than chance allows for an accuracy on so few rows, or at all for other scores."
         ),
         panels=drawn,
         columns=("family", "client", "group", "before", "after"),
@@ -44,10 +47,14 @@ def distribution(run: OneRun) -> Figure:
     )
 
 
-def finding(people: Panel, who: str) -> str:
-    """Say how many end lower than they began, and where the foot of the curve lies farthest below the mean."""
-    fallen = int((people.scores[:, -1] < people.scores[:, 0]).sum())
-    sentences = [f"{fallen} of {count(len(people), f'{who} client')} end lower than they began."]
+def gains(people: Panel) -> Values:
+    """Return what adaptation gave each client."""
+    return gain(people.scores[:, 0], people.scores[:, -1])
+
+
+def finding(people: Panel, who: str, hurt: int) -> str:
+    """Say how many are harmed, and where the foot of the curve lies farthest below the mean."""
+    sentences = [f"Adaptation harms {hurt} of {count(len(people), f'{who} client')}."]
     depth = {}
     for name in families(people):
         after = people.where(people.family == name).scores[:, -1]

@@ -116,6 +116,14 @@ def test_a_loss_that_grew_by_orders_in_training_is_said():
     assert "The loss of assistant grew in training, from 2.000 to 4e+07." in shown(found, 80)
 
 
+def test_what_is_bad_is_said_first():
+    bad = summarize(frame(client(0, [0.1, -0.5], family="avatar"), client(1, [0.9, 0.4])), 0, KINDS)
+    text = " ".join(shown(bad, 120).split())
+    assert "No good: seen clients of avatar score -0.500, below the 0 of a constant." in text
+    assert "Adaptation lowers scores: seen clients of assistant by 0.500 on average." in text
+    assert text.index("No good") < text.index("Score: before")
+
+
 def test_harm_is_judged_by_kind_and_query_size(summary):
     # client 3 fell by 0.8 on 400 rows; client 5's skill fell by 0.01, and skill has no tolerance
     harmed = summary["fairness"]["harmed"]
