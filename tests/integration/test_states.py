@@ -9,7 +9,7 @@ from simulation.engines.ray import RayGrid
 from tests.integration.pool import run as run_federation
 from tests.simulation.command.running import clients, run, sha
 
-PERSONAL = ("ditto", "fedper", "fedrep", "local")
+PERSONAL = ("ditto", "apfl", "fedala", "moon", "fedper", "fedrep", "local")
 
 
 @pytest.mark.parametrize("name", PERSONAL)

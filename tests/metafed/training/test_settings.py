@@ -83,7 +83,7 @@ def test_an_algorithm_takes_the_settings_that_it_uses_and_no_others(name):
     uses = ALGORITHMS[name]().uses("local")
     for setting, local in values.items():
         if setting in uses:
-            assert Experiment(algorithm=name, local=local).local.changed == local.keys()
+            assert Experiment(algorithm=name, local=local, tasks="assistant").local.changed == local.keys()
         else:
             message = refused(algorithm=name, local=local)
             assert f"does nothing with the algorithm {name}, which uses" in message
