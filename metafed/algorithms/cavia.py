@@ -127,7 +127,7 @@ def first_bias(params: Params, part: str) -> str:
         ValueError: There is none.
     """
     own = (n for n in params if part_of(n) == part and not is_head(n))
-    found = next((n for n in own if n.endswith((".bias", ".shift"))), None)
+    found = next((n for n in own if n.rpartition(".")[2].startswith(("bias", "shift"))), None)
     if found is None:
         raise ValueError(f"the network of {part} has no bias below its head, where cavia puts the context")
     return found

@@ -8,7 +8,7 @@ from tests.integration.pool import assert_workers_give_the_bits_of_one_process
 from tests.integration.pool import run as run_federation
 from tests.simulation.command.running import clients, run, sha
 
-PERSONAL = ("ditto", "fedper", "fedrep", "local")
+PERSONAL = ("ditto", "apfl", "fedala", "moon", "fedper", "fedrep", "local")
 
 
 @pytest.mark.parametrize("name", PERSONAL)

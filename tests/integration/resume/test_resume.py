@@ -21,6 +21,8 @@ KINDS = {
     "ditto": {"algorithm": "ditto", "outer_optimizer": "adam", "outer_lr": 0.02},
     "fedper": {"algorithm": "fedper", "outer_optimizer": "momentum", "outer_lr": 0.5},
     "fedrep": {"algorithm": "fedrep", "outer_optimizer": "yogi", "outer_lr": 0.05},
+    "apfl": {"algorithm": "apfl", "outer_optimizer": "momentum", "outer_lr": 0.5},
+    "fedala": {"algorithm": "fedala"},
     "pfedme": {"algorithm": "pfedme", "outer_optimizer": "adagrad", "outer_lr": 0.05},
     "AFL over clients": {"objective": "minimax"},
     "CVaR": {"objective": "cvar"},

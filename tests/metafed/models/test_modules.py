@@ -163,7 +163,7 @@ def test_our_mlp_equals_the_same_network_as_a_module(name):
 def test_names_say_trunk_head_and_family():
     names = set(network_of(NormedMlp).shapes)
     assert {name.rpartition(".")[0] for name in names} == {
-        "toy.body.stem", "toy.head", f"{TRUNK}.body.0", f"{TRUNK}.body.2"
+        "toy.body.stem", "toy.head", f"{TRUNK}.norm.0", f"{TRUNK}.body.2"
     }  # fmt: skip
     assert {name for name in network_of(Transformer).shapes if ".head." in name} == {"toy.head.weight", "toy.head.bias"}
 
