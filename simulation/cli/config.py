@@ -24,6 +24,8 @@ NOT_IN_A_FILE = {
     "resume": "is a flag only; a run that goes on has its settings already",
 }
 """Names of settings that mean nothing in a file, and what to do instead."""
+RAY = ("workers", "worker_cpus", "worker_gpus", "ray_address")
+"""Settings of the engine ``ray`` alone."""
 LONGEST = 10**7
 """Seconds that a round may take: 115 days."""
 

@@ -36,6 +36,8 @@ def verify(folder: Path, engine: str | None = None, workers: int | None = None) 
     record = go_where_it_began(folder, config.experiment)
     if engine not in (None, "local", "ray"):
         raise BadInput(f"verify(engine={engine!r}): 'local' or 'ray'")
+    if engine == "local" and workers is not None:
+        raise BadInput(f"verify: {workers} workers do nothing with the engine local; leave one of the two out")
     changes: dict[str, Any] = {"experiment": config.experiment.model_copy(update={"rounds": last}), "quiet": True}
     given = {"engine": engine, "workers": workers}
     changes |= {name: value for name, value in given.items() if value is not None}

@@ -110,7 +110,7 @@ def test_a_deployment_refuses_such_a_class_with_the_reason():
 def test_all_kinds_of_classes_of_a_script_give_the_same_bits_on_both_engines(more, tmp_path):
     code = CELL.replace("{more}", more) + textwrap.dedent(
         """
-        found = [simulate(experiment, engine=engine, workers=2, progress=False) for engine in ("local", "ray")]
+        found = [simulate(experiment, progress=False, **how) for how in ({"engine": "local"}, {"workers": 2})]
         assert found[0].theta_sha256 == found[1].theta_sha256
         assert len(found[1].manifest["session"]) == 5, found[1].manifest["session"]
         print("same bits")
