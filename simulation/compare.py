@@ -12,8 +12,9 @@ import tyro
 import simulation.cli.start  # noqa: F401  (first: it puts heavy packages off)
 from simulation.analysis.compared import METRICS
 from simulation.api.comparing import Comparison
+from simulation.cli.asking import ask
 from simulation.cli.door import door
-from simulation.cli.exits import DONE, FAILED, called
+from simulation.cli.exits import DONE, FAILED
 from simulation.cli.streams import output_lost
 from simulation.records.folders import read_methods
 
@@ -41,7 +42,7 @@ class Arguments:
 @door
 def main(words: Sequence[str]) -> int:
     """Run the command line and return the exit code."""
-    asked = tyro.cli(Arguments, args=words, prog=called("compare"))
+    asked = ask(lambda prog: tyro.cli(Arguments, args=words, prog=prog), "compare", words)
     found = Comparison(asked.runs, read_methods(asked.runs), asked.metrics, asked.part, asked.family)
     if asked.json:
         print(json.dumps(found.found, indent=2, allow_nan=False))

@@ -18,9 +18,10 @@ from simulation.analysis.choices import checked_metrics, families
 from simulation.analysis.comparable import check_comparable
 from simulation.analysis.differences import PARTS, comparison
 from simulation.analysis.measures import MEASURES
+from simulation.cli.asking import ask
 from simulation.cli.door import door
 from simulation.cli.errors import BadInput
-from simulation.cli.exits import DONE, called
+from simulation.cli.exits import DONE
 from simulation.records.folders import read_methods
 from simulation.records.methods import Method, Replicate
 from simulation.report.latex import differences_latex, values_latex
@@ -202,7 +203,7 @@ def text(path: Path, content: str) -> Path:
 @door
 def main(words: Sequence[str]) -> int:
     """Run the command line and return the exit code."""
-    for path in export(tyro.cli(Arguments, args=words, prog=called("export"))):
+    for path in export(ask(lambda prog: tyro.cli(Arguments, args=words, prog=prog), "export", words)):
         print(path)
     return DONE
 

@@ -9,9 +9,9 @@ from typing import Annotated, Literal
 import tyro
 
 import simulation.cli.start  # noqa: F401  (first: it puts heavy packages off)
+from simulation.cli.asking import ask
 from simulation.cli.door import door
 from simulation.cli.errors import RunFailed
-from simulation.cli.exits import called
 from simulation.runs.verify import verify
 
 AGREES, DIFFERS = 0, 1
@@ -32,7 +32,7 @@ class Options:
 @door
 def main(words: Sequence[str]) -> int:
     """Run the command line: 0 if every bit agrees, 1 if not, 2 if it could not be tried."""
-    options = tyro.cli(Options, args=words, prog=called("verify"))
+    options = ask(lambda prog: tyro.cli(Options, args=words, prog=prog), "verify", words)
     try:
         found = verify(options.run, options.engine, options.workers)
     except RunFailed as error:

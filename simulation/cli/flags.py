@@ -19,9 +19,9 @@ from metafed.experiment.settings import Experiment
 from metafed.faults import read_faults
 from metafed.federation.federation import Federation, lay_ready
 from simulation import HOME, ROOMS
+from simulation.cli.asking import ask
 from simulation.cli.config import Config, check_engine
 from simulation.cli.errors import BadInput
-from simulation.cli.exits import called
 from simulation.cli.late import unused
 from simulation.cli.resume import again, check_unchanged
 
@@ -41,7 +41,7 @@ def parse(argv: Sequence[str]) -> Config:
 
     Raises:
         BadInput: A value is not allowed.
-        SystemExit: tyro printed the help (0) or a misuse of flags (2).
+        SystemExit: The help was printed.
     """
     rest, named = renewed_flags(argv), {}
     for what in KINDS:
@@ -66,7 +66,7 @@ def parse(argv: Sequence[str]) -> Config:
     chosen = {what: _chosen(kind, named[what], getattr(default.experiment, what)) for what, kind in KINDS.items()}
     flags = _flags(default, chosen)
     with unused("torch"):
-        parsed = tyro.cli(flags, args=rest, prog=called("run"), description=Config.__doc__)
+        parsed = ask(lambda prog: tyro.cli(flags, args=rest, prog=prog, description=Config.__doc__), "run", rest)
     settings = parsed.model_dump()
     if "clients" not in default.experiment.model_fields_set and take_option(list(argv), "--clients")[1] is None:
         del settings["experiment"]["clients"]  # not given, which is told from given as its default

@@ -6,8 +6,9 @@ import tyro
 
 import simulation.cli.start  # noqa: F401  (first: it puts heavy packages off)
 from metafed.data.sets.catalogue import CATALOGUE, Entry
+from simulation.cli.asking import ask
 from simulation.cli.door import door
-from simulation.cli.exits import DONE, FAILED, called
+from simulation.cli.exits import DONE, FAILED
 from simulation.cli.streams import output_lost
 from simulation.data.check import Check
 from simulation.data.describe import Describe
@@ -28,11 +29,15 @@ def main(argv: Sequence[str] | None = None, catalogue: Mapping[str, Entry] | Non
 
 def carry_out(words: Sequence[str], catalogue: Mapping[str, Entry]) -> int:
     """Do what is asked for."""
-    asked: List | Fetch | Prepare | Check | Describe = tyro.extras.subcommand_cli_from_dict(
-        {"list": List, "fetch": Fetch, "prepare": Prepare, "check": Check, "describe": Describe},
-        args=words,
-        prog=called("data"),
-        description="List data sets, get them, check them, and show who is in them.",
+    asked: List | Fetch | Prepare | Check | Describe = ask(
+        lambda prog: tyro.extras.subcommand_cli_from_dict(
+            {"list": List, "fetch": Fetch, "prepare": Prepare, "check": Check, "describe": Describe},
+            args=words,
+            prog=prog,
+            description="List data sets, get them, check them, and show who is in them.",
+        ),
+        "data",
+        words,
     )
     try:
         asked.run(catalogue)

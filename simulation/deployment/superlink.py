@@ -87,6 +87,11 @@ def note_handshakes() -> None:
 
 def main() -> int:
     """Start the SuperLink; blocks until it ends."""
+    if not {"-h", "--help"}.isdisjoint(sys.argv[1:]):
+        from flwr.superlink.cli.flower_superlink import flower_superlink as explain
+
+        print(f"{KEY_FILE} names the file of the control key; all else is flower-superlink's own:\n")
+        explain()
     named = os.environ.get(KEY_FILE, "")
     try:
         key = Path(named).read_text(encoding="ascii").strip()

@@ -56,13 +56,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--cache",
         default=os.environ.get("METAFED_NODE_CACHE", str(cache() / "clients")),
         help="folder for this node's prepared clients, kept from message to message; none: they are made anew each time"
-        " (default: METAFED_NODE_CACHE, or %(default)s)",
+        " (default: METAFED_NODE_CACHE, or metafed/clients in $XDG_CACHE_HOME or ~/.cache)",
     )
     parser.add_argument(
         "--resident",
         default=os.environ.get("METAFED_NODE_RESIDENT", str(cache() / "resident")),
         help="private folder for the socket of the process that stays and answers message after message; none: each"
-        " message is answered by a process of its own (default: METAFED_NODE_RESIDENT, or %(default)s)",
+        " message is answered by a process of its own (default: METAFED_NODE_RESIDENT, or metafed/resident in"
+        " $XDG_CACHE_HOME or ~/.cache)",
     )
     parser.add_argument("--patience", type=float, default=600.0, help="seconds to wait to be let in")
     parser.add_argument("--port", type=int, default=9094, help="port on this machine for the node's own processes")

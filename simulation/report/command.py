@@ -8,9 +8,10 @@ from typing import Annotated, TypeVar
 import tyro
 
 import simulation.cli.start  # noqa: F401  (first: it puts heavy packages off)
+from simulation.cli.asking import ask
 from simulation.cli.door import door
 from simulation.cli.errors import BadInput
-from simulation.cli.exits import DONE, called
+from simulation.cli.exits import DONE
 from simulation.records.studies import is_study
 from simulation.report.figures import FIGURES, OfRun, OfRuns, find
 from simulation.report.pages import write_comparison, write_report
@@ -42,7 +43,7 @@ class Arguments:
 @door
 def main(words: Sequence[str]) -> int:
     """Run the command line and return the exit code."""
-    asked = tyro.cli(Arguments, args=words, prog=called("report"))
+    asked = ask(lambda prog: tyro.cli(Arguments, args=words, prog=prog), "report", words)
     if not asked.runs:
         raise BadInput("name the folder of a run")
     if asked.figure is not None:
