@@ -14,6 +14,7 @@ from metafed.core.streams import stream
 from metafed.data.files.bounds import readable
 from metafed.data.files.parts import parts
 from metafed.data.source import Origin, Source
+from metafed.data.table.alike import notes as alike_names
 from metafed.data.table.columns import Column, Number, stated
 from metafed.data.table.description import Description, pattern
 from metafed.data.table.fitting import Fitted, fitted
@@ -134,6 +135,7 @@ class Own(Source):
             *self._surplus,
             *table.notes,
             *who.notes,
+            *alike_names({"clients": who.names, "groups": who.groups, "classes": classes or ()}),
             f"{self.kind} of {shown}, "
             + (f"{len(classes)} classes: {_listed(classes)}" if classes else f"in {unit}, as losses are then"),
             f"evaluation rows: {way}{of_class}",
@@ -377,7 +379,11 @@ def fit(kind: type[Own], origin: Origin, change: tuple[int, ...] | None) -> Fitt
         clients = np.sort(stream(origin.seed, "own/fitted").choice(len(clients), FITTED, replace=False))
     inputs = made.inputs
     wanted = [used.feature.name for used in inputs if stated(used.feature) is None]
-    return fitted(inputs, [made.training(int(client), wanted, FITTED_ROWS) for client in clients], kind.kind)
+    training = [made.training(int(client), wanted, FITTED_ROWS) for client in clients]
+    try:
+        return fitted(inputs, training, kind.kind)
+    except DataError as error:
+        raise DataError(f"{kind.description.file}: {error}") from None
 
 
 def _take(values: Any, rows: np.ndarray) -> Any:
