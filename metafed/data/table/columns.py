@@ -13,6 +13,7 @@ from typing import Any, final
 
 import numpy as np
 
+from metafed.core.errors import DataError
 from metafed.data.table.description import Feature
 
 MOST_VALUES = 64
@@ -215,6 +216,9 @@ def fitted_number(name: str, rows: Iterable[np.ndarray], signal: bool) -> Number
     """Fit mean and standard deviation to ``rows``, arrays ``(n,)`` or ``(n, width)``; missing numbers are left out.
 
     A number that does not vary gets the unit 1. A signal, such as an image, has one mean and one unit for all of it.
+
+    Raises:
+        DataError: They are so large that they have neither, beyond 1e300.
     """
     whole = np.concatenate([np.asarray(part, np.float64).reshape(len(part), -1) for part in rows])
     width = whole.shape[1]
@@ -222,10 +226,15 @@ def fitted_number(name: str, rows: Iterable[np.ndarray], signal: bool) -> Number
         whole = whole.reshape(-1, 1)
     known = np.isfinite(whole)
     count = np.maximum(known.sum(0), 1)
-    mean = np.where(known, whole, 0.0).sum(0) / count
-    away = np.where(known, whole - mean, 0.0)
-    with np.errstate(over="ignore", under="ignore"):
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        mean = np.where(known, whole, 0.0).sum(0) / count
+        away = np.where(known, whole - mean, 0.0)
         spread = np.sqrt((away**2).sum(0) / count)
+    if not (np.isfinite(mean).all() and np.isfinite(away).all()):
+        raise DataError(
+            f"column {name!r} has numbers as large as {np.abs(np.where(known, whole, 0.0)).max():.1e}, of which no mean"
+            " can be computed; divide them, or leave them out"
+        )
     # squares leave the range of float64 beyond 1e154 and below 1e-162: such numbers are divided by the largest first
     largest = np.abs(away).max(0, initial=0.0)
     extreme = ~np.isfinite(spread) | ((spread == 0) & (largest > 0))

@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self, get_args
@@ -267,6 +267,13 @@ class Description(BaseModel):
         except ValidationError as error:
             raise ValueError(complaints(error, made.model_fields)) from None
 
+    @field_validator("classes")
+    @classmethod
+    def _classes(cls, value: list[str | int | float | bool] | None) -> list[str | int | float | bool] | None:
+        if again := repeated([str(label) for label in value or ()]):
+            raise ValueError(f"the class {again!r} is named twice")
+        return value
+
     @field_validator("scale", mode="before")
     @classmethod
     def _scale(cls, value: Any) -> Any:
@@ -279,6 +286,8 @@ class Description(BaseModel):
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
+        if "\0" in self.data:
+            raise ValueError(f"data = {self.data!r} holds a NUL character")
         if (self.client is None) == (self.partition is None):
             raise ValueError(
                 "name the column of the client (client = …), or, where there is none, how rows are shared out to"
@@ -313,7 +322,11 @@ class Description(BaseModel):
         for role, name in [*roles, *((role, name) for role, names in others for name in names)]:
             if name is not None and name in names:
                 raise ValueError(f"column {name!r} is a feature and the {role}")
+        for role in ("client", "block", "evaluation"):
+            if roles[role] in self.targets:
+                raise ValueError(f"column {roles[role]!r} is the {role} and the target")
         twice = {name for name in names if names.count(name) > 1}
+        twice |= {name for name in self.targets if self.targets.count(name) > 1}
         if twice:
             raise ValueError(f"column {min(twice)!r} is named twice")
         return self
@@ -349,11 +362,18 @@ def _feature(name: str, what: Any) -> Feature:
             raise ValueError(f"{name} = {what}: mean and unit, which is greater than 0")
         return Feature(name, "number", (float(what[0]), float(what[1])))
     if isinstance(what, list) and what and all(isinstance(part, str) for part in what):
+        if again := repeated(what):
+            raise ValueError(f"{name}: the value {again!r} is named twice")
         return Feature(name, "category", values=tuple(what))
     raise ValueError(
         f"{name} = {what!r}: one of {', '.join(CELLS)}, hashed, or [mean, unit] of a number, or the list of a"
         " category's values"
     )
+
+
+def repeated(names: Sequence[str]) -> str | None:
+    """Return the first name that is there twice."""
+    return next((name for place, name in enumerate(names) if name in names[:place]), None)
 
 
 def _is_scale(pair: Any) -> bool:

@@ -12,6 +12,7 @@ from metafed.core.errors import DataError
 from metafed.core.streams import stream
 from metafed.data.files.bounds import readable
 from metafed.data.source import Origin, Source
+from metafed.data.table.alike import notes as alike_names
 from metafed.data.table.columns import Column, Number, stated
 from metafed.data.table.description import Description, pattern
 from metafed.data.table.fitting import Fitted, fitted
@@ -123,6 +124,7 @@ class Own(Source):
             *self._surplus,
             *table.notes,
             *who.notes,
+            *alike_names({"clients": who.names, "groups": who.groups, "classes": classes or ()}),
             f"{self.kind} of {shown}, "
             + (_about_classes(description, classes) if classes else f"in {unit}, as losses are then"),
             f"evaluation rows: {way}{of_class}",
@@ -359,7 +361,11 @@ def fit(kind: type[Own], origin: Origin, change: tuple[int, ...] | None) -> Fitt
         clients = np.sort(stream(origin.seed, "own/fitted").choice(len(clients), FITTED, replace=False))
     inputs = made.inputs
     wanted = [used.feature.name for used in inputs if stated(used.feature) is None]
-    return fitted(inputs, [made.training(int(client), wanted, FITTED_ROWS) for client in clients], kind.kind)
+    training = [made.training(int(client), wanted, FITTED_ROWS) for client in clients]
+    try:
+        return fitted(inputs, training, kind.kind)
+    except DataError as error:
+        raise DataError(f"{kind.description.file}: {error}") from None
 
 
 def _about_classes(description: Description, classes: Sequence[str]) -> str:

@@ -163,6 +163,10 @@ def opened(description: Description) -> Table:
         )
     if not path.exists():
         raise DataError(f"{missing(path)} (data = {description.data!r} in {description.path})")
+    if not path.is_dir() and not path.is_file():
+        raise DataError(
+            f"{path} is a pipe or a device (data = {description.data!r} in {description.path}); name a file"
+        )
     signals, others, notes = dict[str, tuple[int, ...]](), set[str](), tuple[str, ...]()
     for key in ("separator", "quote", "nothing"):
         if getattr(description, key) is not None and path.suffix not in TEXT:

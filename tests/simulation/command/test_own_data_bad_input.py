@@ -1,5 +1,7 @@
 """A user's own data that cannot be used: one clear message, exit code 2, nothing left behind."""
 
+import os
+
 import numpy as np
 import polars as pl
 import pytest
@@ -120,6 +122,10 @@ BAD = {
     "no features": (description('features = ["age", "minutes", "genre"]\n'), GOOD, ["features = […]", "text = …"]),
     "feature twice": (description('"age"', '"minutes"'), GOOD, ["'minutes' is named twice"]),
     "target as a feature": (description('"age"', '"stars"'), GOOD, ["'stars' is a feature and the target"]),
+    "data of a name that is none": (description("people.csv", "a\\u0000.csv"), GOOD, ["holds a NUL character"]),
+    "target twice": (description('"stars"', '["stars", "stars"]'), GOOD, ["'stars' is named twice"]),
+    "target that is the client": (description('"stars"', '"person"'), GOOD, ["'person' is the client and the target"]),
+    "class twice": (description(more="classes = [1, 2, 3, 4, 5, 5]\n"), GOOD, ["the class '5' is named twice"]),
     "feature of no kind": (
         description('features = ["age", "minutes", "genre"]\n', more='[features]\nage = "numbr"\n'),
         GOOD,
@@ -237,6 +243,14 @@ def test_one_message_and_exit_code_2(case, tmp_path, monkeypatch, capsys):
     for words in named:
         assert words in said.err
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_pipe_is_not_waited_for(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "people.toml").write_text(PLAIN)
+    os.mkfifo(tmp_path / "people.csv")
+    assert main(["--tasks", "mine:people.toml", "--engine", "local"]) == 2
+    assert capsys.readouterr().err.startswith("metafed: people.csv is a pipe or a device")
 
 
 def test_a_command_in_a_process_of_its_own_says_the_same(tmp_path):

@@ -380,3 +380,9 @@ def test_the_guide_says_the_sizes_of_episodes():
     guide = (Path(__file__).resolve().parents[4] / "docs" / "your-own-data.md").read_text(encoding="utf-8")
     sizes = [f"`support` = {SHOTS.support}", f"`query` = {SHOTS.query}", f"`evaluation` = {SHOTS.evaluation}"]
     assert all(size in guide for size in [*sizes, f"`per-class` = {str(SHOTS.per_class).lower()}"])
+
+
+def test_numbers_of_which_there_is_no_mean_are_refused_not_zero(tmp_path):
+    table = [{**row, "minutes": (-1) ** number * 1.7e308} for number, row in enumerate(rows())]
+    with pytest.raises(DataError, match=r"people.csv: column 'minutes' has numbers as large as 1\.7e\+308"):
+        _ = source(describe(tmp_path, table=table)).notes
