@@ -60,6 +60,12 @@ def pandas():
     return importlib.import_module("pandas")
 
 
+@pytest.fixture(scope="session")
+def peft():
+    """The package; a test that asks for it is left out where it is not installed."""
+    return importlib.import_module("peft")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread():
     torch.set_num_threads(1)

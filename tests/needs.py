@@ -63,6 +63,7 @@ NEEDS = (
     ),
     Need(_asks("browser"), lambda: browser_program() is not None, "with a browser (apt-get install chromium)"),
     Need(_asks("pandas"), lambda: find_spec("pandas") is not None, "of frames of pandas (pip install pandas)"),
+    Need(_asks("peft"), lambda: find_spec("peft") is not None, "of adapters (pip install peft transformers)"),
     Need(_asks("compiler"), lambda: library.compiler() is not None, "with a C++ compiler (apt-get install g++)"),
     Need(lambda item: item.get_closest_marker("docker") is not None, engine, "in containers (a Docker engine)"),
 )
