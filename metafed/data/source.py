@@ -4,8 +4,11 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
+import numpy as np
+
 from metafed.core.episodes import Examples, Shots
 from metafed.environments.base import Environment
+from metafed.models import Inputs
 from metafed.tasks.task import Kind
 
 
@@ -55,6 +58,8 @@ class Source(ABC):
         held_out_classes: Whether unseen clients have classes that no seen client has.
         shots: The size of episodes, where it is not the family's.
         share: Which clients it has, where it has those of one node only.
+        sequence: The sequences that it offers to networks that want them; None: it has features only.
+        sequence_notes: What a reader of results must know of these sequences.
     """
 
     kind: ClassVar[Kind | None] = None
@@ -63,6 +68,8 @@ class Source(ABC):
     held_out_classes: ClassVar[bool] = False
     shots: Shots | None = None
     share: Share | None = None
+    sequence: ClassVar[Inputs | None] = None
+    sequence_notes: tuple[str, ...] = ()
 
     @abstractmethod
     def __init__(self, origin: Origin) -> None:
@@ -122,6 +129,10 @@ class Source(ABC):
         Args:
             client: Number within the source, from 0.
         """
+
+    def sequences(self, client: int) -> np.ndarray:
+        """Return the rows of ``examples`` as the sequences that ``sequence`` describes, ``(n, *shape)``."""
+        raise NotImplementedError(f"{type(self).__name__} offers no sequences")
 
 
 GENERATED = "generated"

@@ -22,6 +22,7 @@ from metafed.data.sets.banking77.reader import Banking77, Banking77Encoder
 from metafed.data.sets.clinc150.reader import Clinc150, Clinc150Encoder
 from metafed.data.source import GENERATED
 from metafed.families.generated import Generator
+from metafed.models import Inputs
 
 SLOTS = 5
 SHOTS = Shots(support=5, query=10, evaluation=20, per_class=True)
@@ -75,6 +76,7 @@ class Generated(Generator):
 
     features = NGRAMS
     outputs = SLOTS
+    sequence = Inputs("sequence", (LENGTH[1],), vocabulary=NGRAMS + 1)
 
     @cached_property
     def intents(self) -> np.ndarray:
@@ -99,8 +101,7 @@ class Generated(Generator):
     def examples(self, client: int) -> Examples:
         """Return the utterances of one user; the group is the favourite domain."""
         user = self.user(client)
-        y = np.repeat(np.arange(SLOTS), user.sizes)
-        counts = user.speak(y, stream(self._seed, "assistant/client", client))
+        y, counts = self.spoken(user, client)
         prior = np.array([evaluation_rows(size, SHOTS) for size in user.sizes], dtype=np.float64)
         return Examples(
             x=features_of(counts),
@@ -109,6 +110,20 @@ class Generated(Generator):
             # an episode holds a set number of rows of each class: those are the prior of its query
             oracle_score=user.posterior(counts, prior / prior.sum()).max(1),
         )
+
+    def spoken(self, user: User, client: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the intents ``(n,)`` and the counts ``(n, NGRAMS)`` of the utterances of client ``client``."""
+        y = np.repeat(np.arange(SLOTS), user.sizes)
+        return y, user.speak(y, stream(self._seed, "assistant/client", client))
+
+    def sequences(self, client: int) -> np.ndarray:
+        """Return the utterances' n-grams as tokens ``(n, LENGTH[1])``, in a random order: they are independent."""
+        rng = stream(self._seed, "assistant/order", client)
+        _, counts = self.spoken(self.user(client), client)
+        found = np.zeros((len(counts), LENGTH[1]), np.int64)
+        for row, own in zip(found, counts, strict=True):
+            row[LENGTH[1] - own.sum() :] = rng.permutation(np.repeat(np.arange(NGRAMS) + 1, own))
+        return found
 
 
 def features_of(counts: np.ndarray) -> np.ndarray:

@@ -19,6 +19,7 @@ from metafed.data.sets.watch_gestures.reader import WatchGestures
 from metafed.data.source import GENERATED
 from metafed.families.generated import Generator
 from metafed.families.walker import JOINTS, TRACKED, WINDOW, Motion, Person
+from metafed.models import Inputs
 
 NOISE = 0.25
 FRAMES = (40, 600)
@@ -48,6 +49,7 @@ class Generated(Generator):
 
     features = WINDOW * TRACKED * 3
     outputs = JOINTS * 3
+    sequence = Inputs("sequence", (WINDOW, TRACKED * 3))
 
     @cached_property
     def scales(self) -> tuple[Scale, Scale]:
@@ -83,6 +85,11 @@ class Generated(Generator):
             group="out of step" if abs(person.lag) > OUT_OF_STEP else "in step",
             oracle_score=np.full(len(pose), NOISE**2),
         )
+
+    def sequences(self, client: int) -> np.ndarray:
+        """Return head and hands in the frames of each row, oldest first, ``(n, WINDOW, TRACKED · 3)``."""
+        x = self.examples(client).x
+        return x.reshape(len(x), WINDOW, TRACKED * 3)
 
 
 AVATAR = Family(

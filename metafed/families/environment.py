@@ -14,6 +14,7 @@ import numpy as np
 from metafed.core.episodes import Examples, Shots
 from metafed.core.streams import stream
 from metafed.data.family import Family
+from metafed.data.sequence import windows
 from metafed.data.sets.vr_head_sit.reader import VrHeadSit
 from metafed.data.source import GENERATED
 from metafed.environments.base import Environment
@@ -21,12 +22,15 @@ from metafed.environments.cartpole import CartPole
 from metafed.environments.navigation import GOALS, Navigation
 from metafed.families.gaze import SHAKE, THINGS, Person
 from metafed.families.generated import Generator
+from metafed.models import Inputs
 from metafed.tasks.rollout import anchors
 from metafed.tasks.task import Kind
 
 MOMENTS = 20
 """Moments in a scene, half a second each."""
 SCENES = (5, 40)
+SEEN = 8
+"""Moments in a sequence, four seconds; a scene's first moments have fewer before them."""
 UNIT = 0.15
 """Radians of a turn that are 1 in y."""
 EPISODES = Shots(support=20, query=20, evaluation=40, per_class=False)
@@ -43,6 +47,7 @@ class Gaze(Generator):
 
     features = 2 + 1 + len(THINGS) * 2
     outputs = 2
+    sequence = Inputs("sequence", (SEEN, features + 1), masked=True)
 
     def person(self, client: int) -> Person:
         """Return the truth about client ``client``."""
@@ -59,6 +64,11 @@ class Gaze(Generator):
             group=THINGS[person.favourite],
             oracle_score=np.full(len(scenes.pitch), np.mean(np.square(SHAKE)) / UNIT**2),
         )
+
+    def sequences(self, client: int) -> np.ndarray:
+        """Return the moments of a scene up to each, ``(n, SEEN, features + 1)``."""
+        x = self.examples(client).x
+        return windows(x, np.arange(len(x)) % MOMENTS, SEEN)
 
 
 class World(Generator, ABC):

@@ -21,10 +21,11 @@ from metafed.experiment.rules.families import check_families
 from metafed.experiment.settings import Experiment
 from metafed.faults.plan import Faults
 from metafed.federation.chunking import Sizes, sizes
-from metafed.federation.networks import initial, made, network
+from metafed.federation.networks import initial, made, network, seen
 from metafed.federation.population import Population
 from metafed.federation.rates import declared, of_families, shared
 from metafed.federation.roster import Roster
+from metafed.models import factory_of
 from metafed.tasks.task import Task, task_of
 
 if TYPE_CHECKING:
@@ -98,7 +99,8 @@ class Federation:
     def sources(self) -> tuple[Source, ...]:
         """The source of each of the run's tasks; making one reads nothing."""
         pairs = zip(self.choices, self.origins, strict=True)
-        return tuple(choice.family.sources[choice.source](origin) for choice, origin in pairs)
+        made = ((choice, choice.family.sources[choice.source](origin)) for choice, origin in pairs)
+        return tuple(seen(self.experiment, choice, source) for choice, source in made)
 
     @cached_property
     def algorithms(self) -> dict[str, Algorithm]:
@@ -140,7 +142,7 @@ class Federation:
         return {
             choice.family.name: made(self.experiment, choice.family, source)
             for choice, source in chosen
-            if ":" in self.experiment.network_of(choice.family)
+            if factory_of(self.experiment.network_of(choice.family))
         }
 
     @property

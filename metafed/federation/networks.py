@@ -1,17 +1,19 @@
 """Which network a family's clients have."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import torch
 
 from metafed.core.errors import DataError
 from metafed.core.parameters import TRUNK, Layout, Params, part_of
-from metafed.data.family import Family
+from metafed.data.family import Family, TaskChoice
+from metafed.data.sequence import Sequential
 from metafed.data.source import Source
 from metafed.experiment.lookup import imported
 from metafed.experiment.settings import Experiment
-from metafed.models import Conv4, Inputs, Mlp, Network, SmallConv, initialize, layout
+from metafed.models import Conv4, Inputs, Mlp, Network, SmallConv, factory_of, initialize, layout
+from metafed.models.inputs import SEQUENCE
 from metafed.native.choice import resolve
 
 if TYPE_CHECKING:
@@ -33,6 +35,44 @@ def network(
     return SmallConv(part, outputs, image, filters, width, norm, activation, kernels=computed)
 
 
+def factory(experiment: Experiment, family: Family) -> Callable[..., Any] | None:
+    """Return what makes the module that a family's clients have; None where their network is no module.
+
+    Raises:
+        DataError: It cannot be imported, or is nothing that makes something.
+    """
+    name = experiment.network_of(family)
+    if (place := factory_of(name)) is None:
+        return None
+    try:
+        found = imported("network", place)
+        if not callable(found):
+            raise DataError("it is no class or function")
+    except ValueError as error:
+        raise DataError(f"--network {name} for family {family.name!r}: {error}") from None
+    return cast(Callable[..., Any], found)
+
+
+def seen(experiment: Experiment, choice: TaskChoice, source: Source) -> Source:
+    """Return the source as its network sees it: with sequences for rows, where a module asks for them.
+
+    Raises:
+        DataError: It asks for inputs that there are not, or that the source does not offer.
+    """
+    family = choice.family
+    wanted = getattr(factory(experiment, family), "inputs", None)
+    if not isinstance(wanted, str):
+        return source
+    name = f"--network {experiment.network_of(family)} for family {family.name!r}"
+    if wanted != SEQUENCE:
+        raise DataError(f"{name}: its factory says inputs = {wanted!r}; {SEQUENCE!r} is all that it may ask for")
+    if source.sequence is None:
+        others = [name for name, each in family.sources.items() if each.sequence is not None]
+        others_too = f"those that do are {', '.join(others)}" if others else "none of the family does"
+        raise DataError(f"{name} wants sequences, and the data set {choice.source} offers none ({others_too})")
+    return cast(Source, Sequential(source))
+
+
 def made(experiment: Experiment, family: Family, source: Source) -> "ModuleNetwork":
     """Return the network that a user's factory makes for one family's clients.
 
@@ -43,13 +83,14 @@ def made(experiment: Experiment, family: Family, source: Source) -> "ModuleNetwo
     from metafed.models.making import make
 
     name = experiment.network_of(family)
+    found = factory(experiment, family)
+    assert found is not None, "only families whose network is a module are asked for"
     inputs = Inputs("features", (source.features,)) if family.image is None else Inputs("image", family.image)
+    if isinstance(source, Sequential):
+        inputs = source.sequence
     arguments, dtype = experiment.network_settings or {}, getattr(torch, experiment.precision)
     try:
-        factory = imported("network", name)
-        if not callable(factory):
-            raise DataError("it is no class or function")
-        return make(factory, family.name, inputs, source.outputs, arguments, experiment.seed, dtype)
+        return make(found, family.name, inputs, source.outputs, arguments, experiment.seed, dtype)
     except ValueError as error:
         raise DataError(f"--network {name} for family {family.name!r}: {error}") from None
 

@@ -1,7 +1,7 @@
 """The networks, one a file: functions of parameters with a client axis."""
 
 from metafed.models.base import Network, initialize, is_head, is_norm, layout
-from metafed.models.choice import IMAGE_NETWORKS, NETWORKS, NetworkName, parse_network
+from metafed.models.choice import IMAGE_NETWORKS, MODULES, NETWORKS, NetworkName, factory_of, parse_network
 from metafed.models.conv4 import Conv4
 from metafed.models.convolution import Norm
 from metafed.models.inputs import Inputs
@@ -12,6 +12,7 @@ from metafed.models.statistics import without_running_statistics
 
 __all__ = [
     "IMAGE_NETWORKS",
+    "MODULES",
     "NETWORKS",
     "Activation",
     "Conv4",
@@ -21,6 +22,7 @@ __all__ = [
     "NetworkName",
     "Norm",
     "SmallConv",
+    "factory_of",
     "initialize",
     "is_head",
     "is_norm",

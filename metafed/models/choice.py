@@ -12,11 +12,19 @@ NetworkName: TypeAlias = Literal["mlp", "conv4", "small-conv"]
 
 NETWORKS: dict[str, type[Network]] = {"mlp": Mlp, "conv4": Conv4, "small-conv": SmallConv}
 
+MODULES = {"gru": "metafed.models.gru:Gru", "transformer": "metafed.models.transformer:Transformer"}
+"""Modules that come with metafed, by name: what makes them. They take sequences."""
+
 IMAGE_NETWORKS: tuple[NetworkName, ...] = ("conv4", "small-conv")
 """Those that only take images."""
 
 AUTO = "auto"
 """The family's own network."""
+
+
+def factory_of(network: str) -> str | None:
+    """Return ``MODULE:FACTORY`` of what makes a network that is a module; None for the others."""
+    return MODULES.get(network, network if ":" in network else None)
 
 
 def parse_network(text: str) -> dict[str, str]:
@@ -34,7 +42,7 @@ def parse_network(text: str) -> dict[str, str]:
             raise ValueError("write one network for all families, or FAMILY=NETWORK,… with each family once")
         module, colon, factory = name.partition(":")
         if not colon:
-            known("network", name, {AUTO: None, **NETWORKS, "MODULE:FACTORY": None})
+            known("network", name, {AUTO: None, **NETWORKS, **MODULES, "MODULE:FACTORY": None})
         elif not all(part.isidentifier() for part in (*module.split("."), factory)):
             raise ValueError(f"{name!r}: write MODULE:FACTORY, with the module's full name")
         found[family] = name

@@ -108,7 +108,9 @@ class ModuleNetwork(Network):
     def one(self, own: Params, x: "torch.Tensor") -> "torch.Tensor":
         """Return the outputs of one client's rows ``(N, features)``; what ``own`` lacks is as the module was made."""
         given = {self.paths[name]: value for name, value in own.items()}
-        return functional_call(self.module, given, (x.unflatten(1, self.inputs.shape),))  # type: ignore[no-any-return]
+        rows = x.unflatten(1, self.inputs.shape)
+        rows = rows.long() if self.inputs.vocabulary else rows
+        return functional_call(self.module, given, (rows,))  # type: ignore[no-any-return]
 
     @property
     def last(self) -> nn.Module | None:

@@ -10,6 +10,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from metafed.core.errors import DataError
 from metafed.core.reading import brief
+from metafed.models.inputs import Inputs
 from metafed.models.module import ModuleNetwork
 
 ROWS = 4
@@ -24,9 +25,7 @@ def tried(network: ModuleNetwork, dtype: "torch.dtype") -> ModuleNetwork:
     """
     module, own = network.module, network.initial
     mixes = any(isinstance(each, nn.modules.batchnorm._NormBase) for each in module.modules())
-    generator = torch.Generator().manual_seed(0)
-    x = torch.randn(ROWS, network.inputs.size, generator=generator, dtype=dtype)
-    x[-1] = 0  # as padding is
+    x = sample(network.inputs, dtype)
     before = {name: value.clone() for name, value in module.named_buffers()}
     given = x.clone()
     whole = _output(network, own, given, ROWS)
@@ -67,6 +66,22 @@ def tried(network: ModuleNetwork, dtype: "torch.dtype") -> ModuleNetwork:
         row_numbers=_row_numbers(loop, own, x),
         seen=_seen(loop, own, x, whole),
     )
+
+
+def sample(inputs: Inputs, dtype: "torch.dtype") -> "torch.Tensor":
+    """Return flattened rows ``(ROWS, size)`` as a family may have them; the last is zeros, as padding is."""
+    generator = torch.Generator().manual_seed(0)
+    if inputs.vocabulary:
+        x = torch.randint(inputs.vocabulary, (ROWS, inputs.size), generator=generator).to(dtype)
+    else:
+        x = torch.randn(ROWS, inputs.size, generator=generator, dtype=dtype)
+    if inputs.kind == "sequence":
+        moments = x.view(ROWS, inputs.shape[0], -1)
+        if inputs.masked:
+            moments[..., -1] = 1
+        moments[0, : inputs.shape[0] // 2] = 0  # a row that begins with padding
+    x[-1] = 0
+    return x
 
 
 def _output(network: ModuleNetwork, own: Any, x: "torch.Tensor", rows: int, seed: int = 0) -> "torch.Tensor":

@@ -108,7 +108,10 @@ SETTINGS = {
     "name": ({"network": "my-module:Net"}, "write MODULE:FACTORY"),
     "twice": ({"network": "avatar=mlp,avatar=mlp"}, "each family once"),
     "family": ({"network": "avatr=mlp"}, "--network avatr=mlp: no such family in --tasks; did you mean 'avatar'"),
-    "nothing takes it": ({"network": "mlp", "network_settings": {"hidden": 3}}, "only a MODULE:FACTORY takes"),
+    "nothing takes it": (
+        {"network": "mlp", "network_settings": {"hidden": 3}},
+        "arguments are for gru, transformer, MODULE",
+    ),
     "two take it": (
         {"network": f"avatar={OWN}:Gru,assistant={OWN}:Deep", "network_settings": {"hidden": 3}},
         "would both take it",

@@ -95,6 +95,7 @@ def folder_of(folder: Path, source: Source, task: str, origin: Origin) -> Path:
         "unseen": origin.unseen_from,
         "share": source.share,
         "anonymise": origin.anonymise,
+        "features": source.features,
         "files": [content(file, folder) for file in source.files],
     }
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:24]

@@ -17,6 +17,7 @@ from metafed.core.streams import stream
 from metafed.data.encoder.vectors import Vectors, vectors
 from metafed.data.encoder.weights import find
 from metafed.data.files.shared import by_file
+from metafed.data.sequence import TOKENS, tokens, words
 from metafed.data.sets.base import Dataset, require, table_of
 
 if TYPE_CHECKING:
@@ -110,8 +111,24 @@ class Intents(Dataset, ABC):
             dropped=table.height - kept.height,
         )
 
+    @property
+    def sequence_notes(self) -> tuple[str, ...]:
+        """How many texts have more words than a sequence has."""
+        (length,) = TOKENS.shape
+        long = sum(len(words(text)) > length for text in self.corpus.texts)
+        return (f"{long} of {len(self.corpus.texts)} texts have more than {length} words: the last {length} are seen",)
+
     def examples(self, client: int) -> Examples:
         """Return one client's utterances; the group is the domain that it likes most."""
+        texts, own = self._utterances(client)
+        return own._replace(x=self._embed(texts))
+
+    def sequences(self, client: int) -> np.ndarray:
+        """Return one client's utterances as tokens ``(n, 32)``."""
+        return tokens(self._utterances(client)[0])
+
+    def _utterances(self, client: int) -> tuple[list[str], Examples]:
+        """Return one client's texts, and all of its rows but x."""
         corpus = self.corpus
         rng = stream(self.origin.seed, f"{self.name}/client", client)
         liking = rng.dirichlet(np.full(len(corpus.domains), CONCENTRATION))
@@ -129,8 +146,8 @@ class Intents(Dataset, ABC):
                 rows.extend(picked.tolist())
                 y += [slot] * len(picked)
                 evaluation += [evaluated] * len(picked)
-        return Examples(
-            x=self._embed([corpus.texts[row] for row in rows]),
+        return [corpus.texts[row] for row in rows], Examples(
+            x=np.empty((len(y), 0)),
             y=np.array(y),
             group=corpus.domains[int(liking.argmax())],
             oracle_score=np.full(len(y), np.nan),
@@ -142,6 +159,7 @@ class Hashed(Intents, ABC):
     """Texts as hashed words and pairs of words, of unit length times ``SCALE``."""
 
     features = HASHES
+    sequence = TOKENS
 
     def _embed(self, texts: list[str]) -> np.ndarray:
         from sklearn.feature_extraction.text import HashingVectorizer

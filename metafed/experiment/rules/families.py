@@ -10,7 +10,7 @@ from metafed.experiment.fields import Fields
 from metafed.experiment.lookup import aggregator_name
 from metafed.faults.injected_bias import parse_bias
 from metafed.faults.plan import described
-from metafed.models import IMAGE_NETWORKS, NETWORKS, parse_network
+from metafed.models import IMAGE_NETWORKS, MODULES, NETWORKS, factory_of, parse_network
 from metafed.secure.settings import FEWEST
 
 
@@ -118,13 +118,13 @@ def check_named(experiment: Fields, families: Sequence[str]) -> None:
                 f"--network {name}={chosen[name]}: no such family in --tasks{near(name, families)} (it has"
                 f" {', '.join(families)})"
             )
-    factories = sorted({name for name in chosen.values() if ":" in name})
+    factories = sorted({name for name in chosen.values() if factory_of(name)})
     if experiment.network_settings and len(factories) != 1:
         first = next(iter(experiment.network_settings))
         if not factories:
+            takers = ", ".join([*MODULES, "MODULE:FACTORY"])
             raise ValueError(
-                f"--network.{first} does nothing: the network is {experiment.network}, and only a MODULE:FACTORY takes"
-                " arguments"
+                f"--network.{first} does nothing: the network is {experiment.network}, and only {takers} take arguments"
             )
         raise ValueError(
             f"--network.{first}: {' and '.join(factories)} would both take it; choose one MODULE:FACTORY, or give each"

@@ -50,6 +50,7 @@ def plainly(model, theta, episode, kind):
     def loss(phi, batch):
         real = int(batch.mask.sum())
         x = batch.x[0, :real].unflatten(1, model.inputs.shape)
+        x = x.long() if model.inputs.vocabulary else x
         return nn.functional.cross_entropy(functional_call(module, phi, (x,)), batch.y[0, :real])
 
     phi = start

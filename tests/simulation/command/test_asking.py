@@ -25,7 +25,7 @@ WRONG = [
     (run, "--device", "--device needs a value"),
     (run, "--cliens 3", "--cliens, 3: not known here; did you mean --clients?"),
     (run, "extra", "extra: not known here"),
-    (run, "--workers 3 --engine local", "--workers 3 does nothing with --engine local, which has no workers"),
+    (run, "--workers 3 --engine local", "--workers 3 does nothing with --engine local, which computes in one process"),
     (run, "--engine=local --ray-address=a:1", "--ray-address a:1 does nothing with --engine local"),
     (data, "lst", "lst: not known here; choose one of list, fetch, prepare, check, describe"),
     (verify, "", "missing: PATH Folder of the record. (required)"),

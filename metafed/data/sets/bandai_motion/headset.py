@@ -11,6 +11,8 @@ TRACKED = ("Head", "Hand_L", "Hand_R")
 FACING = ("UpperArm_L", "UpperArm_R")
 WINDOW = 3
 """Frames of input at the data's own rate (15 or 10 a second), the last of which is the frame of the pose."""
+SEEN = 8
+"""Frames of a sequence, the last of which is the frame of the pose; a clip's first poses have fewer before them."""
 PLACE = 0.25
 """Metres that are 1 in the inputs' positions."""
 MOVE = 0.1
@@ -37,11 +39,8 @@ def seen(positions: np.ndarray, names: list[str]) -> tuple[np.ndarray, np.ndarra
     """
     tracked = [names.index(name) for name in TRACKED]
     others = [joint for joint in range(JOINTS) if joint not in tracked]
-    left, right = (names.index(name) for name in FACING)
     now = positions[WINDOW - 1 :]
-    origin = now[:, tracked[0]] * (1, 0, 1)
-    across = now[:, left] - now[:, right]
-    turn = _facing(across[:, 0], across[:, 2])
+    origin, turn = _place(now, names)
     points = _from_head(now[:, tracked], origin, turn)
     inputs = [(points - REST_TRACKED) / PLACE]
     for back in range(1, WINDOW):
@@ -49,6 +48,31 @@ def seen(positions: np.ndarray, names: list[str]) -> tuple[np.ndarray, np.ndarra
         inputs.append((points - _from_head(earlier, origin, turn)) / MOVE)
     pose = (_from_head(now[:, others], origin, turn) - REST_POSE) / POSE
     return np.concatenate(inputs, axis=1).reshape(len(now), -1), pose.reshape(len(now), -1)
+
+
+def moments(positions: np.ndarray, names: list[str]) -> np.ndarray:
+    """Return the last frames before each of the poses of ``seen``, oldest first, ``(n, SEEN, 19)``.
+
+    A frame is the tracked points, their displacements to now, all as the head of now sees them, and 1 where it is.
+    """
+    tracked = [names.index(name) for name in TRACKED]
+    now = np.arange(WINDOW - 1, len(positions))
+    origin, turn = _place(positions[now], names)
+    current = _from_head(positions[now][:, tracked], origin, turn)
+    frames = []
+    for back in reversed(range(SEEN)):
+        points = _from_head(positions[np.maximum(now - back, 0)][:, tracked], origin, turn)
+        frame = np.concatenate([(points - REST_TRACKED) / PLACE, (current - points) / MOVE], axis=1)
+        there = np.append(frame.reshape(len(now), -1), np.ones((len(now), 1)), axis=1)
+        frames.append(np.where((now >= back)[:, None], there, 0))
+    return np.stack(frames, axis=1)
+
+
+def _place(frames: np.ndarray, names: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the ground below the head ``(n, 3)``, and the rotation ``(n, 3, 3)`` to where the shoulders face."""
+    left, right = (names.index(name) for name in FACING)
+    across = frames[:, left] - frames[:, right]
+    return frames[:, names.index(TRACKED[0])] * (1, 0, 1), _facing(across[:, 0], across[:, 2])
 
 
 def _facing(x: np.ndarray, z: np.ndarray) -> np.ndarray:

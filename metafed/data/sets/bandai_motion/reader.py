@@ -18,8 +18,9 @@ import numpy as np
 from metafed.core.episodes import MINIMUM, Examples
 from metafed.core.streams import stream
 from metafed.data.files.shared import by_file
-from metafed.data.sets.bandai_motion.headset import FACING, JOINTS, POSE, TRACKED, WINDOW, seen
+from metafed.data.sets.bandai_motion.headset import FACING, JOINTS, POSE, SEEN, TRACKED, WINDOW, moments, seen
 from metafed.data.sets.base import Dataset, arrays, in_blocks, require
+from metafed.models import Inputs
 
 STILL = 0.04
 """Metres: a persona whose pose spreads less is skipped."""
@@ -60,8 +61,11 @@ class Clips(NamedTuple):
 
     def rows(self, clip: int) -> tuple[np.ndarray, np.ndarray]:
         """Return inputs ``(n, 27)`` and poses ``(n, 54)`` of one clip."""
-        frames = slice(self.start[clip], self.start[clip] + self.length[clip])
-        return seen(self.positions[frames] / 1000.0, self.joints)
+        return seen(self.metres(clip), self.joints)
+
+    def metres(self, clip: int) -> np.ndarray:
+        """Return the positions of one clip ``(frames, JOINTS, 3)``."""
+        return np.asarray(self.positions[self.start[clip] : self.start[clip] + self.length[clip]] / 1000.0)
 
 
 @final
@@ -70,6 +74,7 @@ class BandaiMotion(Dataset):
 
     features = WINDOW * len(TRACKED) * 3
     outputs = (JOINTS - len(TRACKED)) * 3
+    sequence = Inputs("sequence", (SEEN, 2 * len(TRACKED) * 3 + 1), masked=True)
     file = Path("bandai_motion/bandai_motion.npz")
     licence = "CC BY-NC 4.0, (c) Bandai Namco Research Inc."
     remedy = (
@@ -150,6 +155,11 @@ class BandaiMotion(Dataset):
         """Return one persona's frames; the group is its style, a block is a clip."""
         persona = self._personas[0][client]
         return in_blocks({clip: self.table.rows(clip) for clip in persona.clips}, persona.style)
+
+    def sequences(self, client: int) -> np.ndarray:
+        """Return the frames before each of one persona's poses, ``(n, SEEN, 19)``."""
+        table = self.table
+        return np.concatenate([moments(table.metres(c), table.joints) for c in self._personas[0][client].clips])
 
 
 def personas(labels: Sequence[tuple[str, str]], lengths: np.ndarray) -> list[Persona]:

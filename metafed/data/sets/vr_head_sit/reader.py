@@ -14,7 +14,9 @@ import numpy as np
 from metafed.core.episodes import MINIMUM, Examples
 from metafed.core.streams import stream
 from metafed.data.files.shared import by_file
+from metafed.data.sequence import windows
 from metafed.data.sets.base import Dataset, arrays, in_blocks, require
+from metafed.models import Inputs
 
 COLUMNS = ("time_s", "pitch_rad", "yaw_rad", "roll_rad", "inclination_rad", "azimuth_rad")
 PITCH, YAW, ROLL = (COLUMNS.index(name) for name in ("pitch_rad", "yaw_rad", "roll_rad"))
@@ -22,6 +24,8 @@ RATE = 2.0
 """Samples a second."""
 TURNS = 3
 """Turns between successive samples that are seen, the newest first."""
+SEEN = 10
+"""Samples in a sequence, five seconds; a session's first rows have fewer before them."""
 UNIT = 0.2
 """Radians that are 1 in x and y."""
 
@@ -53,6 +57,14 @@ class Sessions(NamedTuple):
         seen = [turns[TURNS - 1 - back : len(turns) - 1 - back] for back in range(TURNS)]
         return np.concatenate([*seen, turned(own[now][:, [PITCH, ROLL]])], axis=1) / UNIT, turns[TURNS:] / UNIT
 
+    def sequences(self, session: int) -> np.ndarray:
+        """Return turn, pitch and roll at the last samples before each row of ``rows``, ``(n, SEEN, 5)``."""
+        own = self.samples[self.start[session] :][: self.length[session]].astype(np.float64)
+        moments = np.concatenate(
+            [turned(np.diff(own[:, [YAW, PITCH]], axis=0)), turned(own[1:][:, [PITCH, ROLL]])], axis=1
+        )
+        return windows(moments / UNIT, np.arange(len(moments)), SEEN)[TURNS - 1 : len(own) - 2]
+
 
 def turned(angle: np.ndarray) -> np.ndarray:
     """Return angles in ±π."""
@@ -65,6 +77,7 @@ class VrHeadSit(Dataset):
 
     features = 2 * TURNS + 2
     outputs = 2
+    sequence = Inputs("sequence", (SEEN, 5), masked=True)
     file = Path("vr_head_sit/vr_head_sit.npz")
     licence = "MIT, copyright 2022 Tho Nguyen"
 
@@ -145,3 +158,8 @@ class VrHeadSit(Dataset):
         group = "livelier" if self._liveliness(person) > self._middle else "calmer"
         rows = in_blocks({session: self.table.rows(session) for session in self.table.of(person)}, group)
         return rows._replace(name=self.called(client))
+
+    def sequences(self, client: int) -> np.ndarray:
+        """Return what the head did before each of one person's rows, ``(n, SEEN, 5)``."""
+        person = self._people[0][client]
+        return np.concatenate([self.table.sequences(session) for session in self.table.of(person)])

@@ -15,12 +15,15 @@ import numpy as np
 from metafed.core.episodes import MINIMUM, Examples, Shots
 from metafed.core.streams import stream
 from metafed.data.sets.base import Dataset, arrays, require
+from metafed.models import Inputs
 
 EXERCISES = 7
 CHANNELS = 6
 """Acceleration (g) and rotation (rad/s), along three axes each."""
 WINDOW = 50
 """Samples in a row: 2 s; windows do not overlap."""
+PAIR = 2
+"""Successive samples that are one moment of a sequence, by their mean."""
 PACES = 8
 """Frequencies in a row, 0.5 Hz apart, from 0.5 Hz on."""
 UNIT = np.array([0.25, 0.25, 0.25, 0.75, 0.75, 0.75])
@@ -48,6 +51,7 @@ class WatchGestures(Dataset):
 
     features = CHANNELS * (1 + PACES)
     outputs = EXERCISES
+    sequence = Inputs("sequence", (WINDOW // PAIR, CHANNELS))
     kind = "classification"
     shots = Shots(support=5, query=5, evaluation=10, per_class=True)
     file = Path("watch_gestures/watch_gestures.npz")
@@ -128,6 +132,11 @@ class WatchGestures(Dataset):
             oracle_score=np.full(sum(sizes), np.nan),
             time=np.concatenate([np.arange(size) for size in sizes]),
         )
+
+    def sequences(self, client: int) -> np.ndarray:
+        """Return one arm's windows as they were recorded, ``(n, WINDOW / PAIR, CHANNELS)``."""
+        windows = np.concatenate(self._arms[0][client].windows)
+        return np.asarray(windows.reshape(len(windows), -1, PAIR, CHANNELS).mean(2))
 
 
 def _name(user: int, side: int) -> str:
