@@ -7,12 +7,11 @@ import numpy as np
 
 from metafed.core.errors import DataError
 from metafed.data.files.bounds import readable
-from metafed.data.files.pictures import check_shape, pixels, shape_of
+from metafed.data.files.pictures import pixels, shape_of
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from metafed.data.table.tables import Table
 
 PIECE = 1000
 """Images whose heads are looked at at a time."""
@@ -40,7 +39,7 @@ def shape(frame: "pl.LazyFrame", name: str, path: Path) -> tuple[int, int, int]:
     with readable(path):
         first = frame.select(pl.col(name).drop_nulls().head(1)).collect()[name].to_list()
     where = f"{path}: column {name!r}"
-    if not first or (picture := _picture(first[0], path)) is None:
+    if not first or (picture := picture_of(first[0], path)) is None:
         raise DataError(f"{where} has no image in any row")
     return shape_of(picture, where)
 
@@ -53,42 +52,13 @@ def values(column: "pl.Series", shape: tuple[int, ...], path: Path) -> np.ndarra
     """
     made = np.empty((len(column), *shape))
     for row, cell in enumerate(column.to_list()):
-        picture = _picture(cell, path)
+        picture = picture_of(cell, path)
         assert picture is not None, "all rows were looked through"
         made[row] = pixels(picture, shape, f"{path}: column {column.name!r}")
     return made.reshape(len(made), -1)
 
 
-def check(table: "Table", name: str, client: str | None) -> None:
-    """Look at the head of every image.
-
-    Args:
-        table: The rows.
-        name: The column.
-        client: The column of the client, for messages.
-
-    Raises:
-        DataError: One is missing, is none, or has another shape; the message names its row.
-    """
-    import polars as pl
-
-    start, path, shape = 0, table.path, table.columns[name].shape
-    while True:
-        with readable(path):
-            names = [pl.col(client).cast(pl.String).alias("whose")] if client else []
-            piece = table.frame.slice(start, PIECE).select(name, *names).collect()
-        if not len(piece):
-            return
-        for row, cell in enumerate(piece[name].to_list(), start):
-            whose = f" (client {table.called(piece['whose'][row - start])!r})" if client else ""
-            where = f"{path}: column {name!r}, row {row}{whose}"
-            if (picture := _picture(cell, path)) is None:
-                raise DataError(f"{where} has no image: leave the row out")
-            check_shape(picture, shape, where)
-        start += len(piece)
-
-
-def _picture(cell: Any, path: Path) -> bytes | Path | None:
+def picture_of(cell: Any, path: Path) -> bytes | Path | None:
     """Return an image's bytes or path; paths are counted from the folder of the table."""
     if isinstance(cell, dict):
         cell = cell[PATH] if cell[BYTES] is None else cell[BYTES]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from metafed.core.errors import DataError
 from metafed.core.names import near
 from metafed.data.files.bounds import readable
+from metafed.data.files.pictures import check_shape
 from metafed.data.table import pictures, sequences
 from metafed.data.table.description import Description
 from metafed.data.table.roles import Roles
@@ -39,7 +40,7 @@ def check_cells(description: Description, table: Table, found: Roles) -> None:
     remedy = "repair them" + ("" if lenient else f', or write missing = "mean" in {description.path}')
     for name, cell, kept in ((used.feature.name, used.cell, used.kept) for used in found.inputs):
         if kept.content == "image":
-            pictures.check(table, name, description.client)
+            check_pictures(table, name, description.client)
         elif cell == "number":
             what = "no finite number" if kept.width == 1 else f"not {kept.width} finite numbers"
             what = "a number that is not finite" if kept.content == "sequence" else what
@@ -116,6 +117,35 @@ def _check_spoilt(description: Description, table: Table, name: str, most: float
             f" {description.path} what it is: "
             + (f'[features] {name} = "category"' if name not in description.targets else "kind = …")
         )
+
+
+def check_pictures(table: Table, name: str, client: str | None) -> None:
+    """Look at the head of every image.
+
+    Args:
+        table: The rows.
+        name: The column.
+        client: The column of the client, for messages.
+
+    Raises:
+        DataError: One is missing, is none, or has another shape; the message names its row.
+    """
+    import polars as pl
+
+    start, path, shape = 0, table.path, table.columns[name].shape
+    while True:
+        with readable(path):
+            names = [pl.col(client).cast(pl.String).alias("whose")] if client else []
+            piece = table.frame.slice(start, pictures.PIECE).select(name, *names).collect()
+        if not len(piece):
+            return
+        for row, cell in enumerate(piece[name].to_list(), start):
+            whose = f" (client {table.called(piece['whose'][row - start])!r})" if client else ""
+            where = f"{path}: column {name!r}, row {row}{whose}"
+            if (picture := pictures.picture_of(cell, path)) is None:
+                raise DataError(f"{where} has no image: leave the row out")
+            check_shape(picture, shape, where)
+        start += len(piece)
 
 
 def check_image(description: Description, widths: Sequence[tuple[str, int]], shape: tuple[int, ...]) -> None:
