@@ -83,7 +83,9 @@ def test_a_killed_run_that_goes_on_has_the_same_bits(tmp_path, network):
 def test_families_share_the_trunk_that_a_module_names():
     federation = Federation(experiment(network=f"{OWN}:NormedMlp"))
     assert federation.roster.parts("avatar") == ("trunk", "avatar")
-    assert federation.layout.parts["trunk"] == tuple(f"trunk.body.{n}.{w}" for n in (0, 2) for w in ("weight", "bias"))
+    assert federation.layout.parts["trunk"] == tuple(
+        f"trunk.{n}.{w}" for n in ("norm.0", "body.2") for w in ("weight", "bias")
+    )
     alone = Federation(experiment(network=f"{OWN}:NormedMlp", tasks="avatar"))
     assert all((value == federation.initial[name]).all() for name, value in alone.initial.items())
     assert Federation(experiment(network=f"{OWN}:Gru")).roster.parts("avatar") == ("avatar",)
