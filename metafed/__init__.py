@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from metafed.aggregators import Aggregator as Aggregator
     from metafed.aggregators import Bulyan as Bulyan
     from metafed.aggregators import CenteredClipping as CenteredClipping
-    from metafed.aggregators import FedFv as FedFv
-    from metafed.aggregators import FedMgdaPlus as FedMgdaPlus
+    from metafed.aggregators import Fedfv as Fedfv
+    from metafed.aggregators import FedmgdaPlus as FedmgdaPlus
     from metafed.aggregators import GeometricMedian as GeometricMedian
     from metafed.aggregators import Krum as Krum
     from metafed.aggregators import Median as Median
@@ -39,11 +39,11 @@ if TYPE_CHECKING:
     from metafed.algorithms import Fedavgm as Fedavgm
     from metafed.algorithms import Fedbabu as Fedbabu
     from metafed.algorithms import Fedbn as Fedbn
-    from metafed.algorithms import FedDyn as FedDyn
-    from metafed.algorithms import FedEm as FedEm
-    from metafed.algorithms import FedNova as FedNova
+    from metafed.algorithms import Feddyn as Feddyn
+    from metafed.algorithms import Fedem as Fedem
+    from metafed.algorithms import Fednova as Fednova
     from metafed.algorithms import Fedper as Fedper
-    from metafed.algorithms import FedProto as FedProto
+    from metafed.algorithms import Fedproto as Fedproto
     from metafed.algorithms import Fedprox as Fedprox
     from metafed.algorithms import Fedrep as Fedrep
     from metafed.algorithms import Fedrod as Fedrod
@@ -119,9 +119,9 @@ if TYPE_CHECKING:
     from simulation.api.federation import Federation as Federation
 
 HOMES = {
-    "metafed.aggregators": "Aggregator Bulyan CenteredClipping FedFv FedMgdaPlus GeometricMedian Krum Median MultiKrum"
+    "metafed.aggregators": "Aggregator Bulyan CenteredClipping Fedfv FedmgdaPlus GeometricMedian Krum Median MultiKrum"
     " NormClipping SignGuard TrimmedMean",
-    "metafed.algorithms": "Algorithm Anil Apfl Boil Cavia Ditto FedDyn FedEm FedNova FedProto Fedadam Fedala Fedavg"
+    "metafed.algorithms": "Algorithm Anil Apfl Boil Cavia Ditto Feddyn Fedem Fednova Fedproto Fedadam Fedala Fedavg"
     " FedavgFt FedavgFtHead Fedavgm Fedbabu Fedbn Fedper Fedprox Fedrep Fedrod Fedyogi Fomaml HfMaml Ifca Imaml KnnPer"
     " Local Maml MamlPlusPlus MetaSgd Moon Outer PerFedavg Pfedme Protonet Reptile Scaffold Update",
     "metafed.algorithms.inner": "Descent",

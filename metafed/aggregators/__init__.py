@@ -6,8 +6,8 @@ A new one is a class in a file of its own and a line in ``AGGREGATORS``.
 from metafed.aggregators.base import Aggregator, Bounded, Direction, Gathered, UpdateRows
 from metafed.aggregators.bulyan import Bulyan
 from metafed.aggregators.centered_clipping import CenteredClipping
-from metafed.aggregators.fedfv import FedFv
-from metafed.aggregators.fedmgda_plus import FedMgdaPlus
+from metafed.aggregators.fedfv import Fedfv
+from metafed.aggregators.fedmgda_plus import FedmgdaPlus
 from metafed.aggregators.geometric_median import GeometricMedian
 from metafed.aggregators.krum import Krum
 from metafed.aggregators.mean import Mean
@@ -29,8 +29,8 @@ AGGREGATORS: dict[str, type[Aggregator]] = {
     "centered-clipping": CenteredClipping,
     "sign-guard": SignGuard,
     # fair, not robust
-    "fedfv": FedFv,
-    "fedmgda+": FedMgdaPlus,
+    "fedfv": Fedfv,
+    "fedmgda+": FedmgdaPlus,
 }
 
 __all__ = [
@@ -40,8 +40,8 @@ __all__ = [
     "Bulyan",
     "CenteredClipping",
     "Direction",
-    "FedFv",
-    "FedMgdaPlus",
+    "Fedfv",
+    "FedmgdaPlus",
     "Gathered",
     "GeometricMedian",
     "Krum",

@@ -28,7 +28,7 @@ ROUNDING = 1e-12
 
 
 @final
-class FedFv(Aggregator):
+class Fedfv(Aggregator):
     """The mean of updates without their conflicts, as long as the mean."""
 
     name: Annotated[Literal["fedfv"], tyro.conf.Suppress] = "fedfv"

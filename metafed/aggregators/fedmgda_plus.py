@@ -27,7 +27,7 @@ MOST_PAIRS = 10**5
 
 
 @final
-class FedMgdaPlus(Aggregator):
+class FedmgdaPlus(Aggregator):
     """The shortest mean of unit updates with weights near the mean's."""
 
     name: Annotated[Literal["fedmgda+"], tyro.conf.Suppress] = "fedmgda+"

@@ -12,12 +12,12 @@ from metafed.algorithms.fedavg_ft import FedavgFt
 from metafed.algorithms.fedavg_ft_head import FedavgFtHead
 from metafed.algorithms.fedbabu import Fedbabu
 from metafed.algorithms.fedbn import Fedbn
-from metafed.algorithms.feddyn import FedDyn
-from metafed.algorithms.fedem import FedEm
-from metafed.algorithms.fednova import FedNova
+from metafed.algorithms.feddyn import Feddyn
+from metafed.algorithms.fedem import Fedem
+from metafed.algorithms.fednova import Fednova
 from metafed.algorithms.fedopt import Fedadam, Fedavgm, Fedyogi
 from metafed.algorithms.fedper import Fedper
-from metafed.algorithms.fedproto import FedProto
+from metafed.algorithms.fedproto import Fedproto
 from metafed.algorithms.fedprox import Fedprox
 from metafed.algorithms.fedrep import Fedrep
 from metafed.algorithms.fedrod import Fedrod
@@ -60,12 +60,12 @@ ALGORITHMS: dict[str, type[Algorithm]] = {
     "fedyogi": Fedyogi,
     "fedprox": Fedprox,
     "scaffold": Scaffold,
-    "feddyn": FedDyn,
-    "fednova": FedNova,
+    "feddyn": Feddyn,
+    "fednova": Fednova,
     "moon": Moon,
     # several models
     "ifca": Ifca,
-    "fedem": FedEm,
+    "fedem": Fedem,
     # a model, or a part of one, of everybody's own
     "local": Local,
     "ditto": Ditto,
@@ -78,7 +78,7 @@ ALGORITHMS: dict[str, type[Algorithm]] = {
     "fedbn": Fedbn,
     "fedrod": Fedrod,
     "knn-per": KnnPer,
-    "fedproto": FedProto,
+    "fedproto": Fedproto,
 }
 
 __all__ = [
@@ -89,10 +89,6 @@ __all__ = [
     "Boil",
     "Cavia",
     "Ditto",
-    "FedDyn",
-    "FedEm",
-    "FedNova",
-    "FedProto",
     "Fedadam",
     "Fedala",
     "Fedavg",
@@ -101,7 +97,11 @@ __all__ = [
     "Fedavgm",
     "Fedbabu",
     "Fedbn",
+    "Feddyn",
+    "Fedem",
+    "Fednova",
     "Fedper",
+    "Fedproto",
     "Fedprox",
     "Fedrep",
     "Fedrod",

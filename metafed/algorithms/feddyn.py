@@ -28,7 +28,7 @@ SLOPE = "slope"
 
 
 @final
-class FedDyn(Proximal, LocalTraining):
+class Feddyn(Proximal, LocalTraining):
     """FedAvg with a dynamic regularizer, whose fixed point is the minimum of the clients' mean loss."""
 
     name: Annotated[Literal["feddyn"], tyro.conf.Suppress] = "feddyn"

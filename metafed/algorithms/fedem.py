@@ -29,7 +29,7 @@ from metafed.training.batches import Plan
 
 
 @final
-class FedEm(LocalTraining):
+class Fedem(LocalTraining):
     """Clients as mixtures of several models."""
 
     name: Annotated[Literal["fedem"], tyro.conf.Suppress] = "fedem"

@@ -27,7 +27,7 @@ STEPS = "steps"
 
 
 @final
-class FedNova(LocalTraining):
+class Fednova(LocalTraining):
     """FedAvg, normalised by the number of steps that each client took."""
 
     name: Annotated[Literal["fednova"], tyro.conf.Suppress] = "fednova"

@@ -33,7 +33,7 @@ PROTOTYPES, COUNTS = "prototypes", "counts"
 
 
 @final
-class FedProto(LocalTraining):
+class Fedproto(LocalTraining):
     """Models of everybody's own that share the means of their classes."""
 
     name: Annotated[Literal["fedproto"], tyro.conf.Suppress] = "fedproto"

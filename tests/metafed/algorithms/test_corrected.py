@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from metafed.algorithms import Fedavg, FedDyn, FedNova, Scaffold
+from metafed.algorithms import Fedavg, Feddyn, Fednova, Scaffold
 from metafed.core.streams import stream
 from metafed.training.batches import Plan
 from metafed.training.settings import ClientTraining
@@ -58,7 +58,7 @@ def test_feddyn_is_its_algorithm(kind):
     task, theta, episode = network(kind)
     episode, alpha = ragged(episode), 0.4
     x, h, own = theta, zeros(theta), [zeros(theta) for _ in range(CLIENTS)]
-    found = rounds(FedDyn(alpha=alpha, **SETTINGS), task, theta, episode, ASKED)
+    found = rounds(Feddyn(alpha=alpha, **SETTINGS), task, theta, episode, ASKED)
     for cohort, (held, states) in zip(ASKED, found, strict=True):
         ends = []
         for k in cohort:
@@ -88,7 +88,7 @@ def drifting():
 
 
 @pytest.mark.parametrize(
-    "algorithm", [Scaffold(inner_steps=10, inner_lr=0.05), FedDyn(alpha=1.0, inner_steps=60, inner_lr=0.1)], ids=repr
+    "algorithm", [Scaffold(inner_steps=10, inner_lr=0.05), Feddyn(alpha=1.0, inner_steps=60, inner_lr=0.1)], ids=repr
 )
 def test_clients_that_disagree_find_the_minimum_of_their_mean_where_fedavg_does_not(algorithm):
     theta, episode, best = drifting()
@@ -103,7 +103,7 @@ def test_clients_that_disagree_find_the_minimum_of_their_mean_where_fedavg_does_
 def test_fednova_with_equal_steps_is_fedavg():
     task, theta, episode = network()
     episode = ragged(episode)
-    found, expected = (rounds(a(**SETTINGS), task, theta, episode, ASKED[:2])[-1][0] for a in (FedNova, Fedavg))
+    found, expected = (rounds(a(**SETTINGS), task, theta, episode, ASKED[:2])[-1][0] for a in (Fednova, Fedavg))
     same({n: found[n] for n in theta}, expected, 1e-12)
     assert {n: found[n].tolist() for n in found if n.endswith(".steps")} == {"trunk.steps": [3.0], "toy.steps": [3.0]}
 
@@ -116,8 +116,8 @@ def test_fednova_is_its_equation_with_epochs_of_unequal_sizes(how):
     episode = episode._replace(query=episode.query._replace(mask=episode.query.mask.clone()))
     episode.query.mask[1, 3:] = 0
     settings, chunk = ClientTraining(**how), list(range(CLIENTS))
-    update = FedNova(inner_lr=ETA).update(task, FedNova().shared(theta), {}, episode, 1, Plan.of(settings, 0, 1, chunk))
-    held, _ = server_step(FedNova(), FedNova().shared(theta), update, {}, 1.0)
+    update = Fednova(inner_lr=ETA).update(task, Fednova().shared(theta), {}, episode, 1, Plan.of(settings, 0, 1, chunk))
+    held, _ = server_step(Fednova(), Fednova().shared(theta), update, {}, 1.0)
     # another writing: FedAvg's updates on the same batches, normalised
     plain = Fedavg(inner_lr=ETA).update(task, theta, {}, episode, 1, Plan.of(settings, 0, 1, chunk))
     rows = [len(rows_of(episode, k)[0]) for k in chunk]
@@ -152,10 +152,10 @@ def test_scaffolds_variate_is_the_mean_of_the_gradients_on_the_way(how):
 
 
 def test_settings_that_would_make_a_lie_of_the_step_count_are_not_used():
-    for algorithm in (Scaffold(), FedNova()):
+    for algorithm in (Scaffold(), Fednova()):
         assert "optimizer" not in algorithm.uses("local")
         assert "schedule" not in algorithm.uses("local")
         assert "optimizer" in algorithm.uses("eval")
-    assert "optimizer" in FedDyn().uses("local")
+    assert "optimizer" in Feddyn().uses("local")
     with pytest.raises(ValueError, match="--inner-lr"):
-        FedDyn(alpha=30.0)
+        Feddyn(alpha=30.0)

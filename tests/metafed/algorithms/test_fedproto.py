@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from metafed.algorithms import FedProto, Local
+from metafed.algorithms import Fedproto, Local
 from tests.metafed.algorithms.clients import begin, path, ragged, same
 from tests.metafed.algorithms.servers import CLIENTS, loss_of, rounds, rows_of
 from tests.metafed.models.problems import network
@@ -30,7 +30,7 @@ def problem():
 def test_fedproto_is_its_algorithm():
     task, theta, episode = problem()
     models, prototypes = [theta] * CLIENTS, {}
-    found = rounds(FedProto(lam=LAM, **SETTINGS), task, theta, episode, ASKED)
+    found = rounds(Fedproto(lam=LAM, **SETTINGS), task, theta, episode, ASKED)
     for cohort, (held, states) in zip(ASKED, found, strict=True):
         features = {}
         for k in cohort:
@@ -58,16 +58,16 @@ def test_fedproto_is_its_algorithm():
 
 def test_without_prototypes_or_a_pull_it_is_local_training():
     task, theta, episode = problem()
-    shared, state = begin(FedProto(), theta, CLIENTS)
+    shared, state = begin(Fedproto(), theta, CLIENTS)
     alone = Local(**SETTINGS).update(task, theta, state, episode, 1).state
-    same(FedProto(**SETTINGS).update(task, shared, state, episode, 1).state, alone, 1e-12)
+    same(Fedproto(**SETTINGS).update(task, shared, state, episode, 1).state, alone, 1e-12)
     known = {"toy.prototypes": shared["toy.prototypes"] + 1, "toy.counts": shared["toy.counts"] + 1}
-    same(FedProto(lam=0, **SETTINGS).update(task, known, state, episode, 1).state, alone, 1e-12)
-    pulled = FedProto(**SETTINGS).update(task, known, state, episode, 1).state
+    same(Fedproto(lam=0, **SETTINGS).update(task, known, state, episode, 1).state, alone, 1e-12)
+    pulled = Fedproto(**SETTINGS).update(task, known, state, episode, 1).state
     assert not torch.allclose(pulled["trunk.0.weight"], alone["trunk.0.weight"])
-    assert len(path(FedProto(), task, known, state, episode.support, 2)) == 3
+    assert len(path(Fedproto(), task, known, state, episode.support, 2)) == 3
 
 
 def test_numbers_are_refused():
     with pytest.raises(ValueError, match="classification"):
-        FedProto().check("avatar", "regression")
+        Fedproto().check("avatar", "regression")

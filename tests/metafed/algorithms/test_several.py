@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from metafed.algorithms import Fedavg, FedEm, Ifca
+from metafed.algorithms import Fedavg, Fedem, Ifca
 from metafed.core.parameters import spread
 from metafed.models.mixture import WEIGHTS
 from metafed.training.batches import Plan
@@ -80,7 +80,7 @@ def row_losses(task, params, x, y):
 @kinds
 def test_fedem_is_its_algorithm(kind):
     task, theta, episode = problem(kind)
-    algorithm = FedEm(**SETTINGS)
+    algorithm = Fedem(**SETTINGS)
     models = [split(algorithm.shared(theta), theta, m) for m in range(MODELS)]
     weights = [torch.full((MODELS,), 1 / MODELS, dtype=torch.float64) for _ in range(CLIENTS)]
     found = rounds(algorithm, task, theta, episode, ASKED)
@@ -112,7 +112,7 @@ def test_fedem_is_its_algorithm(kind):
 @kinds
 def test_a_mixture_predicts_with_mixed_probabilities_and_numbers(kind):
     task, theta, episode = problem(kind)
-    algorithm = FedEm(models=MODELS)
+    algorithm = Fedem(models=MODELS)
     shared = algorithm.shared(theta)
     shares = torch.tensor([[0.2, 0.8], [0.5, 0.5], [0.9, 0.1]], dtype=torch.float64)
     state = {WEIGHTS: shares.log() + 3}  # up to a constant
@@ -128,7 +128,7 @@ def test_a_mixture_predicts_with_mixed_probabilities_and_numbers(kind):
 
 def test_steps_of_evaluation_raise_the_likelihood_of_the_support_rows_and_leave_the_models():
     task, theta, episode = problem("classification")
-    algorithm = FedEm(models=3)
+    algorithm = Fedem(models=3)
     shared = algorithm.shared(theta)
     state = {WEIGHTS: torch.zeros(CLIENTS, 3, dtype=torch.float64)}
     found = path(algorithm, task, shared, state, episode.support, 6)
@@ -144,7 +144,7 @@ def test_steps_of_evaluation_raise_the_likelihood_of_the_support_rows_and_leave_
 def test_models_that_are_alike_train_as_one():
     # with equal models and weights every row is every model's by 1 / M: each takes M-th steps of FedAvg
     task, theta, episode = problem("classification")
-    algorithm = FedEm(inner_steps=1, inner_lr=ETA, models=MODELS)
+    algorithm = Fedem(inner_steps=1, inner_lr=ETA, models=MODELS)
     alike = {n: torch.stack([t] * MODELS) for n, t in theta.items()}
     state = {WEIGHTS: torch.zeros(CLIENTS, MODELS, dtype=torch.float64)}
     update = algorithm.update(task, alike, state, episode, 1)
@@ -153,7 +153,7 @@ def test_models_that_are_alike_train_as_one():
         same({n: MODELS * d[:, m] for n, d in update.directions.items()}, plain.directions)
 
 
-@pytest.mark.parametrize("algorithm", [Ifca(models=MODELS), FedEm(models=MODELS)], ids=repr)
+@pytest.mark.parametrize("algorithm", [Ifca(models=MODELS), Fedem(models=MODELS)], ids=repr)
 def test_minibatches_of_clients_of_unequal_sizes_are_those_of_each_alone(algorithm):
     task, theta, episode = problem("classification")
     episode = episode._replace(query=episode.query._replace(mask=episode.query.mask.clone()))
