@@ -62,4 +62,5 @@ def components(
     many = {name: value.flatten(0, 1) for name, value in own.items()}
     rows = mask if mask is None else mask.repeat_interleave(models, 0)
     found = function(many, x.repeat_interleave(models, 0), rows)
-    return found.unflatten(0, (-1, models)).transpose(1, 2)
+    apart: torch.Tensor = found.unflatten(0, (-1, models)).transpose(1, 2)
+    return apart

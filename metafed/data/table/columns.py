@@ -243,8 +243,8 @@ def fitted_number(name: str, rows: Iterable[np.ndarray], signal: bool) -> Number
         spread = np.where(extreme, scale * np.sqrt(((away / scale) ** 2).sum(0) / count), spread)
     # what varies by rounding alone does not vary, in whatever unit
     unit = np.where(spread > 1e-9 * np.abs(mean), spread, 1.0)
-    both = (np.broadcast_to(numbers, width) for numbers in (mean, unit))
-    return Number(name, *(tuple(numbers.tolist()) for numbers in both))
+    means, units = (tuple(np.broadcast_to(numbers, width).tolist()) for numbers in (mean, unit))
+    return Number(name, means, units)
 
 
 def fitted_steps(name: str, rows: Sequence[np.ndarray], steps: int) -> Steps:

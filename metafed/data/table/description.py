@@ -323,8 +323,8 @@ class Description(BaseModel):
             if name is not None and name in names:
                 raise ValueError(f"column {name!r} is a feature and the {role}")
         for role in ("client", "block", "evaluation"):
-            if roles[role] in self.targets:
-                raise ValueError(f"column {roles[role]!r} is the {role} and the target")
+            if (named := getattr(self, role)) in self.targets:
+                raise ValueError(f"column {named!r} is the {role} and the target")
         twice = {name for name in names if names.count(name) > 1}
         twice |= {name for name in self.targets if self.targets.count(name) > 1}
         if twice:

@@ -276,8 +276,8 @@ def _declared(description: Description, frame: "pl.LazyFrame", name: str, dtype:
         channels, height, width = shape = pictures.shape(frame, name, description.file)
         return Kept("image", channels * height * width, True, shape)
     if "sequence" in cells:
-        steps, numbers = shape = sequences.shape(frame, name, dtype, description.file)
-        return Kept("sequence", steps * numbers + 1, True, shape)
+        steps, numbers = sequences.shape(frame, name, dtype, description.file)
+        return Kept("sequence", steps * numbers + 1, True, (steps, numbers))
     return None
 
 
