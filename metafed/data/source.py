@@ -59,7 +59,6 @@ class Source(ABC):
         shots: The size of episodes, where it is not the family's.
         share: Which clients it has, where it has those of one node only.
         sequence: The sequences that it offers to networks that want them; None: it has features only.
-        sequence_notes: What a reader of results must know of these sequences.
     """
 
     kind: ClassVar[Kind | None] = None
@@ -69,7 +68,6 @@ class Source(ABC):
     shots: Shots | None = None
     share: Share | None = None
     sequence: ClassVar[Inputs | None] = None
-    sequence_notes: tuple[str, ...] = ()
 
     @abstractmethod
     def __init__(self, origin: Origin) -> None:
@@ -129,6 +127,11 @@ class Source(ABC):
         Args:
             client: Number within the source, from 0.
         """
+
+    @property
+    def sequence_notes(self) -> tuple[str, ...]:
+        """What a reader of results must know of its sequences; known as ``notes`` are."""
+        return ()
 
     def sequences(self, client: int) -> np.ndarray:
         """Return the rows of ``examples`` as the sequences that ``sequence`` describes, ``(n, *shape)``."""
