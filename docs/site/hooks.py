@@ -40,6 +40,8 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 
     def linked(match: re.Match[str]) -> str:
         text, target = match[1], match[2]
+        if target.endswith(".ipynb"):
+            return f"[{text}]({target.removesuffix('.ipynb')}.md)"
         path = Path(source.parent, target).resolve()
         if re.match(r"\w+:", target) or path.is_relative_to(ROOT / "docs") or not path.is_relative_to(ROOT):
             return match[0]

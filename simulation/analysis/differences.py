@@ -126,16 +126,20 @@ def of_two(measure: Measure, couples: Sequence[tuple[Served, Served]], kinds: Ki
 
     estimate, each = estimated(measure, columns, statistic)
     if len(columns) == 1:
-        bounds = measure.bounds(couples[0][0].people, kinds)
+        one, other = columns[0]
+        least, most = measure.bounds(couples[0][0].people, kinds)
         estimate = (
-            share_difference_interval(*columns[0])
+            share_difference_interval(one, other)
             if measure.share
-            else difference_interval(measure.metric, *columns[0], *bounds)
+            else difference_interval(measure.metric, one, other, least, most)
         )
     if opposite:
         estimate = negated(estimate)
-    tested = each is not None and len(each) >= FEWEST_SEEDS
-    return {**estimate._asdict(), "p": sign_flip(each, stream(0, "compare/signs")) if tested else None}
+    enough = each is not None and len(each) >= FEWEST_SEEDS
+    return {
+        **estimate._asdict(),
+        "p": sign_flip(each, stream(0, "compare/signs")) if enough and each is not None else None,
+    }
 
 
 def estimated(measure: Measure, columns: Sequence[Values], statistic: Statistic) -> tuple[Estimate, "Values | None"]:

@@ -106,7 +106,8 @@ def people(task: str, data_dirs: tuple[Path, ...], clients: int, seed: int = 0) 
         own = make(Origin(seed, data_dirs, None))
         return People(choice, own, [(own, range(own.clients or 0))], endless=False)
     # the second has one seen client; where classes are held out, all the others have those
-    everyone, held_out = (make(Origin(seed, data_dirs, first)) for first in (None, 1))
+    made: list[Source] = [make(Origin(seed, data_dirs, first)) for first in (None, 1)]
+    everyone, held_out = made
     total, held = everyone.clients, held_out.clients
     if total is None or held is None:
         parts = [(everyone, range(clients))]

@@ -55,6 +55,7 @@ def test_a_notebook_runs_and_its_page_shows_what_it_prints(name):
     assert not any("Traceback" in output.get("text", "") for cell in cells for output in cell.outputs)
     text, images = module.page(notebook, name)
     assert text.count("```python") == len(cells)
+    assert "shape: (0," not in text  # no frame is empty
     shown = sum(len(cell.outputs) for cell in cells)
     assert text.count("<pre>") + text.count('<div class="output">') + len(images) >= shown > 0
     if name != "your-data-and-network":
