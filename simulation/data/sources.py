@@ -100,14 +100,11 @@ def people(task: str, data_dirs: tuple[Path, ...], clients: int, seed: int = 0) 
     """
     (choice,) = parse_tasks(task)
     make: Callable[[Origin], Source] = choice.family.sources[choice.source]
-    if isinstance(make, type) and issubclass(
-        make, Own
-    ):  # holds out no classes, and cannot be fitted to one seen client
-        own = make(Origin(seed, data_dirs, None))
-        return People(choice, own, [(own, range(own.clients or 0))], endless=False)
+    everyone, table = make(Origin(seed, data_dirs, None)), isinstance(make, type) and issubclass(make, Own)
+    if table:  # it holds out no classes, and cannot be fitted to one seen client
+        return People(choice, everyone, [(everyone, range(everyone.clients or 0))], endless=False)
     # the second has one seen client; where classes are held out, all the others have those
-    made: list[Source] = [make(Origin(seed, data_dirs, first)) for first in (None, 1)]
-    everyone, held_out = made
+    held_out = make(Origin(seed, data_dirs, 1))
     total, held = everyone.clients, held_out.clients
     if total is None or held is None:
         parts = [(everyone, range(clients))]

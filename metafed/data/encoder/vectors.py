@@ -70,8 +70,8 @@ class Vectors:
             from transformers import logging as their_logging
         except ImportError:
             raise DataError(f"a sentence encoder needs the package transformers: {REMEDY}") from None
-        their_logging.set_verbosity_error()
-        their_logging.disable_progress_bar()
+        for quiet in ("set_verbosity_error", "disable_progress_bar"):  # neither has types
+            getattr(their_logging, quiet)()
         folder, how = self.weights.folder, {"local_files_only": True, "trust_remote_code": False}
         try:
             tokenizer = AutoTokenizer.from_pretrained(folder, **how)
