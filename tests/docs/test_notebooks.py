@@ -121,4 +121,4 @@ def test_the_lines_of_the_design_run_in_a_kernel(engine, tmp_path):
     assert "report.html" in report[0].data["text/plain"]
     assert (tmp_path / "report.html").is_file()
     assert "Result(family=" in evaluated[0].data["text/plain"]
-    assert re.fullmatch(r"\(True, \['session:MyModule\S*'\]\)", same[0].data["text/plain"])
+    assert re.fullmatch(r"\(True, \['frame-\w+', 'session:MyModule\S*'\]\)", same[0].data["text/plain"])
