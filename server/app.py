@@ -28,7 +28,7 @@ from server.nodes import about_nodes, guarded, nodes_wanted, seconds
 from server.patience import Patience, StoppedEarly
 from server.record.devices import keep_devices
 from server.record.record import Record
-from server.record.resume import find
+from server.record.resume import NotResumable, find
 from server.record.rounds import Round
 from server.strategy import MetaStrategy
 
@@ -144,10 +144,14 @@ def main(grid: Grid, context: Context) -> None:
     federation = federation_of(experiment)
     keep = Record(out, federation, {"engine": {"engine": "flower", "run_id": str(context.run_id)}}, {}, again=again)
     log(INFO, "The record is written to %s", out.resolve())
+    try:
+        found = find(out, federation.experiment) if again else None
+    except NotResumable:
+        keep.discard()  # which leaves it as it was
+        raise
     start, reason = None, "failed"
     try:
-        if again:
-            found = find(out, federation.experiment)
+        if found is not None:
             keep.go_on(found)
             start = found.checkpoint
             for note in found.passed_over:

@@ -1,5 +1,6 @@
 """Files that are there whole or not at all, and folders that are taken back."""
 
+import fcntl
 import json
 import shutil
 from collections.abc import Iterator, Sequence
@@ -68,6 +69,19 @@ def new_folder(folder: Path, there: bool = False) -> Iterator[list[Path]]:
     except BaseException:
         remove(folder, made)
         raise
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold a folder of several runs, as a record holds itself: its ``.lock`` is this process's, however that ends.
+
+    Raises:
+        BlockingIOError: Another process holds it.
+        OSError: It cannot be written to.
+    """
+    with (folder / ".lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
 
 
 def remove(folder: Path, made: Sequence[Path]) -> None:

@@ -47,7 +47,7 @@ def settings_file(folder: Path) -> Path:
         if path.exists() and not (path.is_dir() if wanted == "folder" else path.is_file()):
             raise BadInput(f"--resume {path}: is no {wanted}, as it is in a run's record; move it away")
     for path in (folder / "checkpoints").rglob("round-*"):
-        if path.is_dir():
+        if path.exists() and not path.is_file():
             raise BadInput(f"--resume {path}: is no file, as it is in a run's record; move it away")
     ended = about.get("exit_reason") is not None and not (folder / "parts").is_dir()
     if ended and (folder / "summary.json").exists() and not (folder / "clients.parquet").exists():

@@ -3,7 +3,7 @@
 import json
 import shutil
 import sys
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,11 +12,12 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from metafed.core.errors import DataError
+from metafed.core.reading import LARGEST_RECORD, read_json
 from metafed.core.settings import explain
 from metafed.experiment.lookup import algorithm_name
 from metafed.experiment.settings import kebab
 from metafed.federation.federation import Federation
-from server.files import new_folder, remove, write_json, write_text
+from server.files import held, new_folder, remove, write_json, write_text
 from server.record.provenance import started_in
 from server.record.record import now
 from server.record.writer import UNWRITTEN
@@ -99,7 +100,21 @@ def run_study(
     """
     config = decided(all_people(config))
     planned = members(config, folder)
-    parents = start(config, folder, planned, again)
+    with ExitStack() as stack:
+        parents = start(config, folder, planned, again, stack)
+        return carry_on(config, console, folder, planned, parents, pool, report)
+
+
+def carry_on(
+    config: Config,
+    console: Console,
+    folder: Path,
+    planned: list[Member],
+    parents: list[Path],
+    pool: Pool | None,
+    report: Report | None,
+) -> Path:
+    """Run the members that are not finished; see ``run_study``, which holds the folder meanwhile."""
     reason, diverged = "failed", []
     try:
         with nullcontext(pool) if pool else Pool(make_grid) as shared:
@@ -134,12 +149,14 @@ def run_study(
     return folder
 
 
-def start(config: Config, folder: Path, planned: list[Member], again: bool) -> list[Path]:
+def start(config: Config, folder: Path, planned: list[Member], again: bool, stack: ExitStack) -> list[Path]:
     """Make the study's folder with its manifest and ``config.toml``; return the parents that were made for it.
+
+    The folder is held by this process until ``stack`` ends.
 
     Raises:
         Taken: It exists.
-        BadInput: It cannot be made, or holds another study.
+        BadInput: It cannot be made, holds another study, or another process runs it.
     """
     whole = {**config.experiment.model_dump(mode="json", exclude_none=True), **engine_settings(config)}
     text = tomli_w.dumps(kebab(whole))
@@ -160,13 +177,38 @@ def start(config: Config, folder: Path, planned: list[Member], again: bool) -> l
     }
     try:
         with new_folder(folder, there=again and folder.exists()) as made:
+            stack.enter_context(held(folder))
+            check_members(planned, folder)
             write_text(folder / "config.toml", text)
             write_json(folder / "manifest.json", about)
     except FileExistsError:
         raise Taken(f"--out {folder}: exists already; choose another folder or move it away") from None
+    except BlockingIOError:
+        raise BadInput(f"{folder}: another process computes its runs; wait for it, or choose another folder") from None
     except OSError as error:
         raise BadInput(f"--out {folder}: {error.strerror}") from None
     return made
+
+
+def check_members(planned: list[Member], folder: Path) -> None:
+    """Refuse to go on where a run is there that would be lost: what is not finished is removed and computed again.
+
+    Raises:
+        BadInput: A manifest cannot be read, or a finished run is of other settings.
+    """
+    for member in planned:
+        path = folder / member.name / "manifest.json"
+        if not path.exists():
+            continue
+        try:
+            manifest = read_json(path, largest=LARGEST_RECORD)
+        except DataError as error:
+            raise BadInput(f"{error}; move {path.parent} away to have it computed again") from None
+        done = not isinstance(manifest, dict) or manifest.get("exit_reason") == "done"
+        if done and not finished(member, folder):
+            raise BadInput(
+                f"{path}: is not that of this study's run; move {path.parent} away to have it computed again"
+            )
 
 
 def begun(folder: Path, planned: list[Member]) -> bool:
@@ -177,8 +219,10 @@ def begun(folder: Path, planned: list[Member]) -> bool:
 def finished(member: Member, folder: Path) -> bool:
     """Say whether the member's record is there, whole, and of the same experiment."""
     try:
-        manifest = json.loads((folder / member.name / "manifest.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        manifest = read_json(folder / member.name / "manifest.json", largest=LARGEST_RECORD)
+    except DataError:
+        return False
+    if not isinstance(manifest, dict):
         return False
     same = bool(manifest.get("experiment") == member.config.experiment.model_dump(mode="json"))
     return same and manifest.get("exit_reason") == "done"

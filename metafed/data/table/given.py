@@ -27,6 +27,8 @@ PIECE = 100_000
 """Rows that are hashed at a time."""
 OF_A_FILE = {"separator", "quote", "nothing"}
 """Keys of a description that say how a CSV file is read."""
+RESOLUTIONS = ("D", "ms", "us", "ns")
+"""Those of NumPy's times that Polars takes as they are."""
 NUMBERS, TIMES = "biuf", "M"
 """Kinds of NumPy's types that Polars takes as they are."""
 
@@ -156,12 +158,17 @@ def columns(path: Path, arrays: Mapping[str, np.ndarray]) -> "tuple[pl.DataFrame
     """Return arrays ``(n, …)`` as columns, with the shapes of a row's array where it has several dimensions.
 
     Raises:
-        DataError: Their lengths differ, or an array of objects holds values of several types.
+        DataError: Their lengths differ, one is no column, or an array of objects holds values of several types.
     """
     import polars as pl
 
     made, signals = {}, {}
-    for name, array in arrays.items():
+    for name, given_array in arrays.items():
+        array = given_array
+        if array.ndim == 0:
+            raise DataError(f"{path}: column {name!r} is one value, {brief(array.item(), 40)}, not one for each row")
+        if array.dtype.kind in "Mm" and np.datetime_data(array.dtype)[0] not in RESOLUTIONS:
+            array = array.astype(f"{array.dtype.kind}8[us]")
         if array.dtype == object:
             made[name] = _listed(path, name, array.tolist())
             continue
@@ -179,6 +186,11 @@ def columns(path: Path, arrays: Mapping[str, np.ndarray]) -> "tuple[pl.DataFrame
 def _array(values: Any) -> np.ndarray:
     if hasattr(values, "detach"):  # a tensor
         values = values.detach().cpu().numpy()
+    if isinstance(values, np.ma.MaskedArray):
+        if not np.ma.is_masked(values):
+            return np.asarray(values.data)
+        # what is masked is missing, whatever number stands behind the mask
+        return values.astype(np.float64).filled(np.nan) if values.dtype.kind in NUMBERS else _objects(values.tolist())
     if isinstance(values, np.ndarray):
         return values
     try:
@@ -186,12 +198,13 @@ def _array(values: Any) -> np.ndarray:
     except ValueError:  # lists of several lengths
         return _objects(list(values))
     # of texts, and of texts and numbers: what each value is must not be lost
-    return found if found.dtype.kind in NUMBERS else _objects(list(values))
+    return found if found.dtype.kind in NUMBERS or found.ndim == 0 else _objects(list(values))
 
 
 def _objects(values: Sequence[Any]) -> np.ndarray:
     found = np.empty(len(values), object)
-    found[:] = values
+    for row, value in enumerate(values):  # a list among them is one value
+        found[row] = value
     return found
 
 

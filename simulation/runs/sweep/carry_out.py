@@ -1,12 +1,13 @@
 """Carrying out a sweep: a study a cell, by one engine; what is finished is kept."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from rich.console import Console
 
-from server.files import new_folder, write_json
+from server.files import held, new_folder, write_json
 from simulation.analysis.frontier import Point, point
 from simulation.cli.errors import BadInput, RunDiverged, Taken
 from simulation.engines.start import make_grid
@@ -61,7 +62,7 @@ def sweep(
     found: list[Point] = []
 
     try:
-        with Pool(make_grid) as pool:
+        with only_here(folder), Pool(make_grid) as pool:
             one = cell_by_cell(folder, console, pool, frontier, report, found)
             if trials is None:
                 for what in cells:
@@ -111,6 +112,23 @@ def run_cell(what: Cell, folder: Path, console: Console, pool: Pool, report: Rep
     return point(what.name, what.chosen, json.loads(summary.read_text(encoding="utf-8")))
 
 
+@contextmanager
+def only_here(folder: Path) -> Iterator[None]:
+    """Hold a sweep's folder.
+
+    Raises:
+        BadInput: Another process carries it out, or it cannot be written to.
+    """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(held(folder))
+        except BlockingIOError:
+            raise BadInput(f"--out {folder}: another process carries out this sweep; wait for it") from None
+        except OSError as error:
+            raise BadInput(f"--out {folder}: {error.strerror}") from None
+        yield
+
+
 def begin(folder: Path, words: list[str], trials: int | None, again: bool) -> Path:
     """Make the sweep's folder, or with ``again`` see that it is empty or holds this sweep, and return it.
 
@@ -131,7 +149,9 @@ def begin(folder: Path, words: list[str], trials: int | None, again: bool) -> Pa
                 write_json(file, plan)
     except FileExistsError:
         raise Taken(f"--out {folder}: exists already; choose another folder or move it away") from None
-    except json.JSONDecodeError:
+    except BadInput:  # which is a ValueError, too
+        raise
+    except (ValueError, RecursionError):
         raise BadInput(f"{file}: not JSON; choose another folder") from None
     except OSError as error:
         raise BadInput(f"--out {folder}: {error.strerror}") from None

@@ -1,6 +1,7 @@
 """What is no record, or one that somebody changed, is refused in one line, and is left as it was."""
 
 import json
+import os
 import shutil
 
 import polars as pl
@@ -69,11 +70,20 @@ def cut(path):
     path.write_bytes(path.read_bytes()[:-200])
 
 
+def as_pipe(name):
+    def change(record):
+        (record / name).unlink()
+        os.mkfifo(record / name)
+
+    return change
+
+
 DAMAGE = {
     "run.log is a folder": (as_folder("run.log"), "run.log: is no file"),
     "rounds.jsonl is a folder": (as_folder("rounds.jsonl"), "rounds.jsonl: is no file"),
     "parts is a file": (as_file("parts"), "parts: is no folder"),
     "a checkpoint is a folder": (as_folder("checkpoints/round-00000002.json"), "round-00000002.json: is no file"),
+    "a checkpoint is a pipe": (as_pipe("checkpoints/round-00000002.safetensors"), "02.safetensors: is no file"),
     "checkpoints is a file": (as_file("checkpoints"), "checkpoints: is no folder"),
     "rows are gone": (lambda record: (record / "clients.parquet").unlink(), "clients.parquet: is missing"),
     "rows with another bit": (lambda record: flip(record / "clients.parquet", 40), "clients.parquet: is damaged"),

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from server.files import held
+from simulation.run import main
 from tests.simulation.command.running import clients, command, manifest, rounds, run, sha
 
 SMALL = ("--clients", 12, "--cohort", 6, "--rounds", 2, "--width", 8, "--tasks", "assistant", "--chunk", 3)
@@ -98,6 +100,29 @@ def test_a_study_that_stopped_goes_on_and_ends_as_one_that_did_not(study, tmp_pa
         assert sha(stopped / name) == sha(study / name)
     summaries = [json.loads((folder / "summary.json").read_text()) for folder in (study, stopped)]
     assert summaries[0] == summaries[1]
+
+
+def test_a_second_process_does_not_remove_what_the_first_computes(study, tmp_path, capsys):
+    shutil.copytree(study, tmp_path / "study")
+    broken = tmp_path / "study" / "seed-4"
+    (broken / "manifest.json").write_text(json.dumps({**manifest(broken), "exit_reason": None}))
+    with held(tmp_path / "study"):
+        assert main(["--resume", str(tmp_path / "study")]) == 2
+    assert "another process computes its runs" in capsys.readouterr().err
+    assert sha(broken) == sha(study / "seed-4")
+
+
+@pytest.mark.parametrize("text", ['{"run', "[]", '{"exit_reason": "done", "experiment": {}}'])
+def test_a_run_whose_manifest_is_damaged_is_not_removed(study, tmp_path, text, capsys):
+    shutil.copytree(study, tmp_path / "study")
+    path = tmp_path / "study" / "local" / "seed-3" / "manifest.json"
+    path.write_text(text)
+    assert main(["--resume", str(tmp_path / "study")]) == 2
+    said = capsys.readouterr().err
+    assert str(path) in said
+    assert "move" in said
+    assert said.count("\n") == 1
+    assert (path.parent / "clients.parquet").is_file()
 
 
 def test_ctrl_c_keeps_what_is_done(tmp_path):

@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
+from server.files import held
 from simulation.analysis.frontier import Point, efficient
 from simulation.cli.errors import BadInput
 from simulation.report.frontier import write_frontier
@@ -133,3 +134,12 @@ def test_a_folder_of_another_sweep_is_refused_and_left_as_it_is(tmp_path, capsys
     assert main(["--width", "4,8", *LOCAL, "--out", str(tmp_path)]) == 2
     assert "another sweep" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["sweep.json"]
+
+
+def test_a_sweep_that_another_process_carries_out_is_left_to_it(tmp_path, capsys):
+    words = ["--width", "4,8", *LOCAL]
+    (tmp_path / "sweep.json").write_text(json.dumps({"kind": "sweep", "words": words, "search": "grid"}))
+    with held(tmp_path):
+        assert main([*words, "--out", str(tmp_path)]) == 2
+    assert "another process carries out this sweep" in capsys.readouterr().err
+    assert not (tmp_path / "cells").exists()

@@ -12,6 +12,7 @@ import torch
 
 import metafed as mf
 from metafed.core import session
+from metafed.core.errors import DataError
 from metafed.federation.federation import Federation
 from metafed.federation.preflight import preflight
 
@@ -244,3 +245,37 @@ def test_moments_of_a_zone_and_missing_numbers_are_read(pandas):
     columns["age"] = pandas.array([None, *range(119)], dtype="Int64")
     made = checked(mf.Family.from_frame("games", columns, **NUMBERS, time="when", missing="mean"))
     assert made.sources[0].features == 4
+
+
+def test_what_a_numpy_array_masks_is_missing():
+    masked = np.ma.masked_array(np.arange(120.0), mask=np.arange(120) == 7)
+    columns = {**frame().to_dict(as_series=False), "age": masked}
+    with pytest.raises(DataError, match="'age' has no finite number in 1 of 120 rows"):
+        _ = checked(mf.Family.from_frame("games", columns, **NUMBERS)).sources[0].clients
+
+
+@pytest.mark.parametrize(
+    ("age", "said"),
+    [
+        (np.float64(3), "column 'age' is one value, 3.0, not one for each row"),
+        ("old", "column 'age' is one value, 'old', not one for each row"),
+        ([[1], [2, 3]] * 60, "column 'age'"),
+    ],
+)
+def test_what_is_no_column_is_named(age, said):
+    with pytest.raises(DataError, match=said):
+        _ = (
+            checked(mf.Family.from_frame("games", {**frame().to_dict(as_series=False), "age": age}, **NUMBERS))
+            .sources[0]
+            .clients
+        )
+
+
+def test_numpy_times_of_any_resolution_are_times():
+    made = {}
+    for unit in ("s", "us"):
+        when = np.datetime64("2024-01-01", unit) + np.arange(120) * np.timedelta64(3600, "s").astype(f"m8[{unit}]")
+        columns = {**frame().to_dict(as_series=False), "when": when}
+        made[unit] = checked(mf.Family.from_frame("games", columns, **NUMBERS, time="when"))
+    one, other = (fed.population.split(0).own.time for fed in made.values())
+    assert np.array_equal(one, other)
