@@ -6,13 +6,14 @@ import tomllib
 from pathlib import Path
 
 from simulation.cli.config import Config
+from simulation.cli.flags import parse
 from simulation.run import main
 from tests.simulation.command.running import manifest
 
 ROOT = Path(__file__).resolve().parents[3]
 GUIDE = (ROOT / "docs" / "your-own-network.md").read_text(encoding="utf-8")
-BLOCKS = dict(re.findall(r"^```(\w+)\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL))
-(COMMAND,) = re.findall(r"^    python -m simulation.run (.+)$", GUIDE, re.MULTILINE)
+BLOCKS = dict(reversed(re.findall(r"^```(\w+)\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)))  # the first of a kind
+COMMAND, *OTHERS = re.findall(r"^    python -m simulation.run (.+)$", GUIDE, re.MULTILINE)
 
 
 def test_its_command_leads_to_a_report(tmp_path, monkeypatch):
@@ -25,6 +26,12 @@ def test_its_command_leads_to_a_report(tmp_path, monkeypatch):
     assert about["networks"]["avatar"]["computed_by"] == "vmap"
     assert about["experiment"]["network_settings"] == {"hidden": 24}
     assert (tmp_path / "runs" / "own" / "report.html").exists()
+
+
+def test_its_other_commands_are_understood():
+    assert OTHERS
+    for words in OTHERS:
+        parse(shlex.split(words))
 
 
 def test_its_file_of_settings_is_read(tmp_path):
