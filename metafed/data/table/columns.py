@@ -235,7 +235,8 @@ def fitted_number(name: str, rows: Iterable[np.ndarray], signal: bool) -> Number
     # what varies by rounding alone does not vary, in whatever unit
     unit = np.where(spread > 1e-9 * np.abs(mean), spread, 1.0)
     both = (np.broadcast_to(numbers, width) for numbers in (mean, unit))
-    return Number(name, *(tuple(numbers.tolist()) for numbers in both))
+    means, units = (tuple(numbers.tolist()) for numbers in both)
+    return Number(name, means, units)
 
 
 def fitted_steps(name: str, rows: Sequence[np.ndarray], steps: int) -> Steps:

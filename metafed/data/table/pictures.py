@@ -1,5 +1,6 @@
 """Columns of images: bytes of PNG and JPEG files, or paths. Only those of the client that is read are decoded."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,6 @@ from metafed.data.files.pictures import check_shape, pixels, shape_of
 
 if TYPE_CHECKING:
     import polars as pl
-
-    from metafed.data.table.tables import Table
 
 PIECE = 1000
 """Images whose heads are looked at at a time."""
@@ -59,28 +58,38 @@ def values(column: "pl.Series", shape: tuple[int, ...], path: Path) -> np.ndarra
     return made.reshape(len(made), -1)
 
 
-def check(table: "Table", name: str, client: str | None) -> None:
+def check(
+    frame: "pl.LazyFrame",
+    path: Path,
+    name: str,
+    shape: tuple[int, ...],
+    client: str | None,
+    called: Callable[[str], str],
+) -> None:
     """Look at the head of every image.
 
     Args:
-        table: The rows.
+        frame: The rows.
+        path: The table.
         name: The column.
+        shape: What every image has.
         client: The column of the client, for messages.
+        called: What messages call the client of that name.
 
     Raises:
         DataError: One is missing, is none, or has another shape; the message names its row.
     """
     import polars as pl
 
-    start, path, shape = 0, table.path, table.columns[name].shape
+    start = 0
     while True:
         with readable(path):
             names = [pl.col(client).cast(pl.String).alias("whose")] if client else []
-            piece = table.frame.slice(start, PIECE).select(name, *names).collect()
+            piece = frame.slice(start, PIECE).select(name, *names).collect()
         if not len(piece):
             return
         for row, cell in enumerate(piece[name].to_list(), start):
-            whose = f" (client {table.called(piece['whose'][row - start])!r})" if client else ""
+            whose = f" (client {called(piece['whose'][row - start])!r})" if client else ""
             where = f"{path}: column {name!r}, row {row}{whose}"
             if (picture := _picture(cell, path)) is None:
                 raise DataError(f"{where} has no image: leave the row out")

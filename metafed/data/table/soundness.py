@@ -39,7 +39,7 @@ def check_cells(description: Description, table: Table, found: Roles) -> None:
     remedy = "repair them" + ("" if lenient else f', or write missing = "mean" in {description.path}')
     for name, cell, kept in ((used.feature.name, used.cell, used.kept) for used in found.inputs):
         if kept.content == "image":
-            pictures.check(table, name, description.client)
+            pictures.check(table.frame, table.path, name, kept.shape, description.client, table.called)
         elif cell == "number":
             what = "no finite number" if kept.width == 1 else f"not {kept.width} finite numbers"
             what = "a number that is not finite" if kept.content == "sequence" else what

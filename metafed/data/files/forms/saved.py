@@ -66,7 +66,7 @@ def rows_of(dataset: Any, by: str) -> "pl.DataFrame":
             f"{by}: got {type(dataset).__name__}; give a Dataset or a DatasetDict of the package datasets, or the"
             " folder that save_to_disk wrote; of a streamed one take rows first"
         )
-    frame = dataset.with_format(None).to_polars()
+    frame: pl.DataFrame = dataset.with_format(None).to_polars()
     for name, feature in dataset.features.items():
         if hasattr(feature, "int2str") and frame.schema[name].is_integer():
             # -1 is what has no label
