@@ -99,12 +99,14 @@ def people(task: str, data_dirs: tuple[Path, ...], clients: int, seed: int = 0) 
         DataError: The data set is missing or damaged.
     """
     (choice,) = parse_tasks(task)
-    make: Callable[[Origin], Source] = choice.family.sources[choice.source]
-    everyone, table = make(Origin(seed, data_dirs, None)), isinstance(make, type) and issubclass(make, Own)
-    if table:  # it holds out no classes, and cannot be fitted to one seen client
-        return People(choice, everyone, [(everyone, range(everyone.clients or 0))], endless=False)
+    kind = choice.family.sources[choice.source]
+    make: Callable[[Origin], Source] = kind
+    # the source of a family may be a function
+    if isinstance(kind, type) and issubclass(kind, Own):  # holds out no classes, cannot be fitted to one seen client
+        own = make(Origin(seed, data_dirs, None))
+        return People(choice, own, [(own, range(own.clients or 0))], endless=False)
     # the second has one seen client; where classes are held out, all the others have those
-    held_out = make(Origin(seed, data_dirs, 1))
+    everyone, held_out = (make(Origin(seed, data_dirs, first)) for first in (None, 1))
     total, held = everyone.clients, held_out.clients
     if total is None or held is None:
         parts = [(everyone, range(clients))]

@@ -273,8 +273,8 @@ def _declared(description: Description, frame: "pl.LazyFrame", name: str, dtype:
     """Return what a column of images or of sequences holds; None of another."""
     cells: set[Cell | None] = {used.cell for used in description.inputs if fnmatchcase(name, used.name)}
     if pictures.holds(dtype, declared="image" in cells):
-        channels, height, width = shape = pictures.shape(frame, name, description.file)
-        return Kept("image", channels * height * width, True, shape)
+        size = pictures.shape(frame, name, description.file)
+        return Kept("image", int(np.prod(size)), True, size)
     if "sequence" in cells:
         steps, numbers = sequences.shape(frame, name, dtype, description.file)
         return Kept("sequence", steps * numbers + 1, True, (steps, numbers))

@@ -93,7 +93,8 @@ def test_arrays_by_client_and_in_one_are_one_family():
         assert np.array_equal(one.population.split(client).own.x, other.population.split(client).own.x)
     assert one.called(0) in people
     assert one.sources[0].features == 4
-    real = checked(mf.Family.from_arrays("taps", {name: (x, x[:, :2]) for name, (x, _) in people.items()}))
+    numbers = {name: (x, rng.normal(size=(9, 2))) for name, (x, _) in people.items()}
+    real = checked(mf.Family.from_arrays("taps", numbers))
     assert (real.choices[0].kind, real.sources[0].outputs) == ("regression", 2)
 
 
