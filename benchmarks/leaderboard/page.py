@@ -112,7 +112,7 @@ def section(
     for line, group in groups:
         own = found["methods"][line.name]
         cells = [estimate(own[name]) for name in MEASURES]
-        cost = [f"{line.megabytes:.3g}", f"{line.about['gradients']:.3g}"]
+        cost = [f"{line.megabytes:.3g}", f"{line.about['gradients']:,.0f}"]
         table.append(f"| {' | '.join([line.name, str(group), *cells, *cost])} |")
         commands.append(line.about["command"])
     shown = "\n".join(commands)

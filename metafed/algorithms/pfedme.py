@@ -39,7 +39,7 @@ class Pfedme(Proximal, LocalTraining):
     local_lr: float = Field(0.2, gt=0, allow_inf_nan=False, description="Rate η of w's steps.")
 
     pulls: ClassVar[str] = "lam"
-    searched: ClassVar[Mapping[str, Range]] = {**LocalTraining.searched, "lam": Range(0.3, 5.0)}
+    searched: ClassVar[Mapping[str, Range]] = {**LocalTraining.searched, "lam": Range(0.3, 3.0)}
 
     @model_validator(mode="after")
     def _stays_short_of_phi(self) -> Self:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 Block = dict[str, Any]
+LEAD = {"better": "Better than the method", "open": "Not beaten beyond chance"}
+"""How a sentence on a reference begins that is not beaten."""
 
 
 def against(people: Panel, rows: "pl.DataFrame", undefined: Mapping[str, Mapping[str, str]]) -> Block:
@@ -47,18 +49,30 @@ def names(rows: "pl.DataFrame") -> list[str]:
 
 def of_one(people: Panel, rows: "pl.DataFrame", name: str) -> Block:
     """Compare with one reference."""
-    own = rows.filter(rows["reference"] == name)
-    scores = dict(zip(own["client"].to_list(), own["score"].to_list(), strict=True))
-    found = np.array([np.nan if (s := scores.get(int(c))) is None else s for c in people.client], np.float64)
-    there = sound(found)
-    people, theirs = people.where(there), found[there]
-    mine, family = people.scores[:, -1], people.family.astype(str)
+    found = scores(people, rows, name)
+    people = people.where(sound(found))
+    mine, theirs = pairs(people, rows, name)
+    family = people.family.astype(str)
     group = np.array([f"{f}/{g}" for f, g in zip(family, people.group, strict=True)], object)
     return {
         "all": entry(mine, theirs),
         "by_family": apart(mine, theirs, family, 1),
         "by_group": apart(mine, theirs, group, SMALL),
     }
+
+
+def scores(people: Panel, rows: "pl.DataFrame", name: str) -> Values:
+    """Return what a reference reaches for each of the clients ``(C,)``; NaN where it has no score."""
+    own = rows.filter(rows["reference"] == name)
+    known = dict(zip(own["client"].to_list(), own["score"].to_list(), strict=True))
+    return np.array([np.nan if (score := known.get(int(c))) is None else score for c in people.client], np.float64)
+
+
+def pairs(people: Panel, rows: "pl.DataFrame", name: str) -> tuple[Values, Values]:
+    """Return the scores of the method and of a reference for those clients that have both ``(n,)``."""
+    found = scores(people, rows, name)
+    there = sound(found)
+    return people.scores[there, -1], found[there]
 
 
 def apart(mine: Values, theirs: Values, labels: Column, least: int) -> dict[str, Block]:
@@ -75,15 +89,21 @@ def entry(mine: Values, theirs: Values) -> Block:
     low, high = difference.low, difference.high
     if low is None and len(mine) > 1:  # all are equal: so is what one more client would have
         low = high = difference.value
-    known = low is not None and high is not None
     return {
         "clients": len(mine),
         "method": float(mine.mean()) if len(mine) else None,
         "reference": float(theirs.mean()) if len(mine) else None,
         "difference": difference._asdict(),
         "better": float((theirs > mine).mean()) if len(mine) else None,
-        "verdict": "beaten" if known and low > 0 else "better" if known and high < 0 else "open",
+        "verdict": verdict(low, high),
     }
+
+
+def verdict(low: float | None, high: float | None) -> str:
+    """Say what an interval of the difference shows, method less reference."""
+    if low is None or high is None:
+        return "open"
+    return "beaten" if low > 0 else "better" if high < 0 else "open"
 
 
 def sentences(summary: Mapping[str, Any]) -> list[str]:
@@ -93,18 +113,19 @@ def sentences(summary: Mapping[str, Any]) -> list[str]:
     if not found or found[part] is None:
         return []
     written, beaten = [], []
-    for name, own in found[part].items():
+    # the better ones first
+    for name, own in sorted(found[part].items(), key=lambda pair: pair[1]["all"]["verdict"] != "better"):
         families = {f: e for f, e in own["by_family"].items() if e["verdict"] != "beaten"}
         if not own["all"]["clients"]:
             continue
         if own["all"]["verdict"] == "beaten":
             beaten.append(name)
-            written += [f"Not beaten in {f}: {name} {compared(e, part)}." for f, e in families.items()]
+            written += [f"{LEAD[e['verdict']]} in {f}: {name} {compared(e, part)}." for f, e in families.items()]
             continue
         where = own["by_family"] if len(own["by_family"]) > 1 else own["by_group"]
         whom = [f"{f} ({difference(e)})" for f, e in where.items() if e["verdict"] != "beaten"]
         of = f" By {'family' if where is own['by_family'] else 'group'}: {', '.join(whom)}." if whom else ""
-        written.append(f"Not beaten: the reference {name} {compared(own['all'], part)}.{of}")
+        written.append(f"{LEAD[own['all']['verdict']]}: the reference {name} {compared(own['all'], part)}.{of}")
     if beaten:
         every = "every reference" if not written else "the references"
         written.append(f"{part.capitalize()} clients score above {every} in the mean of all: {', '.join(beaten)}.")

@@ -40,6 +40,7 @@ def simulate(
     out: str | Path | None = None,
     progress: bool = True,
     callbacks: Sequence[Callback] = (),
+    references: str | None = None,
     **how: Unpack[How],
 ) -> Run:
     """Run an experiment and return its record.
@@ -52,6 +53,7 @@ def simulate(
         progress: Print the start and a line a round.
         callbacks: Each is called with the line of every finished round, a copy; one that raises ``StopRun`` ends the
             run there.
+        references: As ``--references``, the simple ones: ``"usual"``, or their names.
         **how: The other settings of an engine, as flags have them.
 
     Raises:
@@ -63,9 +65,15 @@ def simulate(
     if not isinstance(callbacks, Sequence) or not all(map(callable, callbacks)):
         raise BadInput(f"simulate(callbacks): a list of functions, not {callbacks!r}")
     asked = an_experiment("simulate", experiment)
-    keywords = ["experiment", "engine", "workers", "out", "progress", "callbacks", *How.__annotations__]
+    keywords = ["experiment", "engine", "workers", "out", "progress", "callbacks", "references", *How.__annotations__]
     given = {"engine": engine, "workers": workers, "out": None if out is None else Path(out), "quiet": not progress}
+    given["references"] = references
     config = configured("simulate", asked, given, how, keywords)
+    if config.several:
+        raise BadInput(
+            f"simulate(references={config.references!r}): algorithms are runs of their own, which sweep has; here"
+            " 'usual', or names of it"
+        )
     if out is not None:
         return Run(carry_out(config, callbacks), asked)
     folder = Path(tempfile.mkdtemp(prefix="metafed-"))

@@ -9,9 +9,11 @@ from metafed.fairness.panel import last_evaluation
 from metafed.fairness.references import against
 from metafed.federation.federation import Federation
 from server.files import draft, write_json
+from simulation.analysis.references import FILE
 from simulation.records.runs import read_object
 
-FILE, ABOUT = "references.parquet", "references.json"
+ABOUT = "references.json"
+"""Why references are missing."""
 
 
 def compute(folder: Path, federation: Federation, names: Sequence[str], tell: Callable[[str], None]) -> None:

@@ -10,6 +10,7 @@ from metafed.fairness.panel import VALIDATION, last_evaluation
 from server.files import write_json
 from simulation.analysis.differences import comparison, remarks
 from simulation.analysis.measures import USUAL
+from simulation.analysis.references import across_seeds, sentences
 from simulation.cli.errors import BadInput
 from simulation.records.methods import Method, read_method
 
@@ -30,7 +31,8 @@ def study_summary(own: Method) -> dict[str, Any]:
     Returns:
         ``kind``, ``name``, ``seeds``, ``notes``, ``remarks``, and by part: ``all`` clients and ``by_family``, each a
         comparison of the method with its references (``differences.comparison``); null where there are no
-        such clients. ``validation`` is there where clients were held out to choose by.
+        such clients. ``simple_references`` has the simple ones, by part. ``validation`` is there where clients were
+        held out to choose by.
     """
     beside = [replace(method, name=name) for name, method in own.references.items()]
     methods = [replace(own, name=algorithm_of(own)), *beside]
@@ -48,6 +50,8 @@ def study_summary(own: Method) -> dict[str, Any]:
             "by_family": {name: against(methods, part, name) for name in families} if len(families) > 1 else {},
         }
     first = parts["unseen"] or parts["seen"]
+    simple = {name: across_seeds(own, name) for name in ("unseen", "seen")}
+    part = "unseen" if parts["unseen"] else "seen"
     choosing = [of_validation(method) for method in methods]
     if any(len(replicate.people) for replicate in choosing[0].seeds.values()):
         parts[VALIDATION] = {"all": against(choosing, "all", None), "by_family": {}}
@@ -56,7 +60,8 @@ def study_summary(own: Method) -> dict[str, Any]:
         "seeds": sorted(own.seeds),
         "references": list(own.references),
         "notes": list(own.notes) + [note for method in own.references.values() for note in method.notes],
-        "remarks": remarks(first["all"]) if first else [],
+        "remarks": [*(remarks(first["all"]) if first else []), *sentences(simple[part], part)],
+        "simple_references": simple,
         **parts,
     }
 

@@ -6,10 +6,13 @@ import numpy as np
 import polars as pl
 import pytest
 
+from metafed.experiment.settings import Experiment
 from metafed.fairness.panel import last_evaluation
 from metafed.fairness.references import against, sentences
 from metafed.references import REFERENCES
 from metafed.references.pooled import SLOTS
+from simulation.api.simulating import simulate
+from simulation.cli.errors import BadInput
 from simulation.cli.references import parse_references, simple_references
 from tests.metafed.fairness.frames import client, frame
 from tests.simulation.command.running import clients, command, run, sha
@@ -37,9 +40,9 @@ def test_summary_and_report_say_what_is_not_beaten_first(usual):
     found = summary["references"]
     assert found["undefined"] == {"pooled": {"assistant": SLOTS}, "pooled-prior": {"assistant": SLOTS}}
     first = sentences(summary)[0]
-    assert first.startswith("Not beaten")
+    assert first.startswith(("Better than the method", "Not beaten beyond chance"))
     page = (usual / "report.html").read_text()
-    assert page.index("Not beaten") < page.index("clients score")
+    assert page.index("the reference ") < page.index("before adaptation and")
 
 
 def test_a_run_that_goes_on_keeps_them_and_the_other_seeds_have_their_own(usual, tmp_path):
@@ -49,6 +52,23 @@ def test_a_run_that_goes_on_keeps_them_and_the_other_seeds_have_their_own(usual,
     first = pl.read_parquet(usual / "references.parquet").filter(pl.col("reference").is_in(["constant", "nearest"]))
     assert each[0].equals(first)
     assert not each[1].equals(first)
+    summaries = [json.loads((study / f"seed-{seed}" / "summary.json").read_text()) for seed in (0, 1)]
+    of_study = json.loads((study / "summary.json").read_text())
+    for name in ("constant", "nearest"):
+        values = [own["references"]["unseen"][name]["all"]["difference"]["value"] for own in summaries]
+        assert of_study["simple_references"]["unseen"][name]["difference"]["value"] == pytest.approx(np.mean(values))
+    worse = [name for name, own in of_study["simple_references"]["unseen"].items() if own["difference"]["value"] <= 0]
+    assert all(any(name in remark for remark in of_study["remarks"]) for name in worse)
+
+
+def test_from_python_the_same_keyword_gives_the_same_summary(usual):
+    experiment = Experiment(clients=12, rounds=1, width=8, tasks="personalization,assistant")
+    own = simulate(experiment, engine="local", progress=False, references="constant")
+    found = json.loads((own.folder / "summary.json").read_text())["references"]
+    wanted = json.loads((usual / "summary.json").read_text())["references"]
+    assert found["unseen"]["constant"] == wanted["unseen"]["constant"]
+    with pytest.raises(BadInput, match="sweep"):
+        simulate(experiment, engine="local", progress=False, references="local")
 
 
 def test_a_difference_is_paired_and_says_for_whom():
@@ -66,6 +86,19 @@ def test_a_difference_is_paired_and_says_for_whom():
     ahead = against(people, table.with_columns(score=pl.lit(0.9)), {})["unseen"]["pooled"]["all"]
     behind = against(people, table.with_columns(score=pl.lit(0.1)), {})["unseen"]["pooled"]["all"]
     assert (ahead["verdict"], behind["verdict"]) == ("better", "beaten")
+
+
+def test_a_reference_that_is_better_is_named_first():
+    people = last_evaluation(frame(*(client(n, [0.1, 0.5 + 0.01 * n], seen=False) for n in range(8))))[1]
+    table = pl.concat(
+        pl.DataFrame({"client": list(range(8)), "reference": [name] * 8, "score": [score] * 8})
+        for name, score in (("constant", 0.1), ("nearest", 0.53), ("pooled", 0.9))
+    )
+    written = sentences({"references": against(people, table, {"pooled-prior": {"assistant": "why"}})})
+    starts = ["Better than the method: the reference pooled", "Not beaten beyond chance: the reference nearest"]
+    starts += ["Unseen clients score above the references", "Not there: pooled-prior in assistant: why."]
+    assert [one.startswith(start) for one, start in zip(written, starts, strict=True)] == [True] * 4
+    assert "it serves 8 of them better" in written[0]
 
 
 def test_a_client_without_a_score_of_either_is_in_no_pair():
