@@ -108,8 +108,9 @@ if TYPE_CHECKING:
 HOMES = {
     "metafed.aggregators": "Aggregator Bulyan CenteredClipping FedFv FedMgdaPlus GeometricMedian Krum Median MultiKrum"
     " NormClipping SignGuard TrimmedMean",
-    "metafed.algorithms": "Algorithm Anil Ditto FedDyn FedEm FedNova FedProto Fedavg FedavgFt Fedper Fedprox Fedrep Fomaml"
-    " HfMaml Ifca KnnPer Local Maml MamlPlusPlus MetaSgd Outer PerFedavg Pfedme Protonet Reptile Scaffold Update",
+    "metafed.algorithms": "Algorithm Anil Ditto FedDyn FedEm FedNova FedProto Fedavg FedavgFt Fedper Fedprox Fedrep"
+    " Fomaml HfMaml Ifca KnnPer Local Maml MamlPlusPlus MetaSgd Outer PerFedavg Pfedme Protonet Reptile Scaffold"
+    " Update",
     "metafed.algorithms.inner": "Descent",
     "metafed.algorithms.meta_gradient": "MetaGradient",
     "metafed.core.episodes": "Batch Episode Examples Shots",

@@ -46,7 +46,7 @@ class RobustAggregation(Stage):
 
     def state(self) -> Mapping[str, Any]:
         """The last direction of each part, and the updates of earlier rounds: ``part/round/updates``."""
-        kept = {part: np.array(vector) for part, vector in self._before.items()}
+        kept: dict[str, Any] = {part: np.array(vector) for part, vector in self._before.items()}
         for part, own in self._earlier.items():
             for each in own:
                 kept |= {f"{part}/{each.round}/clients": each.clients, f"{part}/{each.round}/updates": each.updates}
