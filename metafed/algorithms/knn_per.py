@@ -22,7 +22,7 @@ from metafed.algorithms.base import NeedsHead, Table
 from metafed.algorithms.local_training import LocalTraining
 from metafed.core.episodes import Batch
 from metafed.core.parameters import Params
-from metafed.models.neighbours import FEATURES, LABELS, SHARE, Neighbours, distances, mixed, votes
+from metafed.models.neighbours import FEATURES, LABELS, SHARE, Neighbours, distances, mixed, nearest_labels
 from metafed.tasks.task import Kind, Supervised, Task
 from metafed.training.batches import Plan
 
@@ -79,9 +79,9 @@ def memory(task: Task, start: Params, support: Batch, neighbours: int) -> "dict[
     labels = torch.nn.functional.one_hot(support.y, task.model.outputs) * support.mask.unsqueeze(-1)
     apart = distances(features, features)
     apart = apart + torch.diag(apart.new_full((len(apart[0]),), torch.inf))
-    logits, vote = task.model.predict(start, support.x, support.mask), votes(apart, labels, neighbours)
+    logits, nearby = task.model.predict(start, support.x, support.mask), nearest_labels(apart, labels, neighbours)
     shares = torch.arange(SHARES).to(apart) / SHARES
     likelihoods = [
-        (mixed(logits, vote, share.expand(len(apart))).masked_fill(labels == 0, 0)).sum((1, 2)) for share in shares
+        (mixed(logits, nearby, share.expand(len(apart))).masked_fill(labels == 0, 0)).sum((1, 2)) for share in shares
     ]
     return {FEATURES: features, LABELS: labels, SHARE: shares[torch.stack(likelihoods, 1).argmax(1)]}

@@ -62,5 +62,4 @@ def components(
     many = {name: value.flatten(0, 1) for name, value in own.items()}
     rows = mask if mask is None else mask.repeat_interleave(models, 0)
     found = function(many, x.repeat_interleave(models, 0), rows)
-    apart: torch.Tensor = found.unflatten(0, (-1, models)).transpose(1, 2)
-    return apart
+    return found.reshape(-1, models, *found.shape[1:]).transpose(1, 2)

@@ -47,8 +47,8 @@ class Neighbours(Network):
         if SHARE not in params:
             return self.network.predict(params, x, mask).log_softmax(-1)
         apart = distances(self.embed(params, x, mask), params[FEATURES])
-        vote = votes(apart, params[LABELS], self.number)
-        return mixed(self.network.predict(own(params), x, mask), vote, params[SHARE])
+        nearby = nearest_labels(apart, params[LABELS], self.number)
+        return mixed(self.network.predict(own(params), x, mask), nearby, params[SHARE])
 
 
 def own(params: Params) -> "dict[str, torch.Tensor]":
@@ -61,7 +61,7 @@ def distances(left: "torch.Tensor", right: "torch.Tensor") -> "torch.Tensor":
     return torch.cdist(left, right, compute_mode="donot_use_mm_for_euclid_dist")
 
 
-def votes(apart: "torch.Tensor", labels: "torch.Tensor", number: int) -> "torch.Tensor":
+def nearest_labels(apart: "torch.Tensor", labels: "torch.Tensor", number: int) -> "torch.Tensor":
     """Return the vote ``(C, A, J)`` of the nearest rows: Σ exp(−distance) by label, as shares; 0 where nobody votes.
 
     Args:
@@ -77,7 +77,7 @@ def votes(apart: "torch.Tensor", labels: "torch.Tensor", number: int) -> "torch.
     return (spread @ labels) / weights.sum(-1, keepdim=True).clamp(min=1)
 
 
-def mixed(logits: "torch.Tensor", vote: "torch.Tensor", share: "torch.Tensor") -> "torch.Tensor":
-    """Return log((1 − λ) softmax(logits) + λ vote) for shares λ ``(C,)`` below 1."""
+def mixed(logits: "torch.Tensor", nearby: "torch.Tensor", share: "torch.Tensor") -> "torch.Tensor":
+    """Return log((1 − λ) softmax(logits) + λ nearby) for shares λ ``(C,)`` below 1."""
     share = share[:, None, None]
-    return torch.logaddexp((1 - share).log() + logits.log_softmax(-1), share.log() + vote.log())
+    return torch.logaddexp((1 - share).log() + logits.log_softmax(-1), share.log() + nearby.log())

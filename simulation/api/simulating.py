@@ -4,7 +4,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, TypedDict, Unpack
+from typing import Any, Literal, TypedDict, Unpack
 
 from pydantic import ValidationError
 
@@ -66,8 +66,8 @@ def simulate(
         raise BadInput(f"simulate(callbacks): a list of functions, not {callbacks!r}")
     asked = an_experiment("simulate", experiment)
     keywords = ["experiment", "engine", "workers", "out", "progress", "callbacks", "references", *How.__annotations__]
-    given = {"engine": engine, "workers": workers, "out": None if out is None else Path(out), "quiet": not progress}
-    given["references"] = references
+    given: dict[str, Any] = {"engine": engine, "workers": workers, "quiet": not progress, "references": references}
+    given["out"] = None if out is None else Path(out)
     config = configured("simulate", asked, given, how, keywords)
     if config.several:
         raise BadInput(

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self, get_args
 
 from pydantic import (
-    AliasChoices,
     BaseModel,
     ConfigDict,
     Field,
@@ -19,13 +18,13 @@ from pydantic import (
     model_validator,
 )
 
-from metafed.core.episodes import Shots
 from metafed.core.errors import DataError
 from metafed.core.names import near
 from metafed.core.reading import brief, read_toml
 from metafed.data.files.parts import parts
 from metafed.data.partition import PARTITIONS, Partition
 from metafed.data.table.published import of_form
+from metafed.data.table.sizes import Sizes
 from metafed.tasks.task import Kind
 
 Cell = Literal["number", "category", "text", "image", "embedding", "sequence", "characters"]
@@ -52,27 +51,6 @@ class Feature(NamedTuple):
     values: tuple[str, ...] | None = None
     hashed: bool = False
     width: int = 1
-
-
-MOST_SHOTS = 10**6
-"""Rows of an episode at most: memory is taken for all of them."""
-
-
-class Sizes(BaseModel):
-    """Sizes of episodes; what is not said is as in the family, or in ``OWN_SHOTS``."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=lambda name: name.replace("_", "-"))
-
-    support: int | None = Field(None, ge=1, le=MOST_SHOTS)
-    query: int | None = Field(None, ge=1, le=MOST_SHOTS)
-    # it was called judge
-    evaluation: int | None = Field(None, ge=1, le=MOST_SHOTS, validation_alias=AliasChoices("evaluation", "judge"))
-    per_class: bool | None = None
-
-    def over(self, usual: Shots) -> Shots:
-        """Return ``usual`` with what is said here."""
-        given = {name: value for name, value in self.model_dump().items() if value is not None}
-        return Shots(**{**vars(usual), **given})
 
 
 class Description(BaseModel):

@@ -190,7 +190,9 @@ def _array(values: Any) -> np.ndarray:
         if not np.ma.is_masked(values):
             return np.asarray(values.data)
         # what is masked is missing, whatever number stands behind the mask
-        return values.astype(np.float64).filled(np.nan) if values.dtype.kind in NUMBERS else _objects(values.tolist())
+        if values.dtype.kind not in NUMBERS:
+            return _objects(values.tolist())
+        return np.where(np.ma.getmaskarray(values), np.nan, values.data.astype(np.float64))
     if isinstance(values, np.ndarray):
         return values
     try:
