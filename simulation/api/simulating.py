@@ -13,7 +13,7 @@ from metafed.core.settings import explain_keywords
 from metafed.experiment.settings import Experiment
 from simulation.api.carrying_out import carry_out
 from simulation.api.run import Run
-from simulation.cli.config import Config, check_engine
+from simulation.cli.config import RAYS_OWN, Config
 from simulation.cli.errors import BadInput
 from simulation.records.studies import is_study
 from simulation.runs.simulate import Callback
@@ -114,12 +114,13 @@ def configured(
         if name not in How.__annotations__:
             hint = near(name, keywords) or f" (it has {', '.join(keywords)})"
             raise BadInput(f"{call} has no setting {name!r}{hint}")
+    for name in RAYS_OWN if given["engine"] == "local" else ():
+        if (value := {**given, **how}.get(name)) is not None:
+            raise BadInput(f"{call}({name}={value!r}): does nothing with engine='local', which has no workers")
     try:
-        config = Config.model_validate({"experiment": asked, **given, **how})
+        return Config.model_validate({"experiment": asked, **given, **how})
     except ValidationError as error:
         raise BadInput(explain_keywords(error, call, keywords)) from None
-    check_engine(config)
-    return config
 
 
 def load(folder: str | Path) -> Run:
