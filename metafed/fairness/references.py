@@ -10,6 +10,8 @@ from metafed.fairness.groups import SMALL
 from metafed.fairness.intervals import mean_interval
 from metafed.fairness.metrics import Values
 from metafed.fairness.panel import Column, Panel
+from metafed.fairness.summary import lowest_score
+from metafed.tasks.task import Kind
 
 if TYPE_CHECKING:
     import polars as pl
@@ -19,26 +21,29 @@ LEAD = {"better": "Better than the method", "open": "Not beaten beyond chance"}
 """How a sentence on a reference begins that is not beaten."""
 
 
-def against(people: Panel, rows: "pl.DataFrame", undefined: Mapping[str, Mapping[str, str]]) -> Block:
+def against(
+    people: Panel, rows: "pl.DataFrame", undefined: Mapping[str, Mapping[str, str]], kinds: Mapping[str, Kind]
+) -> Block:
     """Compare clients' scores after adaptation with those of references.
 
     Args:
         people: The clients of the run's last evaluation.
         rows: A row a ``client`` and ``reference``, with its ``score``.
         undefined: Why a reference is not there, by reference and family.
+        kinds: The kind of each family, which bounds its scores.
 
     Returns:
         ``unseen`` and ``seen``: null where there are no such clients, else by reference ``all``, ``by_family`` and
         ``by_group`` (``FAMILY/GROUP``, from the size on that groups are not small); and ``undefined``. Each entry has
-        ``clients``, the means ``method`` and ``reference``, the ``difference`` (method less reference; Student's t over
-        clients), ``better``, the share of clients that the reference serves better, and ``verdict``: ``beaten`` (the
-        interval is above 0), ``better`` (below 0), ``open``.
+        ``clients``, the means ``method`` and ``reference``, the ``difference`` (method less reference, with the
+        interval of a mean over clients), ``better``, the share of clients that the reference serves better, and
+        ``verdict``: ``beaten`` (the interval is above 0), ``better`` (below 0), ``open``.
     """
     usable = people.usable
     parts: Block = {}
     for part, mask in (("unseen", ~usable.seen), ("seen", usable.seen)):
         own = usable.where(mask)
-        parts[part] = {name: of_one(own, rows, name) for name in names(rows)} if len(own) else None
+        parts[part] = {name: of_one(own, rows, name, kinds) for name in names(rows)} if len(own) else None
     return {**parts, "undefined": {name: dict(why) for name, why in undefined.items()}}
 
 
@@ -47,18 +52,24 @@ def names(rows: "pl.DataFrame") -> list[str]:
     return [str(name) for name in rows["reference"].unique(maintain_order=True)]
 
 
-def of_one(people: Panel, rows: "pl.DataFrame", name: str) -> Block:
+def of_one(people: Panel, rows: "pl.DataFrame", name: str, kinds: Mapping[str, Kind]) -> Block:
     """Compare with one reference."""
     found = scores(people, rows, name)
     people = people.where(sound(found))
     mine, theirs = pairs(people, rows, name)
     family = people.family.astype(str)
     group = np.array([f"{f}/{g}" for f, g in zip(family, people.group, strict=True)], object)
-    return {
-        "all": entry(mine, theirs),
-        "by_family": apart(mine, theirs, family, 1),
-        "by_group": apart(mine, theirs, group, SMALL),
-    }
+
+    def entry_of(own: Column) -> Block:
+        return entry(mine[own], theirs[own], lowest_score(people.where(own), kinds))
+
+    def apart(labels: Column, least: int) -> dict[str, Block]:
+        return {
+            str(label): entry_of(labels == label) for label in np.unique(labels) if (labels == label).sum() >= least
+        }
+
+    everyone = np.ones(len(people), bool)
+    return {"all": entry_of(everyone), "by_family": apart(family, 1), "by_group": apart(group.astype(str), SMALL)}
 
 
 def scores(people: Panel, rows: "pl.DataFrame", name: str) -> Values:
@@ -75,27 +86,16 @@ def pairs(people: Panel, rows: "pl.DataFrame", name: str) -> tuple[Values, Value
     return people.scores[there, -1], found[there]
 
 
-def apart(mine: Values, theirs: Values, labels: Column, least: int) -> dict[str, Block]:
-    """Return an entry for each label that so many clients have at least."""
-    known = sorted({str(label) for label in labels})
-    return {
-        name: entry(mine[labels == name], theirs[labels == name]) for name in known if (labels == name).sum() >= least
-    }
-
-
-def entry(mine: Values, theirs: Values) -> Block:
-    """Compare the scores ``(n,)`` of a method and of a reference for the same clients."""
-    difference = mean_interval(mine - theirs)
-    low, high = difference.low, difference.high
-    if low is None and len(mine) > 1:  # all are equal: so is what one more client would have
-        low = high = difference.value
+def entry(mine: Values, theirs: Values, least: float) -> Block:
+    """Compare the scores ``(n,)`` of a method and of a reference for the same clients, none of them below ``least``."""
+    difference = mean_interval(mine - theirs, least - 1, 1 - least)
     return {
         "clients": len(mine),
         "method": float(mine.mean()) if len(mine) else None,
         "reference": float(theirs.mean()) if len(mine) else None,
         "difference": difference._asdict(),
         "better": float((theirs > mine).mean()) if len(mine) else None,
-        "verdict": verdict(low, high),
+        "verdict": verdict(difference.low, difference.high),
     }
 
 

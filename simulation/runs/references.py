@@ -10,7 +10,7 @@ from metafed.fairness.references import against
 from metafed.federation.federation import Federation
 from server.files import draft, write_json
 from simulation.analysis.references import FILE
-from simulation.records.runs import read_object
+from simulation.records.runs import kinds, read_object
 
 ABOUT = "references.json"
 """Why references are missing."""
@@ -39,5 +39,6 @@ def summarize(folder: Path) -> None:
         return
     about, summary = read_object(folder / ABOUT), read_object(folder / "summary.json")
     _, people = last_evaluation(pl.read_parquet(folder / "clients.parquet", glob=False))
-    block = against(people, pl.read_parquet(folder / FILE, glob=False), about["undefined"])
+    of_families = kinds(read_object(folder / "manifest.json"))
+    block = against(people, pl.read_parquet(folder / FILE, glob=False), about["undefined"], of_families)
     write_json(folder / "summary.json", {**summary, "references": {**block, "unread": about["unread"]}})

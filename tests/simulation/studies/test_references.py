@@ -19,6 +19,8 @@ from tests.simulation.command.running import clients, command, run, sha
 
 SMALL = ("--clients", 12, "--rounds", 1, "--width", 8, "--tasks", "personalization,assistant", "--engine", "local")
 
+KINDS = {"assistant": "classification"}
+
 
 @pytest.fixture(scope="module")
 def usual(tmp_path_factory):
@@ -72,29 +74,29 @@ def test_from_python_the_same_keyword_gives_the_same_summary(usual):
 
 
 def test_a_difference_is_paired_and_says_for_whom():
-    rows = [client(n, [0.1, 0.5 + 0.01 * n], seen=False, group="a" if n < 4 else "b") for n in range(8)]
+    rows = [client(n, [0.1, 0.5 + 0.001 * n], seen=False, group="a" if n < 20 else "b") for n in range(40)]
     people = last_evaluation(frame(*rows))[1]
-    better = [0.7 if n < 4 else 0.2 for n in range(8)]
-    table = pl.DataFrame({"client": list(range(8)), "reference": ["pooled"] * 8, "score": better})
-    block = against(people, table, {})
+    better = [0.7 if n < 20 else 0.2 for n in range(40)]
+    table = pl.DataFrame({"client": list(range(40)), "reference": ["pooled"] * 40, "score": better})
+    block = against(people, table, {}, KINDS)
     entry = block["unseen"]["pooled"]["all"]
-    assert entry["difference"]["value"] == pytest.approx(np.mean([0.5 + 0.01 * n - better[n] for n in range(8)]))
+    assert entry["difference"]["value"] == pytest.approx(np.mean([0.5 + 0.001 * n - better[n] for n in range(40)]))
     assert (entry["verdict"], entry["better"], block["seen"]) == ("open", 0.5, None)
     assert block["unseen"]["pooled"]["by_family"]["assistant"] == entry
     written = sentences({"references": {**block, "undefined": {}}})
-    assert "pooled reaches 0.450 where the method has 0.535 on the same 8 unseen clients" in written[0]
-    ahead = against(people, table.with_columns(score=pl.lit(0.9)), {})["unseen"]["pooled"]["all"]
-    behind = against(people, table.with_columns(score=pl.lit(0.1)), {})["unseen"]["pooled"]["all"]
+    assert "pooled reaches 0.450 where the method has 0.520 on the same 40 unseen clients" in written[0]
+    ahead = against(people, table.with_columns(score=pl.lit(0.9)), {}, KINDS)["unseen"]["pooled"]["all"]
+    behind = against(people, table.with_columns(score=pl.lit(0.1)), {}, KINDS)["unseen"]["pooled"]["all"]
     assert (ahead["verdict"], behind["verdict"]) == ("better", "beaten")
 
 
 def test_a_reference_that_is_better_is_named_first():
-    people = last_evaluation(frame(*(client(n, [0.1, 0.5 + 0.01 * n], seen=False) for n in range(8))))[1]
+    people = last_evaluation(frame(*(client(n, [0.1, 0.5 + 0.0015 * n], seen=False) for n in range(40))))[1]
     table = pl.concat(
-        pl.DataFrame({"client": list(range(8)), "reference": [name] * 8, "score": [score] * 8})
+        pl.DataFrame({"client": list(range(40)), "reference": [name] * 40, "score": [score] * 40})
         for name, score in (("constant", 0.1), ("nearest", 0.53), ("pooled", 0.9))
     )
-    written = sentences({"references": against(people, table, {"pooled-prior": {"assistant": "why"}})})
+    written = sentences({"references": against(people, table, {"pooled-prior": {"assistant": "why"}}, KINDS)})
     starts = ["Better than the method: the reference pooled", "Not beaten beyond chance: the reference nearest"]
     starts += ["Unseen clients score above the references", "Not there: pooled-prior in assistant: why."]
     assert [one.startswith(start) for one, start in zip(written, starts, strict=True)] == [True] * 4
@@ -104,7 +106,7 @@ def test_a_reference_that_is_better_is_named_first():
 def test_a_client_without_a_score_of_either_is_in_no_pair():
     people = last_evaluation(frame(*(client(n, [0.1, 0.5], seen=False) for n in range(3))))[1]
     table = pl.DataFrame({"client": [0, 1], "reference": ["constant"] * 2, "score": [0.4, None]})
-    assert against(people, table, {})["unseen"]["constant"]["all"]["clients"] == 1
+    assert against(people, table, {}, KINDS)["unseen"]["constant"]["all"]["clients"] == 1
 
 
 def test_words_for_several_and_what_still_starts_runs():
