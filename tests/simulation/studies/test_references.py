@@ -100,7 +100,7 @@ def test_a_reference_that_is_better_is_named_first():
     starts = ["Better than the method: the reference pooled", "Not beaten beyond chance: the reference nearest"]
     starts += ["Unseen clients score above the references", "Not there: pooled-prior in assistant: why."]
     assert [one.startswith(start) for one, start in zip(written, starts, strict=True)] == [True] * 4
-    assert "it serves 8 of them better" in written[0]
+    assert "it serves 40 of them better" in written[0]
 
 
 def test_a_client_without_a_score_of_either_is_in_no_pair():
