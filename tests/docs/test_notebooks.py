@@ -11,7 +11,6 @@ from nbclient import NotebookClient
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "docs" / "notebooks"
 NAMES = ("first-result", "your-data-and-network", "a-fairness-study")
-SLOW = ("your-data-and-network", "a-fairness-study")
 
 
 def site(name):
@@ -46,7 +45,8 @@ def test_links_of_a_notebook_lead_somewhere(name):
     assert [link for link in links if not (FOLDER / link).exists()] == []
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in NAMES])
+@pytest.mark.slow  # CI executes them by `make docs`
+@pytest.mark.parametrize("name", NAMES)
 def test_a_notebook_runs_and_its_page_shows_what_it_prints(name):
     module = site("notebooks")
     notebook = module.execute(FOLDER / f"{name}.ipynb")

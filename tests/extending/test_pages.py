@@ -59,7 +59,13 @@ def test_there_is_a_page_for_each_and_its_links_lead_somewhere():
 
 def test_an_algorithm(saved):
     said = ran(saved("algorithm"))["experiment"]["algorithm"]
-    assert said == {"name": "my_algorithm:DecayingMaml", "inner_steps": 5, "inner_lr": 0.2, "decay": 0.5}
+    assert said == {
+        "name": "my_algorithm:DecayingMaml",
+        "inner_steps": 5,
+        "inner_lr": 0.2,
+        "remat": False,
+        "decay": 0.5,
+    }
     from my_algorithm import DecayingMaml
 
     from metafed.algorithms import Maml

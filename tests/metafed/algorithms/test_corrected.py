@@ -88,7 +88,12 @@ def drifting():
 
 
 @pytest.mark.parametrize(
-    "algorithm", [Scaffold(inner_steps=10, inner_lr=0.05), Feddyn(alpha=1.0, inner_steps=60, inner_lr=0.1)], ids=repr
+    "algorithm",
+    [
+        Scaffold(inner_steps=10, inner_lr=0.05),
+        pytest.param(Feddyn(alpha=1.0, inner_steps=60, inner_lr=0.1), marks=pytest.mark.slow),
+    ],
+    ids=repr,
 )
 def test_clients_that_disagree_find_the_minimum_of_their_mean_where_fedavg_does_not(algorithm):
     theta, episode, best = drifting()
