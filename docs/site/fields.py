@@ -17,4 +17,5 @@ class Fields(Extension):
                 own = cls.members[name]
                 own.value = None if field.is_required() else repr(field.get_default(call_default_factory=True))
                 if field.description and own.docstring is None:
-                    own.docstring = Docstring(field.description, parent=own)
+                    plain = field.description.replace("[", "\\[")  # `[:rows=PART]` is no link
+                    own.docstring = Docstring(plain, parent=own)
