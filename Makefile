@@ -40,8 +40,8 @@ test: install  ## run the tests; those of real data too, where the data are ther
 test-docker: install  ## run the tests in containers; they need a Docker engine
 	$(BIN)/python -m pytest tests/docker -m "docker and not slow"
 
-test-all: install  ## run the tests with those that take minutes
-	$(BIN)/python -m tests -m "not gpu and not docker"
+test-all: install  ## run the tests with those that take minutes, by new random examples
+	$(BIN)/python -m tests -m "not gpu and not docker" --hypothesis-profile "new examples"
 
 lint: install  ## check style, types and the arrows between rooms
 	$(BIN)/ruff check .

@@ -59,6 +59,7 @@ class Source(ABC):
         shots: The size of episodes, where it is not the family's.
         share: Which clients it has, where it has those of one node only.
         sequence: The sequences that it offers to networks that want them; None: it has features only.
+        encoded: Whether a sentence encoder reads its texts.
     """
 
     kind: ClassVar[Kind | None] = None
@@ -68,6 +69,7 @@ class Source(ABC):
     shots: Shots | None = None
     share: Share | None = None
     sequence: ClassVar[Inputs | None] = None
+    encoded: ClassVar[bool] = False
 
     @abstractmethod
     def __init__(self, origin: Origin) -> None:

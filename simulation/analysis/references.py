@@ -8,7 +8,7 @@ from metafed.core.digits import digits
 from metafed.core.streams import stream
 from metafed.fairness.metrics import Values
 from metafed.fairness.panel import Panel
-from metafed.fairness.references import names, pairs
+from metafed.fairness.references import LEAD, names, pairs, verdict
 from metafed.fairness.replicates import nested_interval
 from simulation.records.methods import Method
 from simulation.records.runs import parquet
@@ -57,11 +57,12 @@ def sentences(found: dict[str, Any], part: str) -> list[str]:
     written = []
     for name, own in found.items():
         value, low, high = (own["difference"][end] for end in ("value", "low", "high"))
-        if (value if low is None else low) > 0:
+        shown = verdict(low, high)
+        if shown == "beaten":
             continue
         interval = "" if low is None else f" [{digits(low, sign='+')}, {digits(high, sign='+')}]"
         written.append(
-            f"Not beaten beyond chance: the reference {name} reaches {digits(own['reference'])} where the method has"
+            f"{LEAD[shown]}: the reference {name} reaches {digits(own['reference'])} where the method has"
             f" {digits(own['method'])}, a difference of {digits(value, sign='+')}{interval}: {part} clients,"
             " mean of seeds."
         )

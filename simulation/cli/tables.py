@@ -78,7 +78,7 @@ def footnotes(summary: Mapping[str, Any]) -> list[str]:
     notes = [
         *(f"\n{sentence}" for sentence in poor(summary)),
         f"\nScore: before and after {steps} {unit}{'s' * (steps != 1)}, at most 1, higher is better.",
-        f"Gain: mean over clients, n = {counted(summary)} in all; few have no interval that holds (docs/fairness.md).",
+        f"Gain: mean over clients, n = {counted(summary)} in all; too few clients have no interval (docs/fairness.md).",
         "Worst 10 %: mean after adaptation of the lowest ⌈n / 10⌉ clients.",
     ]
     harmed = summary["fairness"]["harmed"]

@@ -53,8 +53,8 @@ def verdict(summary: Mapping[str, Any]) -> list[str]:
         f"Adaptation harms {count} of {hurt['n']} {part} clients (95 % interval: {fewest} to {most} %).",
     ]
     # names of groups keep their hyphens
-    numbers = [signs(sentence) for sentence in sentences]
-    return [*poor(summary), *numbers, *alarm_sentences(summary)]
+    numbers = [signs(sentence) for sentence in (*poor(summary), *sentences)]
+    return [*numbers, *alarm_sentences(summary)]
 
 
 def signs(text: str) -> str:

@@ -8,6 +8,7 @@ the second from its other splits; the few texts that are in both are taken out o
 
 from abc import ABC, abstractmethod
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 from metafed.core.episodes import Examples
 from metafed.core.streams import stream
 from metafed.data.encoder.vectors import Vectors, vectors
-from metafed.data.encoder.weights import find
+from metafed.data.encoder.weights import FILES, find
 from metafed.data.files.shared import by_file
 from metafed.data.sequence import TOKENS, tokens, words
 from metafed.data.sets.base import Dataset, require, table_of
@@ -171,6 +172,8 @@ class Hashed(Intents, ABC):
 class Encoded(Intents, ABC):
     """Texts as vectors of a sentence encoder that is on this machine already, of length √``features``."""
 
+    encoded = True
+
     @property
     def features(self) -> int:
         """The encoder's width."""
@@ -179,6 +182,12 @@ class Encoded(Intents, ABC):
     @cached_property
     def _vectors(self) -> Vectors:
         return vectors(find(self.origin.encoder, self.origin.data_dirs))
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The file, and those of the encoder: with other weights the rows are others."""
+        folder = self._vectors.weights.folder
+        return (*super().files, *(folder / name for name in FILES))
 
     @property
     def clients(self) -> int | None:

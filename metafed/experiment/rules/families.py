@@ -24,6 +24,7 @@ def check_families(experiment: Fields, choices: Sequence[TaskChoice]) -> None:
         experiment.algorithm.check(choice.family.name, choice.kind)
     check_held_out(experiment, choices)
     check_names(experiment, choices)
+    check_encoder(experiment, choices)
     check_networks(experiment, choices)
     check_control(experiment, choices)
     held = holders(experiment, choices)
@@ -45,6 +46,20 @@ def check_held_out(experiment: Fields, choices: Sequence[TaskChoice]) -> None:
                 " unseen clients, and validation clients would have the same: they would choose on the test; leave it"
                 " out"
             )
+
+
+def check_encoder(experiment: Fields, choices: Sequence[TaskChoice]) -> None:
+    """Refuse an encoder that reads nothing.
+
+    Raises:
+        ValueError: No data set has texts for it.
+    """
+    sources = (choice.family.sources[choice.source] for choice in choices)
+    if experiment.encoder and not any(getattr(source, "encoded", False) for source in sources):
+        raise ValueError(
+            f"--encoder {experiment.encoder} does nothing: no data set of --tasks has texts for it, as"
+            " assistant:clinc150-encoder and assistant:banking77-encoder have"
+        )
 
 
 def check_names(experiment: Fields, choices: Sequence[TaskChoice]) -> None:

@@ -26,7 +26,7 @@ def adaptation(run: OneRun) -> Figure:
         caption=(
             "Mean score after each inner step. Blue: all evaluated clients of the family; grey: each group; red and"
             f" dotted: the group that ends lowest, of those with at least {SMALL} clients. Shaded: 95 % intervals over"
-            " clients ; those of the other groups are in the CSV. Dashed: the best possible mean, where"
+            " clients; those of the other groups are in the CSV. Dashed: the best possible mean, where"
             " it is known. What lies below −1 is drawn at the edge."
         ),
         panels=drawn,

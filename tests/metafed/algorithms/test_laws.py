@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from metafed.algorithms import ALGORITHMS
 from metafed.core.episodes import Episode
+from metafed.models.neighbours import FEATURES, LABELS
 from tests.metafed.algorithms.clients import CASES, begin, padded, path, pick, ragged, same
 from tests.metafed.models.problems import network, one
 
@@ -51,10 +52,11 @@ def test_a_chunk_equals_a_loop(name, kind):
             same(pick(chunked, client), single)
 
 
-@given(case=st.sampled_from(CASES), extra=st.integers(1, 6), filling=st.floats(-3, 3), seed=st.integers(0, 5))
-@settings(max_examples=80, deadline=None)
-def test_padding_is_invisible(case, extra, filling, seed):
-    algorithm, task, theta, state, episode = prepared(*case, clients=2, seed=seed)
+@every_case
+@given(extra=st.integers(1, 6), filling=st.floats(-3, 3), seed=st.integers(0, 5))
+@settings(max_examples=3, deadline=None)
+def test_padding_is_invisible(name, kind, extra, filling, seed):
+    algorithm, task, theta, state, episode = prepared(name, kind, clients=2, seed=seed)
     longer = Episode(padded(episode.support, extra, filling), padded(episode.query, extra + 1, filling))
     left = algorithm.update(task, theta, state, longer, 1)
     right = algorithm.update(task, theta, state, episode, 1)
@@ -67,7 +69,10 @@ def test_padding_is_invisible(case, extra, filling, seed):
         path(algorithm, task, theta, state, episode.support, 2),
         strict=True,
     ):
-        same(padded_too, unpadded)
+        rows = {FEATURES, LABELS}  # what remembers rows remembers the masked ones too: they do not vote
+        same(*({name: value for name, value in found.items() if name not in rows} for found in (padded_too, unpadded)))
+        predicted = (algorithm.predictor(task).predict(found, episode.query.x) for found in (padded_too, unpadded))
+        torch.testing.assert_close(*predicted, rtol=1e-12, atol=1e-12)
 
 
 @every_case

@@ -1,11 +1,14 @@
 """What a published form of a data set is."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
+
+from metafed.core.errors import DataError
+from metafed.data.files.bounds import ARCHIVE
 
 if TYPE_CHECKING:
     import polars as pl
@@ -42,3 +45,21 @@ class Form(ABC):
         Raises:
             DataError: A file is damaged, or too large.
         """
+
+
+def check_files(files: Sequence[Path], remedy: str = "leave some of its files out") -> None:
+    """Look at files that are read whole, before one is opened.
+
+    Args:
+        files: All that are read.
+        remedy: What to do if they are too large.
+
+    Raises:
+        DataError: One is no regular file, or they are larger than memory is taken for.
+    """
+    if odd := [path for path in files if not path.is_file()]:
+        raise DataError(f"{odd[0]} is no file")
+    if (size := sum(path.stat().st_size for path in files)) > ARCHIVE:
+        raise DataError(
+            f"{files[0].parent}: what is read has {size / 2**30:.1f} GiB, more than {ARCHIVE / 2**30:.0f} GiB: {remedy}"
+        )

@@ -5,9 +5,7 @@ from typing import Any, final
 
 import numpy as np
 
-from metafed.core.errors import DataError
-from metafed.data.files.bounds import ARCHIVE
-from metafed.data.files.forms.base import Form
+from metafed.data.files.forms.base import Form, check_files
 from metafed.data.files.pictures import SUFFIXES, shape_of
 
 
@@ -29,11 +27,7 @@ class ByClass(Form):
     def read(self, folder: Path) -> dict[str, np.ndarray]:
         """Return the files' bytes and their folders."""
         files = self.files(folder)
-        if (size := sum(path.stat().st_size for path in files)) > ARCHIVE:
-            raise DataError(
-                f"{folder}: the images have {size / 2**30:.1f} GiB, more than {ARCHIVE / 2**30:.0f} GiB: write a"
-                ' table with their paths, and [features] path = "image"'
-            )
+        check_files(files, 'write a table with their paths, and [features] path = "image"')
         images, labels = np.empty(len(files), object), np.empty(len(files), object)
         for place, path in enumerate(files):
             images[place], labels[place] = path.read_bytes(), path.parent.name

@@ -6,7 +6,7 @@ from typing import Any, final
 import numpy as np
 
 from metafed.core.errors import DataError
-from metafed.data.files.forms.base import Form
+from metafed.data.files.forms.base import Form, check_files
 
 SHAPE = (3, 32, 32)
 ROW = 1 + 3 * 32 * 32
@@ -31,6 +31,7 @@ class Cifar(Form):
 
     def read(self, folder: Path) -> dict[str, np.ndarray]:
         """Return images ``(n, 3, 32, 32)``, labels and test."""
+        check_files(self.files(folder))
         rows, test = [], []
         for path in (path for path in self.files(folder) if path.suffix == ".bin"):
             data = np.fromfile(path, np.uint8)

@@ -9,7 +9,7 @@ import numpy as np
 
 from metafed.core.errors import DataError
 from metafed.core.reading import brief
-from metafed.data.files.forms.base import Form
+from metafed.data.files.forms.base import Form, check_files
 
 SIDES = ("train", "test")
 """Folders of LEAF's split into training and test."""
@@ -55,6 +55,7 @@ def _split(folder: Path, files: tuple[Path, ...]) -> dict[str, Any]:
 
 @lru_cache(maxsize=2)
 def _read(folder: Path, files: tuple[Path, ...], change: tuple[int, ...]) -> dict[str, np.ndarray]:
+    check_files(files)
     users: list[str] = []
     xs: list[Any] = []
     ys: list[Any] = []

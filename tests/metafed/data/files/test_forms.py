@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import os
 import struct
 
 import datasets
@@ -259,6 +260,22 @@ def test_damaged_cifar_and_leaf_and_other_folders(tmp_path):
         mf.Family.from_folder("leaf", tmp_path / "nowhere")
     with pytest.raises(mf.DataError, match="got int; give a Dataset"):
         mf.Family.from_huggingface("leaf", 5, client="a", target="b", features="c")
+
+
+@pytest.mark.parametrize("name", ["data_batch_1.bin", "all_data.json", "photos/a.png"])
+def test_files_that_would_fill_the_memory_are_refused(tmp_path, name):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).touch()
+    os.truncate(tmp_path / name, 5 * 2**30)
+    with pytest.raises(mf.DataError, match=r"what is read has 5\.0 GiB, more than 4 GiB"):
+        mf.Family.from_folder("odd", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["data_batch_1.bin", "all_data.json"])
+def test_a_pipe_that_never_ends_is_refused(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(mf.DataError, match=rf"{name} is no file"):
+        mf.Family.from_folder("odd", tmp_path)
 
 
 @pytest.mark.data
