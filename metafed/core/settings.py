@@ -88,7 +88,7 @@ class Settings(BaseModel, ABC, metaclass=Answering):
         SettingError: A keyword is unknown, or a value is not allowed.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
     more_keywords: ClassVar[tuple[str, ...]] = ()
     """Keywords that become fields of another name."""
 

@@ -169,7 +169,9 @@ def _flags(default: Config, chosen: Mapping[str, BaseModel]) -> type[BaseModel]:
         inner = _loosen(values)
         changed[table] = (inner, Field(inner(), description=(type(values).__doc__ or "").strip()))
     experiment = _loosen(default.experiment, **changed)
-    return _loosen(default, experiment=(Annotated[experiment, tyro.conf.arg(name="")], experiment()))
+    nameless = Annotated[experiment, tyro.conf.arg(name="")]
+    # with a description tyro need not look for one in our source
+    return _loosen(default, experiment=(nameless, Field(experiment(), description="The experiment.")))
 
 
 def _loosen(values: BaseModel, **changed: Any) -> type[BaseModel]:
