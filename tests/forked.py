@@ -21,6 +21,7 @@ WARM = (
     *("simulation.cli.tables", "simulation.engines.local", "simulation.report.command", "simulation.runs.study"),
     *("simulation.deployment.plan", "simulation.deployment.control", "simulation.data.command"),
     *("simulation.runs.resume", "simulation.runs.summary", "simulation.deployment.runs", "simulation.run"),
+    "tests.warm",
 )
 """A name that does not exist any more costs time and nothing else."""
 CONTEXT = multiprocessing.get_context("forkserver")

@@ -104,9 +104,8 @@ class Person:
         height = STATURE * (1 - 0.25 * motion.crouch) + bob
         return _points(0.02 * np.sin(phase), height, self.lean + 0.15 * motion.crouch)
 
-    def _hand(self, motion: Motion, phase: np.ndarray, side: int) -> np.ndarray:
+    def _hand(self, motion: Motion, phase: np.ndarray, side: int, head: np.ndarray) -> np.ndarray:
         reach = motion.left if side > 0 else motion.right
-        head = self._head(motion, phase)
         swing = -side * self.swing * motion.effort * np.sin(phase) * (1 - 0.5 * reach)
         offset = _points(
             side * (self.shoulders + 0.3 * self.arm * reach),
@@ -120,7 +119,8 @@ class Person:
         frames = []
         for back in reversed(range(WINDOW)):
             phase = motion.phase - back * STEP
-            frames += [self._head(motion, phase), self._hand(motion, phase, 1), self._hand(motion, phase, -1)]
+            head = self._head(motion, phase)
+            frames += [head, self._hand(motion, phase, 1, head), self._hand(motion, phase, -1, head)]
         return np.concatenate(frames, axis=1)
 
     def pose(self, motion: Motion) -> np.ndarray:
@@ -132,22 +132,26 @@ class Person:
             -0.1 * motion.crouch,
         )
         chest = 0.4 * hips + 0.6 * head + _points(0.0, -0.05, self.lean * np.ones_like(motion.phase))
-        left, right = (self._limbs(motion, side, hips) for side in (1, -1))
+        left, right = (self._limbs(motion, side, head, hips) for side in (1, -1))
         limbs = [joint for pair in zip(left, right, strict=True) for joint in pair]
         return np.asarray(np.concatenate([chest, hips, *limbs], axis=1) + self.markers)
 
-    def _limbs(self, motion: Motion, side: int, hips: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _limbs(
+        self, motion: Motion, side: int, head: np.ndarray, hips: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         phase = motion.phase + self.lag + (0 if side > 0 else np.pi)
         raised = self.lift * motion.effort * np.square(np.maximum(np.cos(phase), 0))
         foot = _points(side * self.stance, 0.08 + raised, self.stride * motion.effort * np.sin(phase))
         bend = _points(side * self.knees * motion.crouch, 0.5 * raised, 0.05 + 0.3 * motion.crouch + raised)
         knee = 0.5 * (hips + foot) + bend
-        hand = self._hand(motion, motion.phase, side)
-        shoulder = self._head(motion, motion.phase) + _points(side * self.shoulders, -0.25, -self.lean)
+        hand = self._hand(motion, motion.phase, side, head)
+        shoulder = head + _points(side * self.shoulders, -0.25, -self.lean)
         reach = motion.left if side > 0 else motion.right
         elbow = 0.5 * (shoulder + hand) + _points(side * self.elbows * (1 + reach), 0.0, -0.08 * (1 - reach))
         return elbow, knee, foot
 
 
 def _points(x: np.ndarray | float, y: np.ndarray | float, z: np.ndarray | float) -> np.ndarray:
-    return np.stack(np.broadcast_arrays(x, y, z), axis=-1)
+    points = np.empty((*np.shape(x + y + z), 3))
+    points[..., 0], points[..., 1], points[..., 2] = x, y, z
+    return points

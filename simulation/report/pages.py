@@ -1,6 +1,7 @@
 """The pages: one HTML file that opens offline, of one run or of several."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -59,18 +60,25 @@ def write_comparison(runs: Sequence[Path], out: Path | None = None, more: Sequen
 
 def render(template: str, values: dict[str, Any]) -> str:
     """Set ``values`` in a template."""
-    page = jinja2.Environment(
+    return CONTROL.sub("�", templates().get_template(template).render(**values, colours=style()))
+
+
+@cache
+def templates() -> jinja2.Environment:
+    """Return the pages' templates, each compiled once a process."""
+    made = jinja2.Environment(
         loader=jinja2.PackageLoader("simulation.report"),
         autoescape=True,  # groups, reasons and notes come from clients: nothing of theirs is markup
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,
     )
-    page.filters["number"] = lambda value, sign="": number(value, sign).replace("-", "−")
-    page.filters["short"] = short
-    page.filters["counted"] = counted
-    page.filters["along"] = lambda score: f"{200 * min(1.0, max(0.0, score)):.1f}"
-    return CONTROL.sub("�", page.get_template(template).render(**values, colours=style()))
+    made.filters["number"] = lambda value, sign="": number(value, sign).replace("-", "−")
+    made.filters["short"] = short
+    made.filters["counted"] = counted
+    made.filters["along"] = lambda score: f"{200 * min(1.0, max(0.0, score)):.1f}"
+    return made
 
 
 def save(html: str, path: Path) -> Path:
