@@ -30,6 +30,7 @@ class How(TypedDict, total=False):
     track: Literal["tensorboard", "wandb", "trackio"] | None
     checkpoint_every: int
     keep: int
+    report: bool
 
 
 def simulate(
@@ -49,7 +50,8 @@ def simulate(
         experiment: What is computed. Default: ``Experiment()``.
         engine: ``ray``: worker processes; ``local``: in this process.
         workers: Ray workers. Default: as many as the CPUs allow.
-        out: Folder of the record, which must not exist. Default: a temporary one, which goes when the ``Run`` does.
+        out: Folder of the record, which must not exist. Default: a temporary one, which goes when the ``Run`` does,
+            and has a report when ``run.report()`` writes it.
         progress: Print the start and a line a round.
         callbacks: Each is called with the line of every finished round, a copy; one that raises ``StopRun`` ends the
             run there.
@@ -78,7 +80,8 @@ def simulate(
         return Run(carry_out(config, callbacks), asked)
     folder = Path(tempfile.mkdtemp(prefix="metafed-"))
     try:
-        return Run(carry_out(config.model_copy(update={"out": folder / "run"}), callbacks), asked, owned=folder)
+        kept = {"out": folder / "run", "report": how.get("report", False)}
+        return Run(carry_out(config.model_copy(update=kept), callbacks), asked, owned=folder)
     except BadInput:
         shutil.rmtree(folder, ignore_errors=True)
         raise

@@ -80,6 +80,9 @@ class Config(Settings):
         description="Write a checkpoint after every so many rounds; there is one after the last besides.",
     )
     keep: int = Field(3, ge=1, le=10**9, description="Checkpoints that are kept, the newest.")
+    report: bool = Field(
+        True, description="Write report.html at the end; python -m simulation.report writes it at any time."
+    )
     resume: Annotated[Path | None, tyro.conf.arg(metavar="RUN")] = Field(
         None, description="Go on with the run whose record is in this folder, with its settings; --rounds may be more."
     )

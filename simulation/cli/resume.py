@@ -19,7 +19,7 @@ from simulation.cli.streams import say
 
 FREE = {
     *("resume", "quiet", "rounds", "engine", "workers", "worker_cpus", "worker_gpus", "ray_address", "round_timeout"),
-    *("checkpoint_every", "keep", "data_dir", "encoder", "track"),
+    *("checkpoint_every", "keep", "data_dir", "encoder", "report", "track"),
 }
 """Settings that leave every bit as it is, and where the data are, which are checked by their hashes."""
 PARTS = {

@@ -29,7 +29,7 @@ are started here, on free ports, and ended afterwards.
                        round, and the record names the nodes (default: all must join)
 
 What is computed: all settings of `python -m simulation.run --help` but for the engine's own (--engine, --workers,
---worker-cpus, --worker-gpus, --ray-address) and --seeds, --references, --track, --checkpoint-every, --keep;
+--worker-cpus, --worker-gpus, --ray-address) and --seeds, --references, --track, --checkpoint-every, --keep, --report;
 --device is the nodes', --out the record's folder here.
 --resume RUN goes on with a record from its last checkpoint, with as many nodes as it had; --rounds may be more.
 The kernels are PyTorch's own: Flower sends Python files to the nodes, no C++.
@@ -38,7 +38,7 @@ Exit code: 0 the run did all that it was asked for, 1 it did not, 2 bad input, 3
 MOST_NODES = 1000
 SIMULATIONS = (
     *("engine", "workers", "worker_cpus", "worker_gpus", "ray_address"),
-    *("seeds", "references", "track", "checkpoint_every", "keep"),
+    *("seeds", "references", "track", "checkpoint_every", "keep", "report"),
 )
 """Settings that a simulation alone has; where one does nothing it is refused."""
 

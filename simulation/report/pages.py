@@ -64,7 +64,7 @@ def render(template: str, values: dict[str, Any]) -> str:
 
 
 @cache
-def templates() -> jinja2.Environment:
+def templates() -> "jinja2.Environment":
     """Return the pages' templates, each compiled once a process."""
     made = jinja2.Environment(
         loader=jinja2.PackageLoader("simulation.report"),

@@ -145,7 +145,7 @@ def simulate(
                     grid.close()
                 if tracker:
                     tracker.close()
-                finish(keep, reason, report)
+                finish(keep, reason, report if config.report else None)
     return folder
 
 

@@ -14,7 +14,7 @@ from simulation.run import main
 
 def ran(folder, words):
     """Run in this process what must succeed, and return its folder."""
-    assert main([*words.split(), "--engine", "local", "--quiet", "--out", str(folder / "run")]) == 0
+    assert main([*words.split(), "--engine", "local", "--quiet", "--no-report", "--out", str(folder / "run")]) == 0
     return folder / "run"
 
 
@@ -76,6 +76,7 @@ def walk(tmp_path_factory):
     return ran(tmp_path_factory.mktemp("runs"), f"{words} {inner}")
 
 
+@pytest.mark.slow
 def test_policies_have_returns_beside_the_published_ones(walk, capsys):
     capsys.readouterr()
     assert acting.main([str(walk), "--markdown"]) == 0

@@ -58,7 +58,20 @@ def test_all_is_the_mean_over_families_and_seeds_are_the_replicates():
 
 
 def test_one_command_runs_both_and_says_who(tmp_path, capsys):
-    words = ["--clients", "12", "--unseen", "0.5", "--rounds", "2", "--eval-every", "0", "--engine", "local", "--quiet"]
+    words = [
+        "--clients",
+        "12",
+        "--unseen",
+        "0.5",
+        "--rounds",
+        "2",
+        "--eval-every",
+        "0",
+        "--engine",
+        "local",
+        "--quiet",
+        "--no-report",
+    ]
     assert main([*words, "--seeds", "1", "--out", str(tmp_path / "runs"), "--markdown"]) == 0
     said = capsys.readouterr().out
     assert [line.split(" | ")[0] for line in said.splitlines() if line.startswith("| ")][-1] == "| all"

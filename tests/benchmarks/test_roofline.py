@@ -139,6 +139,7 @@ def test_the_peak_is_of_a_right_product():
     assert torch.get_num_threads() == threads
 
 
+@pytest.mark.slow
 def test_the_command_prints_what_its_file_holds(tmp_path):
     file = tmp_path / "figures.json"
     words = ["--workloads", "mlp", "default", "--clients", "6", "--chunk", "3", "--repeats", "2", "--sizes", "128"]

@@ -42,6 +42,7 @@ def test_every_configuration_is_measured_once_whatever_it_is_for(tiny):
     assert all(len(cell["rounds"]) == 2 for cell in cells)
 
 
+@pytest.mark.slow
 def test_drawing_and_the_record_are_parts_of_a_round(tiny):
     for cell in tiny[0]["figures"]["cells"]:
         for each in cell["rounds"]:

@@ -29,6 +29,7 @@ def test_a_study_parses_and_its_page_names_its_command(file, monkeypatch):
     assert re.search(rf"python -m benchmarks\.(studies|dropped) experiments/studies/{file.name}", page)
 
 
+@pytest.mark.slow
 def test_the_same_method_twice_differs_by_nothing_and_is_not_run_again(tmp_path, capsys):
     file = study(tmp_path, 'one = ""\ntwo = "--objective qffl --objective.q 0"\n', more=" --seeds 2")
     words = [str(file), "--out", str(tmp_path / "runs"), "--markdown", "--json", str(tmp_path / "figures.json")]

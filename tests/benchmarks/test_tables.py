@@ -25,6 +25,7 @@ def test_sinusoid_prints_six_methods_at_an_equal_budget(capsys):
     assert "gradient evaluations" in text
 
 
+@pytest.mark.slow
 def test_sinusoid_learns():
     each = sinusoid.contenders()[0]
     found = sinusoid.errors(each, sinusoid.train(each, 800, 0), 100, 0)

@@ -13,7 +13,7 @@ from tests.simulation.command.running import clients, run
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     words = ["--engine", "local", "--clients", 6, "--cohort", 3, "--rounds", 3, "--eval-every", 1, "--seed", 5]
-    return run(tmp_path_factory.mktemp("record") / "run", *words)
+    return run(tmp_path_factory.mktemp("record") / "run", *words, report=True)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from metafed.federation.federation import Federation
 from metafed.objectives import OBJECTIVES, Minimax
 from simulation.engines.grid import PoolGrid
 from simulation.engines.local import LocalGrid
+from tests.cases import some
 from tests.integration.pool import assert_workers_give_the_bits_of_one_process, initial, run, strategy_of
 
 SETTINGS = {
@@ -49,7 +50,7 @@ def with_objective(experiment, name, **changed):
     )
 
 
-@each_objective
+@pytest.mark.parametrize("name", some(SETTINGS, "mean", "qffl", "minimax", "cvar", "gap over families"))
 def test_any_number_of_hosts_and_any_chunking_step_alike(small, name):
     experiment = with_objective(small, name)
     whole = run(experiment)
@@ -63,7 +64,9 @@ def test_any_number_of_hosts_and_any_chunking_step_alike(small, name):
         assert np.isfinite(vector).all()
 
 
-@pytest.mark.parametrize("name", [name for name in SETTINGS if name != "mean"])
+@pytest.mark.parametrize(
+    "name", some([name for name in SETTINGS if name != "mean"], "weighted", "propfair", "strong tilt")
+)
 def test_an_objective_changes_the_result(small, name):
     # minimax steps by the λ that was: its first step is the mean's
     left, right = run(with_objective(small, name)), run(with_objective(small, "mean"))

@@ -28,7 +28,7 @@ def experiment(**changes):
 
 
 def test_a_run_names_its_networks_and_the_record_says_what_computed_them(tmp_path):
-    words = "--engine local --clients 6 --cohort 4 --rounds 1 --tasks avatar,assistant --quiet"
+    words = "--engine local --clients 6 --cohort 4 --rounds 1 --tasks avatar,assistant --quiet --no-report"
     network = ["--network", f"avatar={OWN}:Gru,assistant=mlp", "--network.hidden", "6"]
     assert main([*words.split(), *network, "--out", str(tmp_path / "run")]) == 0
     about = manifest(tmp_path / "run")

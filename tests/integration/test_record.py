@@ -109,7 +109,10 @@ def test_devices_are_in_the_clients_rows_and_depend_on_groups_where_the_file_say
 
 def test_an_empty_round_is_a_round(tmp_path):
     words = ["--engine", "local", "--sampling", "poisson", "--cohort", "1", "--clients", "10", "--rounds", "8"]
-    assert main([*words, "--width", "8", "--eval-every", "0", "--quiet", "--out", str(tmp_path / "run")]) == 0
+    assert (
+        main([*words, "--width", "8", "--eval-every", "0", "--quiet", "--no-report", "--out", str(tmp_path / "run")])
+        == 0
+    )
     lines = rounds(tmp_path / "run")[1:]
     assert len(lines) == 8
     empty = [line for line in lines if not line["cohort"]]
@@ -128,6 +131,7 @@ def test_nobody_there_leaves_theta_as_it_was(tmp_path):
         "--width",
         "8",
         "--quiet",
+        "--no-report",
         "--devices.tiers",
         str(tmp_path / "gone.toml"),
     ]
@@ -140,7 +144,15 @@ def test_nobody_there_leaves_theta_as_it_was(tmp_path):
 
 def test_availability_asks_nobody_who_is_offline(tmp_path):
     (tmp_path / "fleet.toml").write_text(FLEET)
-    words = ["--engine", "local", *map(str, SMALL), "--quiet", "--devices.tiers", str(tmp_path / "fleet.toml")]
+    words = [
+        "--engine",
+        "local",
+        *map(str, SMALL),
+        "--quiet",
+        "--no-report",
+        "--devices.tiers",
+        str(tmp_path / "fleet.toml"),
+    ]
     assert main([*words, "--sampling", "availability", "--out", str(tmp_path / "run")]) == 0
     lines = rounds(tmp_path / "run")[1:]
     assert all(line["cohort"] and not line["offline"] for line in lines)

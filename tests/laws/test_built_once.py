@@ -24,7 +24,7 @@ def test_theta_is_drawn_once_and_each_source_is_made_once_in_a_local_run(tmp_pat
     counting.__set_name__(module.Federation, "sources")
     monkeypatch.setattr(networks, "initialize", counted)
     monkeypatch.setattr(module.Federation, "sources", counting)
-    words = "--engine local --clients 9 --cohort 5 --rounds 2 --eval-every 1 --width 6 --algorithm ditto --quiet"
+    words = "--engine local --clients 9 --cohort 5 --rounds 2 --eval-every 1 --width 6 --algorithm ditto --no-report"
     assert main([*words.split(), "--tasks", "personalization,assistant,avatar", "--out", str(tmp_path / "run")]) == 0
     assert len(drawn) == 1
     assert len(made) == 3

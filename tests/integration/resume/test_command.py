@@ -17,7 +17,7 @@ from tests.simulation.command.running import command, manifest, run
 
 SMALL = ("--clients", 9, "--cohort", 5, "--width", 6, "--eval-every", 3, "--checkpoint-every", 2)
 LONG = 60
-LOCAL = (*SMALL, "--algorithm", "ditto", "--engine", "local", "--quiet")
+LOCAL = (*SMALL, "--algorithm", "ditto", "--engine", "local", "--quiet", "--no-report")
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,20 @@ from tests.forked import forked, module
 from tests.integration.resume.running import bits
 from tests.simulation.command.running import command, manifest, on_a_small_disk, rounds
 
-SMALL = ["--clients", "9", "--cohort", "5", "--width", "6", "--eval-every", "3", "--checkpoint-every", "2", "--quiet"]
+SMALL = [
+    "--clients",
+    "9",
+    "--cohort",
+    "5",
+    "--width",
+    "6",
+    "--eval-every",
+    "3",
+    "--checkpoint-every",
+    "2",
+    "--quiet",
+    "--no-report",
+]
 
 
 @pytest.mark.slow

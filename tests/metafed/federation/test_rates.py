@@ -27,7 +27,7 @@ def algorithms(tasks, **settings):
 def learned(folder, *words):
     """Return each round's loss and the unseen clients' mean scores before and after, of a run of 60 rounds."""
     rounds = () if "--rounds" in words else ("--rounds", 60)
-    flags = ("--engine", "local", "--quiet", *rounds, "--eval-every", 0, "--out", folder / "run", *words)
+    flags = ("--engine", "local", "--quiet", "--no-report", *rounds, "--eval-every", 0, "--out", folder / "run", *words)
     assert main([str(word) for word in flags]) == 0
     lines = [json.loads(line) for line in (folder / "run" / "rounds.jsonl").read_text().splitlines()]
     (scores,) = lines[-1]["evaluation"]["unseen"].values()

@@ -42,7 +42,20 @@ def test_a_run_of_smaller_images_says_which_network_takes_them(tmp_path, monkeyp
     np.savez("i.npz", who=np.arange(160) % 8, y=rng.integers(0, 3, 160), px=rng.random((160, side, side)))
     text = f'data = "i.npz"\nclient = "who"\ntarget = "y"\nfeatures = "px"\nimage = [1, {side}, {side}]\n'
     (tmp_path / "i.toml").write_text(text)
-    words = ["--tasks", "i.toml", "--clients", "8", "--rounds", "1", "--engine", "local", "--quiet", "--out", "r"]
+    words = [
+        "--tasks",
+        "i.toml",
+        "--clients",
+        "8",
+        "--rounds",
+        "1",
+        "--engine",
+        "local",
+        "--quiet",
+        "--no-report",
+        "--out",
+        "r",
+    ]
     assert main(words) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1

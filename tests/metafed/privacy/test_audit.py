@@ -18,7 +18,7 @@ def tiny(**changed):
     "experiment",
     [
         tiny(rounds=1, dp_noise=1.0),
-        tiny(rounds=4, dp_noise=2.0),
+        pytest.param(tiny(rounds=4, dp_noise=2.0), marks=pytest.mark.slow),
         tiny(rounds=6, dp_noise=1.0, sampling="poisson", cohort=3),
     ],
     ids=["one round", "four rounds", "Poisson"],

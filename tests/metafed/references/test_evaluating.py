@@ -84,6 +84,7 @@ def test_who_cannot_be_read_costs_nobody_else_anything(monkeypatch):
     assert found.unread == [0]
 
 
+@pytest.mark.slow
 def test_chunks_change_nothing_but_rounding():
     one = evaluated(made(chunk=1), ["nearest", "pooled"])
     other = evaluated(made(chunk=5), ["nearest", "pooled"])

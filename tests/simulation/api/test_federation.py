@@ -28,11 +28,9 @@ def loop(experiment):
     [
         {},
         {"algorithm": "ditto"},
-        {"objective": mf.Tilted(t=2)},
-        {"aggregator": mf.Median()},
         {"privacy": mf.Privacy(noise=0.5, clip=1.0), "sampling": "poisson"},
         {"devices": mf.Devices(tiers="default", deadline=0.12), "sampling": mf.PowerOfChoice()},
-        {"objective": mf.Minimax(), "sampling": "data"},
+        {"objective": mf.Minimax(), "sampling": "data", "aggregator": mf.Median()},
     ],
 )
 def test_a_loop_of_ones_own_has_the_bits_of_simulate(settings):

@@ -33,7 +33,7 @@ def test_the_record_names_clients_beside_their_number(run):
 
 
 def test_the_report_and_ones_own_loop_name_them_too(run):
-    page = (run.folder / "report.html").read_text()
+    page = run.report().read_text()
     served = [name for name in PEOPLE if f"<b>{name} (client " in page]
     assert served
     assert "<b>client " in page

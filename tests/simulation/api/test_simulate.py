@@ -97,7 +97,8 @@ def test_theta_and_its_state_dict_are_the_checkpoints(small, tmp_path):
 def test_a_temporary_record_goes_with_its_run():
     made = run(rounds=1)
     folder = made.folder
-    assert (folder / "report.html").is_file()
+    assert not (folder / "report.html").exists()
+    assert made.report() == folder / "report.html"
     del made
     assert not folder.parent.exists()
 

@@ -24,9 +24,9 @@ def _limited(most, *words):
     run_module("simulation.run", *words)
 
 
-def run(out, *arguments, **how):
+def run(out, *arguments, report=False, **how):
     """Run a simulation that must succeed, and return its folder."""
-    done = command("--out", out, *arguments, **how)
+    done = command("--out", out, *arguments, *([] if report else ["--no-report"]), **how)
     assert done.returncode == 0, done.stderr + done.stdout
     return out
 

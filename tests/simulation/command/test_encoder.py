@@ -6,7 +6,7 @@ from simulation.run import main
 from tests.metafed.data.encoder.tiny import save
 from tests.simulation.command.running import manifest
 
-SMALL = "--clients 6 --rounds 1 --eval-every 0 --width 4 --engine local --quiet"
+SMALL = "--clients 6 --rounds 1 --eval-every 0 --width 4 --engine local --quiet --no-report"
 TASK = "assistant:clinc150-encoder"
 
 
@@ -24,6 +24,7 @@ def record(small_data, transformers, tmp_path, monkeypatch):
     return tmp_path / "run"
 
 
+@pytest.mark.slow
 def test_a_run_does_not_go_on_with_other_weights(record, tmp_path, capsys):
     names = {name.rpartition("/")[2] for name in manifest(record)["data"][TASK]["files"]}
     assert names == {"clinc150.parquet", "model.safetensors", "config.json", "tokenizer.json"}

@@ -15,7 +15,7 @@ from simulation.runs.sweep.plan import axes_of, grid
 from tests.metafed.data.table.own import describe, rows
 from tests.simulation.command.running import manifest
 
-ONE_ROUND = "--rounds 1 --eval-every 0 --width 6 --engine local --quiet"
+ONE_ROUND = "--rounds 1 --eval-every 0 --width 6 --engine local --quiet --no-report"
 SMALL = f"--tasks assistant --clients 4 {ONE_ROUND}".split()
 NOW = Path("runs/now")
 

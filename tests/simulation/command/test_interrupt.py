@@ -65,6 +65,7 @@ def test_a_signal_within_imports_that_must_be_whole_interrupts_after_them():
 
 
 @pytest.mark.ray
+@pytest.mark.slow
 def test_an_interrupt_while_ray_starts_leaves_nothing(tmp_path):
     process, said = interrupted(tmp_path / "run", "ray", signal.SIGINT, lambda line: "record" in line)
     assert process.returncode == 130

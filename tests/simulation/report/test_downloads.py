@@ -7,6 +7,8 @@ import polars as pl
 import pytest
 from playwright.sync_api import TimeoutError
 
+from tests.cases import some
+
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -38,7 +40,7 @@ def fetched(opened, tmp_path):
     return fetching
 
 
-@pytest.mark.parametrize("name", ["run", "strange", "several"])
+@pytest.mark.parametrize("name", some(["run", "strange", "several"], "run"))
 def test_every_figure_comes_as_an_svg_that_draws_and_a_csv(fetched, browser, name):
     files = fetched(name)
     suffixes = [path.suffix for path in files.values()]
@@ -83,6 +85,7 @@ def test_a_formula_in_a_group_is_text_in_a_spreadsheet(tmp_path):
     assert table.filter(pl.col("client") == 12)["group"].item() == '\'=HYPERLINK("evil"),\n"'
 
 
+@pytest.mark.slow
 def test_figures_of_several_runs_are_files_too(pages, folder, tmp_path, capsys):
     from simulation.report.command import main
 

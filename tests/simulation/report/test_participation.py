@@ -38,7 +38,6 @@ def test_a_damaged_participation_file_ends_with_one_line_and_exit_code_2(pages, 
     copy = tmp_path / "copy"
     shutil.copytree(folder / "devices", copy)
     (copy / "participation.parquet").write_bytes(b"PAR1 this is not Parquet PAR1")
-    (copy / "report.html").unlink()
     assert main([str(copy)]) == 2
     said = capsys.readouterr().err
     assert "participation.parquet: not readable as Parquet" in said

@@ -24,7 +24,7 @@ KINDS = {"assistant": "classification"}
 
 @pytest.fixture(scope="module")
 def usual(tmp_path_factory):
-    return run(tmp_path_factory.mktemp("references") / "run", *SMALL, "--references", "usual")
+    return run(tmp_path_factory.mktemp("references") / "run", *SMALL, "--references", "usual", report=True)
 
 
 def test_they_are_of_the_clients_of_the_run_and_change_nothing_else(usual, tmp_path):

@@ -15,7 +15,7 @@ from simulation.sweep import main
 from tests.simulation.command.running import manifest
 
 SMALL = ["--clients", "12", "--cohort", "6", "--rounds", "1", "--width", "8", "--tasks", "assistant"]
-LOCAL = [*SMALL, "--engine", "local", "--quiet"]
+LOCAL = [*SMALL, "--engine", "local", "--quiet", "--no-report"]
 
 
 def rows(folder):

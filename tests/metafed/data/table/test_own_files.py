@@ -38,7 +38,20 @@ def test_a_parquet_file_with_a_star_in_its_name_is_read_alone(tmp_path):
 
 def test_a_record_whose_folder_has_brackets_is_whole(tmp_path):
     out = tmp_path / "lr[0.1]"
-    words = ["--tasks", "avatar", "--clients", "6", "--rounds", "1", "--width", "8", "--engine", "local", "--quiet"]
+    words = [
+        "--tasks",
+        "avatar",
+        "--clients",
+        "6",
+        "--rounds",
+        "1",
+        "--width",
+        "8",
+        "--engine",
+        "local",
+        "--quiet",
+        "--no-report",
+    ]
     assert main([*words, "--out", str(out)]) == 0
     assert (out / "summary.json").is_file()
     assert (out / "clients.parquet").is_file()
