@@ -170,6 +170,6 @@ def small():
         activation="tanh",
         outer_optimizer="sgd",
         outer_lr=1.0,
-        eval_every=1,
+        eval_every=0,
         seed=3,
     )

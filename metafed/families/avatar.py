@@ -6,7 +6,7 @@ the state exactly; the pose is a smooth nonlinear function of the state and of t
 and style, plus noise of variance ``NOISE²`` in the units of y. That variance is the best possible error.
 """
 
-from functools import cached_property
+from functools import lru_cache
 from typing import NamedTuple, final
 
 import numpy as np
@@ -43,6 +43,20 @@ class Scale(NamedTuple):
         return np.asarray((rows - self.mean) / self.unit)
 
 
+@lru_cache(maxsize=8)
+def scales(seed: int) -> tuple[Scale, Scale]:
+    """Return the standardisation of inputs and outputs, by a crowd that has no client in it."""
+    rng = stream(seed, "avatar/world")
+    tracked, poses = [], []
+    for _ in range(CROWD):
+        person, motion = Person.random(rng), Motion.random(20, rng)
+        tracked.append(person.tracked(motion))
+        poses.append(person.pose(motion))
+    inputs, outputs = np.concatenate(tracked), np.concatenate(poses)
+    # one unit for all outputs: an error in the foot counts as much as the same error in the hips
+    return Scale(inputs.mean(0), inputs.std(0)), Scale(outputs.mean(0), UNIT)
+
+
 @final
 class Generated(Generator):
     """Any number of generated people, each made when asked for."""
@@ -50,19 +64,6 @@ class Generated(Generator):
     features = WINDOW * TRACKED * 3
     outputs = JOINTS * 3
     sequence = Inputs("sequence", (WINDOW, TRACKED * 3))
-
-    @cached_property
-    def scales(self) -> tuple[Scale, Scale]:
-        """Standardisation of inputs and outputs, by a crowd that has no client in it."""
-        rng = stream(self._seed, "avatar/world")
-        tracked, poses = [], []
-        for _ in range(CROWD):
-            person, motion = Person.random(rng), Motion.random(20, rng)
-            tracked.append(person.tracked(motion))
-            poses.append(person.pose(motion))
-        inputs, outputs = np.concatenate(tracked), np.concatenate(poses)
-        # one unit for all outputs: an error in the foot counts as much as the same error in the hips
-        return Scale(inputs.mean(0), inputs.std(0)), Scale(outputs.mean(0), UNIT)
 
     def person(self, client: int) -> Person:
         """Return the truth about client ``client``."""
@@ -76,7 +77,7 @@ class Generated(Generator):
     def examples(self, client: int) -> Examples:
         """Return the frames of one person; the group is the gait, ``in step`` or ``out of step``."""
         person, motion = self.person(client), self.motion(client)
-        inputs, outputs = self.scales
+        inputs, outputs = scales(self._seed)
         pose = outputs(person.pose(motion))
         noise = NOISE * stream(self._seed, "avatar/client", client).standard_normal(pose.shape)
         return Examples(

@@ -102,6 +102,7 @@ def test_one_that_was_killed_is_replaced(doors):
     assert answering(doors, node(doors)).pid != first.pid
 
 
+@pytest.mark.slow
 def test_one_that_does_not_come_is_ended_and_replaced(doors):
     first = answering(doors, node(doors))
     first.suspend()
@@ -131,6 +132,7 @@ def test_one_that_ends_in_the_middle_of_an_answer_is_told_of(doors, tmp_path, mo
     assert app(question(), node(doors)).has_content()
 
 
+@pytest.mark.slow
 def test_it_ends_with_its_node_and_when_nobody_asks(tmp_path):
     parent = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     with_it = subprocess.Popen([sys.executable, "-m", "client.daemon.process", str(tmp_path / "a"), str(parent.pid)])

@@ -45,6 +45,7 @@ def test_a_node_with_an_unregistered_key(federation, control):
     assert control.nodes() == before
 
 
+@pytest.mark.slow
 def test_a_node_whose_key_was_revoked(federation, control):
     node_id = control.register(federation.operator / "node-0.pub", "node-0")
     assert control.register(federation.operator / "node-0.pub", "node-0") == node_id  # a known key keeps its id

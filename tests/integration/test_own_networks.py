@@ -71,7 +71,7 @@ def test_a_record_of_before_is_read():
     assert Experiment.model_validate({"network": "small-conv", "tasks": "blob-images"}).network == "small-conv"
 
 
-@pytest.mark.parametrize("network", [f"{OWN}:NormedMlp", f"avatar={OWN}:Gru"])
+@pytest.mark.parametrize("network", [pytest.param(f"{OWN}:NormedMlp", marks=pytest.mark.slow), f"avatar={OWN}:Gru"])
 def test_a_killed_run_that_goes_on_has_the_same_bits(tmp_path, network):
     own = experiment(network=network, algorithm="fedrep" if "Gru" in network else "meta-sgd", rounds=4)
     start(own, tmp_path / "whole")

@@ -50,11 +50,13 @@ def test_engines_agree(runs):
         assert {key: one.get(key) for key in OF_PLAN} == {key: other.get(key) for key in OF_PLAN}
 
 
+@pytest.mark.slow
 def test_another_seed_gives_another_result(runs, tmp_path):
     other = run(tmp_path / "other", *SMALL, *LATE, "--engine", "local", "--seed", 1)
     assert sha(other) != sha(runs["local"])
 
 
+@pytest.mark.slow
 def test_the_config_of_a_record_runs_again(runs, tmp_path):
     first = runs["local"]
     again = run(tmp_path / "again", "--config", first / "config.toml")

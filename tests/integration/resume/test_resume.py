@@ -54,7 +54,7 @@ def test_a_run_killed_in_one_process_goes_on_by_workers_to_the_same_bits(tiny, t
     assert bits(tmp_path / "killed") == bits(tmp_path / "whole")
 
 
-@pytest.mark.parametrize(("last", "goes_on_after"), [(1, None), (6, 6)])
+@pytest.mark.parametrize(("last", "goes_on_after"), [pytest.param(1, None, marks=pytest.mark.slow), (6, 6)])
 def test_a_run_killed_before_the_first_checkpoint_or_with_one_ends_with_the_same_bits(
     tiny, tmp_path, last, goes_on_after
 ):
@@ -226,7 +226,11 @@ def test_a_run_that_was_extended_at_a_round_without_evaluation_keeps_its_rows(ti
     assert bits(folder) == bits(tmp_path / "whole")
 
 
-@pytest.mark.parametrize("change", [{"seed": 5}, {"width": 7}, {}], ids=["seed", "width", "another run"])
+@pytest.mark.parametrize(
+    "change",
+    [pytest.param({"seed": 5}, marks=pytest.mark.slow), {"width": 7}, {}],
+    ids=["seed", "width", "another run"],
+)
 def test_a_checkpoint_of_another_run_or_of_other_settings_is_not_taken(tiny, tmp_path, change):
     start(of(tiny, **change), tmp_path / "other")
     folder = tmp_path / "run"

@@ -125,6 +125,7 @@ def test_a_run_whose_manifest_is_damaged_is_not_removed(study, tmp_path, text, c
     assert (path.parent / "clients.parquet").is_file()
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_is_done(tmp_path):
     out = tmp_path / "study"
     words = ["--clients", 12, "--cohort", 6, "--rounds", 100_000, "--engine", "local", "--seeds", 3, "--out", out]
