@@ -15,7 +15,7 @@ from subprocess import CompletedProcess, TimeoutExpired
 from typing import Any
 
 WARM = (
-    *("torch", "polars", "scipy.stats", "sklearn", "safetensors.numpy", "jinja2", "matplotlib.figure"),
+    *("torch", "polars", "scipy.special", "sklearn", "safetensors.numpy", "jinja2", "matplotlib.figure"),
     *("matplotlib.backends.backend_svg", "rich.console", "rich.table", "tyro", "pydantic", "pytest"),
     *("server.app", "client.app", "client.host", "simulation.cli.config", "simulation.cli.console"),
     *("simulation.cli.tables", "simulation.engines.local", "simulation.report.command", "simulation.runs.study"),

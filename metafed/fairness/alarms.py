@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from metafed.core.digits import digits
 from metafed.core.streams import stream
+from metafed.fairness.ranks import ranks as ranked
 
 if TYPE_CHECKING:
     import polars as pl
@@ -87,15 +88,13 @@ def worse_off(
         strata: Within which labels are exchangeable.
         rng: Where the permutations come from.
     """
-    from scipy.stats import rankdata
-
     names, member = np.unique(np.asarray(labels, dtype=str), return_inverse=True)
     member_of = (member[:, None] == np.arange(len(names))).astype(np.float64)
     ranks, spread, layers = np.zeros(len(values)), np.zeros(len(names)), []
     for layer in sorted(set(strata)):
         own = np.flatnonzero(np.asarray(strata, dtype=str) == layer)
         layers.append(own)
-        ranks[own] = (rankdata(values[own]) - (len(own) + 1) / 2) / len(own)
+        ranks[own] = (ranked(values[own]) - (len(own) + 1) / 2) / len(own)
         if len(own) > 1:
             inside = member_of[own].sum(0)
             spread += inside * (len(own) - inside) / (len(own) * (len(own) - 1)) * (ranks[own] @ ranks[own])

@@ -14,6 +14,7 @@ import numpy as np
 
 from metafed.core.streams import stream
 from metafed.fairness.metrics import Values, checked, mean
+from metafed.fairness.ranks import ranks
 
 CONFIDENCE = 0.95
 Z = 1.959963984540054
@@ -198,8 +199,6 @@ def rank_correlation(x: Values, y: Values) -> Estimate:
     Raises:
         ValueError: The shapes differ, or a value is not finite.
     """
-    from scipy.stats import rankdata
-
     x, y = checked(x), checked(y)
     if x.shape != y.shape:
         raise ValueError(f"a correlation needs pairs, got {x.size} and {y.size} values")
@@ -208,7 +207,7 @@ def rank_correlation(x: Values, y: Values) -> Estimate:
         return without_interval(None, n, "fewer than 3 clients")
     if (x == x[0]).all() or (y == y[0]).all():
         return without_interval(None, n, "all values are equal")
-    rho = float(np.clip(np.corrcoef(rankdata(x), rankdata(y))[0, 1], -1, 1))
+    rho = float(np.clip(np.corrcoef(ranks(x), ranks(y))[0, 1], -1, 1))
     if n < 10:
         return without_interval(rho, n, "fewer than 10 clients")
     if abs(rho) > 1 - 1e-12:

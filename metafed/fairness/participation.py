@@ -14,6 +14,7 @@ from metafed.core.digits import LARGEST
 from metafed.fairness.groups import SMALL
 from metafed.fairness.intervals import mean_interval
 from metafed.fairness.panel import VALIDATION
+from metafed.fairness.ranks import ranks as ranked
 from metafed.federation.federation import Federation
 
 if TYPE_CHECKING:
@@ -184,8 +185,6 @@ def _rows(
 
 def _correlation(share: np.ndarray, people: "pl.DataFrame") -> float | None:
     """Return Spearman's correlation of share and score, as ranks within each family; None where one is constant."""
-    from scipy.stats import rankdata
-
     score = people["after"].cast(float).to_numpy().astype(np.float64)
     usable = np.isfinite(share) & np.isfinite(score)
     family = people["family"].to_numpy()
@@ -193,6 +192,6 @@ def _correlation(share: np.ndarray, people: "pl.DataFrame") -> float | None:
     for name in set(family[usable].tolist()):
         own = usable & (family == name)
         for ranks, values in ((left, share), (right, score)):
-            ranks[own] = rankdata(values[own]) - (own.sum() + 1) / 2
+            ranks[own] = ranked(values[own]) - (own.sum() + 1) / 2
     norm = float(np.sqrt((left[usable] @ left[usable]) * (right[usable] @ right[usable])))
     return float(left[usable] @ right[usable]) / norm if norm > 0 else None

@@ -1,0 +1,11 @@
+"""Ranks, as of ``scipy.stats.rankdata``, whose import takes a third of a second of every run."""
+
+import numpy as np
+
+from metafed.fairness.metrics import Values
+
+
+def ranks(values: Values) -> Values:
+    """Return the ranks of finite ``values (n,)``, from 1; equal values share their mean rank."""
+    _, place, times = np.unique(values, return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(times) - (times - 1) / 2)[place])
