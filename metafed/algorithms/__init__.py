@@ -31,6 +31,7 @@ from metafed.algorithms.maml import Maml
 from metafed.algorithms.maml_plus_plus import MamlPlusPlus
 from metafed.algorithms.meta_sgd import MetaSgd
 from metafed.algorithms.moon import Moon
+from metafed.algorithms.pefll import Pefll
 from metafed.algorithms.per_fedavg import PerFedavg
 from metafed.algorithms.pfedme import Pfedme
 from metafed.algorithms.protonet import Protonet
@@ -77,6 +78,7 @@ ALGORITHMS: dict[str, type[Algorithm]] = {
     "fedbabu": Fedbabu,
     "fedbn": Fedbn,
     "fedrod": Fedrod,
+    "pefll": Pefll,
     "knn-per": KnnPer,
     "fedproto": Fedproto,
 }
@@ -117,6 +119,7 @@ __all__ = [
     "MetaSgd",
     "Moon",
     "Outer",
+    "Pefll",
     "PerFedavg",
     "Pfedme",
     "Protonet",

@@ -20,6 +20,7 @@ METHODS: dict[str, dict[str, object]] = {
     "fedem": {"algorithm": "fedem"},
     "knn-per": {"algorithm": "knn-per"},
     "fedproto": {"algorithm": "fedproto"},
+    "pefll": {"algorithm": "pefll"},
     "fednova": {"algorithm": "fednova", "local": {"epochs": 2, "batch_size": 8}, "outer_optimizer": "adam"},
 }
 each_method = pytest.mark.parametrize("name", METHODS)

@@ -192,7 +192,7 @@ def test_classes_are_abstract_or_final_and_override_nothing_concrete_but_hooks(n
     for number, base in enumerate(parents):
         assert ABC in base.__bases__
         below = [kind, *parents[:number]]
-        for method, found in vars(base).items():
+        for method, found in list(vars(base).items()):
             open_to_all = getattr(found, "__isabstractmethod__", False) or getattr(found, "hook", False)
             if callable(found) and not method.startswith("_") and not open_to_all:
                 assert not any(method in vars(lower) for lower in below), method

@@ -41,7 +41,7 @@ def test_what_cannot_be_had_is_refused_by_name_and_the_mean_never_is():
     refused = {name for name, kind in ALGORITHMS.items() if not kind.weighable_losses}
     assert refused == {
         *("reptile", "fedavg-ft", "fedavg-ft-head", "local", "ditto", "apfl", "fedala"),
-        *("pfedme", "fedper", "fedrep", "fedbabu", "fedbn", "fedrod", "fedem", "knn-per", "fedproto"),
+        *("pfedme", "fedper", "fedrep", "fedbabu", "fedbn", "fedrod", "fedem", "knn-per", "fedproto", "pefll"),
     }
 
 
