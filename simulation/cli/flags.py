@@ -169,9 +169,9 @@ def _flags(default: Config, chosen: Mapping[str, BaseModel]) -> type[BaseModel]:
         inner = _loosen(values)
         changed[table] = (inner, Field(inner(), description=(type(values).__doc__ or "").strip()))
     experiment = _loosen(default.experiment, **changed)
-    nameless = Annotated[experiment, tyro.conf.arg(name="")]
     # with a description tyro need not look for one in our source
-    return _loosen(default, experiment=(nameless, Field(experiment(), description="The experiment.")))
+    described = Field(experiment(), description="What is computed.")
+    return _loosen(default, experiment=(Annotated[experiment, tyro.conf.arg(name="")], described))
 
 
 def _loosen(values: BaseModel, **changed: Any) -> type[BaseModel]:
