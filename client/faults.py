@@ -14,6 +14,7 @@ from metafed.federation.federation import Federation
 from metafed.federation.population import Draw
 from metafed.messages.packing import Failure
 from metafed.messages.reading import check_vectors
+from metafed.messages.stated import check_stated
 from metafed.messages.typed import BadAnswer
 from metafed.tasks.task import Task
 
@@ -48,6 +49,7 @@ class Faults:
 
     def __init__(self, federation: Federation) -> None:
         self._faults, self._layout, self._seed = federation.faults, federation.layout, federation.experiment.seed
+        self._algorithm = federation.experiment.algorithm
 
     def before(self, clients: Sequence[int], server_round: int) -> None:
         """Hang for as long as the faults say by ``seconds``; one that hangs without costs no time."""
@@ -83,8 +85,8 @@ class Faults:
             elif fault.kind in ("shape", *LIES):
                 honest = {part: rows[position] for part, rows in flat.items()}
                 lie = sent(honest, fault, stream(self._seed, "faults/random", server_round, client))
-                if fault.kind == "shape":
-                    lost.append(Failure(client, self._refused(lie)))
+                if complaint := self._refused(lie, fault.kind):
+                    lost.append(Failure(client, complaint))
                     continue
                 for part, vector in lie.items():
                     changed[part][position] = vector
@@ -96,10 +98,17 @@ class Faults:
             return {}
         return self._faults.among(clients, server_round, *([] if kinds is None else [kinds]))
 
-    def _refused(self, update: "Mapping[str, torch.Tensor]") -> str:
-        """Have an update checked as the server checks what a host sends; returns the complaint."""
+    def _refused(self, update: "Mapping[str, torch.Tensor]", kind: str) -> str | None:
+        """Have an update checked as the server checks what a host sends; return the complaint, None if there is none.
+
+        That it is finite is checked with those of all others.
+        """
+        vectors = {part: vector.cpu().numpy() for part, vector in update.items()}
         try:
-            check_vectors({part: vector.cpu().numpy() for part, vector in update.items()}, self._layout)
+            if kind == "shape":
+                check_vectors(vectors, self._layout)
+            else:
+                check_stated(self._algorithm, self._layout, vectors, dict.fromkeys(vectors, 1.0), 1)
         except BadAnswer as error:
             return str(error)
-        return "sent an update of a wrong shape"
+        return None

@@ -10,8 +10,9 @@ from metafed.core.parameters import Vectors
 from metafed.federation.federation import Federation
 from metafed.messages.packing import ASKED, Answer, Failure
 from metafed.messages.reading import unpack
+from metafed.messages.stated import check_stated
 from metafed.messages.typed import LONGEST_TEXT, BadAnswer, array_of
-from metafed.objectives import Plain
+from metafed.objectives import Contribution, Plain
 from server.binding import ABSENT, Asked, bound, numbered
 from server.hosts import Hosts
 from server.stages.base import Plan
@@ -148,6 +149,7 @@ def read_answer(reply: Message, federation: Federation, asked: Sequence[int]) ->
     families = roster.by_family(asked)
     parts = {part for family, _ in families for part in roster.parts(family)}
     answer = unpack(arrays, values, federation.layout, asked, parts)
+    check_sum(answer.contribution, federation, asked)
     if reply.metadata.message_type == MessageType.TRAIN and not all(np.isfinite(r.loss).all() for r in answer.rows):
         raise BadAnswer("a loss that is not finite, of a client that contributed")
     sums = answer.withheld.sums if answer.withheld else ()
@@ -159,6 +161,21 @@ def read_answer(reply: Message, federation: Federation, asked: Sequence[int]) ->
         if own.clients + own.lost > there:
             raise BadAnswer(f"a sum over more clients of {own.family} than it was asked for")
     return answer
+
+
+def check_sum(total: Contribution, federation: Federation, asked: Sequence[int]) -> None:
+    """Check that a sum has only what the objective and the algorithm give clients to send.
+
+    Raises:
+        BadAnswer: It has more, or what clients cannot have.
+    """
+    experiment, layout = federation.experiment, federation.layout
+    if total.scales and not experiment.objective.scaled:
+        raise BadAnswer("a sum with scales, which this objective does not have")
+    if experiment.objective.uses == "nothing" and set(total.directions) - set(layout.parts):
+        raise BadAnswer("a sum by groups, which this objective does not have")
+    if experiment.algorithm.needs_means:
+        check_stated(experiment.algorithm, layout, total.directions, total.weights, len(asked))
 
 
 def traffic(federation: Federation, clients: Iterable[int]) -> int:

@@ -179,6 +179,14 @@ class Algorithm(Settings, ABC):
         return False
 
     @hook
+    def can_state(self, mean: Params, clients: int) -> bool:
+        """Say whether the weighted mean of what at most ``clients`` clients state, in a part, can be; all can.
+
+        What a node sends is left out where it cannot: see ``beside``. Numbers that are not finite must not pass.
+        """
+        return True
+
+    @hook
     def outer_directions(self, theta: Params, mean: Params, share: float, kept: Params) -> tuple[Params, Params]:
         """On the server: return what a part of θ moves along, and what the server keeps for the next round.
 

@@ -13,7 +13,7 @@ from typing import Annotated, ClassVar, Literal, final
 
 import tyro
 
-from metafed.algorithms.base import Table
+from metafed.algorithms.base import MOST_STEPS, Table
 from metafed.algorithms.inner import SomeInnerSteps
 from metafed.algorithms.local_training import LocalTraining
 from metafed.core.episodes import Batch
@@ -66,6 +66,10 @@ class Fednova(LocalTraining):
         """Return (θ − w_k) / τ_k, and state τ_k."""
         (steps, *_) = (value.squeeze(1) for n, value in trained.items() if self.beside(n))
         return {n: v if self.beside(n) else (start[n] - v) / wide(steps, v) for n, v in trained.items()}
+
+    def can_state(self, mean: Params, clients: int) -> bool:
+        """Everybody took a step, and no more than there can be."""
+        return all(1 - 1e-6 < float(v) < MOST_STEPS * (1 + 1e-6) for n, v in mean.items() if self.beside(n))
 
     def outer_directions(self, theta: Params, mean: Params, share: float, kept: Params) -> tuple[Params, Params]:
         """Return τ mean steps; of τ the way to its new value."""

@@ -30,6 +30,8 @@ from metafed.training.batches import Plan
 
 PROTOTYPES, COUNTS = "prototypes", "counts"
 """What C ``(J, E)`` and the mean number of a client's rows ``(J,)`` are called within a part."""
+ROUNDING = 1e-6
+"""By how much a mean may differ from what it should be."""
 
 
 @final
@@ -84,9 +86,15 @@ class Fedproto(LocalTraining):
         """State sums and numbers."""
         return {name: value for name, value in trained.items() if self.beside(name)}
 
+    def can_state(self, mean: Params, clients: int) -> bool:
+        """Of a class there are no rows and no sum, or one row at least."""
+        sums, counts = (mean[name] for name in names_of(mean))
+        none = (counts == 0) & (sums == 0).all(1)
+        return bool((none | (counts * clients > 1 - ROUNDING)).all())
+
     def outer_directions(self, theta: Params, mean: Params, share: float, kept: Params) -> tuple[Params, Params]:
         """Return the way to the means of the classes that somebody had."""
-        (sums, counts) = (next(n for n in mean if n.split(".")[1] == what) for what in (PROTOTYPES, COUNTS))
+        sums, counts = names_of(mean)
         there = mean[counts] > 0
         means = mean[sums] / torch.where(there, mean[counts], 1).unsqueeze(1)
         new = {
@@ -99,6 +107,11 @@ class Fedproto(LocalTraining):
         # θ is the same for all clients of a chunk
         prototypes, counts = (start[f"{task.model.part}.{what}"][0].detach() for what in (PROTOTYPES, COUNTS))
         return Guided(task.model, task, prototypes, counts > 0, self.lam)
+
+
+def names_of(params: Params) -> list[str]:
+    """Return what prototypes and counts are called in a part."""
+    return [next(name for name in params if name.split(".")[1] == what) for what in (PROTOTYPES, COUNTS)]
 
 
 def by_class(features: "torch.Tensor", rows: Batch, classes: int) -> "tuple[torch.Tensor, torch.Tensor]":

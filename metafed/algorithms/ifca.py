@@ -25,6 +25,8 @@ from metafed.training.optimizers import wide
 
 TAKEN = "taken"
 """What the models' shares of the clients are called within a part."""
+ROUNDING = 1e-6
+"""By how much a mean may differ from what it should be."""
 
 
 @final
@@ -68,8 +70,18 @@ class Ifca(LocalTraining):
         steps = {n: d * chosen.view(*chosen.shape, *[1] * (d.ndim - 2)) for n, d in away.items()}
         return {n: steps.get(n, chosen) for n in start}
 
+    def can_state(self, mean: Params, clients: int) -> bool:
+        """Everybody took one model."""
+        return all(is_share(taken, clients) for name, taken in mean.items() if self.beside(name))
+
     def outer_directions(self, theta: Params, mean: Params, share: float, kept: Params) -> tuple[Params, Params]:
         """Return the mean over those who took a model, for each model; of the shares the way to the new ones."""
         (name,) = (name for name in mean if self.beside(name))
         weights = torch.where(mean[name] > 0, 1 / mean[name].clamp(min=torch.finfo(mean[name].dtype).tiny), 0)
         return {n: theta[n] - d if n == name else d * wide(weights, d) for n, d in mean.items()}, kept
+
+
+def is_share(taken: "torch.Tensor", clients: int) -> bool:
+    """Return whether models' shares ``(M,)`` of at most so many clients add up to 1, and none is of less than one."""
+    some = (taken == 0) | (taken * clients > 1 - ROUNDING)
+    return bool(some.all()) and abs(float(taken.sum()) - 1) < ROUNDING

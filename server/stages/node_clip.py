@@ -92,20 +92,21 @@ def compared(
     """
     found: list[dict[str, Factors]] = [{} for _ in sums]
     limit = math.log(bound) + 1e-9
-    for key in {key for own in sums for key in own.directions}:
-        of = [index for index, own in enumerate(sums) if key in own.directions]
-        weights = {index: _log(sums[index].weights[key]) + sums[index].scales.get(key, 0.0) for index in of}
+    for part in {key.partition("/")[0] for own in sums for key in own.directions}:
+        # groups of a part together: one that a node has for itself, or invents, has nothing else to be compared with
+        of = [(n, key) for n, own in enumerate(sums) for key in own.directions if key.partition("/")[0] == part]
+        weights = {(n, key): _log(sums[n].weights[key]) + sums[n].scales.get(key, 0.0) for n, key in of}
         lengths = {
-            index: log_length(sums[index].directions[key]) - _log(sums[index].weights[key])
-            for index in of
-            if log_length(sums[index].directions[key]) > -math.inf
+            (n, key): length - _log(sums[n].weights[key])
+            for n, key in of
+            if (length := log_length(sums[n].directions[key])) > -math.inf
         }
-        each = {index: weight - math.log(counts[index]) for index, weight in weights.items() if weight > -math.inf}
-        for index in of:
-            long = min(0.0, median_low(lengths.values()) + limit - lengths[index]) if index in lengths else 0.0
-            heavy = min(0.0, median_low(each.values()) + limit - each[index]) if alike and index in each else 0.0
+        each = {own: weight - math.log(counts[own[0]]) for own, weight in weights.items() if weight > -math.inf}
+        for own in of:
+            long = min(0.0, median_low(lengths.values()) + limit - lengths[own]) if own in lengths else 0.0
+            heavy = min(0.0, median_low(each.values()) + limit - each[own]) if alike and own in each else 0.0
             if long < 0 or heavy < 0:
-                found[index][key] = Factors(long, heavy)
+                found[own[0]][own[1]] = Factors(long, heavy)
     return found
 
 

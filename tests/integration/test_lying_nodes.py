@@ -93,7 +93,19 @@ def outcome(small, lie):
     return theta, rounds[-1]
 
 
-LIES = (of_others, failures_of_others, no_steps, many_steps, many_rows, infinite_loss, huge_array, wrong_types, nobody)
+def a_scale(arrays, values):
+    values |= {f"scale/{key.removeprefix('sum/')}": 1e50 for key in arrays if key.startswith("sum/")}
+
+
+def a_group(arrays, values):
+    for key in [key for key in arrays if key.startswith("sum/")]:
+        arrays[f"{key}/mine"], values[f"weight/{key.removeprefix('sum/')}/mine"] = arrays[key], 1.0
+
+
+LIES = (
+    *(of_others, failures_of_others, no_steps, many_steps, many_rows, infinite_loss, huge_array, wrong_types, nobody),
+    *(a_scale, a_group),
+)
 
 
 @pytest.mark.parametrize("lie", LIES)
@@ -108,6 +120,29 @@ def test_a_lie_costs_the_liar_and_nobody_else(small, without_it, lie):
     assert clients[0] == clients[1]
     assert {f.client for f in finished.failures} == {f.client for f in honest.failures}
     assert all(client % 3 == 1 for client in {f.client for f in finished.failures})
+
+
+@pytest.mark.parametrize(
+    ("method", "lie"),
+    [
+        ("scaffold", a_group),
+        *((method, number) for method in ("ifca", "fednova", "fedproto") for number in (1e-300, -1.0)),
+    ],
+)
+def test_a_lie_about_what_a_method_divides_by_costs_the_liar_and_nobody_else(small, method, lie):
+    experiment = Experiment.model_validate({**small.model_dump(), "algorithm": method, "tasks": "assistant"})
+    federation = Federation(experiment)
+    beside = federation.beside
+
+    def stated(arrays, values):
+        for key in [key for key in arrays if key.startswith("sum/")]:
+            arrays[key] = np.where(beside[key.removeprefix("sum/")], lie, np.asarray(arrays[key], np.float64))
+
+    expected, honest = outcome(experiment, None)
+    theta, finished = outcome(experiment, lie if callable(lie) else stated)
+    for part, vector in expected.items():
+        np.testing.assert_array_equal(theta[part], vector)
+    assert {f.client for f in finished.failures} == {f.client for f in honest.failures}
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])

@@ -62,6 +62,12 @@ def test_parts_are_compared_among_those_that_hold_them():
     assert compared([*sums(1.0, 1.0), alone], [3, 3, 3], 10)[2] == {}
 
 
+def test_a_group_that_only_one_node_has_is_compared_with_the_others_of_its_part():
+    ours = [Contribution({f"trunk/{n}": np.array([0.0, 3.0])}, {f"trunk/{n}": 3.0}) for n in "ab"]
+    bad = Contribution({"trunk/mine": np.array([0.0, 3e30])}, {"trunk/mine": 3.0})
+    assert clipped([*ours, bad], 10)[2].directions["trunk/mine"][1] == pytest.approx(30, rel=1e-6)
+
+
 def test_under_privacy_a_sum_is_no_longer_than_its_clients_together():
     own = Contribution({"trunk": np.full(4, 3.0), "avatar": np.full(4, 4.0)}, {"trunk": 2.0, "avatar": 2.0})
     assert within(own, 10, clip=1.0) == {}
