@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from copy import deepcopy
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -11,7 +12,7 @@ from metafed.core.parameters import part_of
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation
 from metafed.models import initialize
-from metafed.tasks.task import Task
+from metafed.tasks.task import Task, task_of
 
 Theta = dict[str, torch.Tensor]
 
@@ -23,8 +24,11 @@ class Central:
         # the others compute with PyTorch alone
         experiment = experiment.model_copy(update={"kernels": "torch"})
         self.experiment = experiment
-        self.population = Federation(experiment).population
-        self.tasks = Federation(experiment).tasks
+        federation = Federation(experiment)
+        self.population, self.tasks = federation.population, dict(federation.tasks)
+        for family, module in federation.modules.items():
+            # as a user calls a module: without a client axis
+            self.tasks[family] = task_of(replace(module, vectorized=False), federation.tasks[family].kind)
 
     def family(self, client: int) -> str:
         return self.population.roster.family(client)
@@ -65,26 +69,34 @@ class Module(nn.Module):
         return loss_of(self.task, params, batch)
 
 
+def cloned_gradient(module: nn.Module, support: Batch, query: Batch, steps: int, rate: float) -> list[torch.Tensor]:
+    """learn2learn's pattern: clone a module, put differentiable parameters into the clone, adapt it step by step.
+
+    The module returns the loss of a batch; the meta-gradients are in the order of its parameters.
+    """
+    learner = deepcopy(module)
+    current = {path: parameter.clone() for path, parameter in module.named_parameters()}
+
+    def load() -> None:
+        for path, tensor in current.items():
+            parent, _, name = path.rpartition(".")
+            learner.get_submodule(parent)._parameters[name] = tensor
+
+    load()
+    for _ in range(steps):
+        gradients = torch.autograd.grad(learner(support), list(current.values()), create_graph=True)
+        current = {k: p - rate * g for (k, p), g in zip(current.items(), gradients, strict=True)}
+        load()
+    return list(torch.autograd.grad(learner(query), list(module.parameters())))
+
+
 def learn2learn_gradient(central: Central, theta: Theta, client: int, server_round: int) -> Theta:
-    """learn2learn's pattern: clone a module, put differentiable parameters into the clone, adapt it step by step."""
     task, (support, query) = central.tasks[central.family(client)], central.episode(client, server_round)
     held = ("trunk", central.family(client))
     module = Module(task, {n: t for n, t in theta.items() if part_of(n) in held})
-    learner = deepcopy(module)
-    current = {key: parameter.clone() for key, parameter in module.named_parameters()}
-
-    def load() -> None:
-        for key, tensor in current.items():
-            learner._parameters[key] = tensor
-
-    load()
-    for _ in range(central.experiment.algorithm.inner_steps):
-        gradients = torch.autograd.grad(learner(support), list(current.values()), create_graph=True)
-        rate = central.experiment.algorithm.inner_lr
-        current = {k: p - rate * g for (k, p), g in zip(current.items(), gradients, strict=True)}
-        load()
-    learner(query).backward()
-    return dict(zip(module.names, [parameter.grad for parameter in module.parameters()], strict=True))
+    algorithm = central.experiment.algorithm
+    found = cloned_gradient(module, support, query, algorithm.inner_steps, algorithm.inner_lr)
+    return dict(zip(module.names, found, strict=True))
 
 
 def loss_of(task: Task, params: Theta, batch: Batch) -> torch.Tensor:

@@ -1,11 +1,14 @@
-"""``python -m benchmarks.modules``: one MLP as our kernel, as a module under vmap, as a module in a loop, in turns.
+"""``python -m benchmarks.modules``: one MLP as our kernel, as a module under vmap, in a loop and by others, in turns.
 
-Each computes the exact meta-gradients of one chunk of clients on one thread, from its own θ, on the same episodes.
+Each computes the exact meta-gradients of one chunk of clients on one thread, from its own θ, on the same episodes, and
+once more in a process of its own for its memory. Then whole rounds of the module alternate with stock Flower's.
 """
 
+import multiprocessing
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +16,12 @@ import torch
 import tyro
 from torch import nn
 
+from benchmarks import round_time
+from benchmarks.contenders import cloned_gradient
+from benchmarks.memory import peak_bytes
+from benchmarks.stock import under_flower
 from metafed.algorithms import Maml
+from metafed.core.episodes import Batch
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation
 from metafed.models import Inputs
@@ -40,6 +48,18 @@ class Same(nn.Module):
         return self.head(x)  # type: ignore[no-any-return]
 
 
+class Losing(nn.Module):
+    """A module that returns the loss of a batch of one client, as learn2learn's users write it."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, batch: Batch) -> "torch.Tensor":
+        """Return the mean cross-entropy."""
+        return nn.functional.cross_entropy(self.module(batch.x), batch.y)
+
+
 @dataclass
 class Options:
     """Time a chunk of clients."""
@@ -50,6 +70,8 @@ class Options:
     """Inner steps."""
     rounds: int = 7
     """Times that each is timed, after one that is not counted."""
+    flower: int = 50
+    """Nodes of stock Flower, four clients each; 0: without it."""
 
 
 def contenders(options: Options) -> dict[str, Callable[[], Any]]:
@@ -64,6 +86,12 @@ def contenders(options: Options) -> dict[str, Callable[[], Any]]:
     looped = task_of(replace(module.modules["blobs"], vectorized=False), "classification")
     exact, again = Maml(inner_steps=options.steps), Maml(inner_steps=options.steps, remat=True)
 
+    own = Losing(module.modules["blobs"].module)
+    each = [tuple(Batch(*(field[client] for field in part)) for part in episode) for client in range(options.clients)]
+
+    def cloned() -> Any:
+        return [cloned_gradient(own, *pair, exact.inner_steps, exact.inner_lr) for pair in each]
+
     def of(algorithm: Maml, task: Any, theta: Any) -> Callable[[], Any]:
         return lambda: algorithm.update(task, theta, {}, episode, 1)
 
@@ -73,6 +101,7 @@ def contenders(options: Options) -> dict[str, Callable[[], Any]]:
         "module, vmap": of(exact, vmapped, module.initial),
         "module, vmap, --remat": of(again, vmapped, module.initial),
         "module, loop": of(exact, looped, module.initial),
+        "learn2learn's way": cloned,
     }
 
 
@@ -87,15 +116,33 @@ def in_turns(work: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, fl
     return {name: statistics.median(found[1:]) for name, found in times.items()}
 
 
+def peak(options: Options, name: str) -> tuple[int, int]:
+    """Return the most bytes that this process has held before and after one of the contenders computed once."""
+    torch.set_num_threads(1)
+    step = contenders(options)[name]
+    before = peak_bytes()
+    step()
+    return before, peak_bytes()
+
+
 def main(options: Options) -> None:
     """Run the benchmark."""
     torch.set_num_threads(1)
     work = contenders(options)
     found = in_turns(work, options.rounds)
     print(f"{options.clients} clients, {options.steps} inner steps, exact meta-gradient, one thread")
+    alone = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), max_tasks_per_child=1)
+    with alone:
+        memory = {name: alone.submit(peak, options, name).result() for name in work}
     for name, seconds in found.items():
-        ratio = found["module, loop"] / seconds
-        print(f"{name:<26} {seconds * 1e3:9.1f} ms   loop / it {ratio:6.2f}")
+        ratio, (before, after) = found["module, loop"] / seconds, memory[name]
+        print(
+            f"{name:<26} {seconds * 1e3:9.1f} ms   loop / it {ratio:6.2f}   peak {after / 2**20:6.0f} MiB,"
+            f" {(after - before) / 2**20:5.0f} of them to compute"
+        )
+    if options.flower:
+        whole = round_time.Options(clients=options.flower, rounds=options.rounds, network=SAME)
+        under_flower(options.flower, lambda grid: round_time.measure(whole, grid))
 
 
 if __name__ == "__main__":

@@ -48,6 +48,8 @@ class Options:
     """Our Ray workers."""
     chunk: int | None = None
     """Clients of a chunk; the default suits the workload."""
+    network: str | None = None
+    """The network of both, such as benchmarks.modules:Same; the default suits the workload."""
     json: Path | None = None
     """A file for the raw figures."""
 
@@ -104,7 +106,7 @@ def distance(left: Theta, right: Theta) -> float:
 
 def measure(options: Options, grid: Any) -> None:
     """Run the rounds, ours and theirs in turn, and print the times."""
-    tried = experiment(options.workload, options.clients, options.chunk)
+    tried = experiment(options.workload, options.clients, options.chunk, options.network)
     other = contender(options, grid, tried)
     if options.against == "flower" and other is not None:
         other(start(tried), 1)  # Flower starts Ray now, and it must be Flower who does

@@ -7,7 +7,7 @@ EPISODES = {"null": 1, "mlp": 4, "conv4": 1, "default": 1}
 """Episodes of a client in a round. Our engine takes each as a client of its own: more work for it, not less."""
 
 
-def experiment(workload: str, clients: int, chunk: int | None) -> Experiment:
+def experiment(workload: str, clients: int, chunk: int | None, network: str | None = None) -> Experiment:
     """Return the experiment of a round of ``clients`` clients, with SGD as outer step so that θ can be compared."""
     episodes = EPISODES[workload] * clients
     common = {
@@ -31,4 +31,4 @@ def experiment(workload: str, clients: int, chunk: int | None) -> Experiment:
             own = {"tasks": "blob-images", "algorithm": Maml(), "chunk": chunk or 5, "outer_lr": 0.005}
         case _:
             own = {"chunk": chunk or 16}
-    return Experiment.model_validate({**common, **own})
+    return Experiment.model_validate({**common, **own, **({"network": network} if network else {})})

@@ -3,17 +3,23 @@
 import re
 import zlib
 from collections.abc import Sequence
-from typing import Any, final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
 from metafed.core.episodes import Examples
+from metafed.data.files.bounds import readable
 from metafed.data.source import Source
 from metafed.models import Inputs
+
+if TYPE_CHECKING:
+    import polars as pl
 
 TOKENS = Inputs("sequence", (32,), vocabulary=2048)
 """Texts as hashed words; the last words are kept."""
 WORD = re.compile(r"\w+|[^\w\s]")
+"""Words and signs."""
 
 
 @final
@@ -65,9 +71,18 @@ def windows(moments: np.ndarray, age: np.ndarray, length: int) -> np.ndarray:
     return np.concatenate([seen, there[..., None]], axis=2)
 
 
-def words(text: str) -> list[str]:
-    """Return a text's words and signs, in lower case."""
-    return WORD.findall(text.lower())
+def cut(texts: "pl.LazyFrame", column: str, path: Path) -> str:
+    """Say how many texts of a file have more words than a sequence has.
+
+    Raises:
+        DataError: The file is damaged.
+    """
+    import polars as pl
+
+    (length,), words = TOKENS.shape, pl.col(column).cast(pl.String).str.count_matches(WORD.pattern)
+    with readable(path):
+        long, rows = texts.select((words > length).sum(), pl.len().alias("rows")).collect().row(0)
+    return f"{long:,} of {rows:,} texts have more than {length} words: the last {length} are seen"
 
 
 def tokens(texts: Sequence[str], inputs: Inputs = TOKENS) -> np.ndarray:
@@ -77,6 +92,6 @@ def tokens(texts: Sequence[str], inputs: Inputs = TOKENS) -> np.ndarray:
     """
     (length,), found = inputs.shape, np.zeros((len(texts), *inputs.shape), np.int64)
     for row, text in zip(found, texts, strict=True):
-        own = [zlib.crc32(word.encode()) % (inputs.vocabulary - 1) + 1 for word in words(text)[-length:]]
+        own = [zlib.crc32(word.encode()) % (inputs.vocabulary - 1) + 1 for word in WORD.findall(text.lower())[-length:]]
         row[length - len(own) :] = own
     return found

@@ -58,7 +58,6 @@ class Source(ABC):
         held_out_classes: Whether unseen clients have classes that no seen client has.
         shots: The size of episodes, where it is not the family's.
         share: Which clients it has, where it has those of one node only.
-        sequence: The sequences that it offers to networks that want them; None: it has features only.
         encoded: Whether a sentence encoder reads its texts.
     """
 
@@ -68,7 +67,6 @@ class Source(ABC):
     held_out_classes: ClassVar[bool] = False
     shots: Shots | None = None
     share: Share | None = None
-    sequence: ClassVar[Inputs | None] = None
     encoded: ClassVar[bool] = False
 
     @abstractmethod
@@ -129,6 +127,11 @@ class Source(ABC):
         Args:
             client: Number within the source, from 0.
         """
+
+    @property
+    def sequence(self) -> Inputs | None:
+        """The sequences that it offers to networks that want them; None: it has features only."""
+        return None
 
     @property
     def sequence_notes(self) -> tuple[str, ...]:

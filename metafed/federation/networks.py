@@ -10,6 +10,7 @@ from metafed.core.parameters import TRUNK, Layout, Params, part_of
 from metafed.data.family import Family, TaskChoice
 from metafed.data.sequence import Sequential
 from metafed.data.source import Source
+from metafed.data.table.source import Own
 from metafed.experiment.lookup import imported
 from metafed.experiment.settings import Experiment
 from metafed.models import Conv4, Inputs, Mlp, Network, SmallConv, factory_of, initialize, layout
@@ -67,8 +68,10 @@ def seen(experiment: Experiment, choice: TaskChoice, source: Source) -> Source:
     if wanted != SEQUENCE:
         raise DataError(f"{name}: its factory says inputs = {wanted!r}; {SEQUENCE!r} is all that it may ask for")
     if source.sequence is None:
-        others = [name for name, each in family.sources.items() if each.sequence is not None]
+        others = [name for name, each in family.sources.items() if isinstance(each.sequence, Inputs)]
         others_too = f"those that do are {', '.join(others)}" if others else "none of the family does"
+        if isinstance(source, Own):
+            others_too = "a table does whose one column for the model is of texts, characters or ragged lists"
         raise DataError(f"{name} wants sequences, and the data set {choice.source} offers none ({others_too})")
     return cast(Source, Sequential(source))
 

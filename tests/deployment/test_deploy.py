@@ -15,6 +15,8 @@ from simulation.deployment.processes import MARK
 from tests.simulation.command.running import clients, command, manifest, rounds, run
 
 SETTINGS = ["--clients", 9, "--cohort", 5, "--rounds", 1, "--chunk", 4, "--seed", 3]
+OWN = ["--network", "avatar=tests.integration.own_modules:Gru", "--network.hidden", 3]
+LOCAL = ["--algorithm", "fedavg-ft", "--local.epochs", 2, "--local.batch-size", 8, "--eval.epochs", 2]
 FILES = {
     *("manifest.json", "config.toml", "rounds.jsonl", "clients.parquet", "participation.parquet", "summary.json"),
     *("report.html", "run.log", "checkpoints", "logs"),
@@ -38,7 +40,7 @@ def record(tmp_path_factory):
     folder = tmp_path_factory.mktemp("deployed")
     temporary = folder / "tmp"
     temporary.mkdir()
-    words = ["--nodes", 2, "--out", folder / "run", *SETTINGS]
+    words = ["--nodes", 2, "--out", folder / "run", *SETTINGS, *OWN, *LOCAL]
     done = command(*words, module="simulation.deploy", env=environment(temporary), timeout=900)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "unseen" in done.stdout
@@ -64,7 +66,7 @@ def test_the_record_is_whole(record):
 
 
 def test_parity_with_the_local_engine(record, tmp_path):
-    local = run(tmp_path / "local", "--engine", "local", *SETTINGS)
+    local = run(tmp_path / "local", "--engine", "local", *SETTINGS, *OWN, *LOCAL)
     name = "checkpoints/round-00000001.safetensors"
     ours, theirs = load_file(local / name), load_file(record / name)
     assert set(ours) == set(theirs)

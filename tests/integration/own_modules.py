@@ -3,9 +3,9 @@
 import torch
 from torch import nn
 
-from tests.metafed.models.modules import Gru, NormedMlp
+from tests.metafed.models.modules import Cnn, Gru, NormedMlp, ResNet
 
-__all__ = ["Deep", "Gru", "Headless", "NormedMlp", "broken"]
+__all__ = ["Cnn", "Deep", "Gru", "Headless", "NormedMlp", "ResNet", "broken"]
 
 
 class Headless(nn.Module):

@@ -13,14 +13,30 @@ from simulation.cli.config import Config
 from simulation.cli.errors import BadInput
 from simulation.cli.flags import parse
 from simulation.deployment.runs import run_config
+from simulation.engines.ray import RayGrid
 from simulation.run import main
 from simulation.runs.resume import check_data
+from tests.cases import some
 from tests.integration.pool import assert_workers_give_the_bits_of_one_process
 from tests.integration.resume.running import bits, resume, start, stops_after
 from tests.simulation.command.running import manifest
 
 OWN = "tests.integration.own_modules"
 SMALL = {"clients": 6, "cohort": 4, "rounds": 3, "eval_every": 2, "tasks": "avatar,assistant", "kernels": "torch"}
+NETWORKS = {
+    "gru": {"network": "gru", "network_settings": {"hidden": 4}, "tasks": "avatar"},
+    "transformer": {
+        "network": "transformer",
+        "network_settings": {"width": 4, "heads": 2, "layers": 1},
+        "tasks": "assistant",
+        "algorithm": "meta-sgd",
+    },
+    "layer norm": {"network": f"{OWN}:NormedMlp", "algorithm": "meta-sgd"},
+    "loop": {"network": f"avatar={OWN}:Gru,assistant={OWN}:Headless", "algorithm": "reptile"},
+    "cnn": {"network": f"{OWN}:Cnn", "tasks": "blob-images", "algorithm": "fedrep"},
+    "resnet": {"network": f"{OWN}:ResNet", "tasks": "blob-images"},
+}
+each_network = pytest.mark.parametrize("network", some(NETWORKS, "gru", "loop"))
 
 
 def experiment(**changes):
@@ -71,9 +87,9 @@ def test_a_record_of_before_is_read():
     assert Experiment.model_validate({"network": "small-conv", "tasks": "blob-images"}).network == "small-conv"
 
 
-@pytest.mark.parametrize("network", [pytest.param(f"{OWN}:NormedMlp", marks=pytest.mark.slow), f"avatar={OWN}:Gru"])
+@each_network
 def test_a_killed_run_that_goes_on_has_the_same_bits(tmp_path, network):
-    own = experiment(network=network, algorithm="fedrep" if "Gru" in network else "meta-sgd", rounds=4)
+    own = experiment(**NETWORKS[network], rounds=4)
     start(own, tmp_path / "whole")
     start(own, tmp_path / "killed", stops_after(3))
     assert resume(own, tmp_path / "killed") == 2
@@ -174,6 +190,17 @@ def test_a_run_does_not_go_on_with_another_module(tmp_path):
 
 
 @pytest.mark.ray
-def test_workers_give_the_bits_of_one_process(workers):
-    network = f"avatar={OWN}:Gru,assistant={OWN}:Headless"
-    assert_workers_give_the_bits_of_one_process(experiment(network=network, chunk=1), workers)
+@each_network
+def test_workers_give_the_bits_of_one_process(workers, network):
+    assert_workers_give_the_bits_of_one_process(experiment(**NETWORKS[network], chunk=1, rounds=2), workers)
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_three_workers_do_too():
+    own = experiment(**NETWORKS["gru"], chunk=1, rounds=2)
+    three = RayGrid(own.to_run_config(), workers=3, worker_cpus=0.3)
+    try:
+        assert_workers_give_the_bits_of_one_process(own, three)
+    finally:
+        three.close()

@@ -18,7 +18,7 @@ from metafed.core.streams import stream
 from metafed.data.encoder.vectors import Vectors, vectors
 from metafed.data.encoder.weights import FILES, find
 from metafed.data.files.shared import by_file
-from metafed.data.sequence import TOKENS, tokens, words
+from metafed.data.sequence import TOKENS, cut, tokens
 from metafed.data.sets.base import Dataset, require, table_of
 
 if TYPE_CHECKING:
@@ -115,9 +115,9 @@ class Intents(Dataset, ABC):
     @property
     def sequence_notes(self) -> tuple[str, ...]:
         """How many texts have more words than a sequence has."""
-        (length,) = TOKENS.shape
-        long = sum(len(words(text)) > length for text in self.corpus.texts)
-        return (f"{long} of {len(self.corpus.texts)} texts have more than {length} words: the last {length} are seen",)
+        import polars as pl
+
+        return (cut(pl.LazyFrame({"text": self.corpus.texts}), "text", self.path),)
 
     def examples(self, client: int) -> Examples:
         """Return one client's utterances; the group is the domain that it likes most."""

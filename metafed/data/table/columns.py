@@ -14,7 +14,9 @@ from typing import Any, final
 import numpy as np
 
 from metafed.core.errors import DataError
+from metafed.data.sequence import TOKENS, tokens
 from metafed.data.table.description import Feature
+from metafed.models import Inputs
 
 MOST_VALUES = 64
 """Values of a category that get an indicator each; a category with more is hashed."""
@@ -47,6 +49,11 @@ class Column(ABC):
     def about(self) -> str:
         """What becomes of it, in a few words."""
 
+    @property
+    def sequence(self) -> Inputs | None:
+        """What its rows are as sequences; None where they are none."""
+        return None
+
     @abstractmethod
     def encode(self, values: Any) -> np.ndarray:
         """Return features ``(n, width)``.
@@ -54,6 +61,10 @@ class Column(ABC):
         Args:
             values: Numbers ``(n,)`` or ``(n, width)`` with NaN for nothing, or ``n`` texts with None for nothing.
         """
+
+    def moments(self, values: Any) -> np.ndarray:
+        """Return the rows as the sequences that ``sequence`` describes, ``(n, *shape)``."""
+        raise NotImplementedError(f"{type(self).__name__} has no sequences")
 
 
 @final
@@ -148,6 +159,15 @@ class Text(Column):
         hashed = HashingVectorizer(n_features=HASHES, ngram_range=(1, 2), norm="l2")
         return np.asarray(np.sqrt(HASHES) * hashed.transform([value or "" for value in values]).toarray())
 
+    @property
+    def sequence(self) -> Inputs:
+        """The last words, hashed."""
+        return TOKENS
+
+    def moments(self, values: Any) -> np.ndarray:
+        """Return ids of words."""
+        return tokens([value or "" for value in values])
+
 
 @final
 @dataclass(frozen=True)
@@ -178,6 +198,20 @@ class Steps(Column):
         padded = np.where(np.isnan(steps), 0.0, steps).reshape(len(whole), -1)
         return np.concatenate([padded, whole[:, -1:]], axis=1)
 
+    @property
+    def sequence(self) -> Inputs:
+        """The steps, and which of them are real."""
+        return Inputs("sequence", (self.steps, len(self.mean) + 1), masked=True)
+
+    def moments(self, values: Any) -> np.ndarray:
+        """Return standardised steps, the padding first."""
+        flat = self.encode(values)
+        place = np.arange(self.steps) - (self.steps - flat[:, -1:].astype(np.int64))
+        there = (place >= 0)[..., None]
+        steps = flat[:, :-1].reshape(len(flat), self.steps, -1)
+        own = np.take_along_axis(steps, place.clip(0)[..., None], 1)
+        return np.concatenate([np.where(there, own, 0.0), there], axis=2)
+
 
 @final
 @dataclass(frozen=True)
@@ -205,6 +239,18 @@ class Characters(Column):
             for step, character in enumerate((text or "")[-self.steps :]):
                 made[row, step, place.get(character, len(place))] = 1.0
         return made.reshape(len(values), -1)
+
+    @property
+    def sequence(self) -> Inputs:
+        """An id a character, one for any other, and 0 for padding."""
+        return Inputs("sequence", (self.steps,), vocabulary=len(self.values) + 2)
+
+    def moments(self, values: Any) -> np.ndarray:
+        """Return ids of characters, the padding first."""
+        indicators = self.encode(values).reshape(len(values), self.steps, -1)
+        found = np.where(indicators.any(2), indicators.argmax(2) + 1, 0)
+        # a short text begins with its first character; a sequence ends with its last
+        return np.take_along_axis(found, np.argsort(found != 0, axis=1, kind="stable"), 1)
 
 
 def filled(value: str | None) -> str:

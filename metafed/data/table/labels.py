@@ -10,6 +10,8 @@ from metafed.data.table.tables import Table
 
 CLIENTS, LABELS = 20, 6
 """Clients, and labels of each, that are listed."""
+NAMED = 10
+"""Names of skipped clients, or of classes, that a note lists."""
 
 
 def counted(table: Table, who: People, target: str, classes: Sequence[str]) -> dict[int, np.ndarray]:
@@ -44,3 +46,8 @@ def _listed(counts: np.ndarray, labels: Sequence[object]) -> str:
     order = [place for place in np.argsort(-counts, kind="stable") if counts[place]]
     more = f" and {len(order) - LABELS} more" if len(order) > LABELS else ""
     return ", ".join(f"{labels[place]}: {counts[place]:,}" for place in order[:LABELS]) + more
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names in a line, the first of many."""
+    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED:,} more" if len(names) > NAMED else "")

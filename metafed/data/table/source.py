@@ -11,18 +11,20 @@ from metafed.core.episodes import MINIMUM, Examples, Shots, halves
 from metafed.core.errors import DataError
 from metafed.core.streams import stream
 from metafed.data.files.bounds import readable
+from metafed.data.sequence import cut
 from metafed.data.source import Origin, Source
 from metafed.data.table.alike import notes as alike_names
-from metafed.data.table.columns import Column, Number, stated
+from metafed.data.table.columns import Column, Number, Text, stated
 from metafed.data.table.description import Description, pattern
 from metafed.data.table.fitting import Fitted, fitted
-from metafed.data.table.labels import counted, label_table
+from metafed.data.table.labels import counted, label_table, listed
 from metafed.data.table.loading import Loaded, changed, load
 from metafed.data.table.numbering import Numbering, numbering
 from metafed.data.table.roles import Input
 from metafed.data.table.soundness import check_cells, check_image, check_labels, no_class, stated_classes
 from metafed.data.table.stated import check_stated
 from metafed.data.table.tables import Values
+from metafed.models import Inputs
 from metafed.tasks.task import Kind
 
 FITTED = 300
@@ -31,8 +33,6 @@ FITTED_ROWS = 1000
 """The first training rows of each of them, at most."""
 REGRESSION_RATE = 0.02
 """Inner rate of a regression: squared errors, unlike cross-entropies, have gradients without a bound."""
-NAMED = 10
-"""Names of skipped clients, or of classes, that a note lists."""
 
 
 class Own(Source):
@@ -108,7 +108,7 @@ class Own(Source):
         table, _, who, classes = self._loaded
         description, shown = self.description, ", ".join(self.description.targets)
         everyone = len(who.names) + len(who.skipped)
-        skipped = f"{len(who.skipped):,} of {everyone:,} clients skipped, with {who.rule}: {_listed(who.skipped)}"
+        skipped = f"{len(who.skipped):,} of {everyone:,} clients skipped, with {who.rule}: {listed(who.skipped)}"
         unit = "the unit that the description states" if description.scale else "units of its standard deviation"
         ways = {
             description.time: f"the later half by {description.time!r} of each client's rows",
@@ -155,6 +155,24 @@ class Own(Source):
             group=str(who.groups[person]),
             name=str(who.names[person]),
         )
+
+    @property
+    def sequence(self) -> Inputs | None:
+        """That of its one column; None where it has several, or one of no sequences."""
+        return self.encoders[0].sequence if len(self.encoders) == 1 else None
+
+    @property
+    def sequence_notes(self) -> tuple[str, ...]:
+        """How many texts have more words than a sequence has."""
+        table, (column,) = self._loaded.table, self.encoders
+        return (cut(table.frame, column.name, table.path),) if isinstance(column, Text) else ()
+
+    def sequences(self, client: int) -> np.ndarray:
+        """Return the rows of ``examples`` as sequences ``(n, *shape)``."""
+        table, found, who, _ = self._loaded
+        (column,) = self.encoders
+        rows = who.rows(self._person(client))
+        return column.moments(table.read(rows, [column.name], found.texts)[column.name])
 
     def training(self, client: int, names: Sequence[str] = (), most: int | None = None) -> tuple[Values, np.ndarray]:
         """Return columns of a client's meta-training rows, and the target there: classes, or numbers not scaled.
@@ -264,7 +282,7 @@ class Own(Source):
             if len(found) and not any(number in self.training(client)[1] for client in clients if client in seen):
                 raise DataError(
                     f"{table.path}: no row with the label {classes[number]!r} is trained on: all {len(found):,} are"
-                    f" evaluation rows, or of unseen or skipped clients ({_listed(owners)}); leave these rows out, by"
+                    f" evaluation rows, or of unseen or skipped clients ({listed(owners)}); leave these rows out, by"
                     f" rare = {max(len(found) + 1, MINIMUM)} in {self.description.path}, or give them a label that more"
                     " rows have"
                 )
@@ -371,12 +389,8 @@ def fit(kind: type[Own], origin: Origin, change: tuple[int, ...] | None) -> Fitt
 def _about_classes(description: Description, classes: Sequence[str]) -> str:
     if description.anonymous:
         return f"at most {len(classes)} classes that are the client's own: the same label of two clients means nothing"
-    return f"{len(classes)} classes: {_listed(classes)}"
+    return f"{len(classes)} classes: {listed(classes)}"
 
 
 def _take(values: Any, rows: np.ndarray) -> Any:
     return values[rows] if isinstance(values, np.ndarray) else [values[row] for row in rows]
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED:,} more" if len(names) > NAMED else "")

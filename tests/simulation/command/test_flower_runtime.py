@@ -16,6 +16,7 @@ from tests.simulation.command.running import clients, manifest, run
 
 ROOT = Path(__file__).resolve().parents[3]
 SETTINGS = {"clients": 10, "cohort": 6, "rounds": 2, "chunk": 4, "eval-every": 2}
+OWN = {"network": "avatar=tests.integration.own_modules:Gru", "network.hidden": 3}
 DEVICES = {"devices.tiers": "default", "devices.deadline": 0.15, "devices.late": "shorten", "sampling": "data"}
 
 SURROUNDINGS = {"FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION": "1", "FLWR_DISABLE_UPDATE_CHECK": "1"}
@@ -37,6 +38,7 @@ def test_flwr_run(flower_home, tmp_path):
     out = tmp_path / "flower-run"
     bin_folder = Path(sys.executable).parent
     settings = " ".join(f"{key}={value}" for key, value in SETTINGS.items())
+    settings += f' network="{OWN["network"]}" network-settings.settings="hidden = 3"'
     settings += ' devices.tiers="default" devices.deadline=0.15 devices.late="shorten" sampling.name="data"'
     done = subprocess.run(
         [bin_folder / "flwr", "run", ".", "--stream", "--run-config", f'{settings} out="{out}"'],
@@ -53,7 +55,7 @@ def test_flwr_run(flower_home, tmp_path):
         timeout=300,
     )
     assert manifest(out)["exit_reason"] == "done", done.stdout + done.stderr
-    flags = [word for key, value in {**SETTINGS, **DEVICES}.items() for word in (f"--{key}", value)]
+    flags = [word for key, value in {**SETTINGS, **DEVICES, **OWN}.items() for word in (f"--{key}", value)]
     local = run(tmp_path / "local", *flags, "--engine", "local")
     name = "checkpoints/round-00000002.safetensors"
     ours, theirs = load_file(local / name), load_file(out / name)

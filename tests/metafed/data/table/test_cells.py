@@ -8,8 +8,10 @@ import pytest
 from PIL import Image
 
 import metafed as mf
+from metafed.data.sequence import TOKENS, tokens
 from metafed.federation.federation import Federation
 from metafed.federation.preflight import preflight
+from metafed.models import Inputs
 
 ROLES = {"client": "user", "target": "mood"}
 
@@ -146,3 +148,57 @@ def test_an_embedding_stays_as_it_is():
     own, start = rows_of(made)
     assert np.array_equal(own.x, vectors[start : start + 10])
     assert "features: vector as it is (4 numbers)" in made.sources[0].notes
+
+
+WORDS = ["so", "calm", "a day", "the sea, it roars"]
+
+
+def sequences(**column):
+    """Return the first client's rows as sequences ``(n, *shape)``, their place in the table, and the source."""
+    ((name, values),) = column.items()
+    cell = {"text": "text", "letters": "characters"}.get(name, "sequence")
+    family = mf.Family.from_frame("own", people(**column), **ROLES, features={name: cell})
+    made = Federation(mf.Experiment(families=[family], clients=5, unseen=0.0, network="gru"))
+    preflight(made)
+    own, start = rows_of(made)
+    source = made.sources[0]
+    plain = checked(mf.Family.from_frame("own", people(**column), **ROLES, features={name: cell}))
+    assert np.array_equal(own.y, rows_of(plain)[0].y)
+    return own.x.reshape(len(own.x), *source.sequence.shape), values[start : start + 10], source
+
+
+def test_texts_of_a_table_are_tokens_for_a_network_of_sequences():
+    texts = [WORDS[number % 4] for number in range(59)] + ["word " * 40]
+    x, own, source = sequences(text=texts)
+    assert source.sequence == TOKENS
+    np.testing.assert_array_equal(x, tokens(own))
+    assert "1 of 60 texts have more than 32 words" in " ".join(source.notes)
+
+
+def test_characters_of_a_table_are_tokens_for_a_network_of_sequences():
+    letters = [("ab" * 4)[: 1 + number % 7] for number in range(60)]
+    x, own, source = sequences(letters=letters)
+    (length,) = source.sequence.shape
+    assert source.sequence.vocabulary == 4  # padding, a, b and any other
+    for row, text in zip(x, own, strict=True):
+        ids = [1 + "ab".index(letter) for letter in text]
+        assert row.tolist() == [0] * (length - len(ids)) + ids
+
+
+def test_lists_of_a_table_are_moments_for_a_network_of_sequences():
+    rng = np.random.default_rng(0)
+    steps = [rng.normal(3, 2, (rng.integers(1, 5), 2)).tolist() for _ in range(59)] + [[[0.0, 1.0]] * 5]
+    x, own, source = sequences(steps=steps)
+    assert source.sequence == Inputs("sequence", (5, 3), masked=True)
+    column = source.encoders[0]
+    for row, whole in zip(x, own, strict=True):
+        scaled = (np.array(whole) - column.mean) / column.unit
+        np.testing.assert_allclose(row[5 - len(whole) :, :2], scaled, atol=1e-5)
+        assert row[:, 2].tolist() == [0] * (5 - len(whole)) + [1] * len(whole)
+        assert not row[: 5 - len(whole)].any()
+
+
+def test_a_table_of_several_columns_has_no_sequences():
+    family = mf.Family.from_frame("own", people(text=["a"] * 60, age=range(60)), **ROLES, features=["age"], text="text")
+    with pytest.raises(mf.DataError, match=r"wants sequences.*a table does whose one column for the model"):
+        preflight(Federation(mf.Experiment(families=[family], clients=5, unseen=0.0, network="gru")))
