@@ -59,7 +59,8 @@ class Source(ABC):
         shots: The size of episodes, where it is not the family's.
         share: Which clients it has, where it has those of one node only.
         sequence: The sequences that it offers to networks that want them; None: it has features only.
-        encoded: Whether a sentence encoder reads its texts.
+        encoded: Whether a sentence encoder reads its texts, whatever the network.
+        textual: Whether it offers its rows as texts to networks that want them.
     """
 
     kind: ClassVar[Kind | None] = None
@@ -70,6 +71,7 @@ class Source(ABC):
     share: Share | None = None
     sequence: ClassVar[Inputs | None] = None
     encoded: ClassVar[bool] = False
+    textual: ClassVar[bool] = False
 
     @abstractmethod
     def __init__(self, origin: Origin) -> None:
@@ -138,6 +140,10 @@ class Source(ABC):
     def sequences(self, client: int) -> np.ndarray:
         """Return the rows of ``examples`` as the sequences that ``sequence`` describes, ``(n, *shape)``."""
         raise NotImplementedError(f"{type(self).__name__} offers no sequences")
+
+    def texts(self, client: int) -> list[str]:
+        """Return the rows of ``examples`` as texts."""
+        raise NotImplementedError(f"{type(self).__name__} offers no texts")
 
 
 GENERATED = "generated"
