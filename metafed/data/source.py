@@ -58,7 +58,8 @@ class Source(ABC):
         held_out_classes: Whether unseen clients have classes that no seen client has.
         shots: The size of episodes, where it is not the family's.
         share: Which clients it has, where it has those of one node only.
-        encoded: Whether a sentence encoder reads its texts.
+        encoded: Whether a sentence encoder reads its texts, whatever the network.
+        textual: Whether it offers its rows as texts to networks that want them.
     """
 
     kind: ClassVar[Kind | None] = None
@@ -68,6 +69,7 @@ class Source(ABC):
     shots: Shots | None = None
     share: Share | None = None
     encoded: ClassVar[bool] = False
+    textual: ClassVar[bool] = False
 
     @abstractmethod
     def __init__(self, origin: Origin) -> None:
@@ -141,6 +143,10 @@ class Source(ABC):
     def sequences(self, client: int) -> np.ndarray:
         """Return the rows of ``examples`` as the sequences that ``sequence`` describes, ``(n, *shape)``."""
         raise NotImplementedError(f"{type(self).__name__} offers no sequences")
+
+    def texts(self, client: int) -> list[str]:
+        """Return the rows of ``examples`` as texts."""
+        raise NotImplementedError(f"{type(self).__name__} offers no texts")
 
 
 GENERATED = "generated"

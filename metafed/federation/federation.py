@@ -99,8 +99,8 @@ class Federation:
     def sources(self) -> tuple[Source, ...]:
         """The source of each of the run's tasks; making one reads nothing."""
         pairs = zip(self.choices, self.origins, strict=True)
-        made = ((choice, choice.family.sources[choice.source](origin)) for choice, origin in pairs)
-        return tuple(seen(self.experiment, choice, source) for choice, source in made)
+        made = ((choice, origin, choice.family.sources[choice.source](origin)) for choice, origin in pairs)
+        return tuple(seen(self.experiment, choice, source, origin.data_dirs) for choice, origin, source in made)
 
     @cached_property
     def algorithms(self) -> dict[str, Algorithm]:

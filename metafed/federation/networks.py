@@ -1,12 +1,15 @@
 """Which network a family's clients have."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import torch
 
 from metafed.core.errors import DataError
 from metafed.core.parameters import TRUNK, Layout, Params, part_of
+from metafed.data.encoder.texts import Texts
+from metafed.data.encoder.weights import find
 from metafed.data.family import Family, TaskChoice
 from metafed.data.sequence import Sequential
 from metafed.data.source import Source
@@ -14,7 +17,7 @@ from metafed.data.table.source import Own
 from metafed.experiment.lookup import imported
 from metafed.experiment.settings import Experiment
 from metafed.models import Conv4, Inputs, Mlp, Network, SmallConv, factory_of, initialize, layout
-from metafed.models.inputs import SEQUENCE
+from metafed.models.inputs import SEQUENCE, TEXT
 from metafed.native.choice import resolve
 
 if TYPE_CHECKING:
@@ -54,26 +57,41 @@ def factory(experiment: Experiment, family: Family) -> Callable[..., Any] | None
     return cast(Callable[..., Any], found)
 
 
-def seen(experiment: Experiment, choice: TaskChoice, source: Source) -> Source:
-    """Return the source as its network sees it: with sequences for rows, where a module asks for them.
+def seen(experiment: Experiment, choice: TaskChoice, source: Source, data_dirs: tuple[Path, ...]) -> Source:
+    """Return the source as its network sees it: with sequences or texts for rows, where a module asks for them.
 
     Raises:
         DataError: It asks for inputs that there are not, or that the source does not offer.
     """
-    family = choice.family
-    wanted = getattr(factory(experiment, family), "inputs", None)
+    family, maker = choice.family, factory(experiment, choice.family)
+    wanted = getattr(maker, "inputs", None)
     if not isinstance(wanted, str):
         return source
     name = f"--network {experiment.network_of(family)} for family {family.name!r}"
+    if wanted == TEXT and (reader := getattr(maker, "reader", None)) is not None:
+        if not source.textual:
+            offer = _offer(family, source, TEXT)
+            raise DataError(f"{name} wants texts, and the data set {choice.source} offers none {offer}")
+        settings = experiment.network_settings or {}
+        return cast(Source, Texts(source, lambda: reader(find(experiment.encoder, data_dirs), **settings), name))
     if wanted != SEQUENCE:
         raise DataError(f"{name}: its factory says inputs = {wanted!r}; {SEQUENCE!r} is all that it may ask for")
     if source.sequence is None:
-        others = [name for name, each in family.sources.items() if isinstance(each.sequence, Inputs)]
-        others_too = f"those that do are {', '.join(others)}" if others else "none of the family does"
-        if isinstance(source, Own):
-            others_too = "a table does whose one column for the model is of texts, characters or ragged lists"
-        raise DataError(f"{name} wants sequences, and the data set {choice.source} offers none ({others_too})")
+        offer = _offer(family, source, SEQUENCE)
+        raise DataError(f"{name} wants sequences, and the data set {choice.source} offers none {offer}")
     return cast(Source, Sequential(source))
+
+
+def _offer(family: Family, source: Source, what: str) -> str:
+    """Return, in brackets, which data sets of a family offer sequences or texts."""
+    if isinstance(source, Own):
+        columns = "texts, characters or ragged lists" if what == SEQUENCE else "texts"
+        return f"(a table does whose one column for the model is of {columns})"
+    sources = family.sources.items()
+    others = [
+        n for n, each in sources if (isinstance(each.sequence, Inputs) if what == SEQUENCE else each.textual is True)
+    ]
+    return f"(those that do are {', '.join(others)})" if others else "(none of the family does)"
 
 
 def made(experiment: Experiment, family: Family, source: Source) -> "ModuleNetwork":
@@ -91,7 +109,10 @@ def made(experiment: Experiment, family: Family, source: Source) -> "ModuleNetwo
     inputs = Inputs("features", (source.features,)) if family.image is None else Inputs("image", family.image)
     if isinstance(source, Sequential):
         inputs = source.sequence
-    arguments, dtype = experiment.network_settings or {}, getattr(torch, experiment.precision)
+    arguments: Mapping[str, Any] = experiment.network_settings or {}
+    if isinstance(source, Texts):
+        inputs, arguments = source.inputs, {"reader": source.reader}
+    dtype = getattr(torch, experiment.precision)
     try:
         return make(found, family.name, inputs, source.outputs, arguments, experiment.seed, dtype)
     except ValueError as error:

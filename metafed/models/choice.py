@@ -12,8 +12,15 @@ NetworkName: TypeAlias = Literal["mlp", "conv4", "small-conv"]
 
 NETWORKS: dict[str, type[Network]] = {"mlp": Mlp, "conv4": Conv4, "small-conv": SmallConv}
 
-MODULES = {"gru": "metafed.models.gru:Gru", "transformer": "metafed.models.transformer:Transformer"}
-"""Modules that come with metafed, by name: what makes them. They take sequences."""
+TEXT_ENCODER = "text-encoder"
+"""The module that takes texts."""
+
+MODULES = {
+    "gru": "metafed.models.gru:Gru",
+    "transformer": "metafed.models.transformer:Transformer",
+    TEXT_ENCODER: "metafed.data.encoder.network:TextEncoder",
+}
+"""Modules that come with metafed, by name: what makes them. They take sequences or texts."""
 
 IMAGE_NETWORKS: tuple[NetworkName, ...] = ("conv4", "small-conv")
 """Those that only take images."""

@@ -6,6 +6,8 @@ from typing import Literal
 
 SEQUENCE = "sequence"
 """What a factory says that wants sequences: ``inputs = "sequence"``."""
+TEXT = "text"
+"""What the factory says whose ``reader`` makes rows of texts, by a sentence encoder."""
 
 
 @dataclass(frozen=True)

@@ -126,6 +126,7 @@ def check_curvature(network: ModuleNetwork, own: Any, x: "torch.Tensor", dtype: 
         DataError: They differ, or forward cannot be run in float64.
     """
     default = torch.get_default_dtype()
+    kept = [(value, value.data) for value in network.module.parameters()]
     torch.set_default_dtype(torch.float64)
     network.module.double()
 
@@ -157,6 +158,8 @@ def check_curvature(network: ModuleNetwork, own: Any, x: "torch.Tensor", dtype: 
     finally:
         torch.set_default_dtype(default)
         network.module.to(dtype)
+        for value, data in kept:
+            value.data = data  # frozen weights that are mapped from a file stay so, and processes share them
     away = sum(
         float((found - (0 if exact is None else exact)).square().sum())
         for found, exact in zip(differences, product, strict=True)

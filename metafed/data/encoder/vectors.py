@@ -16,8 +16,8 @@ from typing import Any, final
 
 import numpy as np
 
-from metafed.core.errors import DataError
-from metafed.data.encoder.weights import REMEDY, Weights
+from metafed.data.encoder.loading import batches, model, tokens
+from metafed.data.encoder.weights import Weights
 from metafed.data.files.copies import cache
 
 FOLDER = "encoded"
@@ -25,8 +25,6 @@ MOST_BYTES = 2 * 2**30
 """Size of one encoder's file on disk at most; what is encoded beyond it is encoded again in each process."""
 MOST_FILES = 4
 """Encoders whose vectors are kept, the last ones used."""
-BATCH = 8
-"""Texts that are encoded at a time."""
 TOGETHER = 500
 """Texts that are looked up, or stored, in one statement."""
 WAIT = 60.0
@@ -64,46 +62,17 @@ class Vectors:
         return np.array([self._here[key] for key in keys], dtype=np.float32).reshape(len(texts), self.weights.width)
 
     @cached_property
-    def _model(self) -> tuple[Any, Any]:
-        try:
-            from transformers import AutoModel, AutoTokenizer
-            from transformers import logging as their_logging
-        except ImportError:
-            raise DataError(f"a sentence encoder needs the package transformers: {REMEDY}") from None
-        for quiet in ("set_verbosity_error", "disable_progress_bar"):  # neither has types
-            getattr(their_logging, quiet)()
-        folder, how = self.weights.folder, {"local_files_only": True, "trust_remote_code": False}
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(folder, **how)
-            model, about = AutoModel.from_pretrained(folder, output_loading_info=True, **how)
-        except Exception as error:  # it raises whatever its parts do
-            raise DataError(f"{folder} cannot be read by transformers: {type(error).__name__}: {error}") from None
-        # transformers draws at random what the file lacks; the pooler is not used
-        lacking = [str(name) for name in about["missing_keys"] if not str(name).startswith("pooler.")]
-        lacking += [str(name) for name in about["mismatched_keys"]]
-        if lacking:
-            raise DataError(
-                f"{folder}: the weights do not fit config.json: {', '.join(sorted(lacking)[:3])} is missing"
-            )
-        return tokenizer, model.eval()
+    def _model(self) -> Any:
+        return model(self.weights)
 
     def _encode(self, texts: Sequence[str]) -> np.ndarray:
         import torch
 
-        tokenizer, model = self._model
-        tokens = tokenizer(list(texts), truncation=True, max_length=self.weights.longest)["input_ids"]
         found = np.empty((len(texts), self.weights.width), np.float32)
-        by_length: dict[int, list[int]] = {}
-        for number, row in enumerate(tokens):
-            by_length.setdefault(len(row), []).append(number)
-        for numbers in by_length.values():
-            for start in range(0, len(numbers), BATCH):
-                some = numbers[start : start + BATCH]
-                full = (some * BATCH)[:BATCH]
-                with torch.inference_mode():
-                    rows = torch.tensor([tokens[number] for number in full])
-                    mean = model(input_ids=rows, attention_mask=torch.ones_like(rows)).last_hidden_state.mean(1)
-                    found[full] = torch.nn.functional.normalize(mean, dim=1).float().numpy()
+        for full, rows in batches(tokens(self.weights, texts, self.weights.longest)):
+            with torch.inference_mode():
+                mean = self._model(input_ids=rows, attention_mask=torch.ones_like(rows)).last_hidden_state.mean(1)
+                found[full] = torch.nn.functional.normalize(mean, dim=1).float().numpy()
         return found
 
     def _kept(self, keys: list[bytes]) -> dict[bytes, np.ndarray]:

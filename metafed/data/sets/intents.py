@@ -16,7 +16,7 @@ import numpy as np
 from metafed.core.episodes import Examples
 from metafed.core.streams import stream
 from metafed.data.encoder.vectors import Vectors, vectors
-from metafed.data.encoder.weights import FILES, find
+from metafed.data.encoder.weights import find
 from metafed.data.files.shared import by_file
 from metafed.data.sequence import TOKENS, cut, tokens
 from metafed.data.sets.base import Dataset, require, table_of
@@ -126,7 +126,11 @@ class Intents(Dataset, ABC):
 
     def sequences(self, client: int) -> np.ndarray:
         """Return one client's utterances as tokens ``(n, 32)``."""
-        return tokens(self._utterances(client)[0])
+        return tokens(self.texts(client))
+
+    def texts(self, client: int) -> list[str]:
+        """Return one client's utterances."""
+        return self._utterances(client)[0]
 
     def _utterances(self, client: int) -> tuple[list[str], Examples]:
         """Return one client's texts, and all of its rows but x."""
@@ -161,6 +165,7 @@ class Hashed(Intents, ABC):
 
     features = HASHES
     sequence = TOKENS
+    textual = True
 
     def _embed(self, texts: list[str]) -> np.ndarray:
         from sklearn.feature_extraction.text import HashingVectorizer
@@ -186,8 +191,7 @@ class Encoded(Intents, ABC):
     @property
     def files(self) -> tuple[Path, ...]:
         """The file, and those of the encoder: with other weights the rows are others."""
-        folder = self._vectors.weights.folder
-        return (*super().files, *(folder / name for name in FILES))
+        return (*super().files, *self._vectors.weights.files)
 
     @property
     def clients(self) -> int | None:

@@ -81,6 +81,18 @@ class Own(Source):
         return tuple((column.name, column.width) for column in self.encoders)
 
     @property
+    def textual(self) -> bool:  # type: ignore[override]  # of this description, not of all
+        """Whether a text is its only feature."""
+        return [feature.cell for feature in self.description.inputs] == ["text"]
+
+    def texts(self, client: int) -> list[str]:
+        """Return one client's texts; an empty cell is an empty text."""
+        table, found, who, _ = self._loaded
+        (feature,) = found.inputs
+        values = table.read(who.rows(self._person(client)), [feature.feature.name], found.texts)
+        return [text or "" for text in values[feature.feature.name]]
+
+    @property
     def clients(self) -> int:
         """How many clients have rows enough. All rows are looked through for what can be wrong with them.
 

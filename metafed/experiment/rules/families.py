@@ -11,6 +11,7 @@ from metafed.experiment.lookup import aggregator_name
 from metafed.faults.injected_bias import parse_bias
 from metafed.faults.plan import described
 from metafed.models import IMAGE_NETWORKS, MODULES, NETWORKS, factory_of, parse_network
+from metafed.models.choice import TEXT_ENCODER
 from metafed.secure.settings import FEWEST
 
 
@@ -55,10 +56,11 @@ def check_encoder(experiment: Fields, choices: Sequence[TaskChoice]) -> None:
         ValueError: No data set has texts for it.
     """
     sources = (choice.family.sources[choice.source] for choice in choices)
-    if experiment.encoder and not any(getattr(source, "encoded", False) for source in sources):
+    read = any(getattr(source, "encoded", False) for source in sources)
+    if experiment.encoder and not read and TEXT_ENCODER not in parse_network(experiment.network).values():
         raise ValueError(
             f"--encoder {experiment.encoder} does nothing: no data set of --tasks has texts for it, as"
-            " assistant:clinc150-encoder and assistant:banking77-encoder have"
+            " assistant:clinc150-encoder and assistant:banking77-encoder have, and no network is text-encoder"
         )
 
 
