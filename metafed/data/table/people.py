@@ -61,8 +61,8 @@ class People:
 def people(description: Description, table: Table, found: Roles, shots: Shots, hashed: int | None = None) -> People:
     """Find the clients.
 
-    A table of moderate size is read and sorted here. A large Parquet file stays where it is if the rows of every
-    client are successive; else it is copied once, sorted, as a large CSV file is.
+    A table of moderate size is read here, and sorted unless the rows of every client are successive. A large Parquet
+    file with such rows stays where it is; else it is copied once, sorted, as a large CSV file is.
 
     Args:
         description: Names the columns, or the partition.
@@ -83,7 +83,11 @@ def people(description: Description, table: Table, found: Roles, shots: Shots, h
     frame = table.frame
     if not large(table, found):
         with readable(table.path):
-            frame = frame.select(found.used).collect().sort(client, maintain_order=True).lazy()
+            held = frame.select(found.used).collect()
+        # a sorted copy takes as much memory again as the rows
+        frame = held.lazy()
+        if not _together(table, frame, client):
+            frame = held.sort(client, maintain_order=True).lazy()
         return _named(description, table, found, frame, client, shots, hashed=hashed)
     if table.path.suffix == ".parquet" and _together(table, frame, client):
         return _named(description, table, found, frame, client, shots, hashed=hashed)
