@@ -109,3 +109,16 @@ def test_an_image_installs_pytorch_first_and_then_all_else(build, source):
         assert sorted(whole) == sorted((ROOT / source).read_text().splitlines())
     else:
         assert sorted(whole) == sorted(PROJECT["project"]["dependencies"])
+
+
+def test_documents_name_no_extra_that_is_not_there():
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    lists = [re.findall(r"metafed\[([\w,-]+)\]", page.read_text()) for page in pages if page.parent.name != "decisions"]
+    named = {extra for found in lists for each in found for extra in each.split(",")}
+    assert {"language", "hf"} <= named <= PROJECT["project"]["optional-dependencies"].keys()
+
+
+def test_the_first_page_of_decisions_lists_them_all():
+    folder = ROOT / "docs" / "decisions"
+    files = sorted(path.name for path in folder.glob("0*.md"))
+    assert sorted(set(re.findall(r"\((0\d{3}-[\w+-]+\.md)\)", (folder / "README.md").read_text()))) == files

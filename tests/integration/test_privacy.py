@@ -1,5 +1,7 @@
 """Differential privacy on the whole path: through hosts, messages, the strategy and the record."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,8 @@ from metafed.experiment.renames import renewed
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation
 from metafed.privacy.clipping import CLIP
+from metafed.privacy.settings import deployed
+from simulation.run import main
 from tests.integration.pool import assert_workers_give_the_bits_of_one_process, initial, run
 from tests.integration.test_objectives import Nodes
 
@@ -71,3 +75,17 @@ def test_no_client_counts_for_more_than_the_clip_in_theta(small):
     noise = keeper.release(NOTHING, 1)
     moved = {part: (start[part] - theta[part] - noise[part]) * keeper.expected[part] for part in start}
     assert 0 < sum(float(v @ v) for v in moved.values()) ** 0.5 <= 12 * 0.01 * (1 + 1e-6)
+
+
+def test_noise_of_the_seed_is_called_a_simulation_wherever_privacy_is_spoken_of(tmp_path, capsys):
+    words = "--engine local --clients 8 --rounds 1 --eval-every 0 --width 8 --privacy.noise 1 --privacy.clip 1"
+    assert main([*words.split(), "--out", str(tmp_path / "run")]) == 0
+    said = "simulates differential privacy"
+    assert said in " ".join("".join(capsys.readouterr()).split())
+    assert said in json.loads((tmp_path / "run" / "manifest.json").read_text())["privacy"]["simulated"]
+    assert said in " ".join((tmp_path / "run" / "report.html").read_text().split())
+
+
+def test_a_deployments_noise_is_the_systems_unless_the_seeds_is_asked_for():
+    assert deployed({"privacy.noise": 1.0})["privacy.random"] == "system"
+    assert deployed({"privacy.noise": 1.0, "privacy.random": "seed"})["privacy.random"] == "seed"

@@ -89,3 +89,17 @@ def test_the_theta_it_hands_out_is_a_copy():
     outer = Outer(theta(), "sgd", 0.1)
     outer.theta["trunk"][:] = 7
     np.testing.assert_array_equal(outer.theta["trunk"], np.arange(4.0))
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adagrad", "yogi"])
+def test_an_optimizer_that_keeps_infinity_is_named_though_theta_is_finite(optimizer):
+    outer = Outer({"trunk": np.ones(2, np.float32)}, optimizer, 0.1)
+    outer.step({"trunk": np.full(2, 1e30)})  # its square is beyond float32
+    assert np.isfinite(outer.theta["trunk"]).all()
+    assert outer.infinite() == "what the outer optimizer keeps of 'trunk'"
+
+
+def test_a_part_that_a_step_does_not_move_is_named():
+    outer = Outer({"trunk": np.full(2, 1e9, np.float32), "avatar": np.ones(2, np.float32)}, "sgd", 0.1)
+    assert outer.step({"trunk": np.ones(2), "avatar": np.ones(2)}) == ["trunk"]
+    assert outer.step({"trunk": np.zeros(2), "avatar": np.ones(2)}) == []

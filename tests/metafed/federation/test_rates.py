@@ -142,3 +142,9 @@ def test_every_generated_family_learns_at_its_defaults(tmp_path, tasks):
 def test_every_data_set_learns_at_its_defaults(tmp_path, tasks, shared_data):
     words = ("--tasks", tasks, "--clients", SETS[tasks], "--unseen", 0.3, "--data-dir", shared_data)
     improves(tmp_path, *words, least=LEAST_GAIN.get(tasks, 0.0))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tasks", ["assistant:clinc150-encoder", "assistant:banking77-encoder"])
+def test_every_encoded_data_set_learns_at_its_defaults(tmp_path, tasks, shared_data, minilm):
+    improves(tmp_path, "--tasks", tasks, "--clients", 20, "--unseen", 0.3, "--data-dir", shared_data)
