@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from metafed.data.files.bounds import readable
+from metafed.data.table.description import Description
 from metafed.data.table.people import People
 from metafed.data.table.tables import Table
 
@@ -51,3 +52,10 @@ def _listed(counts: np.ndarray, labels: Sequence[object]) -> str:
 def listed(names: Sequence[str]) -> str:
     """Return names in a line, the first of many."""
     return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED:,} more" if len(names) > NAMED else "")
+
+
+def about_classes(description: Description, classes: Sequence[str]) -> str:
+    """Return how many classes there are, and which."""
+    if description.anonymous:
+        return f"at most {len(classes)} classes that are the client's own: the same label of two clients means nothing"
+    return f"{len(classes)} classes: {listed(classes)}"

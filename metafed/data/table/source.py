@@ -17,7 +17,7 @@ from metafed.data.table.alike import notes as alike_names
 from metafed.data.table.columns import Column, Number, Text, stated
 from metafed.data.table.description import Description, pattern
 from metafed.data.table.fitting import Fitted, fitted
-from metafed.data.table.labels import counted, label_table, listed
+from metafed.data.table.labels import about_classes, counted, label_table, listed
 from metafed.data.table.loading import Loaded, changed, load
 from metafed.data.table.numbering import Numbering, numbering
 from metafed.data.table.roles import Input
@@ -138,7 +138,7 @@ class Own(Source):
             *who.notes,
             *alike_names({"clients": who.names, "groups": who.groups, "classes": classes or ()}),
             f"{self.kind} of {shown}, "
-            + (_about_classes(description, classes) if classes else f"in {unit}, as losses are then"),
+            + (about_classes(description, classes) if classes else f"in {unit}, as losses are then"),
             f"evaluation rows: {way}{of_class}",
             *(f"evaluation rows have the target {name!r}" for name in description.cleans),
             f"features: {'; '.join(column.about for column in self.encoders)}",
@@ -396,12 +396,6 @@ def fit(kind: type[Own], origin: Origin, change: tuple[int, ...] | None) -> Fitt
         return fitted(inputs, training, kind.kind)
     except DataError as error:
         raise DataError(f"{kind.description.file}: {error}") from None
-
-
-def _about_classes(description: Description, classes: Sequence[str]) -> str:
-    if description.anonymous:
-        return f"at most {len(classes)} classes that are the client's own: the same label of two clients means nothing"
-    return f"{len(classes)} classes: {listed(classes)}"
 
 
 def _take(values: Any, rows: np.ndarray) -> Any:
