@@ -201,7 +201,8 @@ class Own(Source):
         own = self._split(client, values)
         # which rows they are is settled: the stream is not asked
         rows = np.sort(halves(own, self.shots, stream(0, "own/settled"))[0])[:most]
-        return {name: _take(values[name], rows) for name in names}, own.y[rows]
+        kept = ((name, values[name]) for name in names)
+        return {n: v[rows] if isinstance(v, np.ndarray) else [v[row] for row in rows] for n, v in kept}, own.y[rows]
 
     def called(self, client: int) -> str:
         """Return the client's name in the table."""
@@ -396,7 +397,3 @@ def fit(kind: type[Own], origin: Origin, change: tuple[int, ...] | None) -> Fitt
         return fitted(inputs, training, kind.kind)
     except DataError as error:
         raise DataError(f"{kind.description.file}: {error}") from None
-
-
-def _take(values: Any, rows: np.ndarray) -> Any:
-    return values[rows] if isinstance(values, np.ndarray) else [values[row] for row in rows]
