@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -11,6 +12,7 @@ from client.contributions import Contributed, contributed
 from client.device import prepare, resolve
 from client.faults import Faults
 from client.isolation import Isolation
+from client.scoring import measured
 from client.states import States
 from metafed.aggregators.updates import ClientVectors
 from metafed.core.digits import LARGEST
@@ -198,15 +200,18 @@ class Host:
     ) -> Answer:
         task, draw, path = self.adapting(vectors, family, chunk, states)
         query, steps = draw.episode.query, self.experiment.evaluation_steps
-        losses, scores = [], []
+        chosen = self.experiment.scores_of(task.kind)
+        losses, scores, more = [], [], []
         for params in path:
             with torch.no_grad():
                 output = task.predict(params, query.x, query.mask)
                 losses.append(task.loss(output, query))
                 scores.append(task.score(output, query))
+                more.append(measured(chosen, task, output, query))
         least = self.experiment.least_rows(task.kind)
         table = rows_of(chunk, task.kind, draw, range(steps + 1), torch.stack(losses, 1), torch.stack(scores, 1), least)
-        return Answer(NOTHING, [table], [])
+        own = np.where((table.sizes[:, 2] >= least)[:, None, None], np.stack(more, 1), np.nan)
+        return Answer(NOTHING, [replace(table, scores=dict(zip(chosen, np.moveaxis(own, 2, 0), strict=True)))], [])
 
     def _plan(self, settings: Training, server_round: int, chunk: list[int]) -> list[Plan]:
         """Return how the clients train, if anything is said about that: an algorithm of old knows of no plans."""
@@ -337,4 +342,5 @@ def select(rows: Rows, kept: np.ndarray) -> Rows:
         rows.sizes[kept],
         [rows.group[index] for index in kept],
         [rows.name[index] for index in kept] if rows.name else (),
+        {name: values[kept] for name, values in rows.scores.items()},
     )

@@ -23,7 +23,7 @@ from metafed.core.settings import Settings
 from metafed.data.family import Family
 from metafed.devices.settings import Devices
 from metafed.experiment.choices import builtin, names, parse_mix, written
-from metafed.experiment.lookup import KINDS, mechanism_class
+from metafed.experiment.lookup import KINDS, mechanism_class, parse_scores
 from metafed.experiment.renames import renewed
 from metafed.faults.injected_bias import parse_bias
 from metafed.faults.plan import Fault, checked, listed
@@ -33,6 +33,7 @@ from metafed.objectives import Mean, Objective
 from metafed.privacy import Mechanism
 from metafed.privacy.settings import Privacy
 from metafed.sampling import Sampler, Uniform
+from metafed.scores import Score, kinds_of
 from metafed.secure.settings import Secure
 from metafed.tasks.task import Kind
 from metafed.training.settings import ClientTraining, FineTuning
@@ -131,6 +132,12 @@ class Fields(Settings):
         le=WITHOUT_END,
         description="Query rows that a client's score needs; with fewer it is undefined, and in no mean. Default: 4 in"
         " a regression, where skill of fewer has no mean; 1 otherwise.",
+    )
+    score: str = Field(
+        "",
+        description="Scores of evaluated clients beside their family's own, each a column of clients.parquet after"
+        " every inner step: balanced-accuracy, macro-f1, auc, log-loss, mae, rmse, or MODULE:FUNCTION of targets and"
+        " outputs; several with commas.",
     )
     chunk: Literal["auto"] | int = Field(
         "auto",
@@ -234,6 +241,20 @@ class Fields(Settings):
             return ",".join(f"{family}={cls._network_has_a_name(own)}" for family, own in value.items())
         return name_of(value) if callable(value) else value
 
+    @field_validator("score", mode="before")
+    @classmethod
+    def _scores_have_names(cls, value: Any) -> Any:
+        if callable(value) or isinstance(value, str):
+            value = [value]
+        if not isinstance(value, Sequence):
+            return value
+        return ",".join(name_of(one) if callable(one) else str(one) for one in value)
+
+    @field_validator("score")
+    @classmethod
+    def _scores_exist(cls, value: str) -> str:
+        return ",".join(parse_scores(value))
+
     @field_validator("faults", mode="before")
     @classmethod
     def _faults_are_written(cls, value: Any) -> Any:
@@ -286,6 +307,15 @@ class Fields(Settings):
         degrees of freedom where targets are normal, and 1/χ² has a mean from 3 degrees on.
         """
         return self.eval_rows or (SKILL_ROWS if kind == "regression" else 1)
+
+    @property
+    def score_names(self) -> tuple[str, ...]:
+        """The scores beside a family's own, in the order of their columns."""
+        return tuple(filter(None, self.score.split(",")))
+
+    def scores_of(self, kind: Kind) -> dict[str, Score]:
+        """Return the scores beside their own that clients with tasks of a kind have, by name."""
+        return {name: score for name, score in parse_scores(self.score).items() if kind in kinds_of(name)}
 
     def network_of(self, family: Family) -> str:
         """Return the network that a family's clients have: the name of one of ours, or ``MODULE:FACTORY``."""

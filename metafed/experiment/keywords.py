@@ -12,6 +12,7 @@ from metafed.models import Activation, Norm
 from metafed.objectives import Objective
 from metafed.privacy.settings import Privacy
 from metafed.sampling import Sampler
+from metafed.scores import Score
 from metafed.secure.settings import Secure
 from metafed.training.settings import ClientTraining, FineTuning
 
@@ -47,6 +48,7 @@ class Keywords(TypedDict, total=False):
     eval_steps: int | None
     eval_clients: int
     eval_rows: int | None
+    score: str | Score | Sequence[str | Score]
     chunk: Literal["auto"] | int
     seed: int
     width: int

@@ -15,6 +15,7 @@ from metafed.core.reading import brief
 from metafed.objectives import OBJECTIVES, Objective
 from metafed.privacy import MECHANISMS, Mechanism
 from metafed.sampling import SAMPLERS, Sampler
+from metafed.scores import SCORES, Score, kinds_of
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -42,6 +43,32 @@ def imported(what: str, name: str) -> Any:
         # Python's own words say enough of a name that is not there
         kind = "" if isinstance(error, ImportError | AttributeError) else f"{type(error).__name__}: "
         raise ValueError(f"{what} {name!r} cannot be imported: {kind}{brief(error, 200)}") from None
+
+
+MOST_SCORES = 16
+"""Scores of a run beside its families' own, at most."""
+
+
+def parse_scores(text: str) -> dict[str, Score]:
+    """Parse ``SCORE,…``, each the name of one of ours or ``MODULE:FUNCTION``, to functions by name.
+
+    Raises:
+        ValueError: One is unknown, named twice or no function, or there are too many.
+    """
+    names = [name for entry in text.split(",") if (name := entry.strip())]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise ValueError(f"score {min(twice)!r} is named twice; name each score once")
+    if len(names) > MOST_SCORES:
+        raise ValueError(f"{len(names)} scores; choose at most {MOST_SCORES}")
+    return {name: _score(name) for name in names}
+
+
+def _score(name: str) -> Score:
+    kinds_of(name)
+    found: Score = imported("score", name) if ":" in name else SCORES[name][1]
+    if not callable(found):
+        raise ValueError(f"score {name!r} is no function of targets and outputs")
+    return found
 
 
 @final

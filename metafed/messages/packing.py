@@ -1,7 +1,7 @@
 """What hosts answer, and its form in a message: named arrays and plain values. ``reading`` checks them on arrival."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -52,6 +52,7 @@ class Rows:
         sizes: Rows owned, adapted on, evaluated on ``(C, 3)``.
         group: The clients' groups.
         name: What the data call them; nobody has a name where it is empty.
+        scores: Scores beside the headline ``(C, S)``, by name; NaN where undefined.
     """
 
     client: np.ndarray
@@ -62,6 +63,7 @@ class Rows:
     sizes: np.ndarray
     group: Sequence[str]
     name: Sequence[str] = ()
+    scores: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 class Answer(NamedTuple):
@@ -92,6 +94,8 @@ def pack(answer: Answer) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         values[f"rows{index}/group"] = [str(group)[:LONGEST_TEXT] for group in rows.group]
         if rows.name:
             values[f"rows{index}/name"] = [str(name)[:LONGEST_TEXT] for name in rows.name]
+        if rows.scores:
+            values[f"rows{index}/scores"] = list(rows.scores)
     for index, single in enumerate(answer.client_vectors):
         arrays |= {f"updates{index}/{part}": vectors for part, vectors in single.vectors.items()}
         values[f"updates{index}/clients"] = [int(client) for client in single.clients]
@@ -111,5 +115,5 @@ def pack(answer: Answer) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
 def _table(rows: Rows) -> np.ndarray:
     """Lay the numbers of ``rows`` out as one array, a row a client: an array costs more than its numbers."""
-    columns = (rows.client, rows.oracle_score, rows.sizes, rows.loss, rows.score)
+    columns = (rows.client, rows.oracle_score, rows.sizes, rows.loss, rows.score, *rows.scores.values())
     return np.column_stack([np.asarray(column, np.float64) for column in columns])

@@ -43,11 +43,12 @@ class Head(Message):
 
 
 class Table(Message):
-    """What an answer says of a table of rows: after which inner steps, the clients' groups, and names if any."""
+    """What an answer says of a table of rows: after which inner steps, the clients' groups, names and more scores."""
 
     steps: list[Step] = Field(min_length=1)
     group: list[Text]
     name: list[Text] = Field(default_factory=list)
+    scores: list[Text] = Field(default_factory=list)
 
 
 class Sums(Message):
@@ -192,28 +193,34 @@ def _rows(arrays: Mapping[str, np.ndarray], values: Mapping[str, Any], index: in
         raise BadAnswer(f"unreadable answer: {name} is missing")
     table = arrays[name]
     about = {key: values.get(f"{name}/{key}") for key in Table.model_fields}
-    head = parsed(Table, {key: value for key, value in about.items() if value is not None or key != "name"})
+    head = parsed(
+        Table, {key: value for key, value in about.items() if value is not None or key not in ("name", "scores")}
+    )
     steps = np.array(head.steps, np.int64)
-    width = 5 + 2 * len(steps)
+    width = 5 + (2 + len(head.scores)) * len(steps)
     if (np.diff(steps) <= 0).any():
         raise BadAnswer(f"{name} has inner steps that do not rise: {head.steps[:8]}")
     if table.dtype != np.float64 or table.shape != (len(head.group), width):
         raise BadAnswer(f"{name} is {table.dtype} {table.shape}, expected float64 {(len(head.group), width)}")
     if head.name and len(head.name) != len(head.group):
         raise BadAnswer(f"{name} has {len(head.name)} names of {len(head.group)} clients")
+    if len(set(head.scores)) < len(head.scores):
+        raise BadAnswer(f"{name} has a score twice: {str(head.scores)[:LONGEST_TEXT]}")
     whole = table[:, [0, 2, 3, 4]]
     if not (np.isfinite(whole).all() and (whole == np.trunc(whole)).all()):
         raise BadAnswer(f"{name} has ids or sizes that are no whole numbers")
     if (whole < 0).any() or (whole[:, 0] > 2**53).any() or (whole[:, 1:] > MOST_ROWS).any():
         raise BadAnswer(f"{name} has ids below 0 or beyond 2^53, or sizes below 0 or beyond {MOST_ROWS}")
     numbers = np.where(np.abs(table) > LARGEST, np.inf, table)
+    loss, score, *more = np.split(numbers[:, 5:], 2 + len(head.scores), axis=1)
     return Rows(
         client=table[:, 0].astype(np.int64),
         steps=steps,
-        loss=numbers[:, 5 : 5 + len(steps)],
-        score=numbers[:, 5 + len(steps) :],
+        loss=loss,
+        score=score,
         oracle_score=numbers[:, 1],
         sizes=table[:, 2:5].astype(np.int64),
         group=head.group,
         name=head.name,
+        scores=dict(zip(head.scores, more, strict=True)),
     )

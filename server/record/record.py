@@ -320,11 +320,15 @@ def table(phase: str, server_round: int, rows: Rows, federation: Federation) -> 
         "support": (repeat(rows.sizes[:, 1]), pl.Int32),
         "query": (repeat(rows.sizes[:, 2]), pl.Int32),
     }
+    for name in federation.experiment.score_names:
+        # of rows of training, and of families of another kind, there is none
+        values = rows.scores.get(name, np.full((count, steps), np.nan))
+        columns[name] = (values.ravel(), pl.Float64)
     frame = pl.DataFrame({name: pl.Series(values, dtype=dtype) for name, (values, dtype) in columns.items()})
     # of a client that diverged, a score that is no number stays one
     undefined = pl.col("score").is_nan() & pl.col("loss").is_finite()
     return frame.with_columns(
-        pl.col("oracle_score").fill_nan(None),
+        pl.col("oracle_score", *federation.experiment.score_names).fill_nan(None),
         name=pl.when(pl.col("name") != "").then(pl.col("name")),
         score=pl.when(undefined).then(None).otherwise(pl.col("score")),
     )

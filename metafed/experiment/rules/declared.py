@@ -35,6 +35,7 @@ def declared(experiment: Fields) -> list[Declared]:
             _if(experiment.validation > 0, "client_losses"),
             instead="leave it out",
         ),
+        Declared(f"--score {experiment.score}", _if(bool(experiment.score), "client_rows"), instead="leave it out"),
         Declared("--secure.aggregation", hides=_if(experiment.secure.aggregation, "client_updates")),
         Declared(
             f"--devices.tiers {experiment.devices.tiers}",

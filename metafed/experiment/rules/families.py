@@ -7,11 +7,12 @@ from metafed.core.names import near
 from metafed.core.parameters import TRUNK
 from metafed.data.family import TaskChoice
 from metafed.experiment.fields import Fields
-from metafed.experiment.lookup import aggregator_name
+from metafed.experiment.lookup import aggregator_name, parse_scores
 from metafed.faults.injected_bias import parse_bias
 from metafed.faults.plan import described
 from metafed.models import IMAGE_NETWORKS, MODULES, NETWORKS, factory_of, parse_network
 from metafed.models.choice import TEXT_ENCODER
+from metafed.scores import kinds_of
 from metafed.secure.settings import FEWEST
 
 
@@ -28,6 +29,7 @@ def check_families(experiment: Fields, choices: Sequence[TaskChoice]) -> None:
     check_encoder(experiment, choices)
     check_networks(experiment, choices)
     check_control(experiment, choices)
+    check_scores(experiment, choices)
     held = holders(experiment, choices)
     check_enough(experiment.aggregator, aggregator_name(experiment.aggregator), experiment.cohort_size, held)
     if experiment.secure.aggregation:
@@ -164,6 +166,21 @@ def check_control(experiment: Fields, choices: Sequence[TaskChoice]) -> None:
         )
     if any(fault.kind == "label-flip" for fault in described(experiment.faults)):
         raise ValueError(f"--faults: kind 'label-flip': family {control[0]!r} is control and has no labels")
+
+
+def check_scores(experiment: Fields, choices: Sequence[TaskChoice]) -> None:
+    """Refuse a score that no family of the run has.
+
+    Raises:
+        ValueError: The message says which, and of what kind of task it is.
+    """
+    there = {choice.kind for choice in choices}
+    for name in parse_scores(experiment.score):
+        if not there & set(kinds_of(name)):
+            raise ValueError(
+                f"--score {name} is of {' and '.join(kinds_of(name))} tasks, and the families of --tasks are"
+                f" {' and '.join(sorted(there))}; leave it out"
+            )
 
 
 def check_shared(experiment: Fields, held: Mapping[str, float]) -> None:

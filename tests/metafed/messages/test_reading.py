@@ -38,8 +38,25 @@ def test_an_answer_survives_its_message():
     assert answer.rows[0].client.tolist() == [4, 9]
     assert answer.rows[0].group == ["x", "y"]
     assert answer.rows[0].name == []
+    assert answer.rows[0].scores == {}
     arrays, values = honest()
     assert unpack(arrays, {**values, "rows0/name": ["u1", "u2"]}, LAYOUT, ASKED).rows[0].name == ["u1", "u2"]
+
+
+def test_more_scores_survive_with_their_names():
+    numbers = np.array([[0.5, 0.25], [0.75, 0.5]])
+    more = {"auc": numbers / 2, "mine:f1": np.array([[np.nan, 1.0], [2.0, 3.0]])}
+    about = np.array([np.nan, 1.0]), np.ones((2, 3)), "xy"
+    rows = Rows(np.array([4, 9]), np.array([0, 3]), numbers, numbers + 1, *about, scores=more)
+    arrays, values = pack(Answer(Contribution({}, {}), [rows], []))
+    read = unpack(arrays, values, LAYOUT, ASKED).rows[0]
+    np.testing.assert_array_equal(read.score, numbers + 1)
+    assert list(read.scores) == ["auc", "mine:f1"]
+    for name, expected in more.items():
+        np.testing.assert_array_equal(read.scores[name], expected)
+    for lie in (["auc"], ["auc", "auc"], ["auc", 3], "auc"):
+        with pytest.raises(BadAnswer):
+            unpack(arrays, {**values, "rows0/scores": lie}, LAYOUT, ASKED)
 
 
 def table(**changed):

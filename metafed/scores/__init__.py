@@ -1,0 +1,40 @@
+"""Scores beside a family's own: each a pure function of one client's evaluation rows, NaN where it is undefined."""
+
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+import numpy as np
+
+from metafed.core.names import known
+from metafed.scores.classification import auc, balanced_accuracy, log_loss, macro_f1
+from metafed.scores.regression import mae, rmse
+from metafed.tasks.task import Kind
+
+Score: TypeAlias = Callable[[np.ndarray, np.ndarray], float]
+"""Takes targets and outputs of one client's rows: classes ``(N,)`` and their probabilities ``(N, K)``, or reals
+``(N, D)`` and predictions ``(N, D)``."""
+
+SCORES: Mapping[str, tuple[Kind, Score]] = {
+    "balanced-accuracy": ("classification", balanced_accuracy),
+    "macro-f1": ("classification", macro_f1),
+    "auc": ("classification", auc),
+    "log-loss": ("classification", log_loss),
+    "mae": ("regression", mae),
+    "rmse": ("regression", rmse),
+}
+"""By name: the kind of task that has the score, and the score."""
+OWN: Mapping[str, Kind] = {"accuracy": "classification", "skill": "regression", "return": "control"}
+"""The scores that every record has, as ``score``."""
+
+
+def kinds_of(name: str) -> tuple[Kind, ...]:
+    """Return the kinds of task that have the score called ``name``; a function of anybody's is for all with rows.
+
+    Raises:
+        ValueError: There is none of that name, or it is recorded anyway.
+    """
+    if ":" in name:
+        return ("classification", "regression")
+    if name in OWN:
+        raise ValueError(f"{name} is in column score for every {OWN[name]} task already; leave it out")
+    return (known("score", name, SCORES)[0],)
