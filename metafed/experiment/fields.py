@@ -143,9 +143,9 @@ class Fields(Settings):
     activation: Activation = Field("relu", description="Nonlinearity.")
     network: str = Field(
         AUTO,
-        description="Network of all families: mlp, conv4, small-conv, gru or transformer (for sequences), text-encoder (for"
-        " texts), or MODULE:FACTORY, which makes a torch.nn.Module (docs/your-own-network.md); or FAMILY=NETWORK,… auto: each"
-        " family's own.",
+        description="Network of all families: mlp, conv4, small-conv, gru or transformer (for sequences), text-encoder"
+        " (for texts), or MODULE:FACTORY, which makes a torch.nn.Module (docs/your-own-network.md); or"
+        " FAMILY=NETWORK,… auto: each family's own.",
     )
     network_settings: Annotated[dict[str, bool | int | float | str] | None, tyro.conf.Suppress] = Field(
         None, description="Keyword arguments of the factory, which are --network.KEY VALUE as flags."

@@ -112,7 +112,7 @@ SETTINGS = {
     "family": ({"network": "avatr=mlp"}, "--network avatr=mlp: no such family in --tasks; did you mean 'avatar'"),
     "nothing takes it": (
         {"network": "mlp", "network_settings": {"hidden": 3}},
-        "only gru, transformer, MODULE:FACTORY take arguments",
+        "only gru, transformer, text-encoder, MODULE:FACTORY take arguments",
     ),
     "two take it": (
         {"network": f"avatar={OWN}:Gru,assistant={OWN}:Deep", "network_settings": {"hidden": 3}},
