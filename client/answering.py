@@ -23,7 +23,6 @@ from client.states import ContextStates
 from metafed.core.errors import DataError
 from metafed.core.parameters import Vectors
 from metafed.core.reading import brief
-from metafed.data.family import described
 from metafed.experiment.choices import OWN_DATA, moved
 from metafed.experiment.settings import Experiment
 from metafed.faults import read_faults
@@ -55,7 +54,7 @@ def hosting(message: Message, context: Context) -> Message:
             answer |= unusable(error, openly)
         else:
             answer |= guarded(host, (number, count), openly)
-            answer[DESCRIPTIONS] = described(host.federation.choices)
+            answer[DESCRIPTIONS] = host.federation.constants
     return Message(RecordDict({"hosting": ConfigRecord(dict(answer))}), reply_to=message)
 
 

@@ -9,11 +9,10 @@ from flwr.serverapp import Grid
 from flwr.supercore import log
 
 from metafed.core.traits import conflicts
-from metafed.data.family import described
 from metafed.data.table.stated import differing
 from metafed.experiment.rules.declared import WITHHOLDING, declared
 from metafed.experiment.settings import Experiment
-from metafed.federation.federation import Federation
+from metafed.federation.federation import CONSTANTS, Federation
 from server.hosts import MOST_NODES, PATIENCE, Hosts, discover
 
 
@@ -74,9 +73,14 @@ def guarded(grid: Grid, federation: Federation, timeout: float, fewest: int | No
     fatal = [text for _, text in found(hosts, fatal=True)]
     if fatal:
         raise GuardStops("; ".join(fatal))
-    ours = described(federation.choices)
+    ours = federation.constants
     for number, answer in hosts.answering:
         for family, keys in differing(ours, ours if answer.descriptions is None else answer.descriptions).items():
+            if weights := [key for key in keys if key in CONSTANTS]:
+                raise GuardStops(
+                    f"node {number}: its {' and '.join(weights)} of {family} differ from the server's: give every node"
+                    " the same weights"
+                )
             raise GuardStops(
                 f"node {number}: its description of {family} differs from the server's in {', '.join(keys)}; it must be"
                 " the same everywhere but for where the rows are"

@@ -136,6 +136,11 @@ class Source(ABC):
         return None
 
     @property
+    def encoder_sha256(self) -> str | None:
+        """The hash of the sentence encoder that reads its texts; None where none does."""
+        return None
+
+    @property
     def sequence_notes(self) -> tuple[str, ...]:
         """What a reader of results must know of its sequences; known as ``notes`` are."""
         return ()

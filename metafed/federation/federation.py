@@ -13,7 +13,7 @@ import torch
 from metafed.algorithms import Algorithm
 from metafed.algorithms.base import INNER_RATE
 from metafed.core.parameters import Layout, Params, Vectors
-from metafed.data.family import TaskChoice
+from metafed.data.family import TaskChoice, described
 from metafed.data.source import Origin, Share, Source
 from metafed.devices.fleet import Fleet, fleet
 from metafed.experiment.choices import parse_tasks
@@ -150,6 +150,14 @@ class Federation:
         """What a run's manifest says of networks that are modules of a user's own, by family."""
         return {family: model.about for family, model in self.modules.items()}
 
+    @property
+    def constants(self) -> list[str]:
+        """Return digests of what server and nodes must have alike: ``FAMILY KEY DIGEST``."""
+        pairs = zip(self.choices, self.sources, strict=True)
+        encoders = [(c.family.name, ENCODER, s.encoder_sha256) for c, s in pairs]
+        weights = [(family, FROZEN, about["frozen_sha256"]) for family, about in self.about_modules.items()]
+        return [*described(self.choices), *(" ".join(each) for each in (*encoders, *weights) if each[-1])]
+
     @cached_property
     def initial(self) -> Params:
         """The networks' initial parameters, of all families; drawn once."""
@@ -244,6 +252,9 @@ class Federation:
             chunks += [(family, members[first:last]) for first, last in itertools.pairwise(edges.tolist())]
         return chunks
 
+
+CONSTANTS = ENCODER, FROZEN = ("encoder", "frozen-weights")
+"""Keys of ``Federation.constants`` beside those of descriptions."""
 
 _HANDED: list[Federation] = []
 """What ``federation_of`` finds: the process's newest two, for a test or a notebook may run one after another."""

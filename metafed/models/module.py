@@ -144,6 +144,12 @@ class ModuleNetwork(Network):
             return torch.stack([one(at(own, client), rows) for client, rows in enumerate(x)])
 
     @property
+    def in_full(self) -> int:
+        """Numbers that θ would have if nothing were frozen; a module that leaves frozen ones out says so itself."""
+        whole = sum(value.numel() for value in self.module.parameters())
+        return max(whole, int(getattr(self.module, "in_full", 0)))
+
+    @property
     def how(self) -> str:
         """What computes it, in words."""
         return "vmap over clients" if self.vectorized else "a loop over clients: vmap has no rule for all of it"
@@ -159,11 +165,14 @@ class ModuleNetwork(Network):
                 digest.update(f"{path}:{value.dtype}:{tuple(value.shape)};".encode())
                 digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
                 numbers += value.numel()
+        trained_numbers = sum(value.numel() for value in self.initial.values())
         return {
             "computed_by": "vmap" if self.vectorized else "loop",
             "head": self.head_path,
             "trunk": self.trunk,
-            "trained": sum(value.numel() for value in self.initial.values()),
+            "trained": trained_numbers,
+            "bytes_sent": trained_numbers * next(iter(self.initial.values())).itemsize,
+            "bytes_in_full": self.in_full * next(iter(self.initial.values())).itemsize,
             "frozen": numbers,
             "frozen_sha256": digest.hexdigest() if numbers else None,
         }

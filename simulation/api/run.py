@@ -15,7 +15,7 @@ from metafed.core.settings import explain
 from metafed.experiment.settings import Experiment
 from metafed.fairness.intervals import Estimate
 from metafed.federation.federation import Federation
-from server.checkpoint import read, there
+from server.checkpoint import Checkpoint, read, there
 from simulation.api.carrying_out import carry_out
 from simulation.api.plots import Plots
 from simulation.api.summary import Summary
@@ -140,12 +140,30 @@ class Run:
     def _theta(self) -> "dict[str, torch.Tensor]":
         import torch
 
+        vectors = self._kept().theta
+        parts = {part: torch.from_numpy(vectors[part].copy()) for part in self.federation.layout.parts}
+        return self.federation.layout.unflatten(parts)
+
+    def _kept(self) -> Checkpoint:
+        """Return the last checkpoint."""
         newest = there(self.folder / "checkpoints")[:1]
         if not newest:
             raise BadInput(f"{self.folder}: there is no checkpoint: no round was finished")
-        vectors = read(self.folder / "checkpoints", newest[0])[0].theta
-        parts = {part: torch.from_numpy(vectors[part].copy()) for part in self.federation.layout.parts}
-        return self.federation.layout.unflatten(parts)
+        return read(self.folder / "checkpoints", newest[0])[0]
+
+    def export_adapter(self, client: int, path: str | Path) -> Path:
+        """Write a client's adapter, adapted as in evaluation, as ``peft`` saves one; its head is beside it.
+
+        Args:
+            client: Its number; its network is ``text-encoder``.
+            path: The folder.
+
+        Raises:
+            BadInput: There is no such client, adapter or checkpoint, or the folder cannot be written.
+        """
+        from simulation.api.adapters import export_adapter  # it loads PyTorch, which reading a record need not wait for
+
+        return export_adapter(self.federation, self._kept(), client, Path(path))
 
     def export_torch(self, path: str | Path, family: str | None = None) -> Path:
         """Write θ by ``torch.save`` as a plain ``state_dict``: names to tensors.

@@ -78,6 +78,11 @@ class Screen:
             if model := federation.modules.get(choice.family.name):
                 network = f"network {experiment.network_of(choice.family)}, computed by {model.how}"
                 branch.add(Text(network, style="dim"))
+                if (about := model.about)["bytes_in_full"] > about["bytes_sent"]:
+                    sent = (
+                        f"θ is {about['bytes_sent']:,} bytes each way, and with all trained {about['bytes_in_full']:,}"
+                    )
+                    branch.add(Text(f"{sent} (what is frozen stays at home)", style="dim"))
         for remark in remarks:
             tree.add(Text(f"guard: {remark}", style="yellow"))
         tree.add(

@@ -134,6 +134,11 @@ class Texts:
         return (*self._source.files, *self.reader.weights.files)
 
     @property
+    def encoder_sha256(self) -> str:
+        """The encoder's hash."""
+        return self.reader.weights.sha256
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """Those of the source, and how much of a text is read."""
         adapter = self.reader.adapter

@@ -189,6 +189,11 @@ class Encoded(Intents, ABC):
         return vectors(find(self.origin.encoder, self.origin.data_dirs))
 
     @property
+    def encoder_sha256(self) -> str | None:
+        """The encoder's hash."""
+        return self._vectors.weights.sha256
+
+    @property
     def files(self) -> tuple[Path, ...]:
         """The file, and those of the encoder: with other weights the rows are others."""
         return (*super().files, *self._vectors.weights.files)
