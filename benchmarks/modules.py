@@ -1,7 +1,8 @@
 """``python -m benchmarks.modules``: one MLP as our kernel, as a module under vmap, in a loop and by others, in turns.
 
 Each computes the exact meta-gradients of one chunk of clients on one thread, from its own θ, on the same episodes, and
-once more in a process of its own for its memory. Then whole rounds of the module alternate with stock Flower's.
+once more in a process of its own for its memory. Whole rounds against stock Flower are those of
+``benchmarks.round_time --network benchmarks.modules:Same``.
 """
 
 import multiprocessing
@@ -16,10 +17,8 @@ import torch
 import tyro
 from torch import nn
 
-from benchmarks import round_time
 from benchmarks.contenders import cloned_gradient
 from benchmarks.memory import peak_bytes
-from benchmarks.stock import under_flower
 from metafed.algorithms import Maml
 from metafed.core.episodes import Batch
 from metafed.experiment.settings import Experiment
@@ -70,8 +69,6 @@ class Options:
     """Inner steps."""
     rounds: int = 7
     """Times that each is timed, after one that is not counted."""
-    flower: int = 50
-    """Nodes of stock Flower, four clients each; 0: without it."""
 
 
 def contenders(options: Options) -> dict[str, Callable[[], Any]]:
@@ -140,9 +137,6 @@ def main(options: Options) -> None:
             f"{name:<26} {seconds * 1e3:9.1f} ms   loop / it {ratio:6.2f}   peak {after / 2**20:6.0f} MiB,"
             f" {(after - before) / 2**20:5.0f} of them to compute"
         )
-    if options.flower:
-        whole = round_time.Options(clients=options.flower, rounds=options.rounds, network=SAME)
-        under_flower(options.flower, lambda grid: round_time.measure(whole, grid))
 
 
 if __name__ == "__main__":
