@@ -72,7 +72,7 @@ def check_data(keep: Record, about: Mapping[str, Any]) -> None:
         named = sorted(path for path in {*before, *now} if before.get(path) != now.get(path))
         raise BadInput(f"--resume {keep.folder}: the data are not those that the run began with: {', '.join(named)}")
     before, now = (entry.get("networks") or {} for entry in (keep.before, about))
-    if changed := sorted(family for family in before if before[family] != now.get(family)):
+    if changed := sorted(family for family in before if not before[family].items() <= now.get(family, {}).items()):
         raise BadInput(
             f"--resume {keep.folder}: the network of {', '.join(changed)} is not that with which the run began: its"
             " size, its head or trunk, what is frozen, or what computes it"

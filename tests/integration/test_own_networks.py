@@ -54,6 +54,8 @@ def test_a_run_names_its_networks_and_the_record_says_what_computed_them(tmp_pat
             "head": "head",
             "trunk": None,
             "trained": 3 * 6 * (1 + 6 + 2) + 7 * 24,
+            "bytes_sent": about["networks"]["avatar"]["trained"] * 4,
+            "bytes_in_full": about["networks"]["avatar"]["trained"] * 4,
             "frozen": 0,
             "frozen_sha256": None,
         }
