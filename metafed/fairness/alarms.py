@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metafed.core.digits import digits
+from metafed.core.ranks import ranks as ranked
 from metafed.core.streams import stream
-from metafed.fairness.ranks import ranks as ranked
 
 if TYPE_CHECKING:
     import polars as pl

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from metafed.core.ranks import ranks
 from metafed.core.streams import stream
 from metafed.fairness.metrics import Values, checked, mean
-from metafed.fairness.ranks import ranks
 
 CONFIDENCE = 0.95
 Z = 1.959963984540054

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metafed.core.digits import LARGEST
+from metafed.core.ranks import ranks as ranked
 from metafed.fairness.groups import SMALL
 from metafed.fairness.intervals import mean_interval
 from metafed.fairness.panel import VALIDATION
-from metafed.fairness.ranks import ranks as ranked
 from metafed.federation.federation import Federation
 
 if TYPE_CHECKING:

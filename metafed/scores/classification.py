@@ -1,7 +1,8 @@
 """Scores of a classification, by classes ``(N,)`` and probabilities ``(N, K)`` of one client's rows."""
 
 import numpy as np
-from scipy.stats import rankdata
+
+from metafed.core.ranks import ranks
 
 
 def balanced_accuracy(target: np.ndarray, output: np.ndarray) -> float:
@@ -32,7 +33,7 @@ def auc(target: np.ndarray, output: np.ndarray) -> float:
     for label in labels:
         own = target == label
         count = int(own.sum())
-        above = rankdata(output[:, label])[own].sum() - count * (count + 1) / 2
+        above = ranks(output[:, label])[own].sum() - count * (count + 1) / 2
         areas.append(above / (count * (len(target) - count)))
     return float(np.mean(areas))
 
