@@ -71,8 +71,9 @@ def check_data(keep: Record, about: Mapping[str, Any]) -> None:
     if before and before != now:
         named = sorted(path for path in {*before, *now} if before.get(path) != now.get(path))
         raise BadInput(f"--resume {keep.folder}: the data are not those that the run began with: {', '.join(named)}")
-    before, now = (entry.get("networks") or {} for entry in (keep.before, about))
-    if changed := sorted(family for family in before if not before[family].items() <= now.get(family, {}).items()):
+    # a record of before says less of a network
+    began, goes_on = (entry.get("networks") or {} for entry in (keep.before, about))
+    if changed := sorted(name for name, said in began.items() if not said.items() <= goes_on.get(name, {}).items()):
         raise BadInput(
             f"--resume {keep.folder}: the network of {', '.join(changed)} is not that with which the run began: its"
             " size, its head or trunk, what is frozen, or what computes it"
