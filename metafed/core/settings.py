@@ -50,6 +50,8 @@ def explain_keywords(error: ValidationError, what: str, known: Iterable[str]) ->
             lines.append(f"{what} has no setting {path!r}{hint}")
         elif problem["type"] == "value_error" and not path:
             lines.append(str(problem["ctx"]["error"]))
+        elif problem["type"] == "missing":
+            lines.append(f"{what} needs {path}=…")
         else:
             lines.append(f"{what}({path}={brief(problem['input'])}): {_why(problem)}")
     return "; ".join(lines)

@@ -166,7 +166,9 @@ class Run:
         return export_adapter(self.federation, self._kept(), client, Path(path))
 
     def export_torch(self, path: str | Path, family: str | None = None) -> Path:
-        """Write θ by ``torch.save`` as a plain ``state_dict``: names to tensors.
+        """Write θ by ``torch.save`` as a plain ``state_dict``: names to tensors; of several models a list of these.
+
+        What clients keep to themselves is not in θ.
 
         Args:
             path: The file.
@@ -174,7 +176,8 @@ class Run:
                 parameters and buffers included. Default: all of θ, or the only family's where that is a module.
 
         Raises:
-            BadInput: There is no such family, or no checkpoint, or the file cannot be written.
+            BadInput: There is no such family, or no checkpoint, clients keep a part of the module to themselves, or the
+                file cannot be written.
         """
         import torch
 
@@ -184,13 +187,21 @@ class Run:
             raise BadInput(f"family={family!r}: the run has {', '.join(families)}")
         chosen = family or (families[0] if len(families) == 1 else None)
         model = federation.modules.get(chosen or "")
-        if model is not None:
-            state = {**model.module.state_dict(), **{path: theta[name] for name, path in model.paths.items()}}
-        else:
-            parts = federation.roster.parts(chosen) if chosen else federation.layout.parts
-            state = {name: value for name, value in theta.items() if name.partition(".")[0] in parts}
+        if model is not None and (kept := [path for name, path in model.paths.items() if name not in theta]):
+            raise BadInput(
+                f"{chosen}: clients keep {', '.join(kept)} to themselves, so that θ is no whole module;"
+                " mf.Federation(experiment).adapt(state, client) gives the network of one client"
+            )
+        parts = federation.roster.parts(chosen) if chosen else federation.layout.parts
+        own = {name: value for name, value in theta.items() if name.partition(".")[0] in parts}
+        states = [
+            {path: each[name] for name, path in model.paths.items()} if model else each
+            for each in models_of(own, federation.initial)
+        ]
+        whole = [{**model.module.state_dict(), **state} for state in states] if model else states
+        copies = [{name: value.detach().clone() for name, value in state.items()} for state in whole]
         try:
-            torch.save({name: value.detach().clone() for name, value in state.items()}, path)
+            torch.save(copies[0] if len(copies) == 1 else copies, path)
         except (OSError, RuntimeError) as error:
             raise BadInput(f"{path}: cannot be written: {error}") from None
         return Path(path)
@@ -263,6 +274,21 @@ class Run:
         ]
         head = "".join(f"<th>{name}</th>" for name in HEAD)
         return f"<table><caption>{html.escape(repr(self))}</caption><tr>{head}</tr>{''.join(rows)}</table>"
+
+
+def models_of(
+    theta: "Mapping[str, torch.Tensor]", one: "Mapping[str, torch.Tensor]"
+) -> "list[dict[str, torch.Tensor]]":
+    """Return the models that θ holds: several where its parameters ``(M, …)`` have an axis more than one's own.
+
+    Args:
+        theta: θ; of several models only what is of a model is returned.
+        one: The parameters of one model of each network.
+    """
+    stacked = {name: value for name, value in theta.items() if name in one and value.ndim == one[name].ndim + 1}
+    if not stacked:
+        return [dict(theta)]
+    return [{name: value[j] for name, value in stacked.items()} for j in range(len(next(iter(stacked.values()))))]
 
 
 def shown(value: Estimate) -> str:

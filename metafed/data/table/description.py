@@ -375,6 +375,14 @@ def missing(path: Path) -> str:
     return f"{path}: no such file" + near(path.name, sorted(other.name for other in folder.iterdir()))
 
 
+NO_WEIGHT = (
+    "'weight': rows of a client count alike in its loss and its score; leave rows out, or repeat them with a block"
+    " column that keeps copies on one side of every split. How much a client counts is the objective's, such as"
+    " --objective weighted"
+)
+"""Why rows have no weights, and what there is in their place."""
+
+
 def complaints(error: ValidationError, known: Iterable[str]) -> str:
     """Put pydantic's complaint into one line: what, which value, and what is allowed."""
     lines: dict[str, str] = {}
@@ -384,7 +392,7 @@ def complaints(error: ValidationError, known: Iterable[str]) -> str:
         key = ".".join(place)
         if problem["type"] == "extra_forbidden":
             names = known if len(place) == 1 else Sizes(**{}).model_dump(by_alias=True)
-            text = f"unknown key {key!r}{near(place[-1], names)}"
+            text = NO_WEIGHT if key == "weight" else f"unknown key {key!r}{near(place[-1], names)}"
         elif problem["type"] == "missing":
             text = f"{key!r} is missing"
         elif problem["type"] == "value_error":

@@ -117,11 +117,11 @@ def check_usable(description: Description, frame: "pl.DataFrame") -> None:
     """
     import polars as pl
 
-    for name, kind in frame.schema.items():
+    for name, kind in frame.schema.items() if len(frame) else ():
         if not description.means(name):
             continue
         where = f"{description.file}: column {name!r}"
-        if kind == pl.Null or (len(frame) and frame[name].null_count() == len(frame)):
+        if kind == pl.Null or frame[name].null_count() == len(frame):
             raise DataError(f"{where} has no value in any row: fill it, or leave it out of {description.path}")
         if isinstance(kind, pl.Struct) and not pictures.holds(kind, declared=False):
             parts = ", ".join(field.name for field in kind.fields)
@@ -287,7 +287,12 @@ def _joined(arrays: Mapping[Any, Any], by: str) -> tuple[Any, np.ndarray, np.nda
             raise DataError(f"{by}: client {client!r} has {type(own).__name__}; give (x, y)")
         if str(client) in pairs:
             raise DataError(f"{by}: two clients are called {str(client)!r}: give each a name of its own")
-        pairs[str(client)] = _inputs(own[0], by), _array(own[1])
+        pairs[str(client)] = x, y = _inputs(own[0], by), _array(own[1])
+        if single := [name for name, values in {**x, "y": y}.items() if values.ndim == 0]:
+            raise DataError(
+                f"{by}: client {client!r} has one value as {single[0]}, not one for each row; x is (rows, …) and y"
+                " (rows,): write [x] and [y] for one row"
+            )
     (first, (names, _)), *others = pairs.items()
     for client, (x, y) in pairs.items():
         lengths = {name: len(values) for name, values in {**x, "y": y}.items()}
@@ -310,9 +315,17 @@ def items(dataset: Any, by: str) -> tuple[np.ndarray, np.ndarray]:
     """
     xs: list[np.ndarray] = []
     ys: list[Any] = []
+    if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
+        raise DataError(
+            f"{by}: {type(dataset).__name__} has no length or cannot be indexed; give a data set with len and [], or"
+            " collect its items, list(dataset)"
+        )
     for number in range(len(dataset)):
         try:
-            x, y = dataset[number]
+            item = dataset[number]
+            if isinstance(item, Mapping):  # it would be unpacked to its keys
+                raise TypeError(f"it is a mapping of {', '.join(map(str, item))}, and (x, y) is read")
+            x, y = item
             xs.append(np.asarray(_array(x)))
         except Exception as error:
             raise DataError(

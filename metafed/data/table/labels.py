@@ -9,8 +9,10 @@ from metafed.data.table.description import Description
 from metafed.data.table.people import People
 from metafed.data.table.tables import Table
 
-CLIENTS, LABELS = 20, 6
-"""Clients, and labels of each, that are listed."""
+CLIENTS, LABELS, BLOCKS = 20, 6, 40
+"""Clients, labels of each that are listed, and labels that have a block."""
+LEVELS = "·▁▂▃▄▅▆▇█"
+"""A label's block, from no row to as many as the largest label of the clients shown."""
 NAMED = 10
 """Names of skipped clients, or of classes, that a note lists."""
 
@@ -30,7 +32,7 @@ def counted(table: Table, who: People, target: str, classes: Sequence[str]) -> d
 
 
 def label_table(counts: Mapping[int, np.ndarray], labels: Sequence[object]) -> list[str]:
-    """Return a heading and a line a client: its name, its rows, its labels with their rows, the most frequent first.
+    """Return a heading and a line a client: name, rows, a block a label, most frequent labels with their rows.
 
     Args:
         counts: By client, rows of each label ``(classes,)``.
@@ -38,8 +40,15 @@ def label_table(counts: Mapping[int, np.ndarray], labels: Sequence[object]) -> l
     """
     shown = sorted(counts)[:CLIENTS]
     width = max(len("client"), *(len(f"{client}") for client in shown))
-    lines = [f"{'client':>{width}}  {'rows':>7}  labels"]
-    lines += [f"{client:>{width}}  {counts[client].sum():>7,}  {_listed(counts[client], labels)}" for client in shown]
+    largest = max(1, *(int(counts[client].max()) for client in shown))
+    blocks = min(BLOCKS, len(labels))
+    lines = [f"{'client':>{width}}  {'rows':>7}  {'':{blocks}}  labels"]
+    for client in shown:
+        own = counts[client]
+        # rounded up, so that a single row is seen
+        levels = np.ceil(own[:blocks] / largest * (len(LEVELS) - 1)).astype(int)
+        picture = "".join(LEVELS[level] for level in levels)
+        lines.append(f"{client:>{width}}  {own.sum():>7,}  {picture}  {_listed(own, labels)}")
     return lines + ([f"and {len(counts) - CLIENTS:,} more clients"] if len(counts) > CLIENTS else [])
 
 

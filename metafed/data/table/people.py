@@ -223,7 +223,10 @@ def _named(
     of_class = " of each class that they have" if shots.per_class else ""
     enough = who.filter(pl.col("units") >= MINIMUM)
     if not len(enough):
-        raise DataError(f"{table.path}: no client has {what}{of_class}, which is the least")
+        raise DataError(
+            f"{table.path}: no client has {what}{of_class}, which is the least: name another column as client, or share"
+            " out the rows by a partition"
+        )
     return People(
         frame=frame,
         client=client,

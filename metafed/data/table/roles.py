@@ -113,6 +113,7 @@ def _input(feature: Feature, table: Table) -> Input:
     what = f"{table.path}: column {feature.name!r}, a feature, holds {kept.content}"
     if cell is None or kept.content in ("time", "other"):
         hint = ": write the moments as numbers, or name the column as time" if kept.content == "time" else ""
+        hint = hint or ": make it a list of numbers a row, or leave it out"
         raise DataError(f"{what}, which is neither number, category nor text{hint}")
     if cell in ("image", "sequence") and kept.content != cell:
         raise DataError(f"{what}, no {cell}s: {IMAGES if cell == 'image' else SEQUENCES}")

@@ -32,7 +32,7 @@ def check_cells(description: Description, table: Table, found: Roles) -> None:
     for name in description.named:
         if name not in description.groups:
             bad = pl.col(name).is_null() if name in found.texts else _bad(name, table.columns[name], lenient=False)
-            faults[name] = (bad, "no value", "")
+            faults[name] = (bad, "no value", ": leave these rows out, or fill them")
     if description.evaluation is not None:
         sound = pl.col(description.evaluation).cast(pl.Float64).is_in([0.0, 1.0]).fill_null(value=False)
         faults[description.evaluation] = (~sound, "neither 1 nor 0", "")

@@ -24,7 +24,7 @@ def check_privacy(experiment: Fields) -> None:
     if privacy.clip is None and privacy.quantile is None:
         raise ValueError(
             "differential privacy needs --privacy.clip C, the length that a client's share is cut to, or"
-            " --privacy.quantile 0.5 to find one"
+            " --privacy.quantile 0.5 to find one: no length suits every network, so that none is taken for granted"
         )
     if privacy.quantile is None and privacy.clip_rate != 0.2:
         raise ValueError(f"--privacy.clip-rate {privacy.clip_rate:g} does nothing without --privacy.quantile")

@@ -150,7 +150,8 @@ def check_devices(experiment: Fields) -> None:
         raise ValueError(f"--devices.tiers {devices.tiers}: choose none, default, or a file of devices, FILE.toml")
     if devices.tiers == "none" and devices.deadline is not None:
         raise ValueError(
-            f"--devices.deadline {devices.deadline:g} needs --devices.tiers: without them nothing takes virtual time"
+            f"--devices.deadline {devices.deadline:g} needs --devices.tiers default, or FILE.toml of your own: without"
+            " devices nothing takes virtual time"
         )
     if devices.tiers == "none" and sampling.uses == "online":
         raise ValueError(f"--sampling {sampler_name(sampling)} needs --devices.tiers: without them everyone is online")

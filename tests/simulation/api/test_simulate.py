@@ -94,6 +94,43 @@ def test_theta_and_its_state_dict_are_the_checkpoints(small, tmp_path):
         small.export_torch(tmp_path / "no.pt", family="avatr")
 
 
+class Tiny(torch.nn.Module):
+    """A module with a head."""
+
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.body = torch.nn.Linear(inputs.shape[0], 4)
+        self.head = torch.nn.Linear(4, outputs)
+
+    def forward(self, x):
+        return self.head(torch.tanh(self.body(x)))
+
+
+def short(**settings):
+    asked = mf.Experiment(families=["avatar"], clients=4, rounds=1, **settings)
+    return simulate(asked, engine="local", progress=False)
+
+
+@pytest.mark.parametrize("network", ["mlp", Tiny])
+def test_several_models_are_a_list_of_state_dicts(network, tmp_path):
+    made = short(algorithm=mf.Ifca(models=2), network=network)
+    states = torch.load(made.export_torch(tmp_path / "models.pt"), weights_only=True)
+    assert len(states) == 2
+    paths = made.federation.modules["avatar"].paths if network is Tiny else {name: name for name in states[0]}
+    for number, state in enumerate(states):
+        assert not any("taken" in name for name in state)
+        for name, path in paths.items():
+            assert np.array_equal(state[path].numpy(), made.theta[name][number])
+        if network is Tiny:
+            made.federation.modules["avatar"].module.load_state_dict(state)
+
+
+def test_a_module_of_which_clients_keep_a_part_is_not_exported(tmp_path):
+    made = short(algorithm="fedrep", network=Tiny)
+    with pytest.raises(BadInput, match=r"clients keep head.weight, head.bias to themselves.*adapt\(state, client\)"):
+        made.export_torch(tmp_path / "half.pt")
+
+
 def test_a_temporary_record_goes_with_its_run():
     made = run(rounds=1)
     folder = made.folder

@@ -194,9 +194,12 @@ def test_a_partition_is_shown_by_its_labels(tmp_path, capsys):
     start = next(number for number, line in enumerate(shown) if line.split() == ["client", "rows", "labels"])
     made = people(f"people:{path}", (), 1).source
     for client in range(20):
-        name, count, *labels = shown[start + 1 + client].replace(",", "").split()
+        name, count, picture, *labels = shown[start + 1 + client].replace(",", "").split()
         own = next(made.examples(number) for number in range(22) if made.called(number) == name)
         assert (name, int(count)) == (str(client), len(own.y))
         listed = dict(zip((label.rstrip(":") for label in labels[::2]), map(int, labels[1::2]), strict=True))
-        assert listed == {str(made.labels[y]): int((own.y == y).sum()) for y in set(own.y.tolist())}
+        rows = np.bincount(own.y, minlength=len(made.labels))
+        assert listed == {str(label): int(n) for label, n in zip(made.labels, rows, strict=True) if n}
+        assert [block == "·" for block in picture] == [not n for n in rows]
+        assert picture[rows.argmax()] == max(picture.replace("·", ""))
     assert shown[start + 21].strip() == "and 2 more clients"

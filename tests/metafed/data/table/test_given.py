@@ -280,3 +280,50 @@ def test_numpy_times_of_any_resolution_are_times():
         made[unit] = checked(mf.Family.from_frame("games", columns, **NUMBERS, time="when"))
     one, other = (fed.population.split(0).own.time for fed in made.values())
     assert np.array_equal(one, other)
+
+
+ROWS = np.ones((6, 2)), np.arange(6) % 2
+
+
+class Unindexed:
+    """A data set without length."""
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (
+            lambda: mf.Family.from_arrays("a", {"p": ROWS, "q": (np.ones(3), 1)}),
+            "client 'q' has one value as y, not one",
+        ),
+        (lambda: mf.Family.from_arrays("a", {"p": (1.0, [1])}), "client 'p' has one value as x.*write .x. and .y."),
+        (lambda: mf.Family.from_torch("a", Unindexed()), "Unindexed has no length or cannot be indexed"),
+        (lambda: mf.Family.from_torch("a", [{"x": 1, "y": 2}]), "item 0 .* it is a mapping of x, y, and"),
+        (lambda: mf.Family.from_frame("a", frame(), **NUMBERS, weight="age"), "rows of a client count alike"),
+        (
+            lambda: checked(mf.Family.from_frame("a", frame().head(0).to_pandas(), **NUMBERS)).sources[0].clients,
+            "has no rows",
+        ),
+        (
+            lambda: (
+                checked(mf.Family.from_frame("a", frame().with_columns(user=pl.int_range(pl.len())), **NUMBERS))
+                .sources[0]
+                .clients
+            ),
+            "no client has 4 rows, which is the least: name another column as client, or share out",
+        ),
+    ],
+)
+def test_what_cannot_be_used_is_one_message_with_the_way_out(make, said):
+    with pytest.raises(DataError, match=said):
+        make()
+
+
+def test_rows_of_one_client_that_lie_together_are_those_of_a_shuffled_frame():
+    # only the shuffled frame is copied to be sorted
+    parted = frame().sort("user", descending=True, maintain_order=True)
+    turns = pl.int_range(pl.len()).over("user")
+    shuffled = parted.sort(turns, "user", maintain_order=True)
+    one, other = (checked(mf.Family.from_frame("games", each, **NUMBERS)) for each in (parted, shuffled))
+    for client in range(8):
+        assert np.array_equal(one.population.split(client).own.x, other.population.split(client).own.x)
