@@ -20,6 +20,7 @@ from metafed.fairness.panel import LEFT_OUT, VALIDATION, Column, Panel, last_eva
 from metafed.fairness.steps import adaptation, targets_of
 from metafed.fairness.studentized import metric_interval
 from metafed.fairness.variance import Between, between_variance
+from metafed.fairness.worst import of_worst
 from metafed.tasks.task import Kind
 
 if TYPE_CHECKING:
@@ -165,6 +166,7 @@ def evenness(usable: Panel, kinds: Mapping[str, Kind], seed: int, address: str) 
     result["harmed"] = share_interval(int(hurt.sum()), len(usable))._asdict()
     deep = mean_interval(-gains[hurt], 0.0, 1 - least) if hurt.any() else without_interval(None, 0, "nobody is harmed")
     result["harm_depth"] = deep._asdict()
+    result["of_worst"] = {name: found._asdict() for name, found in of_worst(before, after, least)._asdict().items()}
     result["between"] = between(usable, kinds)
     result["two_way"] = cells(usable)
     result["gap"] = {by: gap(usable, getattr(usable, by), kinds, seed, f"{address}/{by}") for by in ("group", "device")}

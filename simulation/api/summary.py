@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from metafed.fairness.intervals import Estimate
+from metafed.fairness.worst import OfWorst
 
 
 def estimate(value: Mapping[str, Any]) -> Estimate:
@@ -32,6 +33,8 @@ class Block:
         entropy: Entropy of the shares of all scores.
         harmed: Share of clients that adaptation harmed.
         harm_depth: Mean loss of score of those.
+        of_worst: Gain of those who begin worst, of those who end worst, and who leaves the worst tenth; None in the
+            record of an older version.
         curve: Mean score after each inner step.
         oracle_score: The best possible mean; None where it is not known.
         groups: Mean score after adaptation of each group, the worst first.
@@ -52,6 +55,7 @@ class Block:
     entropy: Estimate
     harmed: Estimate
     harm_depth: Estimate
+    of_worst: OfWorst | None
     curve: tuple[Estimate, ...]
     oracle_score: float | None
     groups: Mapping[str, Estimate]
@@ -62,6 +66,7 @@ class Block:
     def of(cls, raw: Mapping[str, Any]) -> Self:
         """Read a block."""
         even = raw["fairness"]
+        worst = even.get("of_worst")
         names = ("worst10", "best10", "cvar10", "std", "cov", "gini", "entropy", "harmed", "harm_depth")
         by = {
             what: {name: estimate(own["after"]) for name, own in even["gap"][what]["groups"].items()}
@@ -71,6 +76,7 @@ class Block:
             clients=int(raw["clients"]),
             **{name: estimate(raw[name]) for name in ("before", "after", "gain")},
             **{name: estimate(even[name]) for name in names},
+            of_worst=OfWorst(**{name: estimate(own) for name, own in worst.items()}) if worst else None,
             curve=tuple(estimate(step) for step in raw["curve"]),
             oracle_score=raw["oracle_score"],
             groups=by["group"],
