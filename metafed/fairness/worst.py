@@ -89,4 +89,4 @@ def influences(columns: Values) -> Values:
     distance = np.abs(scores - border)
     near = distance <= np.partition(distance, tail - 1, axis=-1)[..., tail - 1 : tail]
     there = (near * values).sum(axis=-1, keepdims=True) / near.sum(axis=-1, keepdims=True)
-    return of_mean(counts * (values - there)) * (scores.shape[-1] / tail)
+    return np.asarray(of_mean(counts * (values - there)) * (scores.shape[-1] / tail))

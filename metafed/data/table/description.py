@@ -376,11 +376,9 @@ def missing(path: Path) -> str:
 
 
 NO_WEIGHT = (
-    "'weight': rows of a client count alike in its loss and its score; leave rows out, or repeat them with a block"
-    " column that keeps copies on one side of every split. How much a client counts is the objective's, such as"
-    " --objective weighted"
+    "'weight': rows of a client count alike; leave rows out, or repeat them with a block column that keeps copies on one"
+    " side of every split. How much a client counts is the objective's, such as --objective weighted"
 )
-"""Why rows have no weights, and what there is in their place."""
 
 
 def complaints(error: ValidationError, known: Iterable[str]) -> str:
