@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metafed.fairness.harmed import gain
-from metafed.fairness.intervals import Estimate, share_interval, without_interval
+from metafed.fairness.intervals import Estimate, without_interval
 from metafed.fairness.metrics import Values, tail_size
 from metafed.fairness.standard_errors import of_mean
 from metafed.fairness.studentized import lacks_tail, studentized
@@ -45,9 +45,8 @@ def of_worst(before: Values, after: Values, least: float = -np.inf) -> OfWorst:
     tail = tail_size(gains.size)
     leaves = after > np.partition(after, tail - 1)[tail - 1]
     share = float(of_lowest(np.stack([before, leaves.astype(np.float64)])))
-    reason = lacks_tail(gains.size)
-    left = without_interval(share, tail, reason) if reason else share_interval(round(share * tail), tail)
-    return OfWorst(_gain(before, gains, 1 - least), _gain(after, gains, 1 - least), left._replace(value=share))
+    left = without_interval(share, tail, "none holds where one in ten is badly served (docs/decisions/0062)")
+    return OfWorst(_gain(before, gains, 1 - least), _gain(after, gains, 1 - least), left)
 
 
 def _gain(scores: Values, gains: Values, most: float) -> Estimate:

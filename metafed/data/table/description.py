@@ -375,10 +375,7 @@ def missing(path: Path) -> str:
     return f"{path}: no such file" + near(path.name, sorted(other.name for other in folder.iterdir()))
 
 
-NO_WEIGHT = (
-    "'weight': rows of a client count alike; leave rows out, or repeat them with a block column that keeps copies on one"
-    " side of every split. How much a client counts is the objective's, such as --objective weighted"
-)
+NO_WEIGHT = "'weight': rows of a client count alike; how much a client counts is the objective's: --objective weighted"
 
 
 def complaints(error: ValidationError, known: Iterable[str]) -> str:
@@ -389,8 +386,8 @@ def complaints(error: ValidationError, known: Iterable[str]) -> str:
         place = [str(step) for step in problem["loc"][: 2 if "shots" in problem["loc"] else 1]]
         key = ".".join(place)
         if problem["type"] == "extra_forbidden":
-            names = known if len(place) == 1 else Sizes(**{}).model_dump(by_alias=True)
-            text = NO_WEIGHT if key == "weight" else f"unknown key {key!r}{near(place[-1], names)}"
+            near_miss = near(place[-1], known if len(place) == 1 else Sizes(**{}).model_dump(by_alias=True))
+            text = NO_WEIGHT if key == "weight" else f"unknown key {key!r}{near_miss}"
         elif problem["type"] == "missing":
             text = f"{key!r} is missing"
         elif problem["type"] == "value_error":

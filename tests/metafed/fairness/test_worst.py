@@ -35,7 +35,7 @@ def test_intervals_from_ten_clients_in_the_tenth_on():
 
 
 def test_without_clients_there_is_a_reason():
-    assert {one.method for one in of_worst(np.array([]), np.array([]))} == {"no interval: no clients"}
+    assert {one.method for one in of_worst(np.array([]), np.array([]))} == {"undefined: no clients"}
 
 
 @given(scores, st.randoms())

@@ -27,10 +27,10 @@ def loop(experiment):
     "settings",
     [
         {},
-        {"algorithm": "ditto"},
+        {"algorithm": "ditto", "aggregator": mf.Median()},
         {"privacy": mf.Privacy(noise=0.5, clip=1.0), "sampling": "poisson"},
         {"devices": mf.Devices(tiers="default", deadline=0.12), "sampling": mf.PowerOfChoice()},
-        {"objective": mf.Minimax(), "sampling": "data", "aggregator": mf.Median()},
+        {"objective": mf.Minimax(), "sampling": "data"},
     ],
 )
 def test_a_loop_of_ones_own_has_the_bits_of_simulate(settings):
