@@ -18,7 +18,6 @@ from metafed.core.streams import stream
 from metafed.fairness import metrics
 from metafed.fairness.intervals import Estimate, mean_interval, share_difference_interval, share_interval
 from metafed.fairness.studentized import difference_interval, metric_interval
-from metafed.fairness.worst import of_lowest, of_worst
 
 POPULATION = 2_000_000
 UNBOUNDED = -math.inf
@@ -48,10 +47,8 @@ SCORES = (
 """What is simulated: even and uneven, with bounds and without."""
 SPREAD = ("std", "cov", "gini", "entropy")
 TAILS = ("worst10", "cvar10", "best10")
-WORST = {"gain of who begin worst": "began", "gain of who end worst": "ended", "who leave the worst tenth": "left"}
-"""By name here: the number of ``metafed.fairness.worst``."""
 QUANTITIES = (
-    *("mean", "gain", "share", *TAILS, *SPREAD, *WORST),
+    *("mean", "gain", "share", *TAILS, *SPREAD),
     *("difference of means", "difference of worst10", "difference of std", "difference of shares"),
 )
 
@@ -73,14 +70,6 @@ def truth(quantity: str, scores: Scores, n: int) -> float:
     other = before(scores, after, rng)
     if quantity in ("gain", "difference of means"):
         return float((after - other).mean())
-    if quantity in WORST:
-        tail = metrics.tail_size(POPULATION)
-        leaves = (after > np.partition(after, tail - 1)[tail - 1]).astype(float)
-        keys, values = (
-            (after if WORST[quantity] == "ended" else other),
-            (leaves if WORST[quantity] == "left" else after - other),
-        )
-        return float(of_lowest(np.stack([keys, values])))
     metric: metrics.Metric = getattr(metrics, quantity.removeprefix("difference of "))
     if quantity.startswith("difference"):
         return float(metric.rows(after) - metric.rows(other))
@@ -99,8 +88,6 @@ def interval(quantity: str, scores: Scores, n: int, rng: np.random.Generator) ->
     after = scores.draw(rng, n)
     if quantity == "mean":
         return mean_interval(after, scores.least, 1.0)
-    if quantity in WORST:
-        return Estimate(*getattr(of_worst(before(scores, after, rng), after, scores.least), WORST[quantity]))
     if not (quantity == "gain" or quantity.startswith("difference")):
         return metric_interval(getattr(metrics, quantity), after, scores.least, 1.0)
     other = before(scores, after, rng)

@@ -82,15 +82,10 @@ def difference_interval(
 def lacks(metric: Metric, n: int, bounded: bool) -> str:
     """Say why no interval of a tail or of spread holds for ``n`` clients; empty where one does."""
     if metric.of_tail:
-        return lacks_tail(n)
+        return "" if n > 10 * (FEWEST_IN_TAIL - 1) else f"fewer than {FEWEST_IN_TAIL} clients in the tail"
     if not bounded:
         return "the score has no lowest value, and no interval of spread holds for it"
     return "" if n >= FEWEST_FOR_SPREAD else f"fewer than {FEWEST_FOR_SPREAD} clients"
-
-
-def lacks_tail(n: int) -> str:
-    """Say why no interval of a tenth of ``n`` clients holds; empty where one does."""
-    return "" if n > 10 * (FEWEST_IN_TAIL - 1) else f"fewer than {FEWEST_IN_TAIL} clients in the tail"
 
 
 def studentized(

@@ -166,7 +166,7 @@ def evenness(usable: Panel, kinds: Mapping[str, Kind], seed: int, address: str) 
     result["harmed"] = share_interval(int(hurt.sum()), len(usable))._asdict()
     deep = mean_interval(-gains[hurt], 0.0, 1 - least) if hurt.any() else without_interval(None, 0, "nobody is harmed")
     result["harm_depth"] = deep._asdict()
-    result["of_worst"] = {name: found._asdict() for name, found in of_worst(before, after, least)._asdict().items()}
+    result["of_worst"] = {name: found._asdict() for name, found in of_worst(before, after)._asdict().items()}
     result["between"] = between(usable, kinds)
     result["two_way"] = cells(usable)
     result["gap"] = {by: gap(usable, getattr(usable, by), kinds, seed, f"{address}/{by}") for by in ("group", "device")}
