@@ -73,7 +73,7 @@ def check_data(keep: Record, about: Mapping[str, Any]) -> None:
         raise BadInput(f"--resume {keep.folder}: the data are not those that the run began with: {', '.join(named)}")
     # a record of before says less of a network
     began, goes_on = (entry.get("networks") or {} for entry in (keep.before, about))
-    if changed := sorted(name for name, said in began.items() if not said.items() <= goes_on.get(name, {}).items()):
+    if changed := sorted(name for name, own in began.items() if not own.items() <= goes_on.get(name, {}).items()):
         raise BadInput(
             f"--resume {keep.folder}: the network of {', '.join(changed)} is not that with which the run began: its"
             " size, its head or trunk, what is frozen, or what computes it"

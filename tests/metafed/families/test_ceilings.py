@@ -85,7 +85,7 @@ def test_avatar_truth_reaches_the_ceiling():
     made, squares, ceilings = avatar.Generated(ORIGIN), [], []
     for client in range(40):
         own = made.examples(client)
-        truth = made.scales[1](made.person(client).pose(made.motion(client)))
+        truth = avatar.scales(ORIGIN.seed)[1](made.person(client).pose(made.motion(client)))
         squares.extend(np.square(own.y - truth).mean(1))
         ceilings.extend(own.oracle_score)
     error = np.std(squares) / np.sqrt(len(squares))
@@ -99,7 +99,7 @@ def test_avatar_inputs_tell_the_state_so_a_rival_comes_near_and_not_above():
     from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
     made, rng = avatar.Generated(ORIGIN), np.random.default_rng(0)
-    person, (inputs, outputs) = made.person(3), made.scales
+    person, (inputs, outputs) = made.person(3), avatar.scales(ORIGIN.seed)
 
     def rows(n):
         motion = avatar.Motion.random(n, rng)
@@ -117,4 +117,4 @@ def test_avatar_inputs_tell_the_state_so_a_rival_comes_near_and_not_above():
 def test_avatar_inputs_carry_no_noise(client):
     made = avatar.Generated(ORIGIN)
     own, person = made.examples(client), made.person(client)
-    np.testing.assert_allclose(own.x, made.scales[0](person.tracked(made.motion(client))), atol=1e-5)
+    np.testing.assert_allclose(own.x, avatar.scales(ORIGIN.seed)[0](person.tracked(made.motion(client))), atol=1e-5)
