@@ -18,8 +18,9 @@ import torch
 import tyro
 from pydantic import Field
 
-from metafed.algorithms.base import NeedsHead, Table
+from metafed.algorithms.base import NeedsHead
 from metafed.algorithms.local_training import LocalTraining
+from metafed.algorithms.one_step import OneStep
 from metafed.core.episodes import Batch
 from metafed.core.parameters import Params
 from metafed.models.neighbours import FEATURES, LABELS, SHARE, Neighbours, distances, mixed, nearest_labels
@@ -31,7 +32,7 @@ SHARES = 10
 
 
 @final
-class KnnPer(LocalTraining):
+class KnnPer(OneStep, LocalTraining):
     """FedAvg, and the vote of a client's own nearest rows."""
 
     name: Annotated[Literal["knn-per"], tyro.conf.Suppress] = "knn-per"
@@ -40,21 +41,6 @@ class KnnPer(LocalTraining):
     kinds: ClassVar[tuple[Kind, ...]] = ("classification",)
     weighs: ClassVar[Literal["alike", "rows", "none"]] = "rows"
     needs_head: ClassVar[NeedsHead] = "any"
-
-    @property
-    def evaluation_steps(self) -> int:
-        """One: the vote."""
-        return 1
-
-    def evaluation_warning(self, steps: int) -> str | None:
-        """There is only one step."""
-        if steps <= 1:
-            return None
-        return f"knn-per adapts in one step; what --eval-steps {steps} asks for beyond it changes nothing"
-
-    def uses(self, table: Table) -> frozenset[str]:
-        """All in training; in evaluation nothing: nothing is trained."""
-        return super().uses(table) if table == "local" else frozenset()
 
     def predictor(self, task: Task) -> Task:
         """The network with the vote."""

@@ -1,9 +1,9 @@
 """PeFLL: Scott, Zakerinia, Lampert, ICLR 2024, arXiv 2306.05515, Algorithm 1, without its ℓ2 terms.
 
-θ is not a model but what makes one: an embedding network φ and a hypernetwork h. A
-client is described by the mean of its rows' embeddings, v(S) = mean φ(x, y), and its model is w = h(v(S)). It trains
-that for K steps, w_0 = w to w_K. What it sends is w_0 − w_K drawn back to θ, Jᵀ (w_0 − w_K) with J = ∂w / ∂θ. An unseen
-client has a model as any other has: by its rows, without a step.
+θ is not a model but what makes one: an embedding network φ and a hypernetwork h. A client is described by the mean of
+its rows' embeddings, v(S) = mean φ(x, y), and its model is w = h(v(S)). It trains that for K steps, w_0 = w to w_K.
+What it sends is w_0 − w_K drawn back to θ, Jᵀ (w_0 − w_K) with J = ∂w / ∂θ. An unseen client has a model as any other
+has: by its rows, without a step.
 
 Ours: the paper's server keeps h and sends w, in two exchanges more; here θ goes to the client, which computes the same
 and answers once, at the cost of bytes. φ is two layers on (z, y), where z is what the head of the base model sees; the
@@ -21,8 +21,9 @@ import torch
 import tyro
 from pydantic import Field
 
-from metafed.algorithms.base import NeedsHead, Outer, Table
+from metafed.algorithms.base import NeedsHead, Outer
 from metafed.algorithms.local_training import LocalTraining
+from metafed.algorithms.one_step import OneStep
 from metafed.core.episodes import Batch
 from metafed.core.parameters import TRUNK, Params, part_of
 from metafed.core.streams import stream
@@ -38,7 +39,7 @@ SPREAD = 0.1
 
 
 @final
-class Pefll(LocalTraining):
+class Pefll(OneStep, LocalTraining):
     """A hypernetwork that makes a client's model of its rows."""
 
     name: Annotated[Literal["pefll"], tyro.conf.Suppress] = "pefll"
@@ -48,21 +49,6 @@ class Pefll(LocalTraining):
     kinds: ClassVar[tuple[Kind, ...]] = ("classification", "regression")
     needs_head: ClassVar[NeedsHead] = "linear"
     outer: ClassVar[Outer] = Outer("adam", 0.003)
-
-    @property
-    def evaluation_steps(self) -> int:
-        """One: the client's model."""
-        return 1
-
-    def evaluation_warning(self, steps: int) -> str | None:
-        """There is only one step."""
-        if steps <= 1:
-            return None
-        return f"pefll adapts in one step; what --eval-steps {steps} asks for beyond it changes nothing"
-
-    def uses(self, table: Table) -> frozenset[str]:
-        """All in training; in evaluation nothing: nothing is trained."""
-        return super().uses(table) if table == "local" else frozenset()
 
     def adapts(self, name: str) -> bool:
         """The model."""

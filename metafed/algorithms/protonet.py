@@ -16,9 +16,10 @@ from typing import Annotated, ClassVar, Literal, final
 import torch
 import tyro
 
-from metafed.algorithms.base import Algorithm, NeedsHead, Outer, Update
+from metafed.algorithms.base import NeedsHead, Outer, Update
 from metafed.algorithms.local_training import body, detached
 from metafed.algorithms.meta_gradient import meta_update
+from metafed.algorithms.one_step import OneStep
 from metafed.core.episodes import Batch, Episode
 from metafed.core.parameters import Params, spread
 from metafed.models import is_head
@@ -27,7 +28,7 @@ from metafed.training.batches import Plan
 
 
 @final
-class Protonet(Algorithm):
+class Protonet(OneStep):
     """Prototypical networks: the nearest class mean in a learned space."""
 
     name: Annotated[Literal["protonet"], tyro.conf.Suppress] = "protonet"
@@ -40,17 +41,6 @@ class Protonet(Algorithm):
     def training_steps(self) -> int:
         """One: the prototypes."""
         return 1
-
-    @property
-    def evaluation_steps(self) -> int:
-        """One: the prototypes."""
-        return 1
-
-    def evaluation_warning(self, steps: int) -> str | None:
-        """There is only one step."""
-        if steps <= 1:
-            return None
-        return f"protonet adapts in one step; what --eval-steps {steps} asks for beyond it changes nothing"
 
     def shared(self, theta: Params) -> Params:
         """The body."""

@@ -11,7 +11,7 @@ from metafed.fairness.harmed import gain
 from metafed.fairness.intervals import Estimate, without_interval
 from metafed.fairness.metrics import Values, tail_size
 
-NO_INTERVAL = "none is known to hold for a tenth of the clients (docs/decisions/0062)"
+NO_INTERVAL = "it is not known whether one holds for a tenth of the clients (docs/decisions/0062)"
 
 
 class OfWorst(NamedTuple):

@@ -376,6 +376,7 @@ def missing(path: Path) -> str:
 
 
 NO_WEIGHT = "'weight': rows of a client count alike; how much a client counts is the objective's: --objective weighted"
+"""Why a table has no weights of rows (docs/decisions/0065)."""
 
 
 def complaints(error: ValidationError, known: Iterable[str]) -> str:
