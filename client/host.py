@@ -288,6 +288,8 @@ def alike(chunk: list[int], fewer: Mapping[int, int]) -> list[list[int]]:
 
     They are trained by the same code as a chunk whose clients all take so many: nothing is masked, nothing wasted.
     """
+    if not fewer:
+        return [chunk]
     grouped: dict[int | None, list[int]] = {}
     for client in chunk:
         grouped.setdefault(fewer.get(client), []).append(client)
@@ -312,12 +314,14 @@ def rows_of(
 
     The scores of a client with fewer than ``least`` query rows are undefined, NaN.
     """
-    best = np.array([own.oracle_score[r.query].mean() for own, r in zip(draw.examples, draw.rows, strict=True)])
+    best = means([own.oracle_score[r.query] for own, r in zip(draw.examples, draw.rows, strict=True)])
     if kind == "regression":
         best = 1 - best / constant_error(draw.episode.query).cpu().double().numpy()
-    sizes = [(len(own.y), len(r.support), len(r.query)) for own, r in zip(draw.examples, draw.rows, strict=True)]
+    sizes = np.array(
+        [(len(own.y), len(r.support), len(r.query)) for own, r in zip(draw.examples, draw.rows, strict=True)], np.int64
+    )
     score = scores.cpu().double().numpy().copy()
-    few = np.array([query < least for *_, query in sizes])
+    few = sizes[:, 2] < least
     score[few], best[few] = np.nan, np.nan
     return Rows(
         client=np.array(chunk, np.int64),
@@ -325,14 +329,22 @@ def rows_of(
         loss=losses.cpu().double().numpy(),
         score=score,
         oracle_score=best.astype(np.float64),
-        sizes=np.array(sizes, np.int64),
+        sizes=sizes,
         group=[own.group for own in draw.examples],
         name=names if any(names := [own.name for own in draw.examples]) else (),
     )
 
 
+def means(values: list[np.ndarray]) -> np.ndarray:
+    """Return the mean of each client's values ``(n,)``, at once where all have equally many: to the same bits."""
+    alike = len({each.shape for each in values}) == len({each.dtype for each in values}) == 1
+    return np.stack(values).mean(1) if alike else np.array([each.mean() for each in values])
+
+
 def select(rows: Rows, kept: np.ndarray) -> Rows:
-    """Return the rows of the clients at the positions ``kept``."""
+    """Return the rows of the clients at the positions ``kept``, in ascending order and each once."""
+    if len(kept) == len(rows.client):
+        return rows
     return Rows(
         rows.client[kept],
         rows.steps,

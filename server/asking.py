@@ -41,6 +41,8 @@ def pieces(
         ordered = [client for chunk in chunks for client in chunk]
         chunks = [[client for client in ordered if hosts.share(client) == share] for share in range(len(hosts.nodes))]
     older = {} if plan is None else plan.older
+    if not older:
+        return [Piece(chunk, theta) for chunk in chunks if chunk]
     found = []
     for chunk in chunks:
         by_age: dict[int, list[int]] = {}

@@ -110,12 +110,15 @@ def draw_together(halves: Sequence[Half], shots: Shots, query: int, numbers: Num
     adapt = np.maximum(1, np.minimum(shots.support, sizes // 2))
     support = rank < np.repeat(adapt, sizes)
     evaluated = ~support & (rank < np.repeat(adapt + query, sizes))
-    drawn = []
-    for own, end, length in zip(halves, ends.tolist(), lengths.tolist(), strict=True):
-        here = slice(end - length, end)
-        mine = own.rows[order[here]]
-        drawn.append(Rows(mine[support[here]], mine[evaluated[here]]))
-    return drawn
+    rows = np.concatenate([half.rows for half in halves])[order + np.repeat(ends - lengths, lengths)]
+    pieces = (_chosen(rows, which, ends) for which in (support, evaluated))
+    return [Rows(*pair) for pair in zip(*pieces, strict=True)]
+
+
+def _chosen(rows: np.ndarray, which: np.ndarray, ends: np.ndarray) -> list[np.ndarray]:
+    """Return of each client's ``rows``, which end at ``ends (C,)``, those that are marked; views of one array."""
+    found, cuts = rows[which], np.cumsum(which)[ends - 1].tolist()
+    return [found[start:end] for start, end in zip([0, *cuts[:-1]], cuts, strict=True)]
 
 
 def slots_together(clients: int, classes: int, numbers: Numbers) -> np.ndarray:

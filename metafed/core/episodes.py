@@ -4,6 +4,7 @@ A client's rows are split once, into meta-training draws and evaluation draws. T
 drawn anew from the first in every round; the evaluation episode is one fixed split of the second.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -89,7 +90,13 @@ MINIMUM = 4
 
 
 def _strata(y: np.ndarray, per_class: bool) -> list[np.ndarray]:
-    return [np.flatnonzero(y == label) for label in np.unique(y)] if per_class else [np.arange(len(y))]
+    if not per_class:
+        return [np.arange(len(y))]
+    # one stable sort: the labels ascend, and the rows of each
+    order = y.argsort(kind="stable")
+    sorted_y = y[order]
+    edges = [0, *((sorted_y[1:] != sorted_y[:-1]).nonzero()[0] + 1).tolist(), len(y)]
+    return [order[start:end] for start, end in itertools.pairwise(edges) if end > start]
 
 
 def _cut(
@@ -191,15 +198,15 @@ def pad(examples: Sequence[Examples], rows: Sequence[np.ndarray], dtype: "torch.
     Where the length does not depend on who else is in the batch, neither do the shapes of the matrix
     products, nor, then, the last bits of a client's results: chunks of any size agree.
     """
-    longest, (x, y) = max(length, *(len(chosen) for chosen in rows)), examples[0][:2]
-    mask = np.zeros((len(rows), longest), np.float32)
+    lengths = [len(chosen) for chosen in rows]
+    longest, (x, y) = max(length, *lengths), examples[0][:2]
+    mask = (np.arange(longest) < np.array(lengths)[:, None]).astype(np.float32)
     padded_x = np.zeros((len(rows), longest, *x.shape[1:]), x.dtype)
     padded_y = np.zeros((len(rows), longest, *y.shape[1:]), y.dtype)
-    for client, (own, chosen) in enumerate(zip(examples, rows, strict=True)):
+    for own, chosen, size, to_x, to_y in zip(examples, rows, lengths, padded_x, padded_y, strict=True):
         # straight into its place; "clip" spares a copy, and rows are never out of range
-        own.x.take(chosen, 0, padded_x[client, : len(chosen)], "clip")
-        own.y.take(chosen, 0, padded_y[client, : len(chosen)], "clip")
-        mask[client, : len(chosen)] = 1
+        own.x.take(chosen, 0, to_x if size == longest else to_x[:size], "clip")
+        own.y.take(chosen, 0, to_y if size == longest else to_y[:size], "clip")
     real = np.issubdtype(padded_y.dtype, np.floating)
     return Batch(
         torch.from_numpy(padded_x).to(dtype),

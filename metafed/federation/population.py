@@ -1,13 +1,11 @@
 """The clients with their data, made or read only when asked for."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Literal, NamedTuple, final
 
 import numpy as np
 import torch
-from cachetools import LRUCache
 
 from metafed.core.draws import Half, Numbers, draw_together, half, slots_together, sortable
 from metafed.core.episodes import Episode, Examples, Rows, assemble, draw_from, halves, strata
@@ -18,10 +16,12 @@ from metafed.data.sound import check_rows
 from metafed.data.source import Origin, Source
 from metafed.experiment.settings import Experiment
 from metafed.faults.injected_bias import parse_bias
+from metafed.federation.memory import Store
 from metafed.federation.roster import Roster
 
 EVERY = 2**31
 """Query rows (a class) at most, where there is no bound: all that the support leaves."""
+NO_ROWS = Rows(np.empty(0, np.int64), np.empty(0, np.int64))
 KEPT = 256 * 2**20
 """Bytes of clients' rows that stay in memory; the others are made or read again."""
 
@@ -35,16 +35,20 @@ class Draw(NamedTuple):
 
 
 class Split(NamedTuple):
-    """A client's rows, and which of them are meta-training and which evaluation draws."""
+    """A client's rows, and which of them are meta-training and which evaluation draws.
+
+    Attributes:
+        own: The rows.
+        training: Those of meta-training draws.
+        evaluation: Those of evaluation draws.
+        drawn_together: Whether a training episode is drawn in one sort with those of others; by the client's own
+            data alone.
+    """
 
     own: Examples
     training: Half
     evaluation: Half
-
-    @property
-    def drawn_together(self) -> bool:
-        """Whether a training episode is drawn in one sort with those of others; by the client's own data alone."""
-        return self.own.time is None and self.own.block is None and sortable(self.training)
+    drawn_together: bool
 
 
 @final
@@ -72,7 +76,7 @@ class Population:
         self.dtype = getattr(torch, experiment.precision)
         self.deals_slots = deals_slots
         self.bias = parse_bias(experiment.inject_bias) if experiment.inject_bias else None
-        self._kept: LRUCache[int, Split] = LRUCache(KEPT, getsizeof=_bytes)
+        self._kept: Store[Split] = Store(KEPT)
 
     def training(self, clients: list[int], server_round: int) -> Draw:
         """Draw a fresh episode of each client from its meta-training rows; clients of one family only."""
@@ -80,28 +84,34 @@ class Population:
         choice, classes, shots = self.choices[task], self.sources[task].outputs, self.shots[task]
         query = self._query(task)
         splits = [self.split(client) for client in clients]
-        drawn = self._drawn_together(clients, splits, task, server_round)
-        for client, (own, training, _) in zip(clients, splits, strict=True):
-            if client not in drawn:
+        rows, slots = self._drawn_together(clients, splits, task, server_round)
+        for position, (client, split) in enumerate(zip(clients, splits, strict=True)):
+            if not split.drawn_together:
                 rng = stream(self.experiment.seed, "episode", server_round, client)
-                drawn[client] = draw_from(own, training.strata, shots, query, rng), rng.permutation(classes)
-        rows, slots = zip(*(drawn[client] for client in clients), strict=True)
+                rows[position] = draw_from(split.own, split.training.strata, shots, query, rng)
+                slots[position] = rng.permutation(classes)
         examples = [split.own for split in splits]
         if choice.anonymous and self.deals_slots:
-            examples = [own._replace(y=slot[own.y]) for own, slot in zip(examples, slots, strict=True)]
+            examples = [Examples(own[0], slot[own[1]], *own[2:]) for own, slot in zip(examples, slots, strict=True)]
         return self._assembled(examples, rows, task, shots.query)
 
     def _drawn_together(
         self, clients: list[int], splits: Sequence[Split], task: int, server_round: int
-    ) -> dict[int, tuple[Rows, np.ndarray]]:
-        """Draw rows and an order of the slots for those clients whose own data allow it, whoever the others are."""
-        own = {client: one for client, one in zip(clients, splits, strict=True) if one.drawn_together}
-        if not own:
-            return {}
-        numbers = Numbers(self.experiment.seed, "episodes", server_round, list(own))
-        rows = draw_together([one.training for one in own.values()], self.shots[task], self._query(task), numbers)
-        slots = slots_together(len(own), self.sources[task].outputs, numbers)
-        return dict(zip(own, zip(rows, slots, strict=True), strict=True))
+    ) -> tuple[list[Rows], list[np.ndarray]]:
+        """Draw rows and an order of the slots for those clients whose own data allow it, whoever the others are.
+
+        The others' places are empty.
+        """
+        rows, slots = [NO_ROWS] * len(clients), [NO_ROWS.query] * len(clients)
+        where = [position for position, split in enumerate(splits) if split.drawn_together]
+        if where:
+            numbers = Numbers(self.experiment.seed, "episodes", server_round, [clients[position] for position in where])
+            halves_of = [splits[position].training for position in where]
+            drawn = draw_together(halves_of, self.shots[task], self._query(task), numbers)
+            orders = slots_together(len(where), self.sources[task].outputs, numbers)
+            for position, own, order in zip(where, drawn, orders, strict=True):
+                rows[position], slots[position] = own, order
+        return rows, slots
 
     def _query(self, task: int) -> int:
         """Return how many query rows (a class) a training episode has at most."""
@@ -112,7 +122,7 @@ class Population:
         task = self.roster.place(clients[0]).task
         shots, examples, rows = self.shots[task], [], []
         for client in clients:
-            own, _, evaluation = self.split(client)
+            own, _, evaluation, _ = self.split(client)
             rng = stream(self.experiment.seed, "evaluation", client)
             rows.append(draw_from(own, evaluation.strata, shots, shots.evaluation, rng))
             examples.append(own)
@@ -131,8 +141,7 @@ class Population:
         """Return a client's rows, and which of them are for meta-training and which for evaluation."""
         if (found := self._kept.get(client)) is None:
             found = self._split(client)
-            with suppress(ValueError):  # it is larger than all that is kept
-                self._kept[client] = found
+            self._kept.put(client, found, _bytes(found))
         return found
 
     def keep(self, folder: Path, origins: Sequence[Origin]) -> None:
@@ -156,7 +165,7 @@ class Population:
         if self.bias is not None:
             own = self.bias(self.experiment.seed, client, own, shots)
         training, evaluation = (half(strata(own, rows, shots)) for rows in halves(own, shots, rng))
-        return Split(own, training, evaluation)
+        return Split(own, training, evaluation, own.time is None and own.block is None and sortable(training))
 
 
 def rounded(own: Examples, precision: Literal["float32", "float64"]) -> Examples:
@@ -170,7 +179,7 @@ def rounded(own: Examples, precision: Literal["float32", "float64"]) -> Examples
 
 
 def _bytes(split: Split) -> int:
-    own, training, evaluation = split
+    own, training, evaluation, _ = split
     arrays = [*training, *evaluation, *(field for field in own if isinstance(field, np.ndarray))]
     # an array and its owner cost some hundred bytes beside its numbers
     return sum(array.nbytes + 200 for array in arrays)

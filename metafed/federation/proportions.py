@@ -4,6 +4,8 @@ import zlib
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+
 
 class Place(NamedTuple):
     """Where a client's data are: its family, as an index into the run's tasks, and its number there."""
@@ -41,6 +43,18 @@ class Deal:
         share = self.shares[task]
         earlier = (self.before[point][task] - self.before[first][task]) % share
         return Place(task, block * share + earlier)
+
+    def tasks(self, clients: np.ndarray) -> np.ndarray:
+        """Return the tasks of many clients ``(C,)`` at once, as ``place`` does one by one."""
+        size = len(self.cycle)
+        blocks, turns = np.divmod(clients, size)
+        if size == len(self.shares):
+            first = blocks % size
+        else:
+            named, where = np.unique(blocks, return_inverse=True)
+            first = np.array([self._first(block) for block in named.tolist()], np.int64)[where]
+        found: np.ndarray = np.array(self.cycle)[(first + turns) % size]
+        return found
 
     def counts(self, clients: int) -> list[int]:
         """Return how many of the clients 0 … ``clients`` − 1 each task has."""

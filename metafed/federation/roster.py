@@ -117,7 +117,9 @@ class Roster:
 
     def by_family(self, clients: Sequence[int]) -> list[tuple[str, list[int]]]:
         """Group clients by family, in the order of the run's tasks; families without a client are left out."""
-        grouped: dict[int, list[int]] = {}
-        for client in clients:
-            grouped.setdefault(self.place(client).task, []).append(client)
-        return [(self.families[task], grouped[task]) for task in sorted(grouped)]
+        if len(self.families) == 1:
+            return [(self.families[0], list(clients))] if len(clients) else []
+        ids = np.asarray(clients, np.int64)
+        tasks = self._deal.tasks(ids)
+        found = ((family, ids[tasks == task].tolist()) for task, family in enumerate(self.families))
+        return [(family, members) for family, members in found if members]

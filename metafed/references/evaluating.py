@@ -97,7 +97,7 @@ def episodes(federation: Federation, clients: list[int]) -> Episode:
     shots = population.shots[federation.roster.place(clients[0]).task]
     examples, rows = [], []
     for client in clients:
-        own, training, _ = population.split(client)
+        own, training, *_ = population.split(client)
         rng = stream(federation.experiment.seed, "references/choosing", client)
         rows.append(draw_from(own, training.strata, shots, shots.evaluation, rng))
         examples.append(own)
@@ -119,7 +119,7 @@ def ground_of(federation: Federation, family: str, unread: list[int]) -> Ground:
 
     def pooled(clients: Sequence[int]) -> Batch:
         splits = [population.split(client) for client in clients]
-        rows = [pad([own], [training.rows], population.dtype) for own, training, _ in splits]
+        rows = [pad([own], [training.rows], population.dtype) for own, training, *_ in splits]
         return Batch(*(torch.cat(parts, 1) for parts in zip(*rows, strict=True)))
 
     choice = federation.choices[roster.families.index(family)]

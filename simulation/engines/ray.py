@@ -6,7 +6,6 @@ import os
 import shutil
 import tempfile
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from copy import copy
@@ -35,6 +34,7 @@ from metafed.federation.federation import federation_of
 from simulation import HOME
 from simulation.engines.crew import Crew
 from simulation.engines.grid import PoolGrid, failed, named, pool_context, take_identity
+from simulation.engines.queue import Queue
 
 SHARED = 0.25
 """GPUs of a worker that trains on one, where nothing else is asked for."""
@@ -96,7 +96,7 @@ class Worker:
 
 
 class RayGrid(PoolGrid):
-    """Shares the messages of a round among workers, the next message to the next idle worker.
+    """Shares the messages of a round among workers, as ``Queue`` says.
 
     Args:
         run_config: The experiment.
@@ -168,6 +168,7 @@ class RayGrid(PoolGrid):
         remote = Worker.options(num_cpus=worker_cpus, num_gpus=gpus, max_restarts=0)  # type: ignore[attr-defined]
         self._run_config, self._things = run_config, shared(run_config)
         self._doomed = doomed(run_config)
+        self._waiting: Queue[ActorHandle] = Queue()
         self._crew = Crew(lambda: remote.remote(self._run_config, self._device, self._things), self.workers)
 
     @property
@@ -181,21 +182,22 @@ class RayGrid(PoolGrid):
         """Answer the messages; a worker that dies costs the messages that it held some repetitions each."""
         deadline = None if timeout is None else time.monotonic() + timeout
         put: dict[int, ArrayRecord | ray.ObjectRef] = {}
-        waiting = deque((message, 1) for message in messages)
         running: dict[ray.ObjectRef, tuple[ActorHandle, Message, int]] = {}
         replies: list[Message] = []
         crew = self._crew
         crew.rested()
+        waiting = self._waiting
+        waiting.fill(messages, crew.idle)
         while waiting or running:
             while waiting and crew.idle:
-                message, tries = waiting.popleft()
                 worker = crew.idle.popleft()
+                message, tries = waiting.next(worker)
                 running[self._send(worker, message, fewer(message, tries), put)] = (worker, message, tries)
                 if tries == 1 and self._doomed and self._doomed(message):
                     ray.kill(worker)  # a fault on purpose
             expected = [*running, *crew.asked]
             if not expected:
-                replies += [failed(message, "no worker is left: those that start die") for message, _ in waiting]
+                replies += [failed(message, "no worker is left: those that start die") for message in waiting.rest()]
                 break
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
             done, _ = ray.wait(expected, num_returns=1, timeout=left)
@@ -213,7 +215,7 @@ class RayGrid(PoolGrid):
             except RayError as error:
                 crew.lost(worker, type(error).__name__)
                 if tries < MOST_TRIES or fewer(message, tries) > 1:
-                    waiting.append((message, tries + 1))
+                    waiting.again(message, tries + 1)
                 else:
                     replies.append(failed(message, f"worker lost {tries} times: {type(error).__name__}"))
         for worker, _, _ in running.values():

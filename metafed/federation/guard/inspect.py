@@ -89,16 +89,16 @@ def read(population: "Population", task: int, chosen: Sequence[int]) -> tuple[li
     source, roster = population.sources[task], population.roster
     for number in chosen:
         try:
-            own, *halves = population.split(number)
+            split = population.split(number)
             episode = population.evaluation([number]).rows[0]
         except DataError:
             raise
         except ValueError as error:
             failed.append(f"client {number}: {error}")
             continue
-        training, evaluation = (np.concatenate(half.strata) for half in halves)
+        training, evaluation = (np.concatenate(half.strata) for half in (split.training, split.evaluation))
         name = source.called(roster.place(number).number)
-        clients.append(Client(number, name, number < roster.seen, own, training, evaluation, episode))
+        clients.append(Client(number, name, number < roster.seen, split.own, training, evaluation, episode))
     text = f"{len(failed):,} clients fail in every round, such as {failed[0]}" if failed else ""
     return clients, [Finding("too-few-rows", text, not clients)] if failed else []
 

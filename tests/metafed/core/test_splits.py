@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metafed.core.episodes import Examples, Shots, draw, evaluation_rows, halves
+from metafed.core.episodes import Examples, Shots, draw, evaluation_rows, halves, strata
 from metafed.core.streams import stream
 
 ROWS = Shots(support=5, query=7, evaluation=9, per_class=False)
@@ -55,3 +55,11 @@ def test_judged_foretells_the_evaluation_query(size):
     _, evaluation = halves(own, CLASSES, rng)
     query = draw(own, evaluation, CLASSES, CLASSES.evaluation, rng).query
     assert (y[query] == 0).sum() == evaluation_rows(size, CLASSES) >= 1
+
+
+@given(st.lists(st.integers(-2, 9), max_size=60), st.integers(0, 9))
+def test_rows_of_each_class_in_their_order_and_classes_ascending(labels, seed):
+    y = np.array(labels, np.int64)
+    rows = stream(seed, "rows").permutation(len(y))
+    found = strata(examples(y), rows, CLASSES)
+    assert [part.tolist() for part in found] == [rows[y[rows] == label].tolist() for label in np.unique(y)]

@@ -56,6 +56,15 @@ def test_a_source_is_told_the_first_of_its_unseen_clients(roster):
         assert (number < boundary[task]) == (client < roster.seen)
 
 
+@given(rosters(), st.lists(st.integers(0, 10**6), max_size=40))
+@settings(deadline=None, max_examples=60)
+def test_many_clients_have_at_once_the_families_that_they_have_one_by_one(roster, clients):
+    one_by_one = {}
+    for client in clients:
+        one_by_one.setdefault(roster.place(client).task, []).append(client)
+    assert roster.by_family(clients) == [(roster.families[task], one_by_one[task]) for task in sorted(one_by_one)]
+
+
 @given(shares, st.integers(0, 10**6))
 def test_every_block_has_the_proportions_exactly(numbers, block):
     dealt = deal(numbers)

@@ -34,7 +34,7 @@ def test_what_a_client_chooses_by_is_none_of_its_evaluation_rows():
     clients = [client for client in range(12) if federation.roster.family(client) == "avatar"]
     choosing = episodes(federation, clients)
     for place, client in enumerate(clients):
-        own, training, evaluation = federation.population.split(client)
+        own, training, evaluation, _ = federation.population.split(client)
         assert not set(training.rows) & set(evaluation.rows)
         allowed = {own.x[row].astype(np.float64).tobytes() for row in training.rows}
         for batch in choosing:
