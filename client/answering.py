@@ -29,7 +29,7 @@ from metafed.faults import read_faults
 from metafed.federation.federation import Federation, federation_of
 from metafed.messages.census import pack_people
 from metafed.messages.packing import ASKED, DESCRIPTIONS, OWN_PEOPLE, Answer, pack
-from metafed.messages.typed import array_of
+from metafed.messages.typed import array_of, bytes_of
 from metafed.objectives import Plain
 from metafed.privacy.settings import deployed
 
@@ -200,7 +200,12 @@ def _reply(answer: Answer, message: Message) -> Message:
     arrays, values = pack(answer)
     content = RecordDict(
         {
-            "arrays": ArrayRecord({key: Array(array) for key, array in arrays.items()}),
+            "arrays": ArrayRecord(
+                {
+                    key: Array(str(array.dtype), array.shape, "numpy.ndarray", bytes_of(array))
+                    for key, array in arrays.items()
+                }
+            ),
             "values": ConfigRecord(values),
         }
     )

@@ -11,7 +11,7 @@ from metafed.federation.federation import Federation
 from metafed.messages.packing import ASKED, Answer, Failure
 from metafed.messages.reading import unpack
 from metafed.messages.stated import check_stated
-from metafed.messages.typed import LONGEST_TEXT, BadAnswer, array_of
+from metafed.messages.typed import LONGEST_TEXT, BadAnswer, array_of, bytes_of
 from metafed.objectives import Contribution, Plain
 from server.binding import ABSENT, Asked, bound, numbered
 from server.hosts import Hosts
@@ -192,4 +192,6 @@ def traffic(federation: Federation, clients: Iterable[int]) -> int:
 
 def record(theta: Vectors) -> ArrayRecord:
     """Return θ as Flower carries it."""
-    return ArrayRecord({part: Array(vector) for part, vector in theta.items()})
+    return ArrayRecord(
+        {part: Array(str(each.dtype), each.shape, "numpy.ndarray", bytes_of(each)) for part, each in theta.items()}
+    )

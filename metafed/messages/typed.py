@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from io import BytesIO
 from typing import Annotated, Any, TypeVar
 
@@ -53,20 +54,47 @@ def parsed(model: type[Model], values: Mapping[str, Any]) -> Model:
         raise BadAnswer(f"unreadable answer: {name} = {str(first['input'])[:80]}: {first['msg']}") from None
 
 
+def bytes_of(array: np.ndarray) -> bytes:
+    """Return an array of numbers in NumPy's format: the bytes that ``numpy.save`` writes.
+
+    NumPy makes the header's text anew each time, which takes longer than to copy a small network's numbers.
+    """
+    by_columns = array.flags.f_contiguous and not array.flags.c_contiguous
+    return _header(array.dtype.str, array.shape, by_columns) + array.tobytes("F" if by_columns else "C")
+
+
 def array_of(data: bytes) -> np.ndarray:
     """Return the array of numbers that NumPy's format holds; no more memory is taken than ``data`` takes.
 
     Raises:
         BadAnswer: It holds no numbers, or its header states another size.
     """
-    stream = BytesIO(data)
     try:
-        read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[npy.read_magic(stream)]
-        shape, by_columns, dtype = read(stream, max_header_size=LONGEST_HEADER)
+        width = {b"\x01\x00": 2, b"\x02\x00": 4}[data[6:8]]
+        size = int.from_bytes(data[8 : 8 + width], "little")
+        if size > LONGEST_HEADER:
+            raise ValueError(f"a header of {size} bytes; at most {LONGEST_HEADER} are read")
+        start = 8 + width + size
+        shape, by_columns, dtype = _read_header(data[:start])
     except Exception as error:  # the header is text that NumPy has Python parse: many kinds of errors come out
         raise BadAnswer(f"unreadable array: {str(error)[:LONGEST_TEXT]}") from None
-    start = stream.tell()
     if dtype.kind not in "fiu" or math.prod(shape) * dtype.itemsize != len(data) - start:
         raise BadAnswer(f"an array of type {dtype} and shape {shape} in {len(data) - start} bytes")
     flat = np.frombuffer(data, dtype, offset=start).copy()
     return flat.reshape(shape, order="F" if by_columns else "C")
+
+
+@lru_cache(1024)
+def _header(dtype: str, shape: tuple[int, ...], by_columns: bool) -> bytes:
+    stream = BytesIO()
+    npy.write_array_header_1_0(stream, {"descr": dtype, "fortran_order": by_columns, "shape": shape})
+    return stream.getvalue()
+
+
+@lru_cache(1024)
+def _read_header(header: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Return shape, order and type; the headers of successive rounds are the same."""
+    stream = BytesIO(header)
+    read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[npy.read_magic(stream)]
+    shape, by_columns, dtype = read(stream, max_header_size=LONGEST_HEADER)
+    return shape, by_columns, dtype

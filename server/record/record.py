@@ -10,7 +10,7 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -25,16 +25,15 @@ import tomli_w
 from metafed.core.cores import cores
 from metafed.core.parameters import Vectors
 from metafed.experiment.settings import kebab
-from metafed.fairness.panel import VALIDATION
 from metafed.fairness.summary import summarize
 from metafed.federation.federation import Federation
-from metafed.messages.packing import Rows
 from server.checkpoint import Checkpoint, Position, sync, write
 from server.files import draft, new_folder, remove, write_json, write_text
 from server.record.participation import keep_ledger
 from server.record.provenance import git_state, started_in, without_secrets
 from server.record.resume import FORMAT, Found, encoded, identity, read_manifest, rewind, rows_of, sha256_of
 from server.record.rounds import Round, line
+from server.record.table import table
 from server.record.writer import UNWRITTEN, Writer, WritingFailed
 
 RESERVE, RESERVED = ".reserve", 2**13
@@ -214,9 +213,9 @@ class Record:
 
     def _append(self, finished: Round, entry: Mapping[str, Any], bare: Mapping[str, Any] | None) -> None:
         frames = [
-            table(phase, finished.number, rows, self.federation)
+            table(phase, finished.number, tables, self.federation)
             for phase, tables in (("train", finished.training), ("evaluate", finished.evaluation))
-            for rows in tables
+            if tables
         ]
         if frames:
             path = self.folder / "parts" / f"{finished.number:08d}.parquet"
@@ -289,49 +288,6 @@ def join(folder: Path, parts: list[Path]) -> dict[str, str]:
 def give_back(folder: Path) -> None:
     """Give back the room that a record holds in reserve."""
     (folder / RESERVE).unlink(missing_ok=True)
-
-
-def table(phase: str, server_round: int, rows: Rows, federation: Federation) -> "pl.DataFrame":
-    """Return a tidy frame with a row a client and step; the client is the slow axis."""
-    count, steps = rows.loss.shape
-    roster = federation.roster
-    phases = [VALIDATION if phase == "evaluate" and roster.validates(int(c)) else phase for c in rows.client]
-
-    def repeat(values: Sequence[Any] | np.ndarray) -> np.ndarray:
-        return np.repeat(np.asarray(values), steps)
-
-    columns: dict[str, tuple[Any, Any]] = {
-        "phase": (repeat(phases).tolist(), pl.String),
-        "round": (np.full(count * steps, server_round), pl.Int32),
-        "client": (repeat(rows.client), pl.Int64),
-        "name": (repeat(list(rows.name) or [""] * count).tolist(), pl.String),
-        "family": ([roster.family(int(rows.client[0]))] * (count * steps), pl.String),
-        "group": (repeat(list(rows.group)).tolist(), pl.String),
-        "device": (
-            repeat([federation.device(int(c), g) for c, g in zip(rows.client, rows.group, strict=True)]),
-            pl.String,
-        ),
-        "seen": (repeat(rows.client < roster.seen), pl.Boolean),
-        "step": (np.tile(rows.steps, count), pl.Int16),
-        "loss": (rows.loss.ravel(), pl.Float64),
-        "score": (rows.score.ravel(), pl.Float64),
-        "oracle_score": (repeat(rows.oracle_score), pl.Float64),
-        "n": (repeat(rows.sizes[:, 0]), pl.Int32),
-        "support": (repeat(rows.sizes[:, 1]), pl.Int32),
-        "query": (repeat(rows.sizes[:, 2]), pl.Int32),
-    }
-    for name in federation.experiment.score_names:
-        # of rows of training, and of families of another kind, there is none
-        values = rows.scores.get(name, np.full((count, steps), np.nan))
-        columns[name] = (values.ravel(), pl.Float64)
-    frame = pl.DataFrame({name: pl.Series(values, dtype=dtype) for name, (values, dtype) in columns.items()})
-    # of a client that diverged, a score that is no number stays one
-    undefined = pl.col("score").is_nan() & pl.col("loss").is_finite()
-    return frame.with_columns(
-        pl.col("oracle_score", *federation.experiment.score_names).fill_nan(None),
-        name=pl.when(pl.col("name") != "").then(pl.col("name")),
-        score=pl.when(undefined).then(None).otherwise(pl.col("score")),
-    )
 
 
 def theta_sha256(theta: Vectors) -> str:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from metafed.core.parameters import Layout
 from metafed.messages.packing import Answer, Failure, Rows, pack
 from metafed.messages.reading import unpack
-from metafed.messages.typed import LARGEST, BadAnswer, array_of
+from metafed.messages.typed import LARGEST, BadAnswer, array_of, bytes_of
 from metafed.objectives import Contribution
 
 LAYOUT = Layout({"trunk.w": (3,), "a.w": (2,), "b.w": (2,)})
@@ -124,6 +124,7 @@ def test_a_loss_beyond_what_can_be_summed_is_infinite():
 def test_arrays_are_those_that_were_sent(dtype, shape):
     array = np.arange(int(np.prod(shape)), dtype=dtype).reshape(shape)
     for sent in (array, np.asfortranarray(array)):
+        assert bytes_of(sent) == saved(sent)
         found = array_of(saved(sent))
         np.testing.assert_array_equal(found, array)
         assert found.dtype == dtype
