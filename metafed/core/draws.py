@@ -35,7 +35,8 @@ class Half(NamedTuple):
     @property
     def strata(self) -> list[np.ndarray]:
         """The row numbers, one array a stratum."""
-        return np.split(self.rows, np.cumsum(self.sizes)[:-1])
+        ends = np.cumsum(self.sizes).tolist()
+        return [self.rows[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)]
 
 
 def half(strata: Sequence[np.ndarray]) -> Half:

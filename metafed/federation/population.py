@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from metafed.core.draws import Half, Numbers, draw_together, half, slots_together, sortable
-from metafed.core.episodes import Episode, Examples, Rows, assemble, draw_from, halves, strata
+from metafed.core.episodes import Episode, Examples, Rows, Shots, assemble, draw_from, halves, strata
 from metafed.core.streams import stream
 from metafed.data.family import TaskChoice
 from metafed.data.files.kept import keep
@@ -24,6 +24,8 @@ EVERY = 2**31
 NO_ROWS = Rows(np.empty(0, np.int64), np.empty(0, np.int64))
 KEPT = 256 * 2**20
 """Bytes of clients' rows that stay in memory; the others are made or read again."""
+KEPT_ROWS = 32 * 2**20
+"""Bytes of the row numbers of evaluation episodes, which are the same each time; those of 10,000 clients and more."""
 
 
 class Draw(NamedTuple):
@@ -77,6 +79,7 @@ class Population:
         self.deals_slots = deals_slots
         self.bias = parse_bias(experiment.inject_bias) if experiment.inject_bias else None
         self._kept: Store[Split] = Store(KEPT)
+        self._episodes: Store[Rows] = Store(KEPT_ROWS)
 
     def training(self, clients: list[int], server_round: int) -> Draw:
         """Draw a fresh episode of each client from its meta-training rows; clients of one family only."""
@@ -120,14 +123,19 @@ class Population:
     def evaluation(self, clients: list[int]) -> Draw:
         """Return the fixed episode of each client from its evaluation rows; clients of one family only."""
         task = self.roster.place(clients[0]).task
-        shots, examples, rows = self.shots[task], [], []
+        examples, rows = [self.split(client).own for client in clients], []
         for client in clients:
-            own, _, evaluation, _ = self.split(client)
-            rng = stream(self.experiment.seed, "evaluation", client)
-            rows.append(draw_from(own, evaluation.strata, shots, shots.evaluation, rng))
-            examples.append(own)
+            if (drawn := self._episodes.get(client)) is None:
+                drawn = self._evaluation_rows(client, self.shots[task])
+                self._episodes.put(client, drawn, drawn.support.nbytes + drawn.query.nbytes + 200)
+            rows.append(drawn)
         # evaluation asks for all rows that a client has: there the chunk's longest is much shorter
         return self._assembled(examples, rows, task, 0)
+
+    def _evaluation_rows(self, client: int, shots: Shots) -> Rows:
+        own, _, evaluation, _ = self.split(client)
+        rng = stream(self.experiment.seed, "evaluation", client)
+        return draw_from(own, evaluation.strata, shots, shots.evaluation, rng)
 
     def episode_rows(self, client: int) -> tuple[int, int]:
         """Return how many support and query rows a meta-training episode of the client has; blocks aside."""

@@ -3,6 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from metafed.experiment.settings import Experiment
+from metafed.federation.federation import Federation
 from metafed.federation.memory import Store
 
 
@@ -37,3 +39,14 @@ def test_most_of_a_cohort_is_found_that_is_a_little_larger_than_the_room():
             elif number >= 10:
                 found += 1
     assert found > 7_500
+
+
+def test_an_evaluation_episode_is_the_same_from_memory_and_drawn_again():
+    population = Federation(Experiment(tasks="blobs,avatar", clients=8)).population
+    (_, clients), *_ = population.roster.by_family(range(8))
+    first = population.evaluation(clients)
+    again, anew = population.evaluation(clients[::-1]), Federation(population.experiment).population.evaluation(clients)
+    for one, other, third in zip(first.rows, again.rows[::-1], anew.rows, strict=True):
+        assert one is other
+        assert [part.tolist() for part in one] == [part.tolist() for part in third]
+    assert first.episode.query.x.equal(anew.episode.query.x)
