@@ -11,7 +11,6 @@ from metafed.core.episodes import Batch
 from metafed.core.parameters import part_of
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation
-from metafed.models import initialize
 from metafed.tasks.task import Task, task_of
 
 Theta = dict[str, torch.Tensor]
@@ -117,5 +116,5 @@ def central_round(central: Central, gradient, theta: Theta, clients: Sequence[in
 
 
 def start(experiment: Experiment) -> Theta:
-    """Return the initial θ by name."""
-    return initialize(Federation(experiment).layout, experiment.seed, torch.float32)
+    """Return the initial θ by name: that of a module is as the module was made."""
+    return dict(Federation(experiment).initial)

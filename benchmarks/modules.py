@@ -19,6 +19,7 @@ from torch import nn
 
 from benchmarks.contenders import cloned_gradient
 from benchmarks.memory import peak_bytes
+from benchmarks.tried import flat, functional
 from metafed.algorithms import Maml
 from metafed.core.episodes import Batch
 from metafed.experiment.settings import Experiment
@@ -92,24 +93,29 @@ def contenders(options: Options) -> dict[str, Callable[[], Any]]:
     def of(algorithm: Maml, task: Any, theta: Any) -> Callable[[], Any]:
         return lambda: algorithm.update(task, theta, {}, episode, 1)
 
+    def tried(way: Callable[..., Any]) -> Callable[[], Any]:
+        return lambda: way(vmapped, module.initial, episode, exact.inner_steps, exact.inner_lr)
+
     return {
         "our kernels": of(exact, kernel.tasks["blobs"], kernel.initial),
         "our network in PyTorch": of(exact, kernel.tasks_by("torch")["blobs"], kernel.initial),
         "module, vmap": of(exact, vmapped, module.initial),
         "module, vmap, --remat": of(again, vmapped, module.initial),
+        "module, flat parameters": tried(flat),
+        "module, torch.func": tried(functional),
         "module, loop": of(exact, looped, module.initial),
         "learn2learn's way": cloned,
     }
 
 
 def in_turns(work: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
-    """Return the median seconds of each."""
+    """Return the median seconds of each, of this process's processor: of one thread, whatever else runs."""
     times: dict[str, list[float]] = {name: [] for name in work}
     for _ in range(rounds + 1):
         for name, step in work.items():
-            begun = time.perf_counter()
+            begun = time.process_time()
             step()
-            times[name].append(time.perf_counter() - begun)
+            times[name].append(time.process_time() - begun)
     return {name: statistics.median(found[1:]) for name, found in times.items()}
 
 
