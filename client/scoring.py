@@ -1,4 +1,4 @@
-"""Scores beside a family's own, client by client, of what a task predicts for a batch."""
+"""What is made of a task's predictions for a batch: scores beside a family's own, and what is kept of single rows."""
 
 from collections.abc import Mapping
 
@@ -6,8 +6,21 @@ import numpy as np
 import torch
 
 from metafed.core.episodes import Batch
+from metafed.federation.population import Draw
+from metafed.messages.predictions import Predictions
 from metafed.scores import Score
 from metafed.tasks.task import Task
+
+
+def predicted(task: Task, output: torch.Tensor) -> np.ndarray:
+    """Return predictions ``(C, N, K)`` in float64: probabilities of classes, or numbers.
+
+    Args:
+        task: Whose outputs these are.
+        output: What ``predict`` returned, ``(C, N, K)`` or wider: what comes after is no prediction.
+    """
+    whole = output[..., : task.model.outputs].detach().double().cpu()
+    return (whole.softmax(-1) if task.kind == "classification" else whole).numpy()
 
 
 def measured(scores: Mapping[str, Score], task: Task, output: torch.Tensor, batch: Batch) -> np.ndarray:
@@ -16,17 +29,36 @@ def measured(scores: Mapping[str, Score], task: Task, output: torch.Tensor, batc
     Args:
         scores: By name.
         task: Whose outputs these are.
-        output: What ``predict`` returned, ``(C, N, outputs)`` or wider: what comes after is no prediction.
+        output: What ``predict`` returned.
         batch: The rows.
     """
     found = np.full((len(batch.mask), len(scores)), np.nan)
     if not scores:
         return found
-    whole = output[..., : task.model.outputs].detach().double().cpu()
-    predicted = (whole.softmax(-1) if task.kind == "classification" else whole).numpy()
+    whole = predicted(task, output)
     target, mask = batch.y.cpu().numpy(), batch.mask.cpu().numpy() > 0
     for client, own in enumerate(mask):
-        rows = predicted[client, own]
+        rows = whole[client, own]
         if np.isfinite(rows).all():
             found[client] = [float(score(target[client, own], rows)) for score in scores.values()]
     return found
+
+
+def kept(task: Task, draw: Draw, before: torch.Tensor, after: torch.Tensor) -> Predictions:
+    """Return what is predicted for each query row of a draw, client after client.
+
+    Args:
+        task: Whose outputs these are.
+        draw: The clients' evaluation episodes.
+        before: What ``predict`` returned before adaptation.
+        after: What it returned after the last inner step.
+    """
+    query = draw.episode.query
+    own = query.mask.cpu().numpy() > 0
+    target = query.y.cpu().double().numpy()[own]
+    return Predictions(
+        row=np.concatenate([rows.query for rows in draw.rows]),
+        target=target.reshape(len(target), -1),
+        before=predicted(task, before)[own],
+        after=predicted(task, after)[own],
+    )

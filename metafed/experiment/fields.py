@@ -139,6 +139,11 @@ class Fields(Settings):
         " every inner step: balanced-accuracy, macro-f1, auc, log-loss, mae, rmse, or MODULE:FUNCTION of targets and"
         " outputs; several with commas.",
     )
+    keep_predictions: bool = Field(
+        False,
+        description="Keep in predictions.parquet what is predicted for each evaluation row, before and after"
+        " adaptation, with its target; in simulations only, since rows leave no node (docs/fairness.md).",
+    )
     chunk: Literal["auto"] | int = Field(
         "auto",
         description="Clients of one family that are trained as one batch, at most; part of the result's last bits."
