@@ -136,8 +136,8 @@ class Fields(Settings):
     score: str = Field(
         "",
         description="Scores of evaluated clients beside their family's own, each a column of clients.parquet after"
-        " every inner step: balanced-accuracy, macro-f1, auc, log-loss, mae, rmse, or MODULE:FUNCTION of targets and"
-        " outputs; several with commas.",
+        " every inner step: balanced-accuracy, macro-f1, auc, log-loss, ece, mae, rmse, or MODULE:FUNCTION of targets"
+        " and outputs; several with commas.",
     )
     keep_predictions: bool = Field(
         False,

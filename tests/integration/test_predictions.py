@@ -28,7 +28,7 @@ def run(**settings):
 
 @pytest.fixture(scope="module")
 def kept():
-    return run(tasks="personalization,avatar", score=["log-loss", "rmse"], keep_predictions=True)
+    return run(tasks="personalization,avatar", score=["log-loss", "ece", "rmse"], keep_predictions=True)
 
 
 def test_scores_are_those_of_the_predictions(kept):
@@ -48,7 +48,8 @@ def test_scores_are_those_of_the_predictions(kept):
             assert own["target_values"].null_count() == len(own)
             assert row["score"] == pytest.approx((own["target"] == own["prediction"]).mean(), abs=1e-7)
             probabilities = np.array(own["probabilities"].to_list())
-            assert SCORES["log-loss"][1](own["target"].to_numpy(), probabilities) == row["log-loss"]
+            for name in ("log-loss", "ece"):
+                assert SCORES[name][1](own["target"].to_numpy(), probabilities) == row[name]
         else:
             assert own["target"].null_count() == own["probabilities"].null_count() == len(own)
             target, value = (np.array(own[name].to_list()) for name in ("target_values", "predicted_values"))
@@ -56,7 +57,7 @@ def test_scores_are_those_of_the_predictions(kept):
 
 
 def test_they_change_nothing_else_and_are_there_only_if_asked_for(kept):
-    plain = run(tasks="personalization,avatar", score=["log-loss", "rmse"])
+    plain = run(tasks="personalization,avatar", score=["log-loss", "ece", "rmse"])
     assert plain.theta_sha256 == kept.theta_sha256
     assert plain.clients.equals(kept.clients)
     assert not list(plain.folder.glob("*predictions*"))
