@@ -215,7 +215,7 @@ class Host:
         own = np.where((table.sizes[:, 2] >= least)[:, None, None], np.stack(more, 1), np.nan)
         table = replace(table, scores=dict(zip(chosen, np.moveaxis(own, 2, 0), strict=True)))
         if self.experiment.keep_predictions and task.kind != "control":
-            table = replace(table, predictions=kept(task, draw, ends[0], ends[-1]))
+            table = replace(table, predictions=kept(task, draw, self.population.attributes(family), ends[0], ends[-1]))
         return Answer(NOTHING, [table], [])
 
     def _plan(self, settings: Training, server_round: int, chunk: list[int]) -> list[Plan]:

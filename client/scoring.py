@@ -1,6 +1,6 @@
 """What is made of a task's predictions for a batch: scores beside a family's own, and what is kept of single rows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -44,12 +44,13 @@ def measured(scores: Mapping[str, Score], task: Task, output: torch.Tensor, batc
     return found
 
 
-def kept(task: Task, draw: Draw, before: torch.Tensor, after: torch.Tensor) -> Predictions:
+def kept(task: Task, draw: Draw, names: Sequence[str], before: torch.Tensor, after: torch.Tensor) -> Predictions:
     """Return what is predicted for each query row of a draw, client after client.
 
     Args:
         task: Whose outputs these are.
         draw: The clients' evaluation episodes.
+        names: Of their rows' attributes.
         before: What ``predict`` returned before adaptation.
         after: What it returned after the last inner step.
     """
@@ -61,4 +62,13 @@ def kept(task: Task, draw: Draw, before: torch.Tensor, after: torch.Tensor) -> P
         target=target.reshape(len(target), -1),
         before=predicted(task, before)[own],
         after=predicted(task, after)[own],
+        attributes={name: _values(draw, place) for place, name in enumerate(names)},
     )
+
+
+def _values(draw: Draw, place: int) -> list[str]:
+    """Return the values of one attribute of all query rows; empty for rows without."""
+    found: list[str] = []
+    for own, rows in zip(draw.examples, draw.rows, strict=True):
+        found += own.attributes[rows.query, place].tolist() if own.attributes is not None else [""] * len(rows.query)
+    return found

@@ -182,7 +182,8 @@ class Fields(Settings):
     inject_bias: str | None = Field(
         None,
         description="For studies: groups drawn at random, with unfairness that is known:"
-        " NAME:SHARE[:rows=PART][:labels=PART],… Default: the families' own groups.",
+        " NAME:SHARE[:rows=PART][:labels=PART],… with :of=rows an attribute of rows in place of groups of clients."
+        " Default: the families' own groups.",
     )
     faults: str | None = Field(
         None,

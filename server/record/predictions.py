@@ -1,16 +1,33 @@
 """``predictions.parquet``: a row for each evaluation row of a client, before adaptation and after."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from metafed.fairness.panel import VALIDATION
+from metafed.fairness.rows import ATTRIBUTE, by_attribute
 from metafed.federation.federation import Federation
 from metafed.messages.packing import Rows
+from server.files import draft
+from server.record.tables import PREDICTIONS
 
-ATTRIBUTE = "attribute."
-"""What the name of a column begins with that has an attribute of rows."""
+
+def keep_attributes(folder: Path, seed: int) -> dict[str, Any]:
+    """Write ``attributes.parquet``, atomically, and return ``summary.json``'s ``attributes``.
+
+    Nothing is written, and nothing returned, where no predictions are kept, or no row has an attribute.
+    """
+    path = folder / PREDICTIONS.file
+    if not path.exists():
+        return {}
+    entries, clients = by_attribute(pl.read_parquet(path, glob=False), seed)
+    if not entries:
+        return {}
+    with draft(folder / "attributes.parquet") as beside:
+        clients.write_parquet(beside)
+    return {"attributes": entries}
 
 
 def predictions_of(server_round: int, rows: Rows, federation: Federation) -> "pl.DataFrame | None":
@@ -58,7 +75,7 @@ def part_of(client: int, federation: Federation) -> str:
 
 def attributes_of(federation: Federation) -> list[str]:
     """Return the names of the attributes that rows of a run can have, each once."""
-    own = (getattr(source, "attributes", ()) for source in federation.sources)
+    own = (federation.population.attributes(choice.family.name) for choice in federation.choices)
     return list(dict.fromkeys(name for names in own for name in names))
 
 

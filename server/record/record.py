@@ -31,7 +31,7 @@ from metafed.messages.packing import Rows
 from server.checkpoint import Checkpoint, Position, sync, write
 from server.files import draft, new_folder, remove, write_json, write_text
 from server.record.participation import keep_ledger
-from server.record.predictions import predictions_of
+from server.record.predictions import keep_attributes, predictions_of
 from server.record.provenance import git_state, started_in, without_secrets
 from server.record.resume import FORMAT, Found, encoded, identity, read_manifest, rewind
 from server.record.rounds import Round, line
@@ -191,9 +191,7 @@ class Record:
             self._later.close,
             self._rounds.close,
             lambda: self.manifest.update(join(self.folder)),
-            lambda: self.manifest.update(
-                join(self.folder, PREDICTIONS)
-            ),  # none, where none are kept
+            lambda: self.manifest.update(join(self.folder, PREDICTIONS)),  # none, where none are kept
             lambda: summarize_record(self.folder, self.federation),
             lambda: report(self.manifest),
             lambda: give_back(self.folder),
@@ -286,6 +284,7 @@ def summarize_record(folder: Path, federation: Federation) -> None:
         rows = pl.read_parquet(path, glob=False)
         summary = summarize(rows, federation.experiment.seed, kinds, federation.experiment)
         summary |= keep_ledger(folder, rows, federation)
+        summary |= keep_attributes(folder, federation.experiment.seed)
         write_json(folder / "summary.json", summary)
 
 

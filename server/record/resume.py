@@ -170,7 +170,7 @@ def rewind(folder: Path, rounds: BinaryIO, found: Found, experiment: Experiment)
         if later > last:
             remove(checkpoints, later)
     tidy(checkpoints, there(checkpoints))
-    for name in ("summary.json", "report.html", "participation.parquet"):
+    for name in ("summary.json", "report.html", "participation.parquet", "attributes.parquet"):
         (folder / name).unlink(missing_ok=True)
     bare = found.checkpoint is not None and found.position.evaluated and not due(experiment, last)
     for table in tables_of(experiment):
