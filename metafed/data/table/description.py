@@ -135,6 +135,16 @@ class Description(BaseModel):
         return [name for name in (self.time, self.block, self.evaluation) if name is not None]
 
     @property
+    def way(self) -> str:
+        """Say which rows are evaluation rows."""
+        ways = {
+            self.time: f"the later half by {self.time!r} of each client's rows",
+            self.block: f"half of each client's values of {self.block!r}",
+            self.evaluation: f"as {self.evaluation!r} says",
+        }
+        return next((way for name, way in ways.items() if name is not None), "a random half of each client's rows")
+
+    @property
     def named(self) -> list[str]:
         """Columns that have another role than that of a feature."""
         clients = [] if self.client is None else [self.client]

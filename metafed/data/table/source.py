@@ -130,12 +130,6 @@ class Own(Source):
         everyone = len(who.names) + len(who.skipped)
         skipped = f"{len(who.skipped):,} of {everyone:,} clients skipped, with {who.rule}: {listed(who.skipped)}"
         unit = "the unit that the description states" if description.scale else "units of its standard deviation"
-        ways = {
-            description.time: f"the later half by {description.time!r} of each client's rows",
-            description.block: f"half of each client's values of {description.block!r}",
-            description.evaluation: f"as {description.evaluation!r} says",
-        }
-        way = next((way for name, way in ways.items() if name is not None), "a random half of each client's rows")
         of_class = ", class by class" if self.shots.per_class and not description.evaluation else ""
         return (
             f"{table.rows:,} rows, {len(who.names):,} clients"
@@ -147,7 +141,7 @@ class Own(Source):
             *alike_names({"clients": who.names, "groups": who.groups, "classes": classes or ()}),
             f"{self.kind} of {shown}, "
             + (about_classes(description, classes) if classes else f"in {unit}, as losses are then"),
-            f"evaluation rows: {way}{of_class}",
+            f"evaluation rows: {description.way}{of_class}",
             *(f"evaluation rows have the target {name!r}" for name in description.cleans),
             f"features: {'; '.join(column.about for column in self.encoders)}",
             *attribute_notes(description),
