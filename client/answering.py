@@ -18,7 +18,7 @@ from client.guarding import guarded, unusable
 from client.host import Host
 from client.memory import keep_freed_memory
 from client.secure import Speaker
-from client.sharing import SHARE, answered, refuse_to_share, shares_rows
+from client.sharing import PREDICTIONS, SHARE, answered, refuse_to_share, shares_predictions, shares_rows
 from client.states import ContextStates
 from metafed.core.errors import DataError
 from metafed.core.parameters import Vectors
@@ -46,6 +46,7 @@ def hosting(message: Message, context: Context) -> Message:
     number, count = share_of(context)
     openly = shares_rows(context)
     answer: dict[str, int | bool | list[str]] = {**dict(zip(PARTITION, (number, count), strict=True)), SHARE: openly}
+    answer[PREDICTIONS] = shares_predictions(context)
     answer |= {"pool": "partition-id" not in context.node_config, OWN_PEOPLE: bool(context.node_config.get(OWN_DATA))}
     if "guard" in message.content.config_records.get("ask", {}):
         try:

@@ -12,7 +12,7 @@ from client.contributions import Contributed, contributed
 from client.device import prepare, resolve
 from client.faults import Faults
 from client.isolation import Isolation
-from client.scoring import measured
+from client.scoring import kept, measured
 from client.states import States
 from metafed.aggregators.updates import ClientVectors
 from metafed.core.digits import LARGEST
@@ -202,16 +202,21 @@ class Host:
         query, steps = draw.episode.query, self.experiment.evaluation_steps
         chosen = self.experiment.scores_of(task.kind)
         losses, scores, more = [], [], []
+        ends: list[torch.Tensor] = []
         for params in path:
             with torch.no_grad():
                 output = task.predict(params, query.x, query.mask)
                 losses.append(task.loss(output, query))
                 scores.append(task.score(output, query))
                 more.append(measured(chosen, task, output, query))
+                ends[1:] = [output]  # of the first step and, so far, the last
         least = self.experiment.least_rows(task.kind)
         table = rows_of(chunk, task.kind, draw, range(steps + 1), torch.stack(losses, 1), torch.stack(scores, 1), least)
         own = np.where((table.sizes[:, 2] >= least)[:, None, None], np.stack(more, 1), np.nan)
-        return Answer(NOTHING, [replace(table, scores=dict(zip(chosen, np.moveaxis(own, 2, 0), strict=True)))], [])
+        table = replace(table, scores=dict(zip(chosen, np.moveaxis(own, 2, 0), strict=True)))
+        if self.experiment.keep_predictions and task.kind != "control":
+            table = replace(table, predictions=kept(task, draw, self.population.attributes(family), ends[0], ends[-1]))
+        return Answer(NOTHING, [table], [])
 
     def _plan(self, settings: Training, server_round: int, chunk: list[int]) -> list[Plan]:
         """Return how the clients train, if anything is said about that: an algorithm of old knows of no plans."""

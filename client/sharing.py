@@ -2,6 +2,7 @@
 
 import logging
 import os
+from dataclasses import replace
 
 from flwr.app import Context
 
@@ -13,6 +14,10 @@ SHARE = "share-client-rows"
 """Entry of a node's config: whether a row a client leaves the node."""
 SHARE_VARIABLE = "METAFED_SHARE_CLIENT_ROWS"
 """Variable of the environment that says the same where a node has no config."""
+
+
+PREDICTIONS = "share-predictions"
+"""Entry of the config of a node of our own engines alone: predictions for single rows may leave it, too."""
 
 
 class NotShared(RuntimeError):
@@ -29,6 +34,19 @@ def shares_rows(context: Context) -> bool:
     return value is True or str(value).lower() == "true"
 
 
+def shares_predictions(context: Context) -> bool:
+    """Say whether predictions for single rows leave this node: they do from our own engines, and from no deployed node.
+
+    They come with the rows' targets, which are a client's own data, where a row a client holds means over many.
+    """
+    return shares_rows(context) and context.node_config.get(PREDICTIONS) is True and not _deployed(context)
+
+
+def _deployed(context: Context) -> bool:
+    """Say whether this is a node of several, which has some of the clients only."""
+    return "partition-id" in context.node_config
+
+
 def refuse_to_share(what: str, context: Context) -> None:
     """Refuse a question about single clients.
 
@@ -42,9 +60,13 @@ def refuse_to_share(what: str, context: Context) -> None:
 def answered(answer: Answer, roster: Roster, context: Context) -> Answer:
     """Return ``answer`` as it may leave the node: with sums instead of rows where its config does not allow rows.
 
+    Whatever a server asks for, predictions for single rows stay where they may not leave.
+
     Raises:
         NotShared: The answer has single clients' updates, which the run's aggregator needs.
     """
+    if any(rows.predictions is not None for rows in answer.rows) and not shares_predictions(context):
+        answer = answer._replace(rows=[replace(rows, predictions=None) for rows in answer.rows])
     if shares_rows(context):
         return answer
     if answer.client_vectors:

@@ -36,6 +36,7 @@ class Hosting(Message):
     num_partitions: Annotated[int, Field(ge=1, le=MOST_NODES, alias="num-partitions")]
     pool: bool = True
     share_client_rows: bool = Field(False, alias="share-client-rows")
+    share_predictions: bool = Field(False, alias="share-predictions")
     own_people: bool = Field(False, alias="own-people")
     guard_fatal: list[str] = Field(default_factory=list, alias="guard-fatal")
     guard: list[str] = Field(default_factory=list)

@@ -93,6 +93,13 @@ def guarded(grid: Grid, federation: Federation, timeout: float, fewest: int | No
             f"{', '.join(needed)}: needs to know single clients, and the nodes {keeping} keep their rows"
             " (share-client-rows is not true in their config)"
         )
+    if federation.experiment.keep_predictions:
+        silent = [number for number, answer in hosts.answering if not answer.share_predictions]
+        if silent:
+            raise RowsNeeded(
+                f"--keep-predictions: rows are withheld: no predictions for single rows leave the nodes {silent}, as"
+                " none leave a node of a deployment; leave it out, or run a simulation"
+            )
     return hosts
 
 

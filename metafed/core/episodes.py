@@ -31,6 +31,7 @@ class Examples(NamedTuple):
             draws, and an episode is a stretch of successive rows, its query after its support: nothing is
             adapted on that lies in the future. Class by class, where episodes are; not together with ``block``.
         name: What the data call the client; empty where they have no name for it.
+        attributes: Attributes of the rows by which fairness is measured, texts ``(n, A)``, empty where a row has none.
     """
 
     x: np.ndarray
@@ -41,6 +42,7 @@ class Examples(NamedTuple):
     block: np.ndarray | None = None
     time: np.ndarray | None = None
     name: str = ""
+    attributes: np.ndarray | None = None
 
 
 class Batch(NamedTuple):

@@ -7,12 +7,13 @@ hidden by another. An experiment from outside the tree declares the same, so tha
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
-Trait: TypeAlias = Literal["client_updates", "client_losses", "client_rows"]
+Trait: TypeAlias = Literal["client_updates", "client_losses", "client_rows", "client_predictions"]
 
 WORDS: dict[Trait, str] = {
     "client_updates": "the update of each single client",
     "client_losses": "the loss of each single client",
     "client_rows": "the group and the number of rows of each single client",
+    "client_predictions": "targets and predictions of single rows",
 }
 """What the server gets, in words."""
 

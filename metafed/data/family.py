@@ -44,6 +44,7 @@ class Keys(TypedDict, total=False):
 
     text: str | Sequence[str]
     group: str | Sequence[str] | None
+    attribute: str | Sequence[str] | None
     time: str | None
     block: str | None
     evaluation: str | None

@@ -95,6 +95,11 @@ class Source(ABC):
         return None
 
     @property
+    def attributes(self) -> tuple[str, ...]:
+        """Names of the attributes of its rows, in the order of ``Examples.attributes``; known as ``features`` are."""
+        return ()
+
+    @property
     def columns(self) -> tuple[tuple[str, int], ...]:
         """Name and width of each column behind the features, in their order; empty where they have no names."""
         return ()

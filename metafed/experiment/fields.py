@@ -136,8 +136,13 @@ class Fields(Settings):
     score: str = Field(
         "",
         description="Scores of evaluated clients beside their family's own, each a column of clients.parquet after"
-        " every inner step: balanced-accuracy, macro-f1, auc, log-loss, mae, rmse, or MODULE:FUNCTION of targets and"
-        " outputs; several with commas.",
+        " every inner step: balanced-accuracy, macro-f1, auc, log-loss, ece, mae, rmse, or MODULE:FUNCTION of targets"
+        " and outputs; several with commas.",
+    )
+    keep_predictions: bool = Field(
+        False,
+        description="Keep in predictions.parquet what is predicted for each evaluation row, before and after"
+        " adaptation, with its target; in simulations only, since rows leave no node (docs/fairness.md).",
     )
     chunk: Literal["auto"] | int = Field(
         "auto",
@@ -177,7 +182,8 @@ class Fields(Settings):
     inject_bias: str | None = Field(
         None,
         description="For studies: groups drawn at random, with unfairness that is known:"
-        " NAME:SHARE[:rows=PART][:labels=PART],… Default: the families' own groups.",
+        " NAME:SHARE[:rows=PART][:labels=PART],… with :of=rows an attribute of rows in place of groups of clients."
+        " Default: the families' own groups.",
     )
     faults: str | None = Field(
         None,

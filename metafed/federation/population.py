@@ -137,6 +137,12 @@ class Population:
         rng = stream(self.experiment.seed, "evaluation", client)
         return draw_from(own, evaluation.strata, shots, shots.evaluation, rng)
 
+    def attributes(self, family: str) -> tuple[str, ...]:
+        """Return the names of the attributes that rows of a family have, those that are planted last."""
+        names = [choice.family.name for choice in self.choices]
+        planted = self.bias.attributes if self.bias else ()
+        return (*self.sources[names.index(family)].attributes, *planted)
+
     def episode_rows(self, client: int) -> tuple[int, int]:
         """Return how many support and query rows a meta-training episode of the client has; blocks aside."""
         shots, support, query = self.shots[self.roster.place(client).task], 0, 0

@@ -9,6 +9,7 @@ import numpy as np
 
 from metafed.aggregators.updates import ClientVectors
 from metafed.core.parameters import Vector
+from metafed.messages.predictions import Predictions, to_message
 from metafed.messages.typed import LONGEST_TEXT
 from metafed.messages.withheld import Withheld, to_values
 from metafed.objectives import Contribution
@@ -53,6 +54,7 @@ class Rows:
         group: The clients' groups.
         name: What the data call them; nobody has a name where it is empty.
         scores: Scores beside the headline ``(C, S)``, by name; NaN where undefined.
+        predictions: What is predicted for their single rows, where a run keeps that.
     """
 
     client: np.ndarray
@@ -64,6 +66,7 @@ class Rows:
     group: Sequence[str]
     name: Sequence[str] = ()
     scores: Mapping[str, np.ndarray] = field(default_factory=dict)
+    predictions: Predictions | None = None
 
 
 class Answer(NamedTuple):
@@ -96,6 +99,9 @@ def pack(answer: Answer) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
             values[f"rows{index}/name"] = [str(name)[:LONGEST_TEXT] for name in rows.name]
         if rows.scores:
             values[f"rows{index}/scores"] = list(rows.scores)
+        if rows.predictions is not None:
+            more, about = to_message(rows.predictions, f"rows{index}")
+            arrays, values = arrays | more, values | about
     for index, single in enumerate(answer.client_vectors):
         arrays |= {f"updates{index}/{part}": vectors for part, vectors in single.vectors.items()}
         values[f"updates{index}/clients"] = [int(client) for client in single.clients]

@@ -13,6 +13,7 @@ from metafed.aggregators.updates import ClientVectors
 from metafed.core.digits import LARGEST
 from metafed.core.parameters import Layout, Vectors
 from metafed.messages.packing import Answer, Failure, Halved, Rows
+from metafed.messages.predictions import from_message
 from metafed.messages.typed import (
     LONGEST_TEXT,
     MOST_ROWS,
@@ -223,4 +224,5 @@ def _rows(arrays: Mapping[str, np.ndarray], values: Mapping[str, Any], index: in
         group=head.group,
         name=head.name,
         scores=dict(zip(head.scores, more, strict=True)),
+        predictions=from_message(arrays, values, name, int(whole[:, 3].sum())),
     )

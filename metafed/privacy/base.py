@@ -29,7 +29,7 @@ class Mechanism(BaseModel, ABC):
     trusted, C is the experiment's, and every round counts, for the server knows whom it asks."""
     adapts: ClassVar[bool] = False
     """Whether C may follow a quantile, by a count whose noise is Gaussian and part of what is accounted for."""
-    hides: ClassVar[frozenset[Trait]] = frozenset({"client_updates"})
+    hides: ClassVar[frozenset[Trait]] = frozenset({"client_updates", "client_predictions"})
     """What the server does not get of single clients."""
 
     def cut(self, one: Contribution, clip: float) -> Contribution:

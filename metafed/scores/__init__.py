@@ -6,7 +6,7 @@ from typing import TypeAlias
 import numpy as np
 
 from metafed.core.names import known
-from metafed.scores.classification import auc, balanced_accuracy, log_loss, macro_f1
+from metafed.scores.classification import auc, balanced_accuracy, expected_calibration_error, log_loss, macro_f1
 from metafed.scores.regression import mae, rmse
 from metafed.tasks.task import Kind
 
@@ -19,6 +19,7 @@ SCORES: Mapping[str, tuple[Kind, Score]] = {
     "macro-f1": ("classification", macro_f1),
     "auc": ("classification", auc),
     "log-loss": ("classification", log_loss),
+    "ece": ("classification", expected_calibration_error),
     "mae": ("regression", mae),
     "rmse": ("regression", rmse),
 }

@@ -4,6 +4,9 @@ import numpy as np
 
 from metafed.core.ranks import ranks
 
+BINS = 15
+"""Bins of the calibration error, as in the paper that it is from."""
+
 
 def balanced_accuracy(target: np.ndarray, output: np.ndarray) -> float:
     """Return the mean over the classes that rows have of the share of their rows that is predicted right."""
@@ -42,3 +45,15 @@ def log_loss(target: np.ndarray, output: np.ndarray) -> float:
     """Return the mean of −log p of the rows' classes, in nats; infinite where a probability is 0. Lower is better."""
     with np.errstate(divide="ignore"):
         return float(-np.log(output[np.arange(len(target)), target]).mean())
+
+
+def expected_calibration_error(target: np.ndarray, output: np.ndarray) -> float:
+    """Return Σ |Bₘ|/n · |accuracy of Bₘ − mean confidence of Bₘ| over ``BINS`` bins of equal width; lower is better.
+
+    Bin m has the rows whose largest probability lies in ((m − 1)/15, m/15] (Guo, Pleiss, Sun and Weinberger 2017,
+    arXiv 1706.04599). On n rows of a perfectly calibrated model it is above 0 by chance, the more so for small n.
+    """
+    confidence, right = output.max(1), output.argmax(1) == target
+    bins = np.searchsorted(np.arange(1, BINS) / BINS, confidence, side="left")
+    differences = np.bincount(bins, right - confidence, BINS)  # of each bin: rows × (accuracy − confidence)
+    return float(np.abs(differences).sum() / len(target))

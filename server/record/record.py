@@ -8,7 +8,6 @@ import fcntl
 import hashlib
 import os
 import platform
-import shutil
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -29,11 +28,13 @@ from metafed.fairness.summary import summarize
 from metafed.federation.federation import Federation
 from server.checkpoint import Checkpoint, Position, sync, write
 from server.files import draft, new_folder, remove, write_json, write_text
+from server.record.client_rows import table
 from server.record.participation import keep_ledger
+from server.record.predictions import keep_attributes, predictions_of
 from server.record.provenance import git_state, started_in, without_secrets
-from server.record.resume import FORMAT, Found, encoded, identity, read_manifest, rewind, rows_of, sha256_of
+from server.record.resume import FORMAT, Found, encoded, identity, read_manifest, rewind
 from server.record.rounds import Round, line
-from server.record.table import table
+from server.record.tables import CLIENTS, PREDICTIONS, TABLES, Table, join, tables_of
 from server.record.writer import UNWRITTEN, Writer, WritingFailed
 
 RESERVE, RESERVED = ".reserve", 2**13
@@ -81,7 +82,8 @@ class Record:
         self.before = read_manifest(folder) if again else {}
         with new_folder(folder, there=again) as self._parents:
             if not again:
-                (folder / "parts").mkdir()
+                for each in tables_of(experiment):
+                    (folder / each.parts).mkdir()
                 (folder / "checkpoints").mkdir()
                 self._write_config()
                 (folder / RESERVE).write_bytes(bytes(RESERVED))
@@ -135,7 +137,8 @@ class Record:
             OSError: It cannot be written.
         """
         # first of all, for what it says of the rows' bits holds no longer
-        self.manifest.pop("clients_sha256", None)
+        for each in TABLES:
+            self.manifest.pop(each.sha256, None)
         self._write_manifest()
         rewind(self.folder, self._rounds, found, self.federation.experiment)
         self._hash = hashlib.sha256((self.folder / "rounds.jsonl").read_bytes())
@@ -186,7 +189,8 @@ class Record:
         steps: tuple[Callable[[], object], ...] = (
             self._later.close,
             self._rounds.close,
-            lambda: self.manifest.update(join(self.folder, rows_of(self.folder))),
+            lambda: self.manifest.update(join(self.folder)),
+            lambda: self.manifest.update(join(self.folder, PREDICTIONS)),  # none, where none are kept
             lambda: summarize_record(self.folder, self.federation),
             lambda: report(self.manifest),
             lambda: give_back(self.folder),
@@ -217,11 +221,10 @@ class Record:
             for phase, tables in (("train", finished.training), ("evaluate", finished.evaluation))
             if tables
         ]
-        if frames:
-            path = self.folder / "parts" / f"{finished.number:08d}.parquet"
-            with draft(path) as beside:
-                pl.concat(frames).write_parquet(beside)
-            self._unsynced.append(path)
+        self._write_part(CLIENTS, finished.number, frames)
+        if self.federation.experiment.keep_predictions:
+            found = [predictions_of(finished.number, rows, self.federation) for rows in finished.evaluation]
+            self._write_part(PREDICTIONS, finished.number, [frame for frame in found if frame is not None])
         start = self._rounds.tell()
         self._rounds.write(encoded(entry))
         self._rounds.flush()
@@ -233,12 +236,21 @@ class Record:
         self._positions = {n: p for n, p in self._positions.items() if n == finished.number - 1}
         self._positions[finished.number] = where
 
+    def _write_part(self, of: Table, server_round: int, frames: Sequence["pl.DataFrame"]) -> None:
+        """Write a round's rows of one of the tables, where it has any."""
+        if frames:
+            path = self.folder / of.parts / f"{server_round:08d}.parquet"
+            with draft(path) as beside:
+                pl.concat(frames).write_parquet(beside)
+            self._unsynced.append(path)
+
     def _checkpoint(self, checkpoint: Checkpoint) -> None:
         for path in self._unsynced:
             with path.open("rb") as part:
                 os.fsync(part.fileno())
         os.fsync(self._rounds.fileno())
-        sync(self.folder / "parts")
+        for each in tables_of(self.federation.experiment):
+            sync(self.folder / each.parts)
         self._unsynced.clear()
         write(
             self.folder / "checkpoints",
@@ -271,18 +283,8 @@ def summarize_record(folder: Path, federation: Federation) -> None:
         rows = pl.read_parquet(path, glob=False)
         summary = summarize(rows, federation.experiment.seed, kinds, federation.experiment)
         summary |= keep_ledger(folder, rows, federation)
+        summary |= keep_attributes(folder, federation.experiment.seed)
         write_json(folder / "summary.json", summary)
-
-
-def join(folder: Path, parts: list[Path]) -> dict[str, str]:
-    """Join the rounds' rows in a record's folder into one file, and remove them; returns its hash for the manifest."""
-    path = folder / "clients.parquet"
-    if parts:
-        with draft(path) as beside:
-            # streamed: a long run's rows need not fit in memory
-            pl.scan_parquet(parts, glob=False).sink_parquet(beside, maintain_order=True)
-    shutil.rmtree(folder / "parts", ignore_errors=True)
-    return {"clients_sha256": sha256_of(path)} if path.exists() else {}
 
 
 def give_back(folder: Path) -> None:

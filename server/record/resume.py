@@ -13,6 +13,7 @@ import polars as pl
 
 from metafed.experiment.settings import Experiment
 from server.checkpoint import Checkpoint, Damaged, Position, paths, read, remove, there, tidy
+from server.record.tables import TABLES, Table, sha256_of, tables_of
 
 FORMAT = 2
 """Version of what a record says. 1: settings of privacy, devices and secure aggregation stood beside the others."""
@@ -113,9 +114,13 @@ def sound_rows(folder: Path, manifest: Mapping[str, Any]) -> float:
     """Return the last round up to which all rows of the record can be read; infinity where there is no damage.
 
     Raises:
-        NotResumable: ``clients.parquet`` cannot be read, or is not what its manifest says.
+        NotResumable: A joined table cannot be read, or is not what its manifest says.
     """
-    path, known = folder / "clients.parquet", manifest.get("clients_sha256")
+    return min(_sound(folder, table, manifest) for table in TABLES)
+
+
+def _sound(folder: Path, table: Table, manifest: Mapping[str, Any]) -> float:
+    path, known = folder / table.file, manifest.get(table.sha256)
     if path.exists():
         if known not in (None, sha256_of(path)) or not readable(path):
             raise NotResumable(
@@ -123,7 +128,7 @@ def sound_rows(folder: Path, manifest: Mapping[str, Any]) -> float:
                 " start the run anew"
             )
         return math.inf
-    return next((int(part.stem) - 1 for part in rows_of(folder) if not readable(part)), math.inf)
+    return next((int(part.stem) - 1 for part in table.of(folder) if not readable(part)), math.inf)
 
 
 def readable(path: Path) -> bool:
@@ -150,12 +155,6 @@ def lines_hold(path: Path, position: Position) -> bool:
     return same and hashlib.sha256(before).hexdigest() == earlier
 
 
-def sha256_of(path: Path) -> str:
-    """Hash a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def rewind(folder: Path, rounds: BinaryIO, found: Found, experiment: Experiment) -> None:
     """Take back what the record says beyond ``found``. May be killed at any instant and done again.
 
@@ -171,10 +170,11 @@ def rewind(folder: Path, rounds: BinaryIO, found: Found, experiment: Experiment)
         if later > last:
             remove(checkpoints, later)
     tidy(checkpoints, there(checkpoints))
-    for name in ("summary.json", "report.html", "participation.parquet"):
+    for name in ("summary.json", "report.html", "participation.parquet", "attributes.parquet"):
         (folder / name).unlink(missing_ok=True)
     bare = found.checkpoint is not None and found.position.evaluated and not due(experiment, last)
-    _rewind_rows(folder, last, bare)
+    for table in tables_of(experiment):
+        _rewind_rows(folder, table, last, bare)
     if not bare:
         rounds.truncate(found.position.end)
     else:
@@ -190,21 +190,16 @@ def encoded(line: Mapping[str, Any]) -> bytes:
     return (json.dumps(line, allow_nan=False) + "\n").encode()
 
 
-def rows_of(folder: Path) -> list[Path]:
-    """Return the parts of the clients' rows, in the order of rounds."""
-    return sorted((folder / "parts").glob("*.parquet"))
-
-
-def _rewind_rows(folder: Path, last: int, bare: bool) -> None:
+def _rewind_rows(folder: Path, table: Table, last: int, bare: bool) -> None:
     """Leave one part that has the rows of the rounds up to ``last``; its evaluation is dropped where ``bare``.
 
     It is named by the first round, so that going on from an older checkpoint later finds the rounds before that in it.
 
-    Where ``clients.parquet`` is there it counts, and the parts do not: it is written whole from all parts, and is gone
+    Where the joined table is there it counts, and the parts do not: it is written whole from all parts, and is gone
     before a round is added.
     """
-    whole, parts = folder / "clients.parquet", folder / "parts"
-    kept = [whole] if whole.exists() else [path for path in rows_of(folder) if int(path.stem) <= last]
+    whole, parts = folder / table.file, folder / table.parts
+    kept = [whole] if whole.exists() else [path for path in table.of(folder) if int(path.stem) <= last]
     if last < 0 or not kept:
         shutil.rmtree(parts, ignore_errors=True)
         parts.mkdir()
@@ -212,8 +207,9 @@ def _rewind_rows(folder: Path, last: int, bare: bool) -> None:
         return
     wanted = pl.col("round") <= last
     if bare:
-        wanted &= (pl.col("round") < last) | (pl.col("phase") == "train")
-    draft = folder / "clients.parquet.draft"
+        trained = pl.col("phase") == "train" if table.always else pl.lit(value=False)
+        wanted &= (pl.col("round") < last) | trained
+    draft = folder / f"{table.file}.draft"
     rows = pl.scan_parquet(kept, glob=False).filter(wanted)
     names = rows.collect_schema().names()
     if "name" not in names:  # of a record that is older than this column
@@ -223,7 +219,7 @@ def _rewind_rows(folder: Path, last: int, bare: bool) -> None:
     draft.replace(whole)
     shutil.rmtree(parts, ignore_errors=True)
     parts.mkdir()
-    moved = folder / "rows.draft"
+    moved = folder / f"{table.parts}.draft"
     shutil.copyfile(whole, moved)
     moved.replace(parts / f"{0:08d}.parquet")
     whole.unlink()

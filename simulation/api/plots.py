@@ -68,6 +68,10 @@ class Plots:
         """Draw how evenly scores are spread."""
         return self("lorenz")
 
+    def attributes(self) -> "Figure":
+        """Draw differences between rows of each attribute, over all rows and for each client."""
+        return self("attributes")
+
     def learning(self) -> "Figure":
         """Draw scores of the evaluated rounds."""
         return self("learning")

@@ -16,13 +16,14 @@ from metafed.experiment.settings import Experiment
 from metafed.fairness.intervals import Estimate
 from metafed.federation.federation import Federation
 from server.checkpoint import Checkpoint, read, there
+from server.record.tables import PREDICTIONS
 from simulation.api.carrying_out import carry_out
 from simulation.api.plots import Plots
 from simulation.api.summary import Summary
 from simulation.cli.errors import BadInput
 from simulation.cli.resume import again
 from simulation.cli.tables import number
-from simulation.records.runs import read_manifest, read_parquet, read_rounds, read_run
+from simulation.records.runs import parquet, read_manifest, read_parquet, read_rounds, read_run
 from simulation.report.pages import write_report
 from simulation.runs.simulate import Callback
 from simulation.runs.track import figures
@@ -83,6 +84,21 @@ class Run:
     def clients(self) -> "pl.DataFrame":
         """A row a client and inner step, of every round: ``clients.parquet``."""
         return read_parquet(self.folder / "clients.parquet")
+
+    @cached_property
+    def predictions(self) -> "pl.DataFrame":
+        """A row for each evaluation row, before adaptation and after, of every evaluated round.
+
+        Raises:
+            BadInput: They were not kept.
+        """
+        path = self.folder / PREDICTIONS.file
+        if not path.exists():
+            raise BadInput(
+                f"{path}: not there: the run kept no predictions; start it with keep_predictions=True, which is"
+                " --keep-predictions"
+            )
+        return parquet(path)
 
     @cached_property
     def participation(self) -> "pl.DataFrame":

@@ -125,6 +125,11 @@ class Summary:
         return cls(raw["round"], raw["inner_steps"], parts, families, raw)
 
     @property
+    def attributes(self) -> list[dict[str, Any]]:
+        """Fairness between rows of each attribute, by family and part, as ``summary.json`` has it; often none."""
+        return list(self.raw.get("attributes", ()))
+
+    @property
     def seen(self) -> Block:
         """Clients that took part in meta-training.
 

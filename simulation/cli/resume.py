@@ -13,6 +13,7 @@ from metafed.data.family import SUFFIX
 from metafed.experiment.choices import descriptions
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation
+from server.record.tables import PREDICTIONS
 from simulation.cli.config import Config
 from simulation.cli.errors import BadInput
 from simulation.cli.streams import say
@@ -24,7 +25,8 @@ FREE = {
 """Settings that leave every bit as it is, and where the data are, which are checked by their hashes."""
 PARTS = {
     **dict.fromkeys(("run.log", "rounds.jsonl", "config.toml", "clients.parquet", "summary.json"), "file"),
-    **dict.fromkeys(("parts", "checkpoints"), "folder"),
+    "predictions.parquet": "file",
+    **dict.fromkeys(("parts", "prediction-parts", "checkpoints"), "folder"),
 }
 """What a record consists of, where it is there."""
 
@@ -52,6 +54,8 @@ def settings_file(folder: Path) -> Path:
     ended = about.get("exit_reason") is not None and not (folder / "parts").is_dir()
     if ended and (folder / "summary.json").exists() and not (folder / "clients.parquet").exists():
         raise BadInput(f"--resume {folder / 'clients.parquet'}: is missing, and with it the rows of finished rounds")
+    if ended and about.get(PREDICTIONS.sha256) and not (folder / PREDICTIONS.file).exists():
+        raise BadInput(f"--resume {folder / PREDICTIONS.file}: is missing, and with it those of finished rounds")
     return folder / "config.toml"
 
 

@@ -12,7 +12,7 @@ from metafed.core.streams import stream
 from metafed.data.sets.catalogue import Entry
 from metafed.data.sets.invariants import broken
 from metafed.data.table.source import Own
-from server.record.resume import sha256_of
+from server.record.tables import sha256_of
 from simulation.cli.errors import BadInput
 from simulation.data.guard import findings
 from simulation.data.sets import DATA_DIR

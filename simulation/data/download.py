@@ -9,7 +9,7 @@ import requests
 import urllib3
 
 from metafed.data.sets.catalogue import Download
-from server.record.resume import sha256_of
+from server.record.tables import sha256_of
 from simulation.cli.errors import BadInput
 from simulation.data.files import NO_ROOM
 

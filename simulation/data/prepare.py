@@ -11,7 +11,7 @@ import tyro
 from metafed.core.errors import DataError
 from metafed.data.sets.catalogue import Entry
 from metafed.data.source import Origin
-from server.record.resume import sha256_of
+from server.record.tables import sha256_of
 from simulation.cli.errors import BadInput
 from simulation.data.files import trouble, whole, write
 from simulation.data.sets import DATA_DIR, entry, licence, readers

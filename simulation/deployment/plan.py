@@ -80,6 +80,11 @@ def parse(argv: Sequence[str]) -> Plan:
             raise BadInput(f"{flag} {getattr(config, name)} does nothing in a deployment; leave it out")
     if any(fault.kind == "worker" for fault in described(config.experiment.faults)):
         raise BadInput("--faults: kind 'worker' needs Ray workers, which a deployment does not have; leave it out")
+    if config.experiment.keep_predictions:
+        raise BadInput(
+            "--keep-predictions: rows are withheld in a deployment: targets and predictions of single rows leave no"
+            " node; leave it out, or run a simulation"
+        )
     if config.experiment.kernels == "native":
         raise BadInput("--kernels native: Flower sends the nodes Python files only, no C++; choose torch or auto")
     experiment = config.experiment.model_copy(update={"kernels": "torch"})

@@ -32,9 +32,11 @@ def take_identity() -> None:
 def pool_context(run_config: dict[str, Any], device: str) -> Context:
     """Return the context that the ClientApp sees in our engines.
 
-    No partition: it hosts every client. All of it is one machine's, or one cluster's: rows of single clients may leave.
+    No partition: it hosts every client. All of it is one machine's, or one cluster's: rows of single clients may leave,
+    and predictions for their rows.
     """
-    return Context(RUN, POOL, {"device": device, "share-client-rows": True}, RecordDict(), run_config)
+    config: dict[str, int | float | str | bool] = {"device": device, "share-client-rows": True}
+    return Context(RUN, POOL, config | {"share-predictions": True}, RecordDict(), run_config)
 
 
 def named(message: Message) -> list[int]:

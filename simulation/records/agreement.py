@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from server.record.rounds import WALL_TIMES
+from server.record.tables import PREDICTIONS
 from simulation.cli.errors import BadInput
 from simulation.records.runs import parquet
 
@@ -89,6 +90,24 @@ def first_difference(left: Path, right: Path) -> Difference | None:
             return Difference(server_round, *client)
         if mine != theirs:
             return Difference(server_round, None, _entry(mine, theirs))
+    return _predicted(left, right, last, "evaluation" in (before[-1] if before else {}))
+
+
+def _predicted(left: Path, right: Path, last: int, evaluated: bool) -> Difference | None:
+    """Return where two records' predictions for single rows differ first, where they have any."""
+    paths = [path for path in (left / PREDICTIONS.file, right / PREDICTIONS.file) if path.exists()]
+    if len(paths) == 1:
+        return Difference(last, None, f"{PREDICTIONS.file} is in one of the records only")
+    if not paths:
+        return None
+    old, new = (parquet(path).drop("name") for path in paths)
+    if not evaluated:
+        new = new.filter(new["round"] != last)
+    for server_round in sorted({*old["round"], *new["round"]}):
+        pair = (each.filter(each["round"] == server_round) for each in (old, new))
+        client = _client(*pair)
+        if client is not None:
+            return Difference(server_round, client[0], f"{PREDICTIONS.file}: {client[1]}")
     return None
 
 

@@ -16,7 +16,8 @@ from metafed.experiment.renames import KEYS, renewed, renewed_keys
 from metafed.fairness.summary import summarize
 from metafed.families import FAMILIES
 from metafed.tasks.task import Kind
-from server.record.resume import FORMAT, sha256_of
+from server.record.resume import FORMAT
+from server.record.tables import CLIENTS, TABLES, Table, sha256_of
 from simulation.cli.errors import BadInput
 
 
@@ -81,8 +82,9 @@ def read_run(folder: Path, manifest: Mapping[str, Any] | None = None) -> Run:
         gaps.append(f"The run did not finish: {reason}.")
     rounds = read_rounds(folder / "rounds.jsonl", gaps)
     clients = read_clients(folder, gaps)
-    if clients is not None and changed_since(folder, manifest):
-        gaps.append("clients.parquet has other bits than when the run ended: it is damaged, or was changed by hand.")
+    for table in TABLES:
+        if changed_since(folder, manifest, table):
+            gaps.append(f"{table.file} has other bits than when the run ended: it is damaged, or was changed by hand.")
     summary = None
     if (folder / "summary.json").is_file():
         summary = renewed_keys(read_object(folder / "summary.json"))
@@ -101,9 +103,9 @@ def read_run(folder: Path, manifest: Mapping[str, Any] | None = None) -> Run:
     return Run(folder, manifest, rounds, clients, summary, text, gaps)
 
 
-def changed_since(folder: Path, manifest: Mapping[str, Any]) -> bool:
-    """Say whether ``clients.parquet`` is not what the manifest says; older records say nothing of it."""
-    path, known = folder / "clients.parquet", manifest.get("clients_sha256")
+def changed_since(folder: Path, manifest: Mapping[str, Any], table: Table = CLIENTS) -> bool:
+    """Say whether a joined table is not what the manifest says; older records say nothing of it."""
+    path, known = folder / table.file, manifest.get(table.sha256)
     return known is not None and path.is_file() and sha256_of(path) != known
 
 

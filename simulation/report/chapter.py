@@ -7,6 +7,7 @@ from typing import Any, get_args
 from simulation.records.runs import Run, parquet
 from simulation.report.drawing.files import shown
 from simulation.report.figures import FIGURES, OfRun
+from simulation.report.figures.attributes import MEASURES
 from simulation.report.figures.base import Place, one_run
 from simulation.report.reasons import Rate, Served, worst_served
 
@@ -31,7 +32,7 @@ def chapter(run: Run, more: Sequence[OfRun] = ()) -> dict[str, Any]:
             if parts["all"] is not None
         }
         served, rates = worst_served(known.everyone, known.kinds, gaps, times_failed(run), took_part(run))
-    return {"figures": drawn, "served": served, "rates": rates, "called": run.called}
+    return {"measures": MEASURES, "figures": drawn, "served": served, "rates": rates, "called": run.called}
 
 
 def times_failed(run: Run) -> Counter[int]:

@@ -102,6 +102,7 @@ def contents(values: dict[str, Any]) -> list[tuple[str, str]]:
     there += [
         ("served", "Who is served", evaluated), ("badly", "Who is served badly", evaluated),
         ("adapting", "How adaptation goes", evaluated), ("evenness", "How evenly", evaluated),
+        ("between-rows", "Fair for each client, fair over all?", bool(values["figures"]["between-rows"])),
         ("learning-curves", "How it was learned", bool(values["figures"]["learning-curves"])),
         ("failures", "Failures", failed), ("made", "How this was made", True),
     ]  # fmt: skip

@@ -11,7 +11,8 @@ from metafed.core import session
 from metafed.core.digits import digits
 from metafed.federation.federation import Federation
 from server.record.record import Record
-from server.record.resume import last_checkpoint, sha256_of
+from server.record.resume import last_checkpoint
+from server.record.tables import sha256_of
 from server.record.writer import WritingFailed
 from simulation.cli.config import Config
 from simulation.cli.console import Screen

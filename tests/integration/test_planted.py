@@ -157,7 +157,7 @@ BAD = {
     "poor:0.6,rich:0.6": "shares add up to 1.2",
     "poor:0.1,poor:0.2": "'poor' is named twice",
     "others:0.1": "'others' is the rest's own name",
-    "poor:0.1:row=0.5": "'row' is neither rows nor labels",
+    "poor:0.1:row=0.5": "'row' is neither rows, labels nor of=rows",
     "poor:0.1:rows=nan": "rows must be above 0",
     "poor:0.1:rows=0.5:rows=0.4": "'rows' is given twice",
     "<b>:0.1": "a group's name is of letters",

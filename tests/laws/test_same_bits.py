@@ -8,7 +8,21 @@ from tests.simulation.command.running import clients, command, manifest, rounds,
 
 pytestmark = pytest.mark.ray
 
-SMALL = ("--clients", 14, "--cohort", 8, "--rounds", 2, "--chunk", 2, "--eval-every", 1, "--width", 16)
+SMALL = (
+    "--clients",
+    14,
+    "--cohort",
+    8,
+    "--rounds",
+    2,
+    "--chunk",
+    2,
+    "--eval-every",
+    1,
+    "--width",
+    16,
+    "--keep-predictions",
+)
 LATE = ("--devices.tiers", "default", "--devices.deadline", 0.15, "--devices.late", "shorten", "--sampling", "data")
 OF_PLAN = ("cohort", "virtual_start", "virtual_seconds", "joules", "late", "shortened", "dropped_out", "offline")
 
@@ -31,7 +45,7 @@ def test_any_number_of_workers_gives_the_same_bits(runs):
     first, other = runs["local"], runs["ray3"]
     assert sha(other) == sha(first)
     assert rounds(other) == rounds(first)
-    for name in ("clients.parquet", "participation.parquet"):
+    for name in ("clients.parquet", "participation.parquet", "predictions.parquet"):
         assert (other / name).read_bytes() == (first / name).read_bytes()
 
 
@@ -72,7 +86,7 @@ def test_a_record_is_complete_and_tidy(runs):
     names = {path.name for path in folder.iterdir()}
     assert names == {
         *("manifest.json", "config.toml", "rounds.jsonl", "clients.parquet", "summary.json"),
-        *("participation.parquet", "checkpoints", "run.log"),
+        *("participation.parquet", "predictions.parquet", "checkpoints", "run.log"),
     }
     about = manifest(folder)
     assert about["exit_reason"] == "done"

@@ -5,7 +5,7 @@ import numpy as np
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation
 from metafed.messages.packing import Rows
-from server.record.table import table
+from server.record.client_rows import table
 
 
 def rows(clients, steps=(0, 2), name=(), **changed):

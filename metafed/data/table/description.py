@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self, get_args
@@ -23,6 +23,7 @@ from metafed.core.names import near
 from metafed.core.reading import brief, read_toml
 from metafed.data.files.parts import parts
 from metafed.data.partition import PARTITIONS, Partition
+from metafed.data.table.complaints import complaints, missing
 from metafed.data.table.published import of_form
 from metafed.data.table.sizes import Sizes
 from metafed.tasks.task import Kind
@@ -65,6 +66,7 @@ class Description(BaseModel):
     features: tuple[Feature, ...] = ()
     text: str | list[str] = []
     group: str | list[str] | None = None
+    attribute: str | list[str] | None = None
     time: str | None = None
     block: str | None = None
     evaluation: str | None = None
@@ -123,15 +125,30 @@ class Description(BaseModel):
         return [self.group] if isinstance(self.group, str) else self.group or []
 
     @property
+    def attributes(self) -> list[str]:
+        """Columns of attributes of rows, such as a gender: by them fairness is measured, row by row."""
+        return [self.attribute] if isinstance(self.attribute, str) else self.attribute or []
+
+    @property
     def splits(self) -> list[str]:
         """Columns that say which rows are evaluation rows: one at most."""
         return [name for name in (self.time, self.block, self.evaluation) if name is not None]
 
     @property
+    def way(self) -> str:
+        """Say which rows are evaluation rows."""
+        ways = {
+            self.time: f"the later half by {self.time!r} of each client's rows",
+            self.block: f"half of each client's values of {self.block!r}",
+            self.evaluation: f"as {self.evaluation!r} says",
+        }
+        return next((way for name, way in ways.items() if name is not None), "a random half of each client's rows")
+
+    @property
     def named(self) -> list[str]:
         """Columns that have another role than that of a feature."""
         clients = [] if self.client is None else [self.client]
-        return [*clients, *self.groups, *self.splits, *self.targets, *self.cleans]
+        return [*clients, *self.groups, *self.attributes, *self.splits, *self.targets, *self.cleans]
 
     @property
     def inputs(self) -> tuple[Feature, ...]:
@@ -139,7 +156,6 @@ class Description(BaseModel):
         texts = [self.text] if isinstance(self.text, str) else self.text
         features = self.features
         if self.image is not None and len(features) == 1 and features[0].scale is not None:
-            # one scale for the whole image
             features = (features[0]._replace(width=math.prod(self.image)),)
         return (*features, *(Feature(name, "text") for name in texts))
 
@@ -147,6 +163,7 @@ class Description(BaseModel):
     def as_text(self) -> list[str]:
         """Columns of a CSV file that are read as they are written, whatever other rows hold: 007 is not 7."""
         names = [*([] if self.client is None else [self.client]), *self.groups]
+        names += [name for name in self.attributes if all(name != feature.name for feature in self.inputs)]
         names += [self.time] if self.time is not None and self.date_format is not None else []
         names += [feature.name for feature in self.inputs if feature.cell in AS_TEXT]
         stated = self.classes is not None and all(isinstance(label, str) for label in self.classes)
@@ -303,8 +320,14 @@ class Description(BaseModel):
         for role in ("client", "block", "evaluation"):
             if (named := getattr(self, role)) in self.targets:
                 raise ValueError(f"column {named!r} is the {role} and the target")
+        for role, other in (("client", [self.client]), ("target", self.targets), ("split", self.splits)):
+            if both := [name for name in self.attributes if name in other]:
+                raise ValueError(
+                    f"column {both[0]!r} is an attribute and the {role}: an attribute is a column beside it"
+                )
         twice = {name for name in names if names.count(name) > 1}
-        twice |= {name for name in self.targets if self.targets.count(name) > 1}
+        twice |= {name for own in (self.targets, self.attributes) for name in own if own.count(name) > 1}
+        # if self.targets.count(name) > 1}
         if twice:
             raise ValueError(f"column {min(twice)!r} is named twice")
         return self
@@ -365,35 +388,3 @@ def _is_scale(pair: Any) -> bool:
 def pattern(name: str) -> bool:
     """Say whether a feature's name may mean several columns."""
     return any(sign in name for sign in "*?[")
-
-
-def missing(path: Path) -> str:
-    """Say that there is no such file, and which one of its folder may be meant."""
-    folder = path.parent
-    if not folder.is_dir():
-        return f"{path}: no such file: there is no folder {folder}"
-    return f"{path}: no such file" + near(path.name, sorted(other.name for other in folder.iterdir()))
-
-
-NO_WEIGHT = "'weight': rows of a client count alike; how much a client counts is the objective's: --objective weighted"
-"""Why a table has no weights of rows (docs/decisions/0065)."""
-
-
-def complaints(error: ValidationError, known: Iterable[str]) -> str:
-    """Put pydantic's complaint into one line: what, which value, and what is allowed."""
-    lines: dict[str, str] = {}
-    for problem in error.errors():
-        # of a value that may have several types pydantic says what is wrong with each: the first will do
-        place = [str(step) for step in problem["loc"][: 2 if "shots" in problem["loc"] else 1]]
-        key = ".".join(place)
-        if problem["type"] == "extra_forbidden":
-            near_miss = near(place[-1], known if len(place) == 1 else Sizes(**{}).model_dump(by_alias=True))
-            text = NO_WEIGHT if key == "weight" else f"unknown key {key!r}{near_miss}"
-        elif problem["type"] == "missing":
-            text = f"{key!r} is missing"
-        elif problem["type"] == "value_error":
-            text = f"{key}: {problem['ctx']['error']}" if key else str(problem["ctx"]["error"])
-        else:
-            text = f"{key} = {problem['input']!r}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
-        lines.setdefault(key, text)
-    return "; ".join(lines.values())

@@ -1,6 +1,6 @@
 """The picture of labels a client, in a few lines of text: what a partition made of a table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -68,3 +68,11 @@ def about_classes(description: Description, classes: Sequence[str]) -> str:
     if description.anonymous:
         return f"at most {len(classes)} classes that are the client's own: the same label of two clients means nothing"
     return f"{len(classes)} classes: {listed(classes)}"
+
+
+def typed(content: str, classes: Sequence[str]) -> tuple[str | int | float | bool, ...]:
+    """Return classes as a column of this content holds them, not all as texts."""
+    of: dict[str, Callable[[str], str | int | float | bool]] = {
+        "integer": int, "number": float, "bool": lambda text: text == "true",
+    }  # fmt: skip
+    return tuple(of.get(content, str)(label) for label in classes)

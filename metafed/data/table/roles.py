@@ -43,7 +43,8 @@ def roles(description: Description, table: Table, kind: Kind) -> Roles:
         DataError: A column is missing, or holds what its role has no use for.
     """
     named = [("client", description.client), ("block", description.block)]
-    for role, name in [*named, *(("group", name) for name in description.groups)]:
+    named += [*(("group", name) for name in description.groups), *(("attribute", n) for n in description.attributes)]
+    for role, name in named:
         if name is not None and table.has(description, role, name).content == "other":
             raise DataError(f"{table.path}: column {name!r}, the {role}, holds neither texts nor numbers")
     time = description.time and table.has(description, "time", description.time)

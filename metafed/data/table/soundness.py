@@ -30,7 +30,7 @@ def check_cells(description: Description, table: Table, found: Roles) -> None:
 
     faults = {}
     for name in description.named:
-        if name not in description.groups:
+        if name not in (*description.groups, *description.attributes):
             bad = pl.col(name).is_null() if name in found.texts else _bad(name, table.columns[name], lenient=False)
             faults[name] = (bad, "no value", ": leave these rows out, or fill them")
     if description.evaluation is not None:

@@ -1,6 +1,6 @@
 """Clients out of a user's own table, ``--tasks NAME:FILE.toml``; see ``docs/your-own-data.md``."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import ClassVar
@@ -14,10 +14,12 @@ from metafed.data.files.bounds import readable
 from metafed.data.sequence import cut
 from metafed.data.source import Origin, Source
 from metafed.data.table.alike import notes as alike_names
+from metafed.data.table.attributes import attributes_of, check_attributes
+from metafed.data.table.attributes import notes as attribute_notes
 from metafed.data.table.columns import Column, Number, Text, stated
 from metafed.data.table.description import Description, pattern
 from metafed.data.table.fitting import Fitted, fitted
-from metafed.data.table.labels import about_classes, counted, label_table, listed
+from metafed.data.table.labels import about_classes, counted, label_table, listed, typed
 from metafed.data.table.loading import Loaded, changed, load
 from metafed.data.table.numbering import Numbering, numbering
 from metafed.data.table.roles import Input
@@ -81,6 +83,11 @@ class Own(Source):
         return tuple((column.name, column.width) for column in self.encoders)
 
     @property
+    def attributes(self) -> tuple[str, ...]:
+        """The columns of attributes of rows."""
+        return tuple(self.description.attributes)
+
+    @property
     def textual(self) -> bool:  # type: ignore[override]  # of this description, not of all
         """Whether a text is its only feature."""
         return [feature.cell for feature in self.description.inputs] == ["text"]
@@ -101,6 +108,7 @@ class Own(Source):
         """
         table, found, who, classes = self._loaded
         check_cells(self.description, table, found)
+        check_attributes(self.description, table)
         check_image(self.description, self.columns, found.inputs[0].kept.shape)
         if classes:
             check_labels(self.description, table, classes)
@@ -122,12 +130,6 @@ class Own(Source):
         everyone = len(who.names) + len(who.skipped)
         skipped = f"{len(who.skipped):,} of {everyone:,} clients skipped, with {who.rule}: {listed(who.skipped)}"
         unit = "the unit that the description states" if description.scale else "units of its standard deviation"
-        ways = {
-            description.time: f"the later half by {description.time!r} of each client's rows",
-            description.block: f"half of each client's values of {description.block!r}",
-            description.evaluation: f"as {description.evaluation!r} says",
-        }
-        way = next((way for name, way in ways.items() if name is not None), "a random half of each client's rows")
         of_class = ", class by class" if self.shots.per_class and not description.evaluation else ""
         return (
             f"{table.rows:,} rows, {len(who.names):,} clients"
@@ -139,9 +141,10 @@ class Own(Source):
             *alike_names({"clients": who.names, "groups": who.groups, "classes": classes or ()}),
             f"{self.kind} of {shown}, "
             + (about_classes(description, classes) if classes else f"in {unit}, as losses are then"),
-            f"evaluation rows: {way}{of_class}",
+            f"evaluation rows: {description.way}{of_class}",
             *(f"evaluation rows have the target {name!r}" for name in description.cleans),
             f"features: {'; '.join(column.about for column in self.encoders)}",
+            *attribute_notes(description),
             *((f"fitted on training rows of {self._fitted.clients:,} seen clients",) if self._fits else ()),
             *(("a missing number is taken for the mean",) if description.missing == "mean" else ()),
         )
@@ -166,6 +169,7 @@ class Own(Source):
             y=own.y if target is None else target.encode(own.y),
             group=str(who.groups[person]),
             name=str(who.names[person]),
+            attributes=attributes_of(table, who.rows(person), self.description.attributes),
         )
 
     @property
@@ -356,11 +360,7 @@ class Own(Source):
             return tuple(self.description.classes)
         if self.description.anonymous:
             return tuple(range(len(self._loaded.classes)))
-        content = self._loaded.table.columns[self.description.targets[0]].content
-        of: dict[str, Callable[[str], str | int | float | bool]] = {
-            "integer": int, "number": float, "bool": lambda text: text == "true",
-        }  # fmt: skip
-        return tuple(of.get(content, str)(label) for label in self._loaded.classes)
+        return typed(self._loaded.table.columns[self.description.targets[0]].content, self._loaded.classes)
 
     @property
     def dealt(self) -> list[str]:

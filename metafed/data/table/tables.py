@@ -19,8 +19,9 @@ from metafed.data.files.bounds import REMEDY, UNREADABLE, check_archive, check_a
 from metafed.data.files.forms import KNOWN, form_of
 from metafed.data.files.probe import check_parquet
 from metafed.data.table import given, pictures, sequences
+from metafed.data.table.complaints import missing
 from metafed.data.table.delimited import check_lines, read_csv
-from metafed.data.table.description import Cell, Description, missing, pattern
+from metafed.data.table.description import Cell, Description, pattern
 from metafed.data.table.pseudonyms import pseudonym
 
 if TYPE_CHECKING:

@@ -36,7 +36,11 @@ def declared(experiment: Fields) -> list[Declared]:
             instead="leave it out",
         ),
         Declared(f"--score {experiment.score}", _if(bool(experiment.score), "client_rows"), instead="leave it out"),
-        Declared("--secure.aggregation", hides=_if(experiment.secure.aggregation, "client_updates")),
+        Declared("--keep-predictions", _if(experiment.keep_predictions, "client_predictions"), instead="leave it out"),
+        Declared(
+            "--secure.aggregation",
+            hides=_if(experiment.secure.aggregation, "client_updates", "client_predictions"),
+        ),
         Declared(
             f"--devices.tiers {experiment.devices.tiers}",
             _if(experiment.devices.tiers != "none", "client_rows"),

@@ -30,6 +30,7 @@ def check_families(experiment: Fields, choices: Sequence[TaskChoice]) -> None:
     check_networks(experiment, choices)
     check_control(experiment, choices)
     check_scores(experiment, choices)
+    check_kept(experiment, choices)
     held = holders(experiment, choices)
     check_enough(experiment.aggregator, aggregator_name(experiment.aggregator), experiment.cohort_size, held)
     if experiment.secure.aggregation:
@@ -181,6 +182,16 @@ def check_scores(experiment: Fields, choices: Sequence[TaskChoice]) -> None:
                 f"--score {name} is of {' and '.join(kinds_of(name))} tasks, and the families of --tasks are"
                 f" {' and '.join(sorted(there))}; leave it out"
             )
+
+
+def check_kept(experiment: Fields, choices: Sequence[TaskChoice]) -> None:
+    """Refuse to keep predictions for rows where no family has rows.
+
+    Raises:
+        ValueError: All families are control.
+    """
+    if experiment.keep_predictions and all(choice.kind == "control" for choice in choices):
+        raise ValueError("--keep-predictions does nothing: the families of --tasks are control, which has no rows")
 
 
 def check_shared(experiment: Fields, held: Mapping[str, float]) -> None:

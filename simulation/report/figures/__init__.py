@@ -3,6 +3,7 @@
 from metafed.core.names import known
 from metafed.experiment.lookup import imported
 from simulation.report.figures.adaptation import adaptation
+from simulation.report.figures.attributes import attributes
 from simulation.report.figures.base import OfRun, OfRuns, OneRun, SeveralRuns
 from simulation.report.figures.differences import differences
 from simulation.report.figures.distribution import distribution
@@ -19,6 +20,7 @@ FIGURES: tuple[OfRun | OfRuns, ...] = (
     OfRun("adaptation", adaptation, "adapting"),
     OfRun("gain-by-size", gain_by_size, "sizes"),
     OfRun("lorenz", lorenz, "evenness"),
+    OfRun("attributes", attributes, "between-rows", "no predictions were kept of rows with an attribute"),
     OfRun("learning", learning, "learning-curves"),
     OfRun("losses", losses, "learning-curves", "nothing was trained"),
     OfRuns("frontier", frontier_of, "The frontier"),

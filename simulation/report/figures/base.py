@@ -16,7 +16,7 @@ from simulation.report.figures.beside import Beside
 from simulation.report.findings import evaluated
 from simulation.report.words import families
 
-Place: TypeAlias = Literal["served", "badly", "adapting", "sizes", "evenness", "learning-curves"]
+Place: TypeAlias = Literal["served", "badly", "adapting", "sizes", "evenness", "between-rows", "learning-curves"]
 """A section of the report of a run; sizes: below the tables of adapting. A figure in it stands below those before it
 in the list. Where nobody was evaluated there are only ``learning-curves``."""
 

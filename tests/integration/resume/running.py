@@ -17,7 +17,9 @@ class Stopped(Exception):
 
 def bits(folder: Path):
     """Return what a resumed run must have in common with one that was not interrupted, bit by bit."""
-    return manifest(folder)["theta_sha256"], rounds(folder), (folder / "clients.parquet").read_bytes()
+    kept = folder / "predictions.parquet"
+    rows = (folder / "clients.parquet").read_bytes(), kept.read_bytes() if kept.exists() else b""
+    return manifest(folder)["theta_sha256"], rounds(folder), *rows
 
 
 def start(experiment: Experiment, folder: Path, watch=lambda line: None, every: int = 2, keep: int = 3):

@@ -29,6 +29,7 @@ KINDS = {
     "CVaR": {"objective": "cvar"},
     "centered clipping": {"aggregator": "centered-clipping"},
     "power of choice": {"sampling": "power-of-choice"},
+    "kept predictions": {"keep_predictions": True},
     "devices": {"devices": "default", "sampling": "availability", "deadline": 60.0},
 }
 
@@ -46,7 +47,7 @@ def test_a_run_killed_between_two_checkpoints_ends_with_the_bits_of_one_that_was
 
 @pytest.mark.ray
 def test_a_run_killed_in_one_process_goes_on_by_workers_to_the_same_bits(tiny, tmp_path, workers):
-    experiment = of(tiny, **KINDS["ditto"])
+    experiment = of(tiny, **KINDS["ditto"], **KINDS["kept predictions"])
     start(experiment, tmp_path / "whole")
     start(experiment, tmp_path / "killed", stops_after(5))
     workers.turn(experiment.to_run_config())
@@ -85,7 +86,7 @@ def test_a_run_killed_again_and_again_ends_with_the_same_bits(tiny, tmp_path):
 
 @pytest.mark.parametrize("first", some([3, 4, 5], 5))
 def test_more_rounds_give_the_bits_of_a_run_of_so_many_and_its_evaluations(tiny, tmp_path, first):
-    experiment = of(tiny, **KINDS["fedrep"])
+    experiment = of(tiny, **KINDS["fedrep"], **KINDS["kept predictions"])
     start(experiment, tmp_path / "whole")
     start(of(experiment, rounds=first), tmp_path / "part")
     assert "evaluation" in rounds(tmp_path / "part")[-1]
@@ -111,7 +112,7 @@ def test_what_a_kill_leaves_half_written_is_taken_back(tiny, tmp_path):
 
 
 def test_a_kill_while_the_record_is_closed_loses_nothing(tiny, tmp_path):
-    experiment = of(tiny)
+    experiment = of(tiny, **KINDS["kept predictions"])
     start(experiment, tmp_path / "whole")
     folder = tmp_path / "closed"
     start(experiment, folder, stops_after(7))
@@ -123,9 +124,9 @@ def test_a_kill_while_the_record_is_closed_loses_nothing(tiny, tmp_path):
     assert bits(folder) == bits(tmp_path / "whole")
 
 
-@pytest.mark.parametrize("file", ["rounds.jsonl", "parts/00000003.parquet"])
+@pytest.mark.parametrize("file", ["rounds.jsonl", "parts/00000003.parquet", "prediction-parts/00000003.parquet"])
 def test_rounds_whose_lines_or_rows_are_damaged_are_computed_again(tiny, tmp_path, file):
-    experiment = of(tiny)
+    experiment = of(tiny, **KINDS["kept predictions"])
     start(experiment, tmp_path / "whole")
     folder = tmp_path / "damaged"
     start(experiment, folder, stops_after(5))

@@ -1,9 +1,14 @@
 """A run's folder made by hand: its numbers are known, and its groups, reasons and notes are hostile."""
 
 import json
+from itertools import product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import polars as pl
+
+from metafed.fairness.rows import by_attribute
 from metafed.fairness.summary import summarize
 from tests.metafed.fairness.frames import client, frame
 
@@ -20,6 +25,33 @@ def line(number: int, **values: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def predictions(hostile: str) -> pl.DataFrame:
+    """Return predictions of four clients for rows with a strange attribute, of which one value is rare."""
+    frames = []
+    for number, family, adapted in product(range(4), ("assistant", "avatar"), (False, True)):
+        rows = 40 + number
+        right = np.arange(rows) % (7 if adapted else 3) > 0
+        target = np.arange(rows) // 2 % 2
+        frames.append(
+            pl.DataFrame(
+                {
+                    "round": [4] * rows,
+                    "client": [8 + number] * rows,
+                    "name": [None] * rows,
+                    "family": [family] * rows,
+                    "part": ["unseen"] * rows,
+                    "adapted": [adapted] * rows,
+                    "target": target,
+                    "prediction": np.where(right, target, 1 - target),
+                    "probabilities": [[0.5, 0.5]] * rows,
+                    f"attribute.{hostile}": [(hostile, "m", "m")[row % 3] for row in range(rows)],
+                },
+                schema_overrides={"name": pl.String},
+            )
+        )
+    return pl.concat(frames)
+
+
 def make(folder: Path, hostile: str = HOSTILE) -> Path:
     """Write a finished run in which strange, harmed and diverged clients occur."""
     folder.mkdir()
@@ -30,7 +62,8 @@ def make(folder: Path, hostile: str = HOSTILE) -> Path:
         client(14, [0.1, float("nan")], seen=False, family="avatar"),
     )
     rows.write_parquet(folder / "clients.parquet")
-    (folder / "summary.json").write_text(json.dumps(summarize(rows, 0, KINDS)))
+    between = by_attribute(predictions(hostile), 0)[0]
+    (folder / "summary.json").write_text(json.dumps(summarize(rows, 0, KINDS) | {"attributes": between}))
     failed = [{"client": 3, "reason": f"late {hostile}"}]
     lines = [line(0), *(line(i) for i in range(1, 4)), line(4, failed=failed)]
     (folder / "rounds.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in lines))

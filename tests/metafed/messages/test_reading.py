@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from metafed.core.parameters import Layout
 from metafed.messages.packing import Answer, Failure, Rows, pack
+from metafed.messages.predictions import Predictions
 from metafed.messages.reading import unpack
 from metafed.messages.typed import LARGEST, BadAnswer, array_of, bytes_of
 from metafed.objectives import Contribution
@@ -111,6 +112,57 @@ def test_what_cannot_be_is_refused_by_one_error(arrays, values):
     good = honest()
     with pytest.raises(BadAnswer):
         unpack({**good[0], **arrays}, {**good[1], **values}, LAYOUT, ASKED, ["trunk", "a"])
+
+
+def with_predictions(**changes):
+    numbers = np.array([[0.5, 0.25], [0.75, 0.5]])
+    sizes = np.array([[9, 2, 1], [9, 2, 2]])
+    own = {
+        "row": np.array([5, 0, 8]), "target": np.array([[1.0], [0.0], [1.0]]), "before": np.full((3, 2), 0.5),
+        "after": np.array([[0.25, 0.75], [np.nan, np.nan], [1.0, 0.0]]),
+        "attributes": {"gender": ["f", "", "m"], "age": ["old", "old", "young"]},
+    }  # fmt: skip
+    kept = Predictions(**{**own, **changes})
+    best = np.array([np.nan, 1.0])
+    rows = Rows(np.array([4, 9]), np.array([0, 3]), numbers, numbers, best, sizes, "xy", predictions=kept)
+    return pack(Answer(Contribution({}, {}), [rows], [])), kept
+
+
+def test_predictions_for_single_rows_survive_with_their_attributes():
+    (arrays, values), sent = with_predictions()
+    found = unpack(arrays, values, LAYOUT, ASKED).rows[0].predictions
+    for name in ("row", "target", "before", "after"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(sent, name))
+    assert found.attributes == sent.attributes
+    (arrays, values), _ = with_predictions(attributes={})
+    assert unpack(arrays, values, LAYOUT, ASKED).rows[0].predictions.attributes == {}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("widths", [1, 3]), ("widths", [1]), ("widths", [0, 2]), ("widths", "ab"), ("widths", None),
+        ("attributes", ["age"]), ("attributes", ["age", "age"]), ("counts", [2, 3]), ("counts", [1, 4]),
+        ("values", ["f"]), ("values", 3),
+    ],
+)  # fmt: skip
+def test_predictions_of_another_form_are_refused(key, value):
+    (arrays, values), _ = with_predictions()
+    with pytest.raises(BadAnswer):
+        unpack(arrays, {**values, f"rows0/predictions/{key}": value}, LAYOUT, ASKED)
+
+
+@pytest.mark.parametrize(
+    ("place", "value"), [((0, 0), 0.5), ((0, 0), -1), ((0, 0), np.nan), ((1, 1), np.inf), ((2, 6), 7), ((2, 6), 0.5)]
+)
+def test_predictions_for_rows_that_cannot_be_are_refused(place, value):
+    (arrays, values), _ = with_predictions()
+    changed = arrays["rows0/predictions"].copy()
+    changed[place] = value
+    with pytest.raises(BadAnswer):
+        unpack({**arrays, "rows0/predictions": changed}, values, LAYOUT, ASKED)
+    with pytest.raises(BadAnswer, match="has predictions float64"):
+        unpack({**arrays, "rows0/predictions": changed[:2]}, values, LAYOUT, ASKED)
 
 
 def test_a_loss_beyond_what_can_be_summed_is_infinite():

@@ -1,6 +1,7 @@
 """Every score equals scikit-learn's of the same rows, and is undefined where there is nothing to say."""
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -37,6 +38,42 @@ def test_of_a_classification(seed, classes, count):
     }
     for name, value in expected.items():
         assert score(name, target, output) == pytest.approx(value, abs=1e-12), name
+
+
+def calibration_in_a_straight_line(target, output):
+    """Return the error by its definition: bin by bin, row by row, in exact fractions."""
+    bins = [[] for _ in range(15)]
+    for label, row in zip(target.tolist(), output.tolist(), strict=True):
+        best = max(range(len(row)), key=lambda index: (row[index], -index))
+        own = next(m for m in range(1, 16) if Fraction(row[best]) <= Fraction(m / 15))
+        bins[own - 1].append((best == label, Fraction(row[best])))
+    total = Fraction(0)
+    for own in filter(None, bins):
+        accuracy = Fraction(sum(right for right, _ in own), len(own))
+        confidence = sum(value for _, value in own) / len(own)
+        total += Fraction(len(own), len(target)) * abs(accuracy - confidence)
+    return float(total)
+
+
+@given(st.integers(0, 10**6), st.integers(2, 5), st.integers(0, 40))
+def test_calibration_is_that_of_a_straight_line(seed, classes, count):
+    target, output = drawn(seed, classes, count)
+    assert score("ece", target, output) == pytest.approx(calibration_in_a_straight_line(target, output), abs=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("target", "output", "expected"),
+    [
+        ([0, 0], [[1.0, 0.0], [1.0, 0.0]], 0.0),
+        ([1, 1], [[1.0, 0.0], [1.0, 0.0]], 1.0),
+        ([0], [[0.75, 0.25]], 0.25),
+        # 0.6 = 9/15 is the upper end of its bin: 0.6 and 0.59 share it, and their errors cancel in part
+        ([0, 1], [[0.6, 0.4], [0.59, 0.41]], abs(1 - 0.6 - 0.59) / 2),
+        ([0, 1], [[0.601, 0.399], [0.6, 0.4]], (0.399 + 0.6) / 2),
+    ],
+)
+def test_calibration_by_hand(target, output, expected):
+    assert score("ece", np.array(target), np.array(output)) == pytest.approx(expected, abs=1e-15)
 
 
 @given(st.integers(0, 10**6), st.integers(1, 3), st.integers(1, 30))

@@ -40,6 +40,7 @@ def folder(tmp_path_factory):
 def pages(folder):
     """Pages by name: a file each."""
     words = "--clients 40 --rounds 4 --eval-every 2 --engine local --devices.tiers default --quiet"
+    words += " --keep-predictions --inject-bias b:0.5:labels=0.5:of=rows"
     simulated = run(folder / "devices", *words.split())
     make(folder / "strange", hostile=STRANGE)
     partial = make(folder / "partial")

@@ -8,7 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from tests.cases import some
 
 NAMES = ("run", "strange", "partial", "several", "seeds")
-FIGURES = {"distribution", "groups", "adaptation", "gain-by-size", "lorenz", "learning", "losses"}
+FIGURES = {"distribution", "groups", "adaptation", "gain-by-size", "lorenz", "attributes", "learning", "losses"}
 MARKS = """panels => panels.map(panel => {
   const sizes = [...panel.querySelectorAll('path:not(.grid):not(.base), use')].map(mark => mark.getBBox());
   const box = panel.getBoundingClientRect();
