@@ -94,13 +94,15 @@ class Vectors:
         return found
 
     def _keep(self, new: dict[bytes, np.ndarray]) -> None:
-        if self._path is None or self._path.stat().st_size > MOST_BYTES:
+        if self._path is None:
             return
         rows = [(key, _signed(key, value.tobytes())) for key, value in new.items()]
         try:
+            if self._path.stat().st_size > MOST_BYTES:
+                return
             with closing(sqlite3.connect(self._path, WAIT)) as store, store:
                 store.executemany("insert or replace into vectors values (?, ?)", rows)
-        except sqlite3.Error as error:
+        except (OSError, sqlite3.Error) as error:  # another process may have deleted the file
             logging.getLogger(__name__).warning("texts are encoded again in each process: %s: %s", self._path, error)
             self._path = None
 
