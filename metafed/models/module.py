@@ -73,7 +73,7 @@ class ModuleNetwork(Network):
         found = ((root, each) for root, each in self.module.named_modules() if isinstance(each, NORMS))
         return frozenset(f"{root}.{name}" for root, each in found for name, _ in each.named_parameters())
 
-    @cached_property
+    @property
     def skips(self) -> bool:
         """Whether padding need not be computed: the module says so by ``skips_padding = True``."""
         return self.inputs.masked and not self.mixes and getattr(self.module, "skips_padding", False) is True
@@ -136,7 +136,8 @@ class ModuleNetwork(Network):
         return seen[-1]
 
     def _each(self, one: One, params: Params, x: "torch.Tensor", mask: "torch.Tensor | None") -> "torch.Tensor":
-        self.module.to(x.device)
+        if next(self.module.parameters()).device != x.device:
+            self.module.to(x.device)
         own = {name: params[name] for name in self.paths if name in params}
         # the other backends of attention have no second derivative on a CPU
         with sdpa_kernel(SDPBackend.MATH):
