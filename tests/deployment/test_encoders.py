@@ -6,6 +6,7 @@ from safetensors.numpy import load_file
 
 from simulation.deployment.control import Control
 from simulation.deployment.local import LocalFederation
+from simulation.deployment.plan import parse
 from simulation.deployment.runs import wait_for_nodes
 from tests.metafed.data.encoder.tiny import save
 from tests.simulation.command.running import command, manifest, rounds, run
@@ -49,6 +50,12 @@ def deploy(apart, data, out, encoder):
     there = ["--superlink", made.address, "--credentials", made.operator, "--records", out.parent, "--nodes", 2]
     words = [*there, "--out", out, "--data-dir", data, "--encoder", encoder, *SETTINGS]
     return command(*words, module="simulation.deploy", cwd=here, timeout=900)
+
+
+def test_nodes_that_are_started_here_get_the_whole_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = parse(["--nodes", "2", "--encoder", "tiny", *map(str, SETTINGS)]).config.experiment
+    assert found.encoder == str(tmp_path / "tiny")
 
 
 @pytest.mark.slow
