@@ -16,6 +16,7 @@ import torch
 from metafed.algorithms.base import Algorithm
 from metafed.core.episodes import Batch, Episode
 from metafed.data.source import Source
+from metafed.models.module import ModuleNetwork
 from metafed.tasks.task import Task
 
 
@@ -81,13 +82,18 @@ class Work:
 
 
 def blank(task: Task, source: Source, rows: int, dtype: "torch.dtype") -> Batch:
-    """Return ``rows`` rows of zeros for one client; of a world, trajectories to be of its first client."""
+    """Return ``rows`` rows of zeros for one client; of a world, trajectories to be of its first client.
+
+    Where a network leaves padding out, all moments are real ones: what is counted is what the longest rows cost.
+    """
     mask = torch.ones(1, rows, dtype=dtype)
     if task.kind == "control":
         own = source.examples(0)
         x, y = (torch.from_numpy(array[:1].repeat(rows, 0)).to(dtype).unsqueeze(0) for array in (own.x, own.y))
         return Batch(x, y, mask)
     x = torch.zeros(1, rows, source.features, dtype=dtype)
+    if isinstance(task.model, ModuleNetwork) and task.model.skips:
+        x.unflatten(2, (task.model.inputs.shape[0], -1))[..., -1] = 1
     if task.kind == "classification":
         return Batch(x, torch.zeros(1, rows, dtype=torch.int64), mask)
     return Batch(x, torch.zeros(1, rows, source.outputs, dtype=dtype), mask)

@@ -19,6 +19,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from metafed.core.parameters import TRUNK, Params
 from metafed.models.base import Network
 from metafed.models.inputs import Inputs
+from metafed.models.lengths import by_length
 
 NORMS = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
 """Layers of norms; those of batch and instance norms have the first class in common."""
@@ -73,6 +74,11 @@ class ModuleNetwork(Network):
         return frozenset(f"{root}.{name}" for root, each in found for name, _ in each.named_parameters())
 
     @property
+    def skips(self) -> bool:
+        """Whether padding need not be computed: the module says so by ``skips_padding = True``."""
+        return self.inputs.masked and not self.mixes and getattr(self.module, "skips_padding", False) is True
+
+    @property
     def initial(self) -> "dict[str, torch.Tensor]":
         """The values with which the module was made, by name in θ."""
         own = dict(self.module.named_parameters())
@@ -108,7 +114,8 @@ class ModuleNetwork(Network):
     def one(self, own: Params, x: "torch.Tensor") -> "torch.Tensor":
         """Return the outputs of one client's rows ``(N, features)``; what ``own`` lacks is as the module was made."""
         given = {self.paths[name]: value for name, value in own.items()}
-        rows = x.unflatten(1, self.inputs.shape)
+        # of a sequence some padding may have been left out
+        rows = x.unflatten(1, (-1, *self.inputs.shape[1:]))
         rows = rows.long() if self.inputs.vocabulary else rows
         return functional_call(self.module, given, (rows,))  # type: ignore[no-any-return]
 
@@ -129,7 +136,8 @@ class ModuleNetwork(Network):
         return seen[-1]
 
     def _each(self, one: One, params: Params, x: "torch.Tensor", mask: "torch.Tensor | None") -> "torch.Tensor":
-        self.module.to(x.device)
+        if next(self.module.parameters()).device != x.device:
+            self.module.to(x.device)
         own = {name: params[name] for name in self.paths if name in params}
         # the other backends of attention have no second derivative on a CPU
         with sdpa_kernel(SDPBackend.MATH):
@@ -139,9 +147,15 @@ class ModuleNetwork(Network):
                     one(at(own, client), rows[:n]) for client, (rows, n) in enumerate(zip(x, counts, strict=True))
                 ]
                 return torch.stack([nn.functional.pad(y, (0, 0, 0, x.shape[1] - len(y))) for y in pieces])
-            if self.vectorized:
-                return vmap(one)(own, x)
-            return torch.stack([one(at(own, client), rows) for client, rows in enumerate(x)])
+            if self.skips:
+                return by_length(lambda rows: self._clients(one, own, rows), x, self.inputs.shape[0])
+            return self._clients(one, own, x)
+
+    def _clients(self, one: One, own: Params, x: "torch.Tensor") -> "torch.Tensor":
+        """Return the outputs of rows that are all computed."""
+        if self.vectorized:
+            return vmap(one)(own, x)
+        return torch.stack([one(at(own, client), rows) for client, rows in enumerate(x)])
 
     @property
     def in_full(self) -> int:

@@ -1,8 +1,10 @@
 """Which runs can be compared: those of the same clients, split and evaluation; methods and budgets may differ."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from metafed.data.encoder.weights import FILES as ENCODER
 from simulation.cli.errors import BadInput
 from simulation.records.methods import Method
 
@@ -59,10 +61,13 @@ def unlike(first: Method, other: Method) -> list[str]:
 
 
 def files(method: Method) -> dict[str, list[str]]:
-    """Return the checksums of each task's files."""
+    """Return the checksums of each task's files; an encoder is the network's, and what a comparison may be of."""
     data: Mapping[str, Any] = method.first.manifest.get("data") or {}
     known = {task: about.get("files") for task, about in data.items() if isinstance(about, dict)}
-    return {task: sorted((found or {}).values()) for task, found in known.items()}
+    return {
+        task: sorted(checksum for path, checksum in (found or {}).items() if Path(path).name not in ENCODER)
+        for task, found in known.items()
+    }
 
 
 def steps(method: Method) -> int:

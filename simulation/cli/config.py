@@ -65,10 +65,10 @@ class Config(Settings):
     )
     references: str | None = Field(
         None,
-        description="What the run must beat, on the same clients: usual (constant, nearest, pooled, pooled-prior,"
-        " local-tuned: computed after the run), all (with local and global), none, or NAME,… of these. And algorithms"
-        " to run as well, with the same seeds: NAME[:SETTING=VALUE],… of local, global (fedavg, not adapted), fedavg-ft"
-        " and the others. With local: who is worse off than alone.",
+        description="What the run must beat, on the same clients: usual (constant, nearest, nearest-mean, pooled,"
+        " pooled-prior, local-tuned: computed after the run), all (with local and global), none, or NAME,… of these."
+        " And algorithms to run as well, with the same seeds: NAME[:SETTING=VALUE],… of local, global (fedavg, not"
+        " adapted), fedavg-ft and the others. With local: who is worse off than alone.",
     )
     track: Literal["tensorboard", "wandb", "trackio"] | None = Field(
         None, description="Send every round's figures to a tracker as well, by a package that is installed apart."

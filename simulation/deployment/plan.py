@@ -105,7 +105,8 @@ def parse(argv: Sequence[str]) -> Plan:
     if remote is None:
         # the processes that we start have our working folder, but a record should not depend on it
         folders = os.pathsep.join(os.path.abspath(each) for each in experiment.data_dir.split(os.pathsep))
-        experiment = experiment.model_copy(update={"data_dir": folders})
+        encoder = experiment.encoder and os.path.abspath(experiment.encoder)
+        experiment = experiment.model_copy(update={"data_dir": folders, "encoder": encoder})
     return Plan(config.model_copy(update={"experiment": experiment}), nodes, patience, remote, node_data, fewest)
 
 

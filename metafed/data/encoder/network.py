@@ -34,6 +34,7 @@ class TextEncoder(nn.Module):
     """
 
     inputs = TEXT
+    skips_padding = True
 
     @staticmethod
     def reader(weights: Weights, **settings: Any) -> Reader:

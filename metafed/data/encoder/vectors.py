@@ -2,7 +2,9 @@
 
 A batch has a set number of texts, all of one length, filled up by texts of its own: a text has the same vector, to the
 last bit, whatever is beside it, so that it does not matter which client asks first. What has been encoded is kept on
-disk, by the hash of weights and text, for every process of this machine.
+disk, by the hash of weights and text, for every process of this machine. Other versions of torch or transformers, and
+other instructions of the processor, may give other last bits: they have files of their own. A sum is kept with every
+vector: one that is damaged is encoded again.
 """
 
 import hashlib
@@ -11,6 +13,7 @@ import sqlite3
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from functools import cached_property, lru_cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, final
 
@@ -29,6 +32,8 @@ TOGETHER = 500
 """Texts that are looked up, or stored, in one statement."""
 WAIT = 60.0
 """Seconds to wait for another process that writes."""
+SUM = 8
+"""Bytes of the sum behind each vector on disk."""
 
 
 @final
@@ -43,7 +48,7 @@ class Vectors:
     def __init__(self, weights: Weights, folder: Path | None) -> None:
         self.weights = weights
         self._here: dict[bytes, np.ndarray] = {}
-        self._path = _opened(folder, weights.sha256)
+        self._path = _opened(folder, file_of(weights))
 
     def of(self, texts: Sequence[str]) -> np.ndarray:
         """Return the vectors of texts, ``(n, width)`` of float32.
@@ -84,31 +89,53 @@ class Vectors:
                 some = keys[start : start + TOGETHER]
                 marks = ",".join("?" * len(some))
                 for key, value in store.execute(f"select key, value from vectors where key in ({marks})", some):
-                    if len(value) == 4 * self.weights.width:
-                        found[key] = np.frombuffer(value, np.float32)
+                    if len(value) == 4 * self.weights.width + SUM and value == _signed(key, value[:-SUM]):
+                        found[key] = np.frombuffer(value[:-SUM], np.float32)
         return found
 
     def _keep(self, new: dict[bytes, np.ndarray]) -> None:
-        if self._path is None or self._path.stat().st_size > MOST_BYTES:
+        if self._path is None:
             return
-        rows = [(key, value.tobytes()) for key, value in new.items()]
+        rows = [(key, _signed(key, value.tobytes())) for key, value in new.items()]
         try:
+            if self._path.stat().st_size > MOST_BYTES:
+                return
             with closing(sqlite3.connect(self._path, WAIT)) as store, store:
                 store.executemany("insert or replace into vectors values (?, ?)", rows)
-        except sqlite3.Error as error:
+        except (OSError, sqlite3.Error) as error:  # another process may have deleted the file
             logging.getLogger(__name__).warning("texts are encoded again in each process: %s: %s", self._path, error)
             self._path = None
 
 
-def _opened(folder: Path | None, sha256: str) -> Path | None:
-    """Return the file of an encoder's vectors, made where there is none; None where it cannot be."""
+def _signed(key: bytes, value: bytes) -> bytes:
+    """Return a vector's bytes with their sum behind them."""
+    return value + hashlib.blake2b(key + value, digest_size=SUM).digest()
+
+
+def file_of(weights: Weights) -> str:
+    """Return the name of the file of an encoder's vectors: it follows from all that their bits follow from."""
+    import torch
+
+    parts = [weights.sha256, torch.__version__, torch.backends.cpu.get_cpu_capability()]
+    with suppress(PackageNotFoundError):
+        parts.append(version("transformers"))
+    return f"{hashlib.sha256(' '.join(parts).encode()).hexdigest()[:16]}.sqlite"
+
+
+def _opened(folder: Path | None, name: str) -> Path | None:
+    """Return the file of an encoder's vectors, begun anew where it is no database; None where there can be none."""
     if folder is None:
         return None
-    path = folder / f"{sha256[:16]}.sqlite"
+    path = folder / name
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(path, WAIT)) as store, store:
-            store.execute("create table if not exists vectors (key blob primary key, value blob) without rowid")
+        try:
+            _begin(path)
+        except sqlite3.OperationalError:  # locked, full, or not ours to write
+            raise
+        except sqlite3.DatabaseError:
+            path.unlink()
+            _begin(path)
         path.touch()
         others = sorted(folder.glob("*.sqlite"), key=lambda file: file.stat().st_mtime_ns, reverse=True)
         for file in others[MOST_FILES:]:
@@ -117,6 +144,11 @@ def _opened(folder: Path | None, sha256: str) -> Path | None:
         logging.getLogger(__name__).warning("texts are encoded again in each process: %s: %s", path, error)
         return None
     return path
+
+
+def _begin(path: Path) -> None:
+    with closing(sqlite3.connect(path, WAIT)) as store, store:
+        store.execute("create table if not exists vectors (key blob primary key, value blob) without rowid")
 
 
 @lru_cache

@@ -95,6 +95,32 @@ def test_nearest_is_the_vote_of_as_many_neighbours_as_served_the_client_best_bef
                 np.testing.assert_allclose(found[client, row].numpy(), wanted, atol=1e-12)
 
 
+def test_nearest_mean_is_the_class_whose_mean_is_nearest():
+    own, chosen = ground("classification"), episode("classification")
+    chosen.support.y[0, 0] = chosen.support.y[1, 0] = 0
+    chosen.support.y[0][chosen.support.y[0] == 2] = 1  # client 0 has no row of class 2
+    found = outputs("nearest-mean", own, chosen, chosen)
+    for client, size in enumerate(SIZES):
+        x, y = chosen.support.x[client, :size].numpy(), chosen.support.y[client, :size].numpy()
+        means = {label: x[y == label].mean(0) for label in sorted(set(y.tolist()))}
+        scale = np.mean([((row - means[label]) ** 2).sum() for row, label in zip(x, y.tolist(), strict=True)])
+        for row in range((4, 6)[client]):
+            far = {label: ((chosen.query.x[client, row].numpy() - mean) ** 2).sum() for label, mean in means.items()}
+            wanted = [-far.get(label, max(far.values())) / scale for label in range(3)]
+            np.testing.assert_allclose(found[client, row].numpy(), wanted, atol=1e-12)
+    assert "no classes" in str(REFERENCES["nearest-mean"].undefined(ground("regression")))
+
+
+def test_nearest_mean_of_one_row_a_class_is_the_nearest_row():
+    own = ground("classification")
+    support, query = batch((3, 3), "classification"), batch((4, 6), "classification")
+    support.y[:] = torch.arange(3)
+    found = outputs("nearest-mean", own, Episode(support, query), Episode(support, query))
+    assert torch.isfinite(found).all()
+    near = torch.cdist(query.x, support.x).argmin(2)
+    assert torch.equal(found.argmax(2)[query.mask > 0], near[query.mask > 0])
+
+
 def test_a_client_with_fewer_rows_than_neighbours_answers_by_all_of_them():
     own = ground("regression")
     support, query = batch((2, 5), "regression"), batch((4, 4), "regression")

@@ -160,6 +160,18 @@ def test_other_data_are_refused(tmp_path, capsys):
     assert "the files of assistant:clinc150 differ" in capsys.readouterr().err
 
 
+def test_an_encoder_of_one_of_them_is_no_other_data(tmp_path):
+    folders = [record(tmp_path / name, algorithm=name) for name in ("maml", "fomaml")]
+    for folder, more in zip(
+        folders, ({}, {"tiny/model.safetensors": "1" * 64, "tiny/config.json": "2" * 64}), strict=True
+    ):
+        about = json.loads((folder / "manifest.json").read_text())
+        files = {"texts.parquet": "0" * 64, **more}
+        about["data"] = {"assistant:clinc150": {"kind": "classification", "files": files}}
+        (folder / "manifest.json").write_text(json.dumps(about))
+    assert main([str(folder) for folder in folders]) == 0
+
+
 def test_other_seeds_are_refused(tmp_path, capsys):
     assert main([str(record(tmp_path / "one", 0)), str(record(tmp_path / "other", 1, algorithm="fomaml"))]) == 2
     assert "no --seed in common" in capsys.readouterr().err

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from metafed.algorithms import Fomaml
 from metafed.core.errors import DataError
 from metafed.core.parameters import Params
 from metafed.data.encoder import texts as reading
@@ -15,7 +16,9 @@ from metafed.data.encoder.vectors import vectors
 from metafed.data.encoder.weights import find
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation
+from metafed.federation.timing import work_of
 from metafed.models.making import make
+from metafed.models.module import ModuleNetwork
 from tests.metafed.data.encoder.tiny import WIDTH, save
 
 TEXTS = ["a", "bad cab", "", "jig", "high bid"]
@@ -162,3 +165,12 @@ def test_frozen_weights_stay_mapped_from_their_file(folder):
     ]
     assert inside
     assert all(any(first <= value.data_ptr() < last for first, last in inside) for value in frozen)
+
+
+def test_devices_count_the_longest_texts(small_data, folder, monkeypatch):
+    settings = {"tasks": "assistant:clinc150", "network": "text-encoder", "network_settings": KINDS[0]}
+    own = Experiment(clients=4, encoder=str(folder), data_dir=str(small_data), algorithm=Fomaml(), **settings)
+    found = work_of(Federation(own)).operations("assistant", 5)
+    monkeypatch.setattr(ModuleNetwork, "skips", False)
+    assert found.fixed == 0 < found.support
+    assert found == work_of(Federation(own)).operations("assistant", 5)

@@ -1,13 +1,17 @@
 """Vectors of an encoder: the mean of the last layer, the same bits in any company, encoded once a machine."""
 
+import sqlite3
+from contextlib import closing
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metafed.core.errors import DataError
+from metafed.data.encoder import vectors as storing
 from metafed.data.encoder import weights as places
-from metafed.data.encoder.vectors import Vectors
+from metafed.data.encoder.vectors import Vectors, file_of
 from metafed.data.encoder.weights import find
 from tests.metafed.data.encoder.tiny import WIDTH, save
 
@@ -58,19 +62,71 @@ def test_other_weights_have_vectors_of_their_own(encoder, tmp_path):
     assert len(list(cache.iterdir())) == 2
 
 
-@pytest.mark.parametrize("spoiled", ["no folder", "no file", "garbage"])
+@pytest.mark.parametrize("spoiled", ["no folder", "no file"])
 def test_without_a_place_to_keep_them_vectors_are_the_same(encoder, tmp_path, spoiled, caplog):
     made = find(str(encoder), ())
     folder = tmp_path / "cache"
     if spoiled == "no folder":
         folder.write_text("a file")
-    elif spoiled == "no file":
-        (folder / f"{made.sha256[:16]}.sqlite").mkdir(parents=True)
     else:
-        folder.mkdir()
-        (folder / f"{made.sha256[:16]}.sqlite").write_bytes(b"no database" * 200)
-    np.testing.assert_array_equal(Vectors(made, folder).of(TEXTS), Vectors(made, None).of(TEXTS))
-    assert "encoded again in each process" in caplog.text
+        (folder / file_of(made)).mkdir(parents=True)
+    np.testing.assert_array_equal((kept := Vectors(made, folder)).of(TEXTS), Vectors(made, None).of(TEXTS))
+    kept.of(["fad", "dad"])
+    assert caplog.text.count("encoded again in each process") == 1
+
+
+def spoil(path, how):
+    """Damage a file of vectors."""
+    if how == "garbage":
+        path.write_bytes(b"no database" * 200)
+        return
+    with closing(sqlite3.connect(path)) as store, store:
+        if how == "a bit":
+            store.execute("update vectors set value = zeroblob(4) || substr(value, 5)")
+        elif how == "exchanged":
+            (one, other) = (value for (value,) in store.execute("select value from vectors limit 2"))
+            store.execute("update vectors set value = case value when ? then ? else ? end", (one, other, one))
+        elif how == "short":
+            store.execute("update vectors set value = substr(value, 5)")
+        else:
+            store.executescript("drop table vectors; create table vectors (x integer); insert into vectors values (3)")
+
+
+@pytest.mark.parametrize("how", ["garbage", "a bit", "exchanged", "short", "foreign"])
+def test_what_is_damaged_on_disk_is_encoded_again(encoder, tmp_path, how):
+    made = find(str(encoder), ())
+    first = Vectors(made, tmp_path).of(TEXTS)
+    spoil(tmp_path / file_of(made), how)
+    np.testing.assert_array_equal(Vectors(made, tmp_path).of(TEXTS), first)
+
+
+def test_what_was_no_database_keeps_vectors_again(encoder, tmp_path, monkeypatch):
+    made = find(str(encoder), ())
+    (tmp_path / file_of(made)).write_bytes(b"no database" * 200)
+    first = Vectors(made, tmp_path).of(TEXTS)
+    monkeypatch.setattr(Vectors, "_encode", lambda self, texts: pytest.fail(f"encoded again: {texts}"))
+    np.testing.assert_array_equal(Vectors(made, tmp_path).of(TEXTS), first)
+
+
+def test_a_file_that_is_full_is_read_and_no_longer_grows(encoder, tmp_path, monkeypatch):
+    made = find(str(encoder), ())
+    Vectors(made, tmp_path).of(["bad"])
+    monkeypatch.setattr(storing, "MOST_BYTES", 1)
+    full, asked, encode = Vectors(made, tmp_path), [], Vectors._encode
+    monkeypatch.setattr(Vectors, "_encode", lambda self, texts: (asked.extend(texts), encode(self, texts))[1])
+    for _ in range(2):
+        full.of(["bad", "cab"])
+    Vectors(made, tmp_path).of(["bad", "cab"])
+    assert asked == ["cab", "cab"]
+
+
+def test_another_version_has_vectors_of_its_own(encoder, monkeypatch):
+    import torch
+
+    made = find(str(encoder), ())
+    first = file_of(made)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "another")
+    assert file_of(made) != first
 
 
 @pytest.mark.parametrize(
