@@ -33,7 +33,7 @@ from server.checkpoint import Checkpoint, Position, sync, write
 from server.files import draft, new_folder, remove, write_json, write_text
 from server.record.participation import keep_ledger
 from server.record.provenance import git_state, started_in, without_secrets
-from server.record.resume import FORMAT, Found, encoded, identity, read_manifest, rewind, rows_of, sha256_of
+from server.record.resume import FORMAT, HASHED, Found, encoded, identity, read_manifest, rewind, rows_of, sha256_of
 from server.record.rounds import Round, line
 from server.record.writer import UNWRITTEN, Writer, WritingFailed
 
@@ -135,8 +135,9 @@ class Record:
         Raises:
             OSError: It cannot be written.
         """
-        # first of all, for what it says of the rows' bits holds no longer
-        self.manifest.pop("clients_sha256", None)
+        # first of all, for what it says of the files' bits holds no longer
+        for key in HASHED.values():
+            self.manifest.pop(key, None)
         self._write_manifest()
         rewind(self.folder, self._rounds, found, self.federation.experiment)
         self._hash = hashlib.sha256((self.folder / "rounds.jsonl").read_bytes())
@@ -187,9 +188,10 @@ class Record:
         steps: tuple[Callable[[], object], ...] = (
             self._later.close,
             self._rounds.close,
-            lambda: self.manifest.update(join(self.folder, rows_of(self.folder))),
+            lambda: join(self.folder, rows_of(self.folder)),
             lambda: summarize_record(self.folder, self.federation),
             lambda: report(self.manifest),
+            lambda: self.manifest.update(hashes_of(self.folder)),
             lambda: give_back(self.folder),
             self._write_manifest,
         )
@@ -275,15 +277,19 @@ def summarize_record(folder: Path, federation: Federation) -> None:
         write_json(folder / "summary.json", summary)
 
 
-def join(folder: Path, parts: list[Path]) -> dict[str, str]:
-    """Join the rounds' rows in a record's folder into one file, and remove them; returns its hash for the manifest."""
+def join(folder: Path, parts: list[Path]) -> None:
+    """Join the rounds' rows in a record's folder into one file, and remove them."""
     path = folder / "clients.parquet"
     if parts:
         with draft(path) as beside:
             # streamed: a long run's rows need not fit in memory
             pl.scan_parquet(parts, glob=False).sink_parquet(beside, maintain_order=True)
     shutil.rmtree(folder / "parts", ignore_errors=True)
-    return {"clients_sha256": sha256_of(path)} if path.exists() else {}
+
+
+def hashes_of(folder: Path) -> dict[str, str]:
+    """Return for the manifest the hashes of what is whole now."""
+    return {key: sha256_of(folder / name) for name, key in HASHED.items() if (folder / name).exists()}
 
 
 def give_back(folder: Path) -> None:

@@ -18,6 +18,8 @@ FORMAT = 2
 """Version of what a record says. 1: settings of privacy, devices and secure aggregation stood beside the others."""
 
 
+HASHED = {name: f"{name.partition('.')[0]}_sha256" for name in ("clients.parquet", "rounds.jsonl", "summary.json")}
+"""Files that nothing changes once a run has ended, and what the manifest calls their hashes."""
 FREE = ("rounds", "data_dir", "encoder", "chunk")
 """Settings of an experiment that a run may go on with others of: where it ends, where the data are, and how chunks are
 cut, of which the result is checked."""

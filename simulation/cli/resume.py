@@ -13,6 +13,7 @@ from metafed.data.family import SUFFIX
 from metafed.experiment.choices import descriptions
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation
+from server.record.forms import Manifest, check
 from simulation.cli.config import Config
 from simulation.cli.errors import BadInput
 from simulation.cli.streams import say
@@ -126,6 +127,10 @@ def _manifest(folder: Path) -> dict[str, Any]:
         raise BadInput(str(error)) from None
     if not isinstance(about, dict):
         raise BadInput(f"--resume {folder / 'manifest.json'}: expected a JSON object, got {type(about).__name__}")
+    try:
+        check(Manifest, about, folder / "manifest.json")
+    except DataError as error:
+        raise BadInput(f"--resume {error}") from None
     return about
 
 
