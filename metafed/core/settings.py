@@ -60,6 +60,8 @@ def explain_keywords(error: ValidationError, what: str, known: Iterable[str]) ->
 def _why(problem: Any) -> str:
     if problem["type"] == "value_error":
         return str(problem["ctx"]["error"])
+    if problem["type"] == "model_type":
+        return "give a table of settings"
     return str(problem["msg"][0].lower() + problem["msg"][1:])
 
 
