@@ -129,7 +129,7 @@ def test_the_first_page_of_decisions_lists_them_all_and_says_which_numbers_were_
 
 
 def test_no_benchmark_prints_one_of_several():
-    """``{seeds} seeds`` reads "1 seeds"; ``{seeds} seed{'s' * (seeds != 1)}`` does not. A constant is known, as FEWEST."""
+    """``{seeds} seeds`` reads "1 seeds"; ``{seeds} seed{'s' * (seeds != 1)}`` does not. A constant is known."""
     found = []
     for path in (ROOT / "benchmarks").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):

@@ -167,8 +167,8 @@ def inferred_kind(description: Description, table: Table) -> Kind:
     numbers = all(each.content in ("number", "integer", "bool") for each in kept)
     if numbers and sum(each.width for each in kept) > 1 and one_hot(table, description.targets):
         raise DataError(
-            f"{table.path}: the target ({', '.join(description.targets)}) has one 1 in each row and else 0, like classes"
-            " that are written one-hot: give one column with the class of each row, such as y.argmax(1); or say in"
+            f"{table.path}: the target ({', '.join(description.targets)}) has one 1 in each row and else 0, as classes"
+            " have that are written one-hot: give one column with the class of each row, such as y.argmax(1); or say in"
             f' {description.path} that these are numbers: kind = "regression"'
         )
     if len(kept) > 1 or kept[0].width > 1 or kept[0].content == "number":

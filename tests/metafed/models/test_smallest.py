@@ -75,7 +75,20 @@ def test_a_tiny_image_has_one_clear_message_and_a_network_that_takes_it(tmp_path
     rng = np.random.default_rng(0)
     np.savez("i.npz", who=np.arange(160) % 8, y=rng.integers(0, 3, 160), px=rng.random((160, *image)))
     Path("i.toml").write_text(f'data = "i.npz"\nclient = "who"\ntarget = "y"\nfeatures = "px"\nimage = {image}\n')
-    words = "--tasks i.toml --clients 8 --rounds 1 --engine local --quiet --no-report --out r".split()
+    words = [
+        "--tasks",
+        "i.toml",
+        "--clients",
+        "8",
+        "--rounds",
+        "1",
+        "--engine",
+        "local",
+        "--quiet",
+        "--no-report",
+        "--out",
+        "r",
+    ]
     assert main(words) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1

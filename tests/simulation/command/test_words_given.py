@@ -8,7 +8,7 @@ from simulation.compare import main as compare
 from simulation.run import main as run
 from tests.simulation.command.running import manifest
 
-FEW = "--clients 4 --rounds 0 --width 6 --engine local --no-report".split()
+FEW = ["--clients", "4", "--rounds", "0", "--width", "6", "--engine", "local", "--no-report"]
 
 
 @pytest.mark.parametrize(
