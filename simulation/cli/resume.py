@@ -25,7 +25,7 @@ FREE = {
 """Settings that leave every bit as it is, and where the data are, which are checked by their hashes."""
 PARTS = {
     **dict.fromkeys(("run.log", "rounds.jsonl", "config.toml", "clients.parquet", "summary.json"), "file"),
-    **dict.fromkeys(("parts", "checkpoints"), "folder"),
+    **dict.fromkeys(("parts", "checkpoints", "checkpoints/state"), "folder"),
 }
 """What a record consists of, where it is there."""
 
@@ -45,10 +45,10 @@ def settings_file(folder: Path) -> Path:
         raise BadInput(f"--resume {folder}: holds several runs; name one of them, such as {members[0]}")
     for name, wanted in PARTS.items():
         path = folder / name
-        if path.exists() and not (path.is_dir() if wanted == "folder" else path.is_file()):
+        if os.path.lexists(path) and not (path.is_dir() if wanted == "folder" else path.is_file()):
             raise BadInput(f"--resume {path}: is no {wanted}, as it is in a run's record; move it away")
     for path in (folder / "checkpoints").rglob("round-*"):
-        if path.exists() and not path.is_file():
+        if os.path.lexists(path) and not path.is_file():
             raise BadInput(f"--resume {path}: is no file, as it is in a run's record; move it away")
     ended = about.get("exit_reason") is not None and not (folder / "parts").is_dir()
     if ended and (folder / "summary.json").exists() and not (folder / "clients.parquet").exists():
