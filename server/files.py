@@ -1,5 +1,6 @@
 """Files that are there whole or not at all, and folders that are taken back."""
 
+import errno
 import fcntl
 import json
 import shutil
@@ -9,12 +10,26 @@ from pathlib import Path
 from typing import Any
 
 
+def check_place(path: Path) -> None:
+    """Refuse a pipe or a device as the place of a file: a rename would put a file in its place, and a pipe may hang.
+
+    Raises:
+        OSError: It is one.
+    """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise OSError(errno.EEXIST, "is a pipe or a device; name a file", str(path))
+
+
 @contextmanager
 def draft(path: Path) -> Iterator[Path]:
     """Yield a path to write to, which becomes ``path`` in one step; what fails leaves no half-written file.
 
     On a full disk that also gives back the room that the file took: enough, most often, to say what happened.
+
+    Raises:
+        OSError: ``path`` is a pipe or a device.
     """
+    check_place(path)
     beside = path.with_name(f"{path.name}.draft")
     try:
         yield beside

@@ -22,6 +22,10 @@ combination is run (with --seeds N: so many times), by one engine. Run the same 
 is kept. frontier.svg and frontier.csv in the folder hold mean and worst 10 % of the
 clients that --validation holds out to choose by; without it, of the unseen clients."""
 
+MOST_TRIALS = 10**5
+LARGEST_SEED = 2**31
+"""Optuna's sampler takes seeds below 2³²; that of a search that goes on is larger by its trials."""
+
 
 @door
 def main(words: Sequence[str]) -> int:
@@ -35,8 +39,10 @@ def main(words: Sequence[str]) -> int:
     reader.add_argument("--search-seed", type=int, default=0, help="seed of the search (default: 0)")
     asked, rest = reader.parse_known_args(words)
     console = Console()
-    if asked.trials is not None and asked.trials < 1:
-        raise BadInput(f"--trials {asked.trials}: choose at least 1")
+    if asked.trials is not None and not 1 <= asked.trials <= MOST_TRIALS:
+        raise BadInput(f"--trials {asked.trials}: choose from 1 to {MOST_TRIALS:,}")
+    if not 0 <= asked.search_seed <= LARGEST_SEED:
+        raise BadInput(f"--search-seed {asked.search_seed}: choose from 0 to {LARGEST_SEED:,}")
     folder, found = sweep(rest, asked.out, asked.trials, asked.search_seed, console, write_frontier, write_report)
     if not found:
         return complain("no cell has a result", FAILED)

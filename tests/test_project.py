@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -118,7 +119,38 @@ def test_documents_name_no_extra_that_is_not_there():
     assert {"language", "hf"} <= named <= PROJECT["project"]["optional-dependencies"].keys()
 
 
-def test_the_first_page_of_decisions_lists_them_all():
+def test_the_first_page_of_decisions_lists_them_all_and_says_which_numbers_were_never_used():
     folder = ROOT / "docs" / "decisions"
-    files = sorted(path.name for path in folder.glob("0*.md"))
-    assert sorted(set(re.findall(r"\((0\d{3}-[\w+-]+\.md)\)", (folder / "README.md").read_text()))) == files
+    files, index = sorted(path.name for path in folder.glob("0*.md")), (folder / "README.md").read_text()
+    assert sorted(set(re.findall(r"\((0\d{3}-[\w+-]+\.md)\)", index))) == files
+    numbers = {int(name[:4]) for name in files}
+    said = re.search(r"numbers? ([\d ,and]+?) (?:was|were) never used", " ".join(index.split()))
+    assert {int(number) for number in re.findall(r"\d{4}", said[1])} == {*range(1, max(numbers) + 1)} - numbers
+
+
+def test_no_benchmark_prints_one_of_several():
+    """``{seeds} seeds`` reads "1 seeds"; ``{seeds} seed{'s' * (seeds != 1)}`` does not. A constant is known."""
+    found = []
+    for path in (ROOT / "benchmarks").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            parts = node.values if isinstance(node, ast.JoinedStr) else []
+            for part, after in pairwise(parts):
+                text = getattr(after, "value", None) if isinstance(after, ast.Constant) else ""
+                counts = isinstance(part, ast.FormattedValue) and not ast.unparse(part.value).isupper()
+                if counts and re.match(r" seeds\b", text):
+                    found.append(f"{path.relative_to(ROOT)}:{node.lineno}: {text[:20]!r}")
+    assert found == []
+
+
+def test_pythons_are_one_number_everywhere():
+    """What pip allows, what ruff and mypy read, and the syntax of the oldest; CI tries those that are newer."""
+    oldest = re.fullmatch(r">=3\.(\d+)", PROJECT["project"]["requires-python"])[1]
+    assert PROJECT["tool"]["ruff"]["target-version"] == f"py3{oldest}"
+    assert PROJECT["tool"]["mypy"]["python_version"] == f"3.{oldest}"
+    for room in ROOMS:
+        for path in (ROOT / room).rglob("*.py"):
+            ast.parse(path.read_text(), str(path), feature_version=(3, int(oldest)))
+    ours = sys.version_info.minor
+    tried = {int(minor) for minor in re.findall(r"\b3\.(\d+)\b", (ROOT / ".ci" / "run").read_text())}
+    assert tried == {12, 13}
+    assert ours >= int(oldest)

@@ -91,7 +91,7 @@ def section(
 ) -> str:
     """Return a suite's section."""
     title = SUITES[suite].title
-    budget = f"Budget: {trials} trials and {seeds} seeds a method, {SUITES[suite].flags!r}."
+    budget = f"Budget: {trials} trials and {seeds} seed{'s' * (seeds != 1)} a method, {SUITES[suite].flags!r}."
     notes = [budget.replace("'", "`")]
     if diverged:
         notes.append(f"Not in the table, since a seed diverged: {', '.join(diverged)}.")

@@ -21,7 +21,7 @@ def explain(error: ValidationError, known: Iterable[str] = (), prefix: str = "")
         prefix: What stands before the setting's name in its flag.
     """
     lines = []
-    for problem in error.errors():
+    for problem in _problems(error):
         path = [*filter(None, [prefix]), *(str(step) for step in problem["loc"] if str(step) != "experiment")]
         flag = "--" + ".".join(path).replace("_", "-")
         if problem["type"] == "extra_forbidden":
@@ -43,7 +43,7 @@ def explain_keywords(error: ValidationError, what: str, known: Iterable[str]) ->
         known: Its keywords.
     """
     lines = []
-    for problem in error.errors():
+    for problem in _problems(error):
         path = ".".join(map(str, problem["loc"]))
         if problem["type"] == "extra_forbidden":
             hint = near(path, known) or f" (it has {', '.join(known)})"
@@ -57,9 +57,29 @@ def explain_keywords(error: ValidationError, what: str, known: Iterable[str]) ->
     return "; ".join(lines)
 
 
+MEMBERS = {"bool": "true or false", "int": "a whole number", "float": "a finite number", "str": "a text"}
+"""What pydantic calls the members of a union, and what they are for a person."""
+
+
+def _problems(error: ValidationError) -> list[Any]:
+    """Return pydantic's complaints, one of each value: of a union it has one of each member."""
+    found: dict[tuple[Any, ...], Any] = {}
+    for problem in error.errors():
+        *place, member = problem["loc"] or ("",)
+        if member not in MEMBERS:
+            found[problem["loc"], len(found)] = problem
+        elif tuple(place) in found:
+            found[tuple(place)]["msg"] += f", {MEMBERS[str(member)]}"
+        else:
+            found[tuple(place)] = {**problem, "loc": tuple(place), "type": "union", "msg": f"Give {MEMBERS[member]}"}
+    return list(found.values())
+
+
 def _why(problem: Any) -> str:
     if problem["type"] == "value_error":
         return str(problem["ctx"]["error"])
+    if problem["type"] == "model_type":
+        return "give a table of settings"
     return str(problem["msg"][0].lower() + problem["msg"][1:])
 
 

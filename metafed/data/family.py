@@ -153,9 +153,10 @@ class Family:
             DataError: The name, a key, or a column cannot be used.
         """
         by = f"Family.from_frame({name!r})"
-        rows, signals = given.polars_of(frame, by)
-        roles = {"target": target, "client": client, "features": features, **keys}
-        return own_family(name, given.keep(name, by, rows, signals, described_by(roles)), None, ())
+        roles = described_by({"target": target, "client": client, "features": features, **keys})
+        wanted = {name for each in roles.values() for name in ([each] if isinstance(each, str) else each)}
+        rows, signals = given.polars_of(frame, by, wanted)
+        return own_family(name, given.keep(name, by, rows, signals, roles), None, ())
 
     @classmethod
     def from_arrays(cls, name: str, arrays: Any, **keys: Unpack[Keys]) -> "Family":

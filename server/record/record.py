@@ -9,7 +9,7 @@ import hashlib
 import os
 import platform
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -34,7 +34,7 @@ from server.record.predictions import keep_attributes, predictions_of
 from server.record.provenance import git_state, started_in, without_secrets
 from server.record.resume import FORMAT, Found, encoded, identity, read_manifest, rewind
 from server.record.rounds import Round, line
-from server.record.tables import CLIENTS, PREDICTIONS, TABLES, Table, join, tables_of
+from server.record.tables import CLIENTS, HASHED, PREDICTIONS, Table, join, sha256_of, tables_of
 from server.record.writer import UNWRITTEN, Writer, WritingFailed
 
 RESERVE, RESERVED = ".reserve", 2**13
@@ -136,9 +136,9 @@ class Record:
         Raises:
             OSError: It cannot be written.
         """
-        # first of all, for what it says of the rows' bits holds no longer
-        for each in TABLES:
-            self.manifest.pop(each.sha256, None)
+        # first of all, for what it says of the files' bits holds no longer
+        for key in HASHED.values():
+            self.manifest.pop(key, None)
         self._write_manifest()
         rewind(self.folder, self._rounds, found, self.federation.experiment)
         self._hash = hashlib.sha256((self.folder / "rounds.jsonl").read_bytes())
@@ -189,10 +189,11 @@ class Record:
         steps: tuple[Callable[[], object], ...] = (
             self._later.close,
             self._rounds.close,
-            lambda: self.manifest.update(join(self.folder)),
-            lambda: self.manifest.update(join(self.folder, PREDICTIONS)),  # none, where none are kept
+            lambda: join(self.folder),
+            lambda: join(self.folder, PREDICTIONS),  # none, where none are kept
             lambda: summarize_record(self.folder, self.federation),
             lambda: report(self.manifest),
+            lambda: self.manifest.update(hashes_of(self.folder)),
             lambda: give_back(self.folder),
             self._write_manifest,
         )
@@ -285,6 +286,11 @@ def summarize_record(folder: Path, federation: Federation) -> None:
         summary |= keep_ledger(folder, rows, federation)
         summary |= keep_attributes(folder, federation.experiment.seed)
         write_json(folder / "summary.json", summary)
+
+
+def hashes_of(folder: Path) -> dict[str, str]:
+    """Return for the manifest the hashes of what is whole now."""
+    return {key: sha256_of(folder / name) for name, key in HASHED.items() if (folder / name).exists()}
 
 
 def give_back(folder: Path) -> None:

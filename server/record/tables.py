@@ -34,6 +34,12 @@ class Table(NamedTuple):
 CLIENTS = Table("clients.parquet", "parts", "clients_sha256", always=True)
 PREDICTIONS = Table("predictions.parquet", "prediction-parts", "predictions_sha256", always=False)
 TABLES = (CLIENTS, PREDICTIONS)
+HASHED = {
+    **{each.file: each.sha256 for each in TABLES},
+    "rounds.jsonl": "rounds_sha256",
+    "summary.json": "summary_sha256",
+}
+"""Files that nothing changes once a run has ended, and what the manifest calls their hashes."""
 
 
 def tables_of(experiment: Experiment) -> tuple[Table, ...]:
@@ -41,8 +47,8 @@ def tables_of(experiment: Experiment) -> tuple[Table, ...]:
     return tuple(each for each in TABLES if each.always or experiment.keep_predictions)
 
 
-def join(folder: Path, of: Table = CLIENTS, parts: list[Path] | None = None) -> dict[str, str]:
-    """Join the rounds' rows in a record's folder into one file, and remove them; returns its hash for the manifest.
+def join(folder: Path, of: Table = CLIENTS, parts: list[Path] | None = None) -> None:
+    """Join the rounds' rows in a record's folder into one file, and remove them.
 
     Args:
         folder: The record.
@@ -56,7 +62,6 @@ def join(folder: Path, of: Table = CLIENTS, parts: list[Path] | None = None) -> 
             # streamed: a long run's rows need not fit in memory
             pl.scan_parquet(parts, glob=False).sink_parquet(beside, maintain_order=True)
     shutil.rmtree(folder / of.parts, ignore_errors=True)
-    return {of.sha256: sha256_of(path)} if path.exists() else {}
 
 
 def sha256_of(path: Path) -> str:

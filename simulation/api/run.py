@@ -70,7 +70,7 @@ class Run:
         if self._asked is not None:
             return self._asked
         try:
-            return Experiment.model_validate(self.manifest["experiment"])
+            return Experiment.model_validate(self.manifest.get("experiment"))
         except ValidationError as error:
             raise BadInput(f"{self.folder / 'manifest.json'}: {explain(error)}") from None
 

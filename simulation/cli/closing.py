@@ -14,4 +14,4 @@ def show(folder: Path, config: Config, console: Console) -> None:
     """Print the closing table of the run in ``folder``, and where its files are."""
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     files = {"report": folder / "report.html", "clients": folder / "clients.parquet", "all": folder}
-    Screen(config, console).end(closing_table(summary), files)
+    Screen(config, console).end(closing_table(summary), {what: path for what, path in files.items() if path.exists()})

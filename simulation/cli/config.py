@@ -1,5 +1,6 @@
 """The schema of *how* an experiment is run, from a file or as it is."""
 
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -94,6 +95,12 @@ class Config(Settings):
         if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", value):
             raise ValueError("choose auto, cpu, cuda or cuda:N")
         return value
+
+    @field_validator("out", "resume")
+    @classmethod
+    def _home_is_written_out(cls, value: Path | None) -> Path | None:
+        # a shell leaves --out=~/x as it is, and Python any; Polars does not
+        return value and Path(os.path.expanduser(value))
 
     @field_validator("references")
     @classmethod

@@ -11,6 +11,7 @@ from simulation.cli.errors import BadInput, RunDiverged, RunFailed
 from simulation.cli.exits import BAD_INPUT, DIVERGED, FAILED, INTERRUPTED, complain
 from simulation.cli.interrupts import listen
 from simulation.cli.streams import forgiving
+from simulation.cli.words import whole
 
 DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 """What a disk may say to who wants to write; anything else is a fault of ours, and shows its traceback."""
@@ -32,7 +33,7 @@ def door(work: Callable[[Sequence[str]], int]) -> Main:
         if threading.current_thread() is threading.main_thread():
             listen()
         try:
-            return work(sys.argv[1:] if argv is None else list(argv))
+            return work(whole(sys.argv[1:] if argv is None else argv))
         except BadInput as error:
             return complain(error, BAD_INPUT)
         except RunFailed as error:

@@ -42,7 +42,10 @@ def parse_references(text: str | None) -> dict[str, dict[str, str]]:
             setting, equals, value = pair.partition("=")
             if not (setting and equals and value):
                 raise ValueError(f"{entry!r}: settings are written NAME:SETTING=VALUE, such as local:inner-steps=10")
-            settings[setting.replace("-", "_")] = value
+            key = setting.replace("-", "_")
+            if key in settings:
+                raise ValueError(f"{entry!r}: {key.replace('_', '-')} is given twice; leave one out")
+            settings[key] = value
         found[name] = settings
     return found
 

@@ -13,6 +13,7 @@ from metafed.data.family import SUFFIX
 from metafed.experiment.choices import descriptions
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation
+from server.record.forms import Manifest, check
 from server.record.tables import PREDICTIONS
 from simulation.cli.config import Config
 from simulation.cli.errors import BadInput
@@ -26,7 +27,7 @@ FREE = {
 PARTS = {
     **dict.fromkeys(("run.log", "rounds.jsonl", "config.toml", "clients.parquet", "summary.json"), "file"),
     "predictions.parquet": "file",
-    **dict.fromkeys(("parts", "prediction-parts", "checkpoints"), "folder"),
+    **dict.fromkeys(("parts", "prediction-parts", "checkpoints", "checkpoints/state"), "folder"),
 }
 """What a record consists of, where it is there."""
 
@@ -46,10 +47,10 @@ def settings_file(folder: Path) -> Path:
         raise BadInput(f"--resume {folder}: holds several runs; name one of them, such as {members[0]}")
     for name, wanted in PARTS.items():
         path = folder / name
-        if path.exists() and not (path.is_dir() if wanted == "folder" else path.is_file()):
+        if os.path.lexists(path) and not (path.is_dir() if wanted == "folder" else path.is_file()):
             raise BadInput(f"--resume {path}: is no {wanted}, as it is in a run's record; move it away")
     for path in (folder / "checkpoints").rglob("round-*"):
-        if path.exists() and not path.is_file():
+        if os.path.lexists(path) and not path.is_file():
             raise BadInput(f"--resume {path}: is no file, as it is in a run's record; move it away")
     ended = about.get("exit_reason") is not None and not (folder / "parts").is_dir()
     if ended and (folder / "summary.json").exists() and not (folder / "clients.parquet").exists():
@@ -130,6 +131,10 @@ def _manifest(folder: Path) -> dict[str, Any]:
         raise BadInput(str(error)) from None
     if not isinstance(about, dict):
         raise BadInput(f"--resume {folder / 'manifest.json'}: expected a JSON object, got {type(about).__name__}")
+    try:
+        check(Manifest, about, folder / "manifest.json")
+    except DataError as error:
+        raise BadInput(f"--resume {error}") from None
     return about
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from server.files import check_place
 from simulation.cli.errors import BadInput
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -44,7 +45,11 @@ def whole(target: Path) -> Iterator[Path]:
     """Yield a path of the target's own name to write to, in a folder of its own beside the target.
 
     When the block ends, the file replaces the target; when it fails, nothing is left.
+
+    Raises:
+        OSError: The target is a pipe or a device.
     """
+    check_place(target)
     with made(target.parent):
         inside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
         try:

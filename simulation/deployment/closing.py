@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import federation_of
 from server.files import write_json
-from server.record.record import give_back, now, summarize_record, theta_sha256
+from server.record.record import give_back, hashes_of, now, summarize_record, theta_sha256
 from server.record.tables import join
 
 
@@ -47,8 +47,9 @@ def close(record: Path, reason: str) -> None:
     if not about.get("end"):
         # a part that its writer did not finish has no line in rounds.jsonl
         parts = [record / "parts" / f"{line['round']:08d}.parquet" for line in finished_rounds(record)]
-        amend(record, join(record, parts=[path for path in parts if path.exists()]))
+        join(record, parts=[path for path in parts if path.exists()])
         summarize_record(record, federation_of(Experiment.model_validate(about["experiment"])))
+        amend(record, hashes_of(record))
     checkpoints = sorted((record / "checkpoints").glob("*.safetensors"))
     give_back(record)
     digest = about.get("theta_sha256")

@@ -1,6 +1,7 @@
 """Reads the folders of ``simulation.compare``: runs that differ in their seed only are one method."""
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ def read_methods(folders: Sequence[Path]) -> list[Method]:
     """
     if not folders:
         raise BadInput("name the folders of the runs to compare")
-    resolved = [folder.resolve() for folder in folders]
+    resolved = [os.path.realpath(folder) for folder in folders]  # a loop of links is no folder, and no error
     twice = next((folder for folder, real in zip(folders, resolved, strict=True) if resolved.count(real) > 1), None)
     if twice is not None:
         raise BadInput(f"{twice}: named twice")

@@ -10,7 +10,7 @@ import polars as pl
 from metafed.fairness.panel import Panel, last_evaluation
 from simulation.cli.errors import BadInput
 from simulation.cli.references import ALONE
-from simulation.records.runs import NAMES, NUMBERS, Run, kinds, read_object, read_run
+from simulation.records.runs import NAMES, NUMBERS, Run, changed_since, kinds, read_object, read_run
 from simulation.records.studies import is_study
 
 
@@ -113,6 +113,7 @@ def gathered(name: str, folders: Sequence[Path], references: Mapping[str, Method
             raise BadInput(f"{folder / 'manifest.json'}: has no seed")
         if seed in seeds:
             raise BadInput(f"{name}: two runs have seed {seed}: {seeds[seed].run.folder} and {folder}")
+        sentences.extend(f"{name}: seed {seed}: {gap}" for gap in changed_since(folder, run.manifest))
         number, people = evaluated(run)
         reason, rounds = run.manifest.get("exit_reason"), (run.manifest.get("experiment") or {}).get("rounds")
         if reason != "done":

@@ -16,8 +16,9 @@ from metafed.experiment.renames import KEYS, renewed, renewed_keys
 from metafed.fairness.summary import summarize
 from metafed.families import FAMILIES
 from metafed.tasks.task import Kind
+from server.record.forms import Form, Line, Manifest, Summary, check
 from server.record.resume import FORMAT
-from server.record.tables import CLIENTS, TABLES, Table, sha256_of
+from server.record.tables import HASHED, sha256_of
 from simulation.cli.errors import BadInput
 
 
@@ -82,14 +83,13 @@ def read_run(folder: Path, manifest: Mapping[str, Any] | None = None) -> Run:
         gaps.append(f"The run did not finish: {reason}.")
     rounds = read_rounds(folder / "rounds.jsonl", gaps)
     clients = read_clients(folder, gaps)
-    for table in TABLES:
-        if changed_since(folder, manifest, table):
-            gaps.append(f"{table.file} has other bits than when the run ended: it is damaged, or was changed by hand.")
+    gaps.extend(changed_since(folder, manifest))
     summary = None
     if (folder / "summary.json").is_file():
         summary = renewed_keys(read_object(folder / "summary.json"))
         if not {"round", "inner_steps", "by_family", "seen", "unseen"} <= set(summary):
             raise BadInput(f"{folder / 'summary.json'}: not a run's summary; remove it to have it made anew")
+        _check(Summary, summary, folder / "summary.json")
     elif clients is not None:
         gaps.append("summary.json is missing; its numbers were computed from the clients' rows.")
         try:
@@ -103,10 +103,13 @@ def read_run(folder: Path, manifest: Mapping[str, Any] | None = None) -> Run:
     return Run(folder, manifest, rounds, clients, summary, text, gaps)
 
 
-def changed_since(folder: Path, manifest: Mapping[str, Any], table: Table = CLIENTS) -> bool:
-    """Say whether a joined table is not what the manifest says; older records say nothing of it."""
-    path, known = folder / table.file, manifest.get(table.sha256)
-    return known is not None and path.is_file() and sha256_of(path) != known
+def changed_since(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
+    """Say which files are not what the manifest says, a sentence each; older records say nothing of some."""
+    return [
+        f"{name} has other bits than when the run ended: it is damaged, or was changed by hand."
+        for name, key in HASHED.items()
+        if manifest.get(key) is not None and (folder / name).is_file() and sha256_of(folder / name) != manifest[key]
+    ]
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
@@ -117,11 +120,21 @@ def read_manifest(path: Path) -> dict[str, Any]:
     """
     found = read_object(path)
     form, experiment = found.get("format", 1), found.get("experiment")
-    if not isinstance(form, int) or form > FORMAT:
+    if not isinstance(form, int) or isinstance(form, bool) or form < 1:
+        raise BadInput(f"{path}: format {brief(form)}: expected a whole number from 1 to {FORMAT}")
+    if form > FORMAT:
         raise BadInput(f"{path}: a record of format {form}, of a later metafed; this one reads up to format {FORMAT}")
+    _check(Manifest, found, path)
     if form == 1 and isinstance(experiment, dict):
         found["experiment"] = renewed(experiment)
     return found
+
+
+def _check(form: type[Form], found: Mapping[str, Any], where: str | Path) -> None:
+    try:
+        check(form, found, where)
+    except DataError as error:
+        raise BadInput(str(error)) from None
 
 
 def kinds(manifest: Mapping[str, Any]) -> dict[str, Kind]:
@@ -179,6 +192,7 @@ def read_rounds(path: Path, gaps: list[str]) -> list[dict[str, Any]]:
         missing = sorted(IN_A_ROUND - set(line)) if isinstance(line, dict) else ["object"]
         if missing:
             raise BadInput(f"{path}, line {number}: lacks {', '.join(missing)}")
+        _check(Line, line, f"{path}, line {number}")
         rounds.append(line)
     return rounds
 

@@ -85,8 +85,10 @@ def save(html: str, path: Path) -> Path:
     """Write a page.
 
     Raises:
-        BadInput: It cannot be written.
+        BadInput: It cannot be written, or is there and no page, such as a file of a record.
     """
+    if path.is_file() and path.suffix not in (".html", ".htm"):
+        raise BadInput(f"--out {path}: exists already and is no page (.html); choose another name")
     try:
         write_text(path, html)
     except OSError as error:

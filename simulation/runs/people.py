@@ -45,4 +45,4 @@ def all_people(config: Config) -> Config:
 @lru_cache
 def tell(clients: int) -> None:
     """Say how many clients there are, once a process."""
-    say(f"metafed: --clients is not given: {clients} are taken, all that the data have")
+    say(f"metafed: --clients (clients=… in Python) is not given: {clients} are taken, all that the data have")

@@ -118,7 +118,11 @@ def simulate(
                     tell(note)
             keep.about(**about)
             start, every = found.checkpoint if found else None, config.checkpoint_every
-            serve(grid, federation, keep, progress, config.round_timeout, start, every)
+            try:
+                serve(grid, federation, keep, progress, config.round_timeout, start, every)
+                end = "done"
+            except StopRun as stop:  # what was asked for beside the rounds is computed all the same
+                end = f"stopped by a callback: {stop}"
             if names := simple_references(config.references):
                 compute(folder, federation, names, tell)
             if stopped := keep.manifest.get("stopped_early"):
@@ -126,9 +130,7 @@ def simulate(
                     "stopped early: the mean score of the validation clients was best after round"
                     f" {stopped['best_round']}, {digits(stopped['best'])}; θ is that of the last round"
                 )
-            reason = "done"
-        except StopRun as stop:
-            reason = f"stopped by a callback: {stop}"
+            reason = end
         except KeyboardInterrupt as stop:
             reason = "interrupted"
             raise KeyboardInterrupt(RESUMABLE.format(folder)) from stop

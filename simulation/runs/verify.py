@@ -6,13 +6,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from metafed.core.errors import DataError
-from metafed.core.reading import LARGEST_RECORD, read_json
 from metafed.core.settings import explain
 from simulation.cli.config import Config, check_engine
 from simulation.cli.errors import BadInput
 from simulation.cli.resume import go_where_it_began, settings_file
 from simulation.records.agreement import Difference, first_difference, lines, rows
+from simulation.records.runs import read_manifest
 from simulation.runs.simulate import simulate
 
 
@@ -67,13 +66,7 @@ def manifest(folder: Path) -> dict[str, Any]:
     Raises:
         BadInput: There is none, or it is of several runs.
     """
-    path = folder / "manifest.json"
-    try:
-        about = dict(read_json(path, largest=LARGEST_RECORD))
-    except DataError as error:
-        raise BadInput(str(error)) from None
-    except (ValueError, TypeError) as error:
-        raise BadInput(f"{path}: not a manifest: {error}") from None
+    about = read_manifest(folder / "manifest.json")
     if "theta_sha256" not in about:
         raise BadInput(f"{folder}: holds no record of one run; name a folder that does, such as RUN/seed-0")
     return about

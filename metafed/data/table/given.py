@@ -6,7 +6,7 @@ every process that has them.
 
 import hashlib
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -130,11 +130,16 @@ def check_usable(description: Description, frame: "pl.DataFrame") -> None:
             raise DataError(f"{where} holds {kind} values: write numbers or texts, or an array of numbers a row")
 
 
-def polars_of(data: Any, by: str) -> "tuple[pl.DataFrame, dict[str, tuple[int, ...]]]":
+def polars_of(data: Any, by: str, wanted: Container[str] = ()) -> "tuple[pl.DataFrame, dict[str, tuple[int, ...]]]":
     """Return a frame of polars from one of polars or pandas, or from columns by name; and shapes of its signals.
 
+    Args:
+        data: What was given.
+        by: The call that gave it, for messages.
+        wanted: Columns that are asked for by name.
+
     Raises:
-        DataError: It is none, or a column cannot be read.
+        DataError: It is none, or a column cannot be read, or one that is wanted is in the index.
     """
     import polars as pl
 
@@ -151,6 +156,8 @@ def polars_of(data: Any, by: str) -> "tuple[pl.DataFrame, dict[str, tuple[int, .
     names = [str(name) for name in data.columns]
     if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
         raise DataError(f"{by}: {names.count(twice[0])} columns are called {twice[0]!r}: give each a name of its own")
+    if asked := [name for name in map(str, data.index.names) if name in wanted and name not in names]:
+        raise DataError(f"{by}: {asked[0]!r} is in the frame's index, which is not read: give frame.reset_index()")
     return columns(Path(by), {name: _of_pandas(data.iloc[:, place]) for place, name in enumerate(names)})
 
 

@@ -1,6 +1,9 @@
 """What each column of a user's table is for: decided by the description and by what the column holds."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
+
+import numpy as np
 
 from metafed.core.errors import DataError
 from metafed.data.files.bounds import readable
@@ -132,6 +135,24 @@ def _input(feature: Feature, table: Table) -> Input:
     return Input(feature, cell, kept)
 
 
+FEW_ROWS = 1000
+"""Rows by which most targets are told from classes that are written one-hot."""
+
+
+def one_hot(table: Table, targets: Sequence[str]) -> bool:
+    """Say whether each row of several targets, or of arrays, has one 1 and else 0; most are told by the first rows."""
+    for frame in (table.frame.head(FEW_ROWS), table.frame):
+        with readable(table.path):
+            rows = frame.select(targets).collect()
+        if not rows.height:
+            return False
+        cells = [np.array(column.to_list(), dtype=np.float64).reshape(rows.height, -1) for column in rows]
+        values = np.concatenate(cells, axis=1)
+        if not (np.isin(values, (0, 1)).all() and (values.sum(axis=1) == 1).all()):
+            return False
+    return True
+
+
 def inferred_kind(description: Description, table: Table) -> Kind:
     """Say whether a target is one of a few classes or a number, by what its column holds.
 
@@ -139,11 +160,18 @@ def inferred_kind(description: Description, table: Table) -> Kind:
     targets, are not.
 
     Raises:
-        DataError: There are more integers than that: only the user can say.
+        DataError: There are more integers than that, or targets that are classes one-hot: only the user can say.
     """
     import polars as pl
 
     kept = [table.has(description, "target", name) for name in description.targets]
+    numbers = all(each.content in ("number", "integer", "bool") for each in kept)
+    if numbers and sum(each.width for each in kept) > 1 and one_hot(table, description.targets):
+        raise DataError(
+            f"{table.path}: the target ({', '.join(description.targets)}) has one 1 in each row and else 0, as classes"
+            " have that are written one-hot: give one column with the class of each row, such as y.argmax(1); or say in"
+            f' {description.path} that these are numbers: kind = "regression"'
+        )
     if len(kept) > 1 or kept[0].width > 1 or kept[0].content == "number":
         return "regression"
     if kept[0].content != "integer":

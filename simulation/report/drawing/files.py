@@ -10,6 +10,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from server.files import check_place
 from simulation.report.drawing.frame import BROAD, sheet
 from simulation.report.drawing.plot import GRID, NIGHT, PAPER, SHEET, SIZES, Figure
 from simulation.report.drawing.svg import elements
@@ -81,6 +82,7 @@ def write(figure: Figure, path: Path) -> None:
     Raises:
         OSError: It cannot be written.
     """
+    check_place(path)
     if path.suffix in (".svg", ".csv"):
         text = svg(figure, *elements(figure)) if path.suffix == ".svg" else table(figure)
         path.write_text(text, encoding="utf-8")

@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -67,7 +68,9 @@ def axes_of(words: Sequence[str], ranges: bool) -> tuple[list[str], list[Axis]]:
             continue
         if flag in found:
             raise BadInput(f"{flag} is given twice")
-        found[flag] = spanned(flag, text, span) if span else Axis(flag, tuple(filter(None, text.split(","))))
+        found[flag] = spanned(flag, text, span) if span else Axis(flag, tuple(text.split(",")))
+        if "" in found[flag].values:
+            raise BadInput(f"{flag} {text}: a value is empty; write {flag} VALUE,VALUE,…")
         if not span and len(set(found[flag].values)) < len(found[flag].values):
             raise BadInput(f"{flag} {text}: a value is written twice")
     return rest, list(found.values())
@@ -84,6 +87,8 @@ def spanned(flag: str, text: str, span: re.Match[str]) -> Axis:
     except ValueError:
         raise BadInput(f"{flag} {text}: a range is written LOW..HIGH, by numbers") from None
     log = span[3] is not None
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise BadInput(f"{flag} {text}: LOW and HIGH must be finite numbers")
     if not (low < high and (low > 0 or not log)):
         raise BadInput(f"{flag} {text}: LOW must be below HIGH{', and above 0 for :log' if log else ''}")
     whole = all(part.lstrip("-").isdigit() for part in (span[1], span[2]))

@@ -37,7 +37,7 @@ def long(tmp_path_factory):
 def test_a_run_killed_by_sigkill_is_resumed_by_ray_to_the_same_bits(tmp_path, engine, long):
     out = tmp_path / "run"
     how = ["--engine", engine, *(["--workers", 2, "--worker-cpus", 0.5] if engine == "ray" else [])]
-    words = [*LOCAL[:-3], *how, "--rounds", 100_000, "--out", out]
+    words = [*LOCAL[:-4], *how, "--rounds", 100_000, "--out", out]
     process = subprocess.Popen(
         [sys.executable, "-m", "simulation.run", *map(str, words)],
         stdout=subprocess.PIPE,

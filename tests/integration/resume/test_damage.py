@@ -78,6 +78,15 @@ def as_pipe(name):
     return change
 
 
+def as_loop(name):
+    def change(record):
+        path = record / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        path.symlink_to(path.name)
+
+    return change
+
+
 DAMAGE = {
     "run.log is a folder": (as_folder("run.log"), "run.log: is no file"),
     "rounds.jsonl is a folder": (as_folder("rounds.jsonl"), "rounds.jsonl: is no file"),
@@ -85,6 +94,9 @@ DAMAGE = {
     "a checkpoint is a folder": (as_folder("checkpoints/round-00000002.json"), "round-00000002.json: is no file"),
     "a checkpoint is a pipe": (as_pipe("checkpoints/round-00000002.safetensors"), "02.safetensors: is no file"),
     "checkpoints is a file": (as_file("checkpoints"), "checkpoints: is no folder"),
+    "states are a file": (as_file("checkpoints/state"), "checkpoints/state: is no folder"),
+    "states are a loop of links": (as_loop("checkpoints/state"), "checkpoints/state: is no folder"),
+    "a line is a loop of links": (as_loop("rounds.jsonl"), "rounds.jsonl: is no file"),
     "rows are gone": (lambda record: (record / "clients.parquet").unlink(), "clients.parquet: is missing"),
     "rows with another bit": (lambda record: flip(record / "clients.parquet", 40), "clients.parquet: is damaged"),
     "rows cut short": (lambda record: cut(record / "clients.parquet"), "clients.parquet: is damaged"),

@@ -1,5 +1,8 @@
 """The smallest image that a network takes, and what is said of smaller ones."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -64,3 +67,34 @@ def test_a_run_of_smaller_images_says_which_network_takes_them(tmp_path, monkeyp
     for name in named:
         assert f"--network {name}" in said
     assert main([*words, "--network", named[0], "--width", "8"]) == 0
+
+
+@pytest.mark.parametrize("image", [[1, 8, 8], [1, 1, 1], [1, 2, 2], [3, 4, 4]])
+def test_a_tiny_image_has_one_clear_message_and_a_network_that_takes_it(tmp_path, monkeypatch, capsys, image):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    np.savez("i.npz", who=np.arange(160) % 8, y=rng.integers(0, 3, 160), px=rng.random((160, *image)))
+    Path("i.toml").write_text(f'data = "i.npz"\nclient = "who"\ntarget = "y"\nfeatures = "px"\nimage = {image}\n')
+    words = [
+        "--tasks",
+        "i.toml",
+        "--clients",
+        "8",
+        "--rounds",
+        "1",
+        "--engine",
+        "local",
+        "--quiet",
+        "--no-report",
+        "--out",
+        "r",
+    ]
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert f"image = {image}" in said
+    takes = re.findall(r"--network ([\w-]+)", said)
+    assert takes
+    assert not Path("r").exists()
+    for name in takes:
+        assert main([*words[:-1], name, "--network", name, "--width", "8"]) == 0, name

@@ -185,6 +185,18 @@ def test_a_callback_sees_each_round_and_may_stop_the_run_but_not_change_it(small
     assert stopped.resume(progress=False).theta_sha256 == small.theta_sha256
 
 
+def test_a_callback_that_ends_a_run_takes_no_reference_from_it():
+    def end(line):
+        if line["round"] == 1:
+            raise StopRun
+
+    stopped = simulate(
+        mf.Experiment(**SMALL), engine="local", progress=False, callbacks=[end], references="constant,nearest"
+    )
+    assert stopped.exit_reason.startswith("stopped by a callback")
+    assert {"constant", "nearest"} <= set(str(stopped.summary.raw["references"]).replace("'", " ").split())
+
+
 def test_figures_are_those_of_the_report_and_a_notebook_shows_them(small):
     for figure in (small.plot.before_after(), small.plot.adaptation(), small.plot("learning")):
         assert figure._repr_png_().startswith(b"\x89PNG")

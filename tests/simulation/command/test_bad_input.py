@@ -19,6 +19,14 @@ BAD = {
     "negative rate": (["--inner-lr", "-0.1"], ["--algorithm.inner-lr", "-0.1", "greater than 0"]),
     "negative outer rate": (["--outer-lr", "-1"], ["--outer-lr", "-1", "greater than 0"]),
     "rate not finite": (["--outer-lr", "nan"], ["--outer-lr", "nan"]),
+    "reference's setting twice": (
+        ["--references", "maml:inner-lr=1:inner_lr=2"],
+        ["--references", "inner-lr is given twice"],
+    ),
+    "argument of a network": (
+        ["--network", "mlp", "--network.width", "nan"],
+        ["settings.width nan: give true or false, a whole number, a finite number, a text\n"],
+    ),
     "no number": (["--clients", "many"], ["--clients", "many"]),
     "no clients": (["--clients", "0"], ["--clients", "0", "greater than or equal to 1"]),
     "unseen": (["--unseen", "1.5"], ["--unseen", "1.5", "less than 1"]),

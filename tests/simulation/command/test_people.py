@@ -45,7 +45,7 @@ def test_all_are_taken_unless_a_number_is_given(words, clients, tmp_path, capsys
     found = all_people(parse(words))
     assert found.experiment.clients == clients
     assert all_people(found) is found
-    said = f"metafed: --clients is not given: {clients} are taken, all that the data have\n"
+    said = f"metafed: --clients (clients=… in Python) is not given: {clients} are taken, all that the data have\n"
     assert capsys.readouterr().err == ("" if clients in (8, 9, 50) else said)
 
 

@@ -5,11 +5,13 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from metafed.data.family import SHOTS
 from metafed.data.partition import PARTITIONS
 from metafed.data.table.description import Description
 from tests.metafed.data.files.test_forms import write_idx
@@ -96,3 +98,9 @@ def test_its_table_of_partitions_has_every_kind_and_setting():
         own = {name: how.model_fields[name] for name in how.model_fields if name not in ("kind", "clients", "seed")}
         shown = [f"`{name}`" + ("" if field.is_required() else f" = {field.default}") for name, field in own.items()]
         assert row.strip() == ", ".join(shown)
+
+
+def test_its_sizes_of_episodes_are_those_of_a_family_that_says_none(folder):
+    (row,) = re.findall(r"^\| `\[shots\]` \|(.*)\|$", GUIDE, re.MULTILINE)
+    said = tomllib.loads(re.sub(r", ", "\n", re.search(r"`support` = .*?(?=;)", row)[0]).replace("`", ""))
+    assert {name.replace("-", "_"): value for name, value in said.items()} == vars(SHOTS)

@@ -1,6 +1,7 @@
 """The report of a hand-made run folder: its numbers, its safety, and what it says of runs that are not whole."""
 
 import json
+import os
 import re
 from collections import Counter
 from html.parser import HTMLParser
@@ -9,6 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from simulation.data.files import whole
 from simulation.report.command import main
 from simulation.report.figures import FIGURES, OfRun
 from simulation.report.pages import write_report
@@ -211,3 +213,22 @@ def test_writes_the_report_and_the_readmes_picture(run, capsys):
     root = ElementTree.parse(run / "picture.svg").getroot()
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
     assert "assistant" in "".join(root.itertext())
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "clients.parquet", "rounds.jsonl", "config.toml"])
+def test_a_report_takes_the_place_of_no_file_of_a_record(run, capsys, name):
+    (run / name).touch()
+    before = (run / name).read_bytes()
+    assert "is no page" in complaint(capsys, run, "--out", run / name)
+    assert (run / name).read_bytes() == before
+
+
+def test_no_file_takes_the_place_of_a_pipe_or_a_device(run, tmp_path, capsys):
+    for name, how in (("pipe", "--out"), ("pipe.svg", "--figure readme")):
+        pipe = tmp_path / name
+        os.mkfifo(pipe)
+        assert "is a pipe or a device; name a file" in complaint(capsys, run, *how.split(), pipe)
+        assert pipe.is_fifo()
+        with pytest.raises(OSError, match="is a pipe or a device"), whole(pipe):
+            pass
+        assert pipe.is_fifo()

@@ -269,3 +269,9 @@ def test_bad_words_are_one_message(tmp_path, capsys):
     ):
         assert main(words) == 2
         assert named in capsys.readouterr().err
+
+
+def test_a_loop_of_links_is_no_folder(tmp_path, capsys):
+    (tmp_path / "loop").symlink_to("loop")
+    assert main([str(tmp_path / "loop")]) == 2
+    assert "loop: no such folder" in capsys.readouterr().err

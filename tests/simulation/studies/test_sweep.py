@@ -40,6 +40,8 @@ def test_a_grid_is_the_product_of_its_axes_and_lists_are_no_axes():
     [
         (["--width", "8..64"], "--trials"),
         (["--width", "8,8"], "twice"),
+        (["--width", "8,"], "--width 8,: a value is empty"),
+        (["--width=,"], "--width ,: a value is empty"),
         (["--width", "8,16", "--width", "3,4"], "given twice"),
     ],
 )
@@ -51,7 +53,7 @@ def test_axes_that_mean_nothing_are_refused(words, named):
 def test_a_range_has_its_ends_in_order():
     _, (axis,) = axes_of(["--outer-lr", "0.001..0.1:log"], True)
     assert (axis.low, axis.high, axis.log, axis.whole) == (0.001, 0.1, True, False)
-    for text in ("2..1", "0..1:log", "a..b"):
+    for text in ("2..1", "0..1:log", "a..b", "0.1..inf", "nan..1", "-inf..0"):
         with pytest.raises(BadInput):
             axes_of(["--outer-lr", text], True)
 
@@ -113,6 +115,8 @@ BAD = {
     "bad value": (["--width", "8,-1"], "--width"),
     "bad flag": (["--objective.power", "0,1"], "--objective.power"),
     "no trial": (["--width", "4..8", "--trials", "0"], "--trials 0"),
+    "trials without end": (["--width", "4..8", "--trials", "1000000000000"], "from 1 to 100,000"),
+    "seed of no sampler": (["--width", "4..8", "--trials", "1", "--search-seed", "-1"], "--search-seed -1"),
 }
 
 

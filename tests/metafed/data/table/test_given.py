@@ -228,6 +228,14 @@ def test_a_frame_of_pandas_is_that_of_polars(pandas):
         assert np.array_equal(one.population.split(client).own.x, other.population.split(client).own.x)
 
 
+def test_a_client_in_the_index_of_pandas_has_its_way_out(pandas):
+    ours = pandas.DataFrame(frame().to_dict(as_series=False))
+    for index in (["user"], ["user", "headset"]):
+        with pytest.raises(mf.DataError, match=r"'user' is in the frame's index.*: give frame.reset_index\(\)"):
+            mf.Family.from_frame("games", ours.set_index(index), **NUMBERS)
+    assert mf.Family.from_frame("games", ours.set_index("headset"), **NUMBERS)  # one that nobody asked for
+
+
 def test_columns_of_one_name_are_refused(pandas):
     twice = pandas.DataFrame([[1, 2]], columns=["age", "age"])
     with pytest.raises(mf.DataError, match="2 columns are called 'age': give each a name of its own"):
@@ -327,3 +335,36 @@ def test_rows_of_one_client_that_lie_together_are_those_of_a_shuffled_frame():
     one, other = (checked(mf.Family.from_frame("games", each, **NUMBERS)) for each in (parted, shuffled))
     for client in range(8):
         assert np.array_equal(one.population.split(client).own.x, other.population.split(client).own.x)
+
+
+def hot(**keys):
+    y = np.eye(3)[np.arange(120) % 3]
+    x, client = np.arange(240.0).reshape(120, 2), np.arange(120) % 12
+    return {
+        "float": lambda: mf.Family.from_arrays("games", (x, y, client), **keys),
+        "integer": lambda: mf.Family.from_arrays("games", (x, y.astype(int), client), **keys),
+        "by client": lambda: mf.Family.from_arrays("games", dict.fromkeys(range(12), (x[:10], y[:10])), **keys),
+        "items": lambda: mf.Family.from_torch("games", list(zip(x, y, strict=True)), client=list(client), **keys),
+        "columns": lambda: mf.Family.from_frame(
+            "games",
+            {"x": x, "u": client, "a": y[:, 0], "b": y[:, 1] + y[:, 2]},
+            client="u",
+            features=["x"],
+            target=["a", "b"],
+            **keys,
+        ),
+    }
+
+
+@pytest.mark.parametrize("way", hot())
+def test_classes_that_are_written_one_hot_are_no_regression_unless_that_is_said(way):
+    with pytest.raises(mf.DataError, match=r"one-hot: give one column with the class.*y.argmax\(1\)") as caught:
+        hot()[way]()
+    assert 'kind = "regression"' in str(caught.value)
+    assert hot(kind="regression")[way]().kind == "regression"
+
+
+def test_several_numbers_of_a_row_are_a_regression_as_before():
+    x, y, client = np.arange(240.0).reshape(120, 2), np.eye(3)[np.arange(120) % 3], np.arange(120) % 12
+    y[7] = [1, 1, 0]
+    assert mf.Family.from_arrays("games", (x, y, client)).kind == "regression"
