@@ -11,6 +11,7 @@ from metafed.core.errors import DataError
 from metafed.core.streams import stream
 from metafed.data.sets.catalogue import Entry
 from metafed.data.sets.invariants import broken
+from metafed.data.table.labels import label_table
 from metafed.data.table.source import Own
 from server.record.tables import sha256_of
 from simulation.cli.errors import BadInput
@@ -92,8 +93,8 @@ def report(who: People) -> list[str]:
     ]
     lines += [f"  file {path} ({path.stat().st_size:,} bytes), sha256 {sha256_of(path)}" for path in source.files]
     lines += [f"  note {note}" for note in source.notes]
-    if isinstance(source, Own):
-        lines += [f"  {line}" for line in source.dealt]
+    if isinstance(source, Own) and (dealt := source.dealt):
+        lines += [f"  {line}" for line in label_table(dealt, source.labels)]
     return lines
 
 

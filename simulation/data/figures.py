@@ -6,18 +6,16 @@ from typing import TypeAlias
 import numpy as np
 
 from simulation.data.portrait import Portrait, distance, shares
-from simulation.report.drawing.plot import Axis, Box, Cells, Figure, Line, Mark, Panel, Points, Role, Text
+from simulation.report.drawing.plot import Axis, Box, Figure, Line, Mark, Panel, Points, Role, Text
 from simulation.report.drawing.scale import linear, logarithmic
 from simulation.report.figures.adaptation import cut
 from simulation.report.figures.distribution import stairs
+from simulation.report.figures.labels import SHOWN_CLASSES, shaded
 
 SHOWN_GROUPS = 16
 """Groups that are drawn; the rest are in the table."""
 SHOWN_CLIENTS = 120
 """Clients in the heat map at most; of more, some are taken evenly from all."""
-SHOWN_CLASSES = 40
-SHADES = 10
-"""Strengths of a colour in the heat map."""
 WIDTH, HEIGHT, ROW = 430.0, 170.0, 22.0
 """Pixels of a panel, of its plot, and of a group's row in it."""
 Words: TypeAlias = Sequence[tuple[str, Role]]
@@ -80,14 +78,7 @@ def classes(who: Portrait, labels: np.ndarray, anonymous: bool) -> Panel:
     if len(columns) > SHOWN_CLASSES:
         columns = np.argsort(-labels.sum(0), kind="stable")[:SHOWN_CLASSES]
     shown = shares(labels)[np.ix_(chosen, columns)]
-    most = max(float(shown.max(initial=0)), 1e-9)
-    shade = np.ceil(SHADES * shown / most - 0.05).astype(int)
-    marks: list[Mark] = []
-    for strength in range(1, SHADES + 1):
-        row, column = np.nonzero(shade == strength)
-        if len(row):
-            x, y = column + 0.5, len(shown) - row - 0.5
-            marks.append(Cells(x.tolist(), y.tolist(), "after", strength / SHADES))
+    most = float(shown.max(initial=0))
     what = "slot of the client's own" if anonymous else "class"
     what += f" (the {SHOWN_CLASSES} of {labels.shape[1]} with most rows)" if len(columns) < labels.shape[1] else ""
     ticks = [*columns] if len(columns) <= 12 else [0, len(columns) - 1]
@@ -98,7 +89,7 @@ def classes(who: Portrait, labels: np.ndarray, anonymous: bool) -> Panel:
         words=((some, "muted"), (f"strongest: {most:.0%} of its rows", "after")),
         x=Axis(0, len(columns), [(at + 0.5, f"{at}") for at in ticks], what),
         y=Axis(0, len(shown), (), "clients"),
-        marks=marks,
+        marks=shaded(shown),
         says=f"the labels of {some}, a row each; the strongest cell is {most:.0%} of a client's rows",
         height=HEIGHT,
         width=WIDTH,

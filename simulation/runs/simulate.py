@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from metafed.core import session
 from metafed.core.digits import digits
+from metafed.data.table.labels import label_rows
 from metafed.federation.federation import Federation
 from server.record.record import Record
 from server.record.resume import last_checkpoint
@@ -193,7 +194,7 @@ def how(config: Config, federation: Federation, remarks: Sequence[str], grid: "P
                 "kind": choice.kind,
                 "files": {str(file): sha256_of(file) for file in source.files},
                 "notes": list(source.notes),
-                **({"labels": dealt} if (dealt := getattr(source, "dealt", [])) else {}),
+                **({"label_rows": rows} if (rows := label_rows(source)) else {}),
             }
             for choice, source in sources
         },

@@ -1,6 +1,7 @@
 """The picture of labels a client, in a few lines of text: what a partition made of a table."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from metafed.data.table.tables import Table
 
 CLIENTS, LABELS, BLOCKS = 20, 6, 40
 """Clients, labels of each that are listed, and labels that have a block."""
+RECORDED = 120
+"""Clients whose rows of each label a run records."""
 LEVELS = "·▁▂▃▄▅▆▇█"
 """A label's block, from no row to as many as the largest label of the clients shown."""
 NAMED = 10
@@ -50,6 +53,18 @@ def label_table(counts: Mapping[int, np.ndarray], labels: Sequence[object]) -> l
         picture = "".join(LEVELS[level] for level in levels)
         lines.append(f"{client:>{width}}  {own.sum():>7,}  {picture}  {_listed(own, labels)}")
     return lines + ([f"and {len(counts) - CLIENTS:,} more clients"] if len(counts) > CLIENTS else [])
+
+
+def label_rows(source: Any) -> dict[str, Any]:
+    """Return the labels of a source of dealt rows, and their rows by client, of ``RECORDED`` clients; empty of others.
+
+    It is what the manifest keeps: by client, the rows of each label.
+    """
+    dealt: Mapping[int, np.ndarray] = getattr(source, "dealt", {})  # other sources have none
+    if not dealt:
+        return {}
+    rows = {f"{client}": dealt[client].tolist() for client in sorted(dealt)[:RECORDED]}
+    return {"labels": [str(label) for label in source.labels], "clients": len(dealt), "rows": rows}
 
 
 def _listed(counts: np.ndarray, labels: Sequence[object]) -> str:

@@ -19,7 +19,7 @@ from metafed.data.table.attributes import notes as attribute_notes
 from metafed.data.table.columns import Column, Number, Text, stated
 from metafed.data.table.description import Description, pattern
 from metafed.data.table.fitting import Fitted, fitted
-from metafed.data.table.labels import about_classes, counted, label_table, listed, typed
+from metafed.data.table.labels import about_classes, counted, listed, typed
 from metafed.data.table.loading import Loaded, changed, load
 from metafed.data.table.numbering import Numbering, numbering
 from metafed.data.table.roles import Input
@@ -363,12 +363,12 @@ class Own(Source):
         return typed(self._loaded.table.columns[self.description.targets[0]].content, self._loaded.classes)
 
     @property
-    def dealt(self) -> list[str]:
-        """The table of labels by client that a partition made, in lines of text; none without one."""
+    def dealt(self) -> dict[int, np.ndarray]:
+        """How many rows of each class ``(classes,)`` a partition gave each client; empty without one."""
         table, _, who, classes = self._loaded
         if self.description.partition is None or not classes:
-            return []
-        return label_table(counted(table, who, self.description.targets[0], classes), self.labels)
+            return {}
+        return counted(table, who, self.description.targets[0], classes)
 
     @cached_property
     def _fitted(self) -> Fitted:

@@ -9,6 +9,7 @@ from simulation.report.figures.differences import differences
 from simulation.report.figures.distribution import distribution
 from simulation.report.figures.frontier import frontier_of
 from simulation.report.figures.heat import heat
+from simulation.report.figures.labels import labels
 from simulation.report.figures.learning import learning, losses
 from simulation.report.figures.lorenz import lorenz
 from simulation.report.figures.noise import privacy
@@ -19,6 +20,7 @@ FIGURES: tuple[OfRun | OfRuns, ...] = (
     OfRun("groups", heat, "badly"),
     OfRun("adaptation", adaptation, "adapting"),
     OfRun("gain-by-size", gain_by_size, "sizes"),
+    OfRun("labels", labels, "sizes", "no rows were dealt to clients by a partition"),
     OfRun("lorenz", lorenz, "evenness"),
     OfRun("attributes", attributes, "between-rows", "no predictions were kept of rows with an attribute"),
     OfRun("learning", learning, "learning-curves"),

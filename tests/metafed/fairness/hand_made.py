@@ -73,7 +73,12 @@ def make(folder: Path, hostile: str = HOSTILE) -> Path:
         "experiment": {"clients": 15, "rounds": 4, "algorithm": {"name": "maml"}}, "seed": 7,
         "engine": {"engine": "local", "workers": None}, "machine": {"cpus": 2}, "versions": {"torch": "2.13.0"},
         "git": {"commit": None, "dirty": None, "diff_sha256": None},
-        "data": {"assistant:generated": {"files": {}, "notes": [hostile]}},
+        "data": {
+            "assistant:generated": {
+                "files": {}, "notes": [hostile],
+                "label_rows": {"labels": ["a", hostile], "clients": 3, "rows": {"0": [7, 0], "1": [2, 5]}},
+            }
+        },
         "start": "2026-11-22T10:00:00+00:00", "end": "2026-11-22T10:01:00+00:00", "exit_reason": "done",
         "theta_sha256": "feedbeef",
     }  # fmt: skip

@@ -79,13 +79,17 @@ def figures(page: str) -> dict[str, list[str]]:
 def test_has_all_figures_with_unique_ids(page):
     ids = Elements(page).ids
     assert len(ids) == len(set(ids)) > 0
-    # a panel a family; avatars were evaluated and never trained, so they have no loss
-    assert {key: len(panels) for key, panels in figures(page).items()} == {**dict.fromkeys(ALL, 2), "losses": 1}
+    # a panel a family; avatars were evaluated and never trained, so they have no loss, and no partition
+    assert {key: len(panels) for key, panels in figures(page).items()} == {
+        **dict.fromkeys(ALL, 2),
+        "losses": 1,
+        "labels": 1,
+    }
     for key, panels in figures(page).items():
         for number, panel in enumerate(panels):
             root = ElementTree.fromstring(panel)
             assert root.get("role") == "img"
-            assert re.match("assistant: .|avatar: .", root.get("aria-label"))
+            assert re.match("assistant(:generated)?: .|avatar: .", root.get("aria-label"))
             own = [f"#{mark}" for mark in re.findall(r'\bid="([^"]*)"', panel)]
             assert all(mark.startswith(f"#{key}-{number}-") for mark in own)
             assert set(re.findall(r'href="([^"]*)"', panel)) == set(own), "a panel refers to what is in it, and no more"
