@@ -35,6 +35,8 @@ class Arguments:
     metrics: str = METRICS
     """What to compare: NAME,… of after, worst10, cvar10, best10, std, cov, gini, entropy, gain, harmed, worse_off,
     over_alone, loss_gap. Each more makes all of them harder to tell from chance."""
+    label: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """What a method is called; once for each, in the order of the folders. Default: its folder."""
     json: bool = False
     """Print JSON."""
 
@@ -43,7 +45,9 @@ class Arguments:
 def main(words: Sequence[str]) -> int:
     """Run the command line and return the exit code."""
     asked = ask(lambda prog: tyro.cli(Arguments, args=words, prog=prog), "compare", words)
-    found = Comparison(asked.runs, read_methods(asked.runs), asked.metrics, asked.part, asked.family)
+    found = Comparison(
+        asked.runs, read_methods(asked.runs, asked.label), asked.metrics, asked.part, asked.family, asked.label
+    )
     if asked.json:
         print(json.dumps(found.found, indent=2, allow_nan=False))
     else:

@@ -43,6 +43,8 @@ class Arguments:
     """Which clients the LaTeX tables are of."""
     metrics: str = "after,worst10,std,gain,harmed,worse_off"
     """Which measures the LaTeX tables show: NAME,… as in simulation.compare."""
+    label: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """What a method is called; once for each, in the order of the folders. Default: its folder."""
     ledger: bool = False
     """Write influence.csv too: each client's share of each round's outer update."""
 
@@ -54,7 +56,7 @@ def export(asked: Arguments) -> list[Path]:
         BadInput: A folder is no run's, a file is damaged, or the folder cannot be written to.
     """
     measures = checked_metrics(asked.metrics)
-    named = read_methods(asked.runs)
+    named = read_methods(asked.runs, asked.label)
     # a study's references are methods of their own in every file
     methods = list({m.name: m for one in named for m in (one, *one.references.values())}.values())
     comparable = True

@@ -34,15 +34,22 @@ class Comparison:
         metrics: What is compared.
         part: Which clients.
         family: Of one family only.
+        labels: What the methods are called in figures and reports. Default: what differs between them.
 
     Raises:
         BadInput: They cannot be compared.
     """
 
     def __init__(
-        self, folders: tuple[Path, ...], methods: Sequence[Method], metrics: str, part: str | None, family: str | None
+        self,
+        folders: tuple[Path, ...],
+        methods: Sequence[Method],
+        metrics: str,
+        part: str | None,
+        family: str | None,
+        labels: Sequence[str] = (),
     ) -> None:
-        self._folders, self._metrics = folders, checked_metrics(metrics)
+        self._folders, self._metrics, self._labels = folders, checked_metrics(metrics), tuple(labels)
         self.found: dict[str, Any] = compared(methods, metrics, part, family)
 
     @property
@@ -60,11 +67,11 @@ class Comparison:
     @property
     def plot(self) -> PlotsOfSeveral:
         """The figures of several runs, as matplotlib's."""
-        return PlotsOfSeveral(self._folders)
+        return PlotsOfSeveral(self._folders, self._labels)
 
     def report(self, path: str | Path) -> Path:
         """Write the report of all of them, one HTML file, and return its path."""
-        return write_comparison(self._folders, Path(path))
+        return write_comparison(self._folders, Path(path), labels=self._labels)
 
     def show(self, console: Console | None = None) -> None:
         """Print the tables of ``simulation.compare``."""
@@ -84,7 +91,12 @@ class Comparison:
 
 
 def compare(
-    first: Compared, *others: Compared, metrics: str = METRICS, part: str | None = None, family: str | None = None
+    first: Compared,
+    *others: Compared,
+    metrics: str = METRICS,
+    part: str | None = None,
+    family: str | None = None,
+    labels: Sequence[str] = (),
 ) -> Comparison:
     """Compare runs of the same clients: differences from the first, with intervals.
 
@@ -97,12 +109,13 @@ def compare(
             over_alone, loss_gap.
         part: ``unseen``, ``seen`` or ``all`` clients. Default: unseen ones, or seen ones where nobody is held out.
         family: Of one family only.
+        labels: What the methods are called, in their order. Default: what differs between them.
 
     Raises:
-        BadInput: A folder is no run's, or the runs cannot be compared.
+        BadInput: A folder is no run's, the runs cannot be compared, or there is not one label of each method.
     """
     folders = tuple(folder(each) for each in (first, *others))
-    return Comparison(folders, read(folders)[0], metrics, part, family)
+    return Comparison(folders, read(folders, labels)[0], metrics, part, family, labels)
 
 
 def folder(run: Compared) -> Path:

@@ -1,6 +1,6 @@
 """``run.plot``: the figures of the report, as matplotlib's."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,17 +86,18 @@ class PlotsOfSeveral:
 
     Args:
         folders: Theirs.
+        labels: What they are called. Default: what differs between them.
     """
 
-    def __init__(self, folders: tuple[Path, ...]) -> None:
-        self._folders = folders
+    def __init__(self, folders: tuple[Path, ...], labels: Sequence[str] = ()) -> None:
+        self._folders, self._labels = folders, labels
 
     def __call__(self, name: str) -> "Figure":
         """Draw the figure called ``name``."""
         entry = find(name)
         if isinstance(entry, OfRun):
             raise BadInput(f"{name} is a figure of one run: run.plot({name!r})")
-        return shown(lambda: entry.draw(several_runs(self._folders)[0]), entry.lacks)
+        return shown(lambda: entry.draw(several_runs(self._folders, self._labels)[0]), entry.lacks)
 
     def differences(self) -> "Figure":
         """Draw the differences with their intervals."""

@@ -10,12 +10,19 @@ from typing import Any
 from simulation.cli.errors import BadInput
 from simulation.records.methods import Method, read_method
 
+LONGEST = 60
+"""Characters of a label at most."""
 
-def read_methods(folders: Sequence[Path]) -> list[Method]:
+
+def read_methods(folders: Sequence[Path], labels: Sequence[str] = ()) -> list[Method]:
     """Read runs and studies, join those of the same settings, and give each a name of its own.
 
+    Args:
+        folders: Of runs or studies.
+        labels: What the methods are called, in the order of the folders. Default: as their folders.
+
     Raises:
-        BadInput: None is named, a folder is no run's, a file is damaged, or one is named twice.
+        BadInput: None is named, a folder is no run's, a file is damaged, one is named twice, or the labels do not fit.
     """
     if not folders:
         raise BadInput("name the folders of the runs to compare")
@@ -28,7 +35,33 @@ def read_methods(folders: Sequence[Path]) -> list[Method]:
         method = read_method(folder, str(folder))
         key = settings(method)
         joined[key] = join(joined[key], method) if key in joined else method
-    return list(joined.values())
+    methods = list(joined.values())
+    return [labelled(*pair) for pair in zip(methods, checked(labels, methods), strict=True)] if labels else methods
+
+
+def checked(labels: Sequence[str], methods: Sequence[Method]) -> Sequence[str]:
+    """Return the labels.
+
+    Raises:
+        BadInput: There is not one of each method, or two are equal, empty, longer than ``LONGEST`` or not printable.
+    """
+    if len(labels) != len(methods):
+        known = ", ".join(method.name for method in methods)
+        raise BadInput(
+            f"--label: {len(labels)} given for {len(methods)} methods ({known}); give one for each, in this order"
+        )
+    for label in labels:
+        if not 0 < len(label.strip()) <= LONGEST or not label.isprintable():
+            raise BadInput(f"--label {label!r}: 1 to {LONGEST} printable characters are allowed")
+        if labels.count(label) > 1:
+            raise BadInput(f"--label {label!r}: given twice; each method needs a label of its own")
+    return labels
+
+
+def labelled(method: Method, label: str) -> Method:
+    """Return a method by another name, and its references with it."""
+    references = {name: replace(own, name=f"{label}/{name}") for name, own in method.references.items()}
+    return replace(method, name=label, references=references)
 
 
 def settings(method: Method) -> str:

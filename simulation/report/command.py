@@ -31,6 +31,8 @@ class Arguments:
     """Folders of runs; with several, the first is what the others are compared with."""
     out: Path | None = None
     """File to write. Default: report.html in the folder; needed with several."""
+    label: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """What a method is called; once for each, in the order of the folders. Default: its settings that differ."""
     figure: Annotated[
         tuple[str, Path] | None, tyro.conf.arg(metavar=f"{{readme,{','.join(each.key for each in FIGURES)}}} FILE")
     ] = None
@@ -47,9 +49,11 @@ def main(words: Sequence[str]) -> int:
     if not asked.runs:
         raise BadInput("name the folder of a run")
     if asked.figure is not None:
-        path = write_figure(asked.runs, *asked.figure)
+        path = write_figure(asked.runs, *asked.figure, labels=asked.label)
     elif len(asked.runs) > 1 or is_study(asked.runs[0]):
-        path = write_comparison(asked.runs, asked.out, added(asked.add, OfRuns))
+        path = write_comparison(asked.runs, asked.out, added(asked.add, OfRuns), asked.label)
+    elif asked.label:
+        raise BadInput("--label: names methods side by side; this is one run")
     else:
         path = write_report(asked.runs[0], asked.out, more=added(asked.add, OfRun))
     print(path)

@@ -20,13 +20,13 @@ from simulation.report.findings import command
 from simulation.report.words import count, listed, short
 
 
-def several(folders: Sequence[Path], more: Sequence[OfRuns] = ()) -> dict[str, Any]:
+def several(folders: Sequence[Path], more: Sequence[OfRuns] = (), labels: Sequence[str] = ()) -> dict[str, Any]:
     """Return the template's variables for the runs in ``folders``; ``more`` are figures beyond ours.
 
     Raises:
         BadInput: One is no run's folder or damaged, or they cannot be compared.
     """
-    runs, notes = several_runs(folders)
+    runs, notes = several_runs(folders, labels)
     tables, names = runs.tables, [method.name for method in runs.methods]
     drawn = [(figure.draw(runs), figure.words) for figure in (*FIGURES, *more) if isinstance(figure, OfRuns)]
     return {
@@ -46,25 +46,27 @@ def several(folders: Sequence[Path], more: Sequence[OfRuns] = ()) -> dict[str, A
     }
 
 
-def several_runs(folders: Sequence[Path]) -> tuple[SeveralRuns, list[str]]:
+def several_runs(folders: Sequence[Path], labels: Sequence[str] = ()) -> tuple[SeveralRuns, list[str]]:
     """Return what is known of the runs in ``folders``, and what must be said of them.
 
     Raises:
         BadInput: As ``several``.
     """
-    methods, notes = read(folders)
+    methods, notes = read(folders, labels)
     part, tables = compared(methods)
     return SeveralRuns(methods, part, tables, intervals(tables[0].seeds)), notes
 
 
-def read(folders: Sequence[Path]) -> tuple[list[Method], list[str]]:
+def read(folders: Sequence[Path], labels: Sequence[str] = ()) -> tuple[list[Method], list[str]]:
     """Read the runs, give each a name that a reader knows it by, and collect what must be said of them.
 
     Raises:
         BadInput: As ``several``.
     """
-    methods = read_methods(folders)
-    if len(methods) == 1:
+    methods = read_methods(folders, labels)
+    if labels:
+        methods += list(methods[0].references.values()) if len(methods) == 1 else []
+    elif len(methods) == 1:
         own = methods[0]
         methods += list(own.references.values())
         methods = [

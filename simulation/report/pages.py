@@ -42,20 +42,23 @@ def write_report(
     return save(render("report.html.j2", {**values, "contents": contents(values)}), out or run / "report.html")
 
 
-def write_comparison(runs: Sequence[Path], out: Path | None = None, more: Sequence[OfRuns] = ()) -> Path:
+def write_comparison(
+    runs: Sequence[Path], out: Path | None = None, more: Sequence[OfRuns] = (), labels: Sequence[str] = ()
+) -> Path:
     """Write the report of several runs, or of one folder of several seeds and references, and return its path.
 
     Args:
         runs: Their folders.
         out: The file to write. Default: ``report.html`` in the folder, if there is but one.
         more: Figures beyond ours.
+        labels: What the methods are called. Default: what differs between them.
 
     Raises:
         BadInput: One is no run's folder or damaged, they cannot be compared, or the report cannot be written.
     """
     if out is None and len(runs) > 1:
         raise BadInput("a report of several runs needs a file of its own: --out FILE.html")
-    return save(render("comparison.html.j2", several(runs, more)), out or runs[0] / "report.html")
+    return save(render("comparison.html.j2", several(runs, more, labels)), out or runs[0] / "report.html")
 
 
 def render(template: str, values: dict[str, Any]) -> str:

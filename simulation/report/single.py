@@ -11,7 +11,7 @@ from simulation.report.figures import OfRuns, find
 from simulation.report.figures.base import one_run
 
 
-def write_figure(runs: Sequence[Path], name: str, path: Path) -> Path:
+def write_figure(runs: Sequence[Path], name: str, path: Path, labels: Sequence[str] = ()) -> Path:
     """Write one figure of these runs, by its name or as MODULE:NAME.
 
     Raises:
@@ -24,7 +24,7 @@ def write_figure(runs: Sequence[Path], name: str, path: Path) -> Path:
     except ValueError as error:
         raise BadInput(f"--figure: {error}") from None
     if isinstance(entry, OfRuns):
-        figure = entry.draw(several_runs(runs)[0])
+        figure = entry.draw(several_runs(runs, labels)[0])
     elif len(runs) == 1:
         figure = entry.of(one_run(read_run(runs[0])))
     else:
