@@ -37,7 +37,11 @@ def known(readers_of, folders):
     [
         ("movielens100k", ("personalization:movielens100k: sound", "clients 943", "rows 100,000: 20 to 737 a client")),
         ("avatar:bandai_motion", ("clients 43", "27 features, 54 targets, 22 groups", "personas with a pose that")),
-        ("clinc150", ("assistant:clinc150: sound", "clients 30 read of any number", "5 training texts that")),
+        pytest.param(
+            "clinc150",
+            ("assistant:clinc150: sound", "clients 30 read of any number", "5 training texts that"),
+            marks=pytest.mark.slow,  # each pair of texts is compared
+        ),
         ("20w5s", ("omniglot:20w5s: sound", "clients 60 read of any number, of whom 30 held out", "2 groups")),
         ("personalization", ("personalization:generated: sound", "clients 30 read of any number")),
     ],
