@@ -41,7 +41,7 @@ class Manifest(Form):
     guard: list[str] = []
     clients_sha256: str | None = None
     members: list[str] = []
-    nodes: list[Table] = []
+    nodes: int = 0
     resumed: list[Table] = []
     devices: Table | None = None
     privacy: Table | None = None
