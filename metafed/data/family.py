@@ -154,7 +154,8 @@ class Family:
         """
         by = f"Family.from_frame({name!r})"
         roles = described_by({"target": target, "client": client, "features": features, **keys})
-        wanted = {name for each in roles.values() for name in ([each] if isinstance(each, str) else each)}
+        listed = ([each] if isinstance(each, str) else each for each in roles.values())
+        wanted = {name for each in listed if isinstance(each, Iterable) for name in each if isinstance(name, str)}
         rows, signals = given.polars_of(frame, by, wanted)
         return own_family(name, given.keep(name, by, rows, signals, roles), None, ())
 
