@@ -14,8 +14,6 @@ SHARE = "share-client-rows"
 """Entry of a node's config: whether a row a client leaves the node."""
 SHARE_VARIABLE = "METAFED_SHARE_CLIENT_ROWS"
 """Variable of the environment that says the same where a node has no config."""
-
-
 PREDICTIONS = "share-predictions"
 """Entry of the config of a node of our own engines alone: predictions for single rows may leave it, too."""
 

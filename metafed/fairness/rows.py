@@ -82,10 +82,9 @@ def _part(rows: "pl.DataFrame", column: str, family: str, part: str) -> Part:
     values = usable[column].unique().sort().to_list()
     people = usable.select("client", "name").unique().sort("client")
     classes = int(rows["probabilities"].list.len().max())  # type: ignore[arg-type]
-    sides = []
+    place, sides = {value: number for number, value in enumerate(values)}, []
     for adapted in (False, True):
         side = usable.filter(pl.col("adapted") == adapted)
-        place = {value: number for number, value in enumerate(values)}
         own = side["client"].to_numpy(), np.array([place[v] for v in side[column]], np.int64)
         target, prediction = (side[name].to_numpy().astype(np.int64) for name in ("target", "prediction"))
         who = np.searchsorted(people["client"].to_numpy(), own[0])

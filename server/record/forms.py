@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, ValidationInfo, field_validator
 
 from metafed.core.errors import DataError
 from metafed.core.reading import brief
@@ -17,6 +17,27 @@ class Form(BaseModel):
     """Values that a file holds by name; others may stand beside them, and any may be absent."""
 
     model_config = ConfigDict(extra="allow", strict=True)
+
+
+class LabelRows(Form):
+    """How many rows of each label a partition gave whom."""
+
+    labels: list[str] = Field(min_length=1)
+    clients: int
+    rows: dict[str, list[int]] = Field(min_length=1)
+
+    @field_validator("rows")
+    @classmethod
+    def _a_number_a_label(cls, rows: dict[str, list[int]], info: ValidationInfo) -> dict[str, list[int]]:
+        if "labels" in info.data and any(len(own) != len(info.data["labels"]) for own in rows.values()):
+            raise ValueError("a client has not one number for each label")
+        return rows
+
+
+class Data(Form):
+    """What a manifest says of a family's data."""
+
+    label_rows: LabelRows | None = None
 
 
 class Manifest(Form):
@@ -37,7 +58,7 @@ class Manifest(Form):
     theta_sha256: str | None = None
     engine: Table = {}
     chunks: dict[str, Table] = {}
-    data: dict[str, Table] = {}
+    data: dict[str, Data] = {}
     guard: list[str] = []
     clients_sha256: str | None = None
     members: list[str] = []
@@ -89,6 +110,54 @@ class People(Form):
     adaptation: Table
 
 
+class Whole(Form):
+    """A difference between rows of an attribute's values, of all clients together."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    chance: float | None
+    found: bool
+
+
+class Mean(Form):
+    """The mean of clients' own differences."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    chance: float | None
+    n: int
+
+
+class Difference(Form):
+    """One measure of fairness between rows."""
+
+    all: Whole
+    clients: Mean
+
+
+class Differences(Form):
+    """All measures of fairness between rows."""
+
+    demographic_parity: Difference
+    equal_opportunity: Difference
+    equalized_odds: Difference
+    accuracy: Difference
+
+
+class Attribute(Form):
+    """What a summary says of fairness between rows of an attribute's values."""
+
+    family: str
+    attribute: str
+    part: str
+    clients: int
+    values: dict[str, int]
+    before: Differences
+    after: Differences
+
+
 class Summary(Form):
     """What readers use of ``summary.json``."""
 
@@ -99,6 +168,7 @@ class Summary(Form):
     unseen: People | None
     growing: Table = {}
     alarms: list[Table] = []
+    attributes: list[Attribute] = []
     named: dict[str, list[JsonValue]] = {}
     participation: Table | None = None
     influence: Table | None = None

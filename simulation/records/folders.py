@@ -43,18 +43,23 @@ def checked(labels: Sequence[str], methods: Sequence[Method]) -> Sequence[str]:
     """Return the labels.
 
     Raises:
-        BadInput: There is not one of each method, or two are equal, empty, longer than ``LONGEST`` or not printable.
+        BadInput: There is not one for each method, or one is given twice, is a reference's name, empty, longer than
+            ``LONGEST`` or not printable.
     """
     if len(labels) != len(methods):
         known = ", ".join(method.name for method in methods)
         raise BadInput(
-            f"--label: {len(labels)} given for {len(methods)} methods ({known}); give one for each, in this order"
+            f"--label (labels=…): {len(labels)} given for {len(methods)} methods ({known}); give one for each, in this"
+            " order"
         )
+    taken = [f"{label}/{name}" for label, one in zip(labels, methods, strict=True) for name in one.references]
     for label in labels:
         if not 0 < len(label.strip()) <= LONGEST or not label.isprintable():
-            raise BadInput(f"--label {label!r}: 1 to {LONGEST} printable characters are allowed")
+            raise BadInput(f"--label (labels=…) {label!r}: 1 to {LONGEST} printable characters are allowed")
+        if label in taken:
+            raise BadInput(f"--label (labels=…) {label!r}: is the name of a reference; choose another label")
         if labels.count(label) > 1:
-            raise BadInput(f"--label {label!r}: given twice; each method needs a label of its own")
+            raise BadInput(f"--label (labels=…) {label!r}: given twice; each method needs a label of its own")
     return labels
 
 

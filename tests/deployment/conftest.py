@@ -6,7 +6,7 @@ import pytest
 
 from simulation.deployment.control import Control
 from simulation.deployment.local import LocalFederation
-from simulation.deployment.runs import wait_for_nodes
+from tests.deployment.joining import join
 
 
 @pytest.fixture(scope="session")
@@ -27,12 +27,7 @@ def control(federation):
 def discreet(tmp_path_factory):
     """Two nodes that have joined and keep their clients' rows to themselves."""
     with LocalFederation(tmp_path_factory.mktemp("discreet") / "federation", 2, shared=False) as made:
-        made.start_superlink()
-        with Control(made.address, made.operator) as control:
-            for number in (0, 1):
-                control.register(made.operator / f"node-{number}.pub", f"node-{number}")
-                made.start_node(number)
-            wait_for_nodes(control, 2, 300, lambda: None)
+        join(made, 2)
         yield made
 
 

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from simulation.deployment.control import Control
 from simulation.deployment.local import LocalFederation
 from simulation.deployment.plan import parse
-from simulation.deployment.runs import wait_for_nodes
+from tests.deployment.joining import join
 from tests.metafed.data.encoder.tiny import save
 from tests.simulation.command.running import command, manifest, rounds, run
 
@@ -36,12 +35,7 @@ def apart(peft, transformers, tmp_path_factory):
     here = save(folder / "work" / "superlink" / "tiny").parent
     save(here / "other")
     with Apart(folder, 2) as made:
-        made.start_superlink()
-        with Control(made.address, made.operator) as control:
-            for number in (0, 1):
-                control.register(made.operator / f"node-{number}.pub", f"node-{number}")
-                made.start_node(number)
-            wait_for_nodes(control, 2, 300, lambda: None)
+        join(made, 2)
         yield made, here
 
 

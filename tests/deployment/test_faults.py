@@ -9,6 +9,7 @@ from simulation import HOME as ROOT
 from simulation.deployment.control import Control
 from simulation.deployment.local import LocalFederation
 from simulation.deployment.runs import Watch, check_status, run_config, wait_for_nodes
+from tests.deployment.joining import join
 from tests.deployment.waiting import said, until
 
 pytestmark = pytest.mark.slow
@@ -22,12 +23,7 @@ LONG = 600
 def federation(tmp_path):
     """Two nodes that have joined, and a SuperLink whose state is on disk."""
     with LocalFederation(tmp_path / "federation", 2, database=tmp_path / "state.db") as made:
-        made.start_superlink()
-        with Control(made.address, made.operator) as control:
-            for number in range(2):
-                control.register(made.operator / f"node-{number}.pub", f"node-{number}")
-                made.start_node(number)
-            wait_for_nodes(control, 2, LONG, lambda: None)
+        join(made, 2, LONG)
         yield made
 
 

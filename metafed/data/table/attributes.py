@@ -8,6 +8,7 @@ from metafed.core.errors import DataError
 from metafed.data.files.bounds import readable
 from metafed.data.table.description import Description
 from metafed.data.table.tables import Table
+from metafed.tasks.task import Kind
 
 if TYPE_CHECKING:
     import polars as pl
@@ -53,8 +54,9 @@ def attributes_of(table: Table, rows: "pl.LazyFrame", names: list[str]) -> np.nd
     return np.array([[value or "" for value in found[name]] for name in names], np.str_).T
 
 
-def notes(description: Description) -> tuple[str, ...]:
-    """Say which columns are attributes, and which of them the model sees."""
+def notes(description: Description, kind: Kind) -> tuple[str, ...]:
+    """Say which columns are attributes, which of them the model sees, and what it takes to measure fairness by them."""
     named = {feature.name for feature in description.inputs}
     shown = [f"{name!r} ({'a feature, too' if name in named else 'no feature'})" for name in description.attributes]
-    return (f"attributes of rows: {', '.join(shown)}",) if shown else ()
+    way = "with --keep-predictions" if kind == "classification" else "of classes only, and these targets are numbers"
+    return (f"attributes of rows: {', '.join(shown)}; fairness by them is measured {way}",) if shown else ()

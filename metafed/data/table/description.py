@@ -156,6 +156,7 @@ class Description(BaseModel):
         texts = [self.text] if isinstance(self.text, str) else self.text
         features = self.features
         if self.image is not None and len(features) == 1 and features[0].scale is not None:
+            # one scale for the whole image
             features = (features[0]._replace(width=math.prod(self.image)),)
         return (*features, *(Feature(name, "text") for name in texts))
 
@@ -327,7 +328,6 @@ class Description(BaseModel):
                 )
         twice = {name for name in names if names.count(name) > 1}
         twice |= {name for own in (self.targets, self.attributes) for name in own if own.count(name) > 1}
-        # if self.targets.count(name) > 1}
         if twice:
             raise ValueError(f"column {min(twice)!r} is named twice")
         return self

@@ -144,7 +144,7 @@ class Own(Source):
             f"evaluation rows: {description.way}{of_class}",
             *(f"evaluation rows have the target {name!r}" for name in description.cleans),
             f"features: {'; '.join(column.about for column in self.encoders)}",
-            *attribute_notes(description),
+            *attribute_notes(description, self.kind),
             *((f"fitted on training rows of {self._fitted.clients:,} seen clients",) if self._fits else ()),
             *(("a missing number is taken for the mean",) if description.missing == "mean" else ()),
         )

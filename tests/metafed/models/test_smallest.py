@@ -10,6 +10,21 @@ import torch
 from metafed.models import Conv4, SmallConv
 from simulation.run import main
 
+WORDS = [
+    "--tasks",
+    "i.toml",
+    "--clients",
+    "8",
+    "--rounds",
+    "1",
+    "--engine",
+    "local",
+    "--quiet",
+    "--no-report",
+    "--out",
+    "r",
+]
+
 
 def network(name, size, kernels="torch"):
     image = (1, *size)
@@ -45,28 +60,14 @@ def test_a_run_of_smaller_images_says_which_network_takes_them(tmp_path, monkeyp
     np.savez("i.npz", who=np.arange(160) % 8, y=rng.integers(0, 3, 160), px=rng.random((160, side, side)))
     text = f'data = "i.npz"\nclient = "who"\ntarget = "y"\nfeatures = "px"\nimage = [1, {side}, {side}]\n'
     (tmp_path / "i.toml").write_text(text)
-    words = [
-        "--tasks",
-        "i.toml",
-        "--clients",
-        "8",
-        "--rounds",
-        "1",
-        "--engine",
-        "local",
-        "--quiet",
-        "--no-report",
-        "--out",
-        "r",
-    ]
-    assert main(words) == 2
+    assert main(WORDS) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert f"image = [1, {side}, {side}]" in said
     assert "16 × 16 at least" in said
     for name in named:
         assert f"--network {name}" in said
-    assert main([*words, "--network", named[0], "--width", "8"]) == 0
+    assert main([*WORDS, "--network", named[0], "--width", "8"]) == 0
 
 
 @pytest.mark.parametrize("image", [[1, 8, 8], [1, 1, 1], [1, 2, 2], [3, 4, 4]])
@@ -75,21 +76,7 @@ def test_a_tiny_image_has_one_clear_message_and_a_network_that_takes_it(tmp_path
     rng = np.random.default_rng(0)
     np.savez("i.npz", who=np.arange(160) % 8, y=rng.integers(0, 3, 160), px=rng.random((160, *image)))
     Path("i.toml").write_text(f'data = "i.npz"\nclient = "who"\ntarget = "y"\nfeatures = "px"\nimage = {image}\n')
-    words = [
-        "--tasks",
-        "i.toml",
-        "--clients",
-        "8",
-        "--rounds",
-        "1",
-        "--engine",
-        "local",
-        "--quiet",
-        "--no-report",
-        "--out",
-        "r",
-    ]
-    assert main(words) == 2
+    assert main(WORDS) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert f"image = {image}" in said
@@ -97,4 +84,4 @@ def test_a_tiny_image_has_one_clear_message_and_a_network_that_takes_it(tmp_path
     assert takes
     assert not Path("r").exists()
     for name in takes:
-        assert main([*words[:-1], name, "--network", name, "--width", "8"]) == 0, name
+        assert main([*WORDS[:-1], name, "--network", name, "--width", "8"]) == 0, name

@@ -17,6 +17,7 @@ from simulation.report.command import main as report
 from simulation.runs.simulate import simulate
 from simulation.runs.verify import manifest as verified
 
+LABELS = {"labels": ["a", "b", "c"], "clients": 1}
 WRONG = {
     "argv": None,
     "experiment": "x",
@@ -25,6 +26,7 @@ WRONG = {
     "git": "x",
     "engine": [],
     "data": "x",
+    "label_rows": {"rows": {"0": [1, 2]}},
     "guard": "x",
     "exit_reason": 3,
     "clients_sha256": [],
@@ -55,7 +57,8 @@ def edit(path, **values):
 
 @pytest.mark.parametrize("key", WRONG)
 def test_a_value_of_another_type_is_named_by_every_reader(run, key, capsys):
-    edit(run / "manifest.json", **{key: WRONG[key]})
+    wrong = {"data": {"toys": {key: LABELS | WRONG[key]}}} if key == "label_rows" else {key: WRONG[key]}
+    edit(run / "manifest.json", **wrong)
     for reads in (report, compare, lambda words: export([*words, "--out", "x"])):
         assert reads(["run"]) == 2
         said = capsys.readouterr().err
@@ -87,6 +90,7 @@ def test_a_manifest_without_settings_is_refused_where_they_are_asked_for(run):
         ("summary.json", "by_family", []),
         ("summary.json", "seen", "x"),
         ("summary.json", "round", "1"),
+        ("summary.json", "attributes", [{"family": "assistant", "attribute": "mood", "part": "unseen"}]),
     ],
 )
 def test_lines_and_summaries_have_their_types_too(run, name, key, value, capsys):

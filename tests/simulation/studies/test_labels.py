@@ -39,6 +39,7 @@ def test_every_output_calls_methods_so(two, tmp_path, capsys):
     [
         (["a"], "1 given for 2 methods"),
         (["a", "a"], "'a': given twice"),
+        (["a", "a/local"], "'a/local': is the name of a reference"),
         (["a", " "], "' ': 1 to 60 printable characters"),
         (["a", "b\n"], "printable"),
         (["a", "b" * 61], "1 to 60"),

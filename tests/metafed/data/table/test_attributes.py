@@ -42,6 +42,15 @@ def test_a_pattern_leaves_them_out_and_a_name_does_not(tmp_path):
     assert any("'genre' (a feature, too), 'mood' (no feature)" in note for note in made.notes)
 
 
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [("classification", "measured with --keep-predictions"), ("regression", "of classes only, and these targets are")],
+)
+def test_what_it_takes_to_measure_by_them_is_said(tmp_path, kind, said):
+    made = source(describe(tmp_path, f'kind = "{kind}"\n{NAMED}', table()))
+    assert any(note.startswith("attributes of rows: ") and said in note for note in made.notes)
+
+
 def test_a_number_can_be_a_feature_and_an_attribute(tmp_path):
     text = PLAIN.replace('group = "headset"', 'attribute = "young"').replace('"age"', '"young"')
     made = source(describe(tmp_path, text, [{**row, "young": int(row["age"] < 30)} for row in rows()]))
