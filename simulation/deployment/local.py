@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 import ssl
+import subprocess
 import sys
 import time
 import urllib.error
@@ -15,6 +16,7 @@ from metafed.experiment.choices import OWN_DATA
 from simulation import HOME
 from simulation.deployment.certificates import OPERATOR, SUPERLINK, issue
 from simulation.deployment.errors import NotStarted
+from simulation.deployment.leftovers import watch
 from simulation.deployment.processes import Process, end_all, environment, free_ports, program
 from simulation.deployment.superlink import KEY_FILE
 
@@ -34,7 +36,7 @@ class LocalFederation:
         shared: Whether rows of single clients leave the nodes: they are all on this machine, and the record is, too.
         database: File of the SuperLink's state; None keeps it in memory, lost when the SuperLink ends.
 
-    As a context manager it ends all processes on leaving, however it is left.
+    As a context manager it ends all processes on leaving, however it is left; they end as well if we are killed.
     """
 
     def __init__(
@@ -47,14 +49,18 @@ class LocalFederation:
         self.port, *self._node_ports = free_ports(1 + nodes)
         self.address = f"127.0.0.1:{self.port}"
         self.processes: dict[str, Process] = {}
+        self._watcher: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         self.logs.mkdir(parents=True, exist_ok=True)
         issue(self.keys, (), self.count, days=7)
+        self._watcher = watch(self.mark)
         return self
 
     def __exit__(self, *error: object) -> None:
         end_all(self.mark, list(self.processes.values()))
+        if self._watcher is not None:
+            self._watcher.communicate()
 
     @property
     def operator(self) -> Path:
