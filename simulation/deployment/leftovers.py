@@ -1,21 +1,23 @@
-"""A process that ends what is left of a federation that was killed: SuperLink and SuperNodes would run on for ever."""
+"""A process that ends what is left of a federation that was killed: SuperLink and SuperNodes would run for ever."""
 
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 from simulation import HOME
 from simulation.deployment.processes import end_all
 
 
-def watch(mark: str) -> subprocess.Popen[bytes]:
-    """Start a process that ends all processes with ``mark`` once this one is gone, or closes the pipe.
+def watch(mark: str, keys: Path) -> subprocess.Popen[bytes]:
+    """Start a process that ends all processes with ``mark`` and removes the folder ``keys`` if this one is killed.
 
-    The system closes our end of the pipe however we end, by SIGKILL too; then the watcher reads its end.
+    The system closes our end of the pipe however we end, by SIGKILL too; who ends in order writes a word first.
     """
     here = os.pathsep.join(filter(None, [str(HOME), os.environ.get("PYTHONPATH")]))
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", "simulation.deployment.leftovers", mark],
+        [sys.executable, "-P", "-m", "simulation.deployment.leftovers", mark, str(keys)],
         stdin=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": here},
         start_new_session=True,
@@ -23,5 +25,6 @@ def watch(mark: str) -> subprocess.Popen[bytes]:
 
 
 if __name__ == "__main__":
-    sys.stdin.read()
-    end_all(sys.argv[1], [])
+    if not sys.stdin.read():
+        end_all(sys.argv[1], [])
+        shutil.rmtree(sys.argv[2], ignore_errors=True)

@@ -54,13 +54,13 @@ class LocalFederation:
     def __enter__(self) -> Self:
         self.logs.mkdir(parents=True, exist_ok=True)
         issue(self.keys, (), self.count, days=7)
-        self._watcher = watch(self.mark)
+        self._watcher = watch(self.mark, self.keys)
         return self
 
     def __exit__(self, *error: object) -> None:
         end_all(self.mark, list(self.processes.values()))
         if self._watcher is not None:
-            self._watcher.communicate()
+            self._watcher.communicate(b"ended")
 
     @property
     def operator(self) -> Path:

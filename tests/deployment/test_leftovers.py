@@ -1,4 +1,4 @@
-"""A federation on this machine that is killed leaves no process."""
+"""A federation on this machine that is killed leaves no process and no key."""
 
 import subprocess
 import sys
@@ -7,6 +7,7 @@ from pathlib import Path
 import psutil
 
 from simulation.deployment.processes import members
+from tests.deployment.waiting import until
 
 SCRIPT = """
 import sys
@@ -28,3 +29,4 @@ def test_processes_of_a_killed_federation_end(tmp_path: Path) -> None:
         (sleeper,) = members(mark)
         process.kill()
     assert psutil.wait_procs([sleeper], timeout=60)[1] == []
+    until(lambda: not (tmp_path / "federation" / "keys").exists(), "keys are removed")
