@@ -72,7 +72,8 @@ def test_noisy_labels_are_named_where_evaluation_labels_are_clean_and_alarm_nobo
     experiment = mf.Experiment(families=[family], clients=80, rounds=8, width=8, eval_every=0)
     run = simulate(experiment, engine="local", progress=False)
     assert alarms(run.folder) == set()
-    said = " ".join(run.manifest["guard"])
+    (data,) = run.manifest["data"].values()
+    said = " ".join(data["notes"])
     assert "labels are noisy: 'y' is not 'clean' in 1" in said
     assert "of those of group 'careless', the noisiest" in said
 
