@@ -11,6 +11,8 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from metafed.fairness.intervals import LEVELS
+
 Counts: TypeAlias = NDArray[np.int64]
 Values: TypeAlias = NDArray[np.float64]
 
@@ -155,21 +157,33 @@ def over_all(
             few = f"no interval: {clients} clients; {FEWEST} are needed"
             found[measure] = Difference(float(value), None, None, chance.get(measure), few)
         else:
-            found[measure] = Difference(float(value), *_ends(point, drawn, measure), chance.get(measure))
+            found[measure] = Difference(float(value), *_ends(point, drawn, measure, clients), chance.get(measure))
     return found
 
 
-def _ends(point: Mapping[str, Values], drawn: Mapping[str, Values], measure: str) -> tuple[float, float]:
-    """Return the 2.5 % and 97.5 % points of the signed difference of the two values that differ most, from 0 on."""
+def _ends(point: Mapping[str, Values], drawn: Mapping[str, Values], measure: str, clients: int) -> tuple[float, float]:
+    """Return the ends of the interval of the signed difference of the two values that differ most, from 0 on.
+
+    The largest of many differences is too large by chance: the lower end's level is divided by how many there were.
+    Resamples of few clients spread too little: it is never narrower than Student's t with their standard deviation.
+    """
+    from scipy.special import stdtrit
+
     parts = MEASURES[measure]
     spreads = np.stack([_spread(point[part]) for part in parts])
     spreads[:, np.isnan(spreads).any(axis=0)] = -1.0
     place, label = np.unravel_index(int(spreads.argmax()), spreads.shape)
     rate, again = point[parts[place]][:, label], drawn[parts[place]][:, :, label]
-    high, low = np.where(np.isposinf(rate), -1.0, rate).argmax(), rate.argmin()
+    absent = np.isposinf(rate)
+    high, low = np.where(absent, -1.0, rate).argmax(), rate.argmin()
     signed = again[:, high] - again[:, low]
-    ends = np.quantile(signed[np.isfinite(signed)], [0.025, 0.975])
-    return max(0.0, float(ends[0])), max(0.0, float(ends[1]))
+    signed, value = signed[np.isfinite(signed)], float(rate[high] - rate[low])
+    there = int((~absent).sum())
+    choices = int((spreads >= 0).sum()) * there * (there - 1) // 2
+    levels = np.array([LEVELS[0] / choices, LEVELS[1]])
+    quantiles, error = np.quantile(signed, levels), float(signed.std(ddof=1))
+    by_t = value + stdtrit(clients - 1, levels) * error
+    return max(0.0, float(min(quantiles[0], by_t[0]))), max(0.0, float(max(quantiles[1], by_t[1])))
 
 
 def by_chance(counts: Counts, rng: np.random.Generator) -> tuple[dict[str, float], dict[str, float]]:

@@ -8,11 +8,13 @@ import numpy as np
 from metafed.fairness.adaptation import area, gains_by_step, headroom_gain, steps_to
 from metafed.fairness.groups import SMALL, group_gap, group_means
 from metafed.fairness.harmed import gain
-from metafed.fairness.intervals import mean_interval, rank_correlation
+from metafed.fairness.intervals import mean_interval, rank_correlation, without_interval
 from metafed.fairness.metrics import Values, mean
 from metafed.fairness.panel import Column, Panel
 
 Block = dict[str, Any]
+OF_TARGET = "the target is a mean of the same clients, and no interval that was tried holds (docs/decisions/0055)"
+OF_ROOM = "divided by little, single gains decide the mean, and no interval that was tried holds (docs/decisions/0055)"
 
 
 def adaptation(usable: Panel, targets: Mapping[str, float], least: float = -np.inf) -> Block:
@@ -26,8 +28,8 @@ def adaptation(usable: Panel, targets: Mapping[str, float], least: float = -np.i
     Returns:
         ``gain_by_step``: mean gain of each inner step; ``area``: mean score along the curve; ``steps_to_target``: mean
         of the first step with the family's target, K + 1 where never; ``never``: how many; ``headroom_gain``: gain as
-        a share of what there was to gain, ``left_out`` where that is unknown or next to nothing; both also by group
-        and device; ``data_poverty``: rank correlation of rows owned with gain.
+        a share of what there was to gain, ``left_out`` where that is unknown or next to nothing; both without
+        intervals, and also by group and device; ``data_poverty``: rank correlation of rows owned with gain.
     """
     before, after = usable.scores[:, 0], usable.scores[:, -1]
     wanted = np.array([targets[str(name)] for name in usable.family], np.float64)
@@ -41,14 +43,14 @@ def adaptation(usable: Panel, targets: Mapping[str, float], least: float = -np.i
         ],
         "area": mean_interval(area(usable.scores), least, 1.0)._asdict(),
         "steps_to_target": {
-            **mean_interval(steps, 0, usable.scores.shape[1])._asdict(),
+            **without_interval(mean(steps), len(steps), OF_TARGET)._asdict(),
             "targets": {name: targets[name] for name in sorted(set(usable.family.astype(str)))},
             "never": int((steps > usable.scores.shape[1] - 1).sum()),
             "by_group": parity(steps, usable.group),
             "by_device": parity(steps, usable.device),
         },
         "headroom_gain": {
-            **mean_interval(share[known])._asdict(),
+            **without_interval(mean(share[known]), int(known.sum()), OF_ROOM)._asdict(),
             "left_out": int((~known).sum()),
             "by_group": parity(share[known], usable.group[known]),
             "by_device": parity(share[known], usable.device[known]),

@@ -3,16 +3,19 @@
 import json
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import metafed as mf
 from metafed.core.episodes import MINIMUM, Examples, Shots
 from metafed.core.streams import stream
 from metafed.experiment.settings import Experiment
 from metafed.fairness.alarms import worse_off
 from metafed.faults.injected_bias import parse_bias
 from metafed.federation.federation import Federation
+from simulation import simulate
 from simulation.records.runs import read_run
 from simulation.report.findings import findings
 from simulation.run import main
@@ -53,6 +56,26 @@ def test_half_the_data_noisy_labels_and_a_late_tier_are_each_found_and_named(tmp
     page = (tmp_path / "run" / "report.html").read_text()
     for name in ("“poor”", "“noisy”", "“three”"):
         assert name in page
+
+
+def test_noisy_labels_are_named_where_evaluation_labels_are_clean_and_alarm_nobody_since_no_score_is_of_them():
+    rng = stream(0, "tests/noisy")
+    user, x = np.repeat(np.arange(80), 40), rng.normal(size=(3200, 3))
+    clean = (x @ [1.0, 1.0, 0.5] + 0.3 * rng.normal(size=80)[user] > 0).astype(int)
+    group = np.where(user % 4 == 0, "careless", "careful")
+    dealt = np.where((group == "careless") & (rng.random(3200) < 0.8), rng.integers(0, 2, 3200), clean)
+    columns = {"user": [f"u{u}" for u in user], **dict(zip("abc", x.T, strict=True)), "y": dealt, "clean": clean}
+    family = mf.Family.from_frame(
+        "taps", pl.DataFrame({**columns, "group": group}), client="user", target="y", features=list("abc"),
+        group="group", kind="classification", target_evaluation="clean",
+    )  # fmt: skip
+    experiment = mf.Experiment(families=[family], clients=80, rounds=8, width=8, eval_every=0)
+    run = simulate(experiment, engine="local", progress=False)
+    assert alarms(run.folder) == set()
+    (data,) = run.manifest["data"].values()
+    said = " ".join(data["notes"])
+    assert "labels are noisy: 'y' is not 'clean' in 1" in said
+    assert "of those of group 'careless', the noisiest" in said
 
 
 def null(folder, seed):

@@ -21,6 +21,7 @@ from metafed.data.table.description import Description, pattern
 from metafed.data.table.fitting import Fitted, fitted
 from metafed.data.table.labels import about_classes, counted, listed, typed
 from metafed.data.table.loading import Loaded, changed, load
+from metafed.data.table.noisy import notes as label_notes
 from metafed.data.table.numbering import Numbering, numbering
 from metafed.data.table.roles import Input
 from metafed.data.table.soundness import check_cells, check_image, check_labels, no_class, stated_classes
@@ -142,7 +143,7 @@ class Own(Source):
             f"{self.kind} of {shown}, "
             + (about_classes(description, classes) if classes else f"in {unit}, as losses are then"),
             f"evaluation rows: {description.way}{of_class}",
-            *(f"evaluation rows have the target {name!r}" for name in description.cleans),
+            *label_notes(description, table, self.kind),
             f"features: {'; '.join(column.about for column in self.encoders)}",
             *attribute_notes(description, self.kind),
             *((f"fitted on training rows of {self._fitted.clients:,} seen clients",) if self._fits else ()),

@@ -244,4 +244,4 @@ def test_intervals_end_where_their_numbers_can_go():
         assert -1 < entry["low"] < -0.4
         assert 0.4 < entry["high"] < 1
     assert 0 <= block["adaptation"]["area"]["low"] < block["adaptation"]["area"]["high"] <= 1
-    assert block["adaptation"]["steps_to_target"]["high"] <= 3
+    assert block["adaptation"]["steps_to_target"]["high"] is None
