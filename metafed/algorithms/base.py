@@ -83,6 +83,8 @@ class Algorithm(Settings, ABC):
     """By setting of local training, ``epochs`` or ``steps``: the settings of its own that it stands in for."""
     with_epochs: ClassVar[tuple[str, ...]] = ()
     """Settings of its own that mean something only where local training has epochs."""
+    first_order: ClassVar[bool] = False
+    """Whether inner gradients count as constants of an outer one, so that no graph of theirs is kept."""
     needs_head: ClassVar[NeedsHead] = "no"
     """Whether it treats a network's head, the last layer, in another way than the rest, or makes one that is linear."""
     needs_norm: ClassVar[bool] = False

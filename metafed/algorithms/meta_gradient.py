@@ -5,6 +5,7 @@ What tells the methods apart is which parameters the inner steps move, at which 
 """
 
 from abc import ABC
+from collections import deque
 from collections.abc import Sequence
 from typing import Annotated, ClassVar, Self
 
@@ -31,8 +32,6 @@ class MetaGradient(Descent, ABC):
     )
 
     outer: ClassVar[Outer] = Outer("adam", 0.003)
-    first_order: ClassVar[bool] = False
-    """Whether the inner gradients count as constants."""
 
     @model_validator(mode="after")
     def _has_a_graph(self) -> Self:
@@ -105,7 +104,8 @@ def alike(rates: Sequence[Rates], theta: Params) -> list[float] | None:
 
 def first_order(task: Task, start: Params, episode: Episode, rates: Sequence[Rates]) -> Update:
     """Return the first-order update at ``start`` ``(C, …)``."""
-    *_, adapted = descend(task, start, episode.support, rates)
+    # not ``*_, adapted``, which would keep the parameters of every step
+    adapted = deque(descend(task, start, episode.support, rates), maxlen=1).pop()
     return meta_update(task, adapted, episode.query, wrt=adapted, step=len(rates))
 
 

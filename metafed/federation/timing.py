@@ -6,7 +6,7 @@ from metafed.core.parameters import part_of
 from metafed.devices.fleet import Fleet
 from metafed.devices.plan import Planner
 from metafed.devices.work import Work
-from metafed.federation.chunking import episode_bytes
+from metafed.federation.chunking import update_bytes
 from metafed.federation.federation import Federation
 
 
@@ -24,10 +24,8 @@ def work_of(federation: Federation) -> Work:
     for choice, source in zip(federation.choices, federation.sources, strict=True):
         shots, family = source.shots or choice.family.shots, choice.family
         strata = source.outputs if shots.per_class else 1
-        model, steps = tasks[family.name].model, experiment.algorithm.training_steps
-        memory[family.name] = episode_bytes(
-            model.shapes, family.image, shots, strata, steps, itemsize, model.row_numbers
-        )
+        model, algorithm = tasks[family.name].model, experiment.algorithm
+        memory[family.name] = update_bytes(algorithm, model, family.image, shots, strata, itemsize)
     sources = dict(zip(roster.families, federation.sources, strict=True))
     return Work(experiment.algorithm, tasks, sources, initial, memory)
 

@@ -26,6 +26,7 @@ class Network(ABC):
         smallest: Height and width, at least, of images that it takes.
         on_trunk: Whether it shares the trunk with other families' networks.
         row_numbers: Numbers that one row leaves in memory in a pass, where that was measured; 0: it was not.
+        row_once: The same for a gradient that is not differentiated.
     """
 
     part: str
@@ -36,6 +37,7 @@ class Network(ABC):
     smallest: ClassVar[int] = 1
     on_trunk: ClassVar[bool] = False
     row_numbers = 0
+    row_once = 0
 
     @property
     @abstractmethod

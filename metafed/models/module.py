@@ -39,6 +39,7 @@ class ModuleNetwork(Network):
         head_path: Path of the head; None where the module has none.
         vectorized: Whether vmap computes it, or a loop over clients.
         row_numbers: Numbers that one row leaves in memory for the derivative of a gradient.
+        row_once: Numbers that one row leaves in memory for a gradient that is not differentiated.
         mixes: Whether rows of a batch see one another, by batch norm: padding is then cut off first.
         seen: Width of what the head sees, where the outputs are those of a linear head with a bias; else 0.
     """
@@ -49,6 +50,7 @@ class ModuleNetwork(Network):
     head_path: str | None
     vectorized: bool = False
     row_numbers: int = 0
+    row_once: int = 0
     mixes: bool = False
     seen: int = 0
 

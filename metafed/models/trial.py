@@ -67,7 +67,8 @@ def tried(network: ModuleNetwork, dtype: "torch.dtype") -> ModuleNetwork:
     return replace(
         loop,
         vectorized=_vectorizes(loop, clients, pair, slow),
-        row_numbers=_row_numbers(loop, own, x),
+        row_numbers=_row_numbers(loop, own, x, graph=True),
+        row_once=_row_numbers(loop, own, x, graph=False),
         seen=_seen(loop, own, x, whole),
     )
 
@@ -200,8 +201,8 @@ def _seen(network: ModuleNetwork, own: Any, x: "torch.Tensor", y: "torch.Tensor"
     return head.in_features if same else 0
 
 
-def _row_numbers(network: ModuleNetwork, own: Any, x: "torch.Tensor") -> int:
-    """Return how many numbers one row leaves in memory while a gradient is computed that can be differentiated."""
+def _row_numbers(network: ModuleNetwork, own: Any, x: "torch.Tensor", *, graph: bool) -> int:
+    """Return how many numbers one row leaves in memory for a gradient, which can be differentiated if ``graph``."""
 
     def left(rows: int) -> int:
         counted = 0
@@ -214,7 +215,7 @@ def _row_numbers(network: ModuleNetwork, own: Any, x: "torch.Tensor") -> int:
         leaves = {name: value.clone().requires_grad_() for name, value in own.items()}
         with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor), sdpa_kernel(SDPBackend.MATH):
             loss = network.one(leaves, x[:rows]).square().sum()
-            torch.autograd.grad(loss, list(leaves.values()), create_graph=True)
+            torch.autograd.grad(loss, list(leaves.values()), create_graph=graph)
         return counted
 
     return max(1, (left(ROWS) - left(ROWS - 2)) // 2)

@@ -1,18 +1,18 @@
 """What of a sentence encoder is trained: settings of ``--network text-encoder``, checked against the encoder."""
 
 from dataclasses import dataclass
-from typing import Any, Literal, Self, TypeAlias, cast, final
+from typing import Any, Literal, Self, TypeAlias, cast, final, get_args
 
 from metafed.core.names import known
 from metafed.data.encoder.weights import Weights
 
-Kind: TypeAlias = Literal["none", "lora", "prompt", "bitfit"]
+Kind: TypeAlias = Literal["none", "lora", "prompt", "bitfit", "full"]
 
 RANK = 4
 LAYERS = 2
 TOKENS = 32
 RANKED = ("lora", "prompt")
-DEEP = ("lora", "bitfit")
+DEEP = ("lora", "bitfit", "full")
 
 
 @final
@@ -22,7 +22,8 @@ class Adapter:
 
     Attributes:
         kind: ``none``: only the head is trained; ``lora``: Hu et al., ICLR 2022, of queries and values; ``prompt``:
-            Lester et al., EMNLP 2021; ``bitfit``: biases, Ben Zaken et al., ACL 2022.
+            Lester et al., EMNLP 2021; ``bitfit``: biases, Ben Zaken et al., ACL 2022; ``full``: all weights of the
+            last layers, which adapters are compared with.
         rank: Of LoRA's matrices; of a prompt its tokens; else 0.
         frozen: Layers below the first that is trained.
         depth: Layers of the encoder.
@@ -59,7 +60,7 @@ class Adapter:
             )
         if config.get("pad_token_id", 0) != 0:
             raise ValueError(f"{weights.folder}: pad_token_id is {config['pad_token_id']!r}, not 0")
-        known("adapter", adapter, dict.fromkeys(("none", "lora", "prompt", "bitfit")))
+        known("adapter", adapter, dict.fromkeys(get_args(Kind)))
         depth, places = config.get("num_hidden_layers"), config.get("max_position_embeddings")
         if not isinstance(depth, int) or depth < 1 or not isinstance(places, int):
             raise ValueError(f"{weights.folder}: num_hidden_layers in config.json is {depth!r}")

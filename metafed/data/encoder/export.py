@@ -1,4 +1,4 @@
-"""An adapter as ``peft`` saves one: plain transformers and peft load it."""
+"""An adapter as ``peft`` saves one, or a whole encoder where its layers were trained: plain transformers loads them."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,17 +27,19 @@ def export(network: TextEncoder, values: "Mapping[str, torch.Tensor]", folder: P
         OSError: It cannot be written.
         DataError: The encoder is not there any more.
     """
-    from peft import get_peft_model
     from safetensors.torch import save_file
 
-    adapter = network.adapter
-    whole: Any = get_peft_model(model(network.weights), _configuration(adapter))
+    adapter, whole = network.adapter, model(network.weights)
+    if adapter.kind != "full":
+        from peft import get_peft_model
+
+        whole = get_peft_model(whole, _configuration(adapter))
     if adapter.kind == "prompt":
         whole.prompt_encoder["default"].embedding.weight.data = values["prompt"].float()
     else:
         own = {_place(path, adapter): value for path, value in values.items() if path.startswith("encoder.")}
         strange = whole.load_state_dict(own, strict=False).unexpected_keys
-        assert not strange, f"peft has no place for {strange}"
+        assert not strange, f"there is no place for {strange}"
     whole.save_pretrained(folder)
     head = {name: values[f"head.{name}"].contiguous() for name in ("weight", "bias")}
     save_file(head, folder / HEAD)
@@ -56,8 +58,9 @@ def _configuration(adapter: Adapter) -> Any:
 
 
 def _place(path: str, adapter: Adapter) -> str:
-    """Return where peft has a parameter of the network."""
+    """Return where peft has a parameter of the network, or where the encoder itself has it."""
     _, _, number, rest = path.split(".", 3)
     if adapter.kind == "bitfit" and rest.split(".")[-2] in TARGETS:
         rest = rest.replace(".bias", ".base_layer.bias")
-    return f"base_model.model.encoder.layer.{int(number) + adapter.frozen}.{rest}"
+    wrapped = "" if adapter.kind == "full" else "base_model.model."
+    return f"{wrapped}encoder.layer.{int(number) + adapter.frozen}.{rest}"

@@ -62,6 +62,8 @@ class TextEncoder(nn.Module):
         self.encoder.layer = self.encoder.layer[self.adapter.frozen :]
         if kind == "lora":
             self.encoder = lora(self.encoder, self.adapter)
+        elif kind == "full":
+            self.encoder.requires_grad_(True)
         elif kind == "bitfit":
             for name, value in self.encoder.named_parameters():
                 value.requires_grad_(name.endswith(".bias"))

@@ -113,6 +113,26 @@ def test_avatar_inputs_tell_the_state_so_a_rival_comes_near_and_not_above():
     assert avatar.NOISE**2 - 4 * error < squares.mean() < 1.1 * avatar.NOISE**2
 
 
+def test_a_single_frame_does_not_show_what_a_window_does():
+    from sklearn.linear_model import Ridge
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+
+    made, rng = avatar.Generated(ORIGIN), np.random.default_rng(0)
+    person, (inputs, outputs) = made.person(3), avatar.scales(ORIGIN.seed)
+    first, second = avatar.Motion.random(4_000, rng), avatar.Motion.random(2_000, rng)
+
+    def error(x, y, test, truth):
+        rival = make_pipeline(StandardScaler(), PolynomialFeatures(2), Ridge(1e-3)).fit(x, y)
+        return np.square(rival.predict(test) - truth).mean()
+
+    rows = [inputs(person.tracked(motion)) for motion in (first, second)]
+    poses = [outputs(person.pose(motion)) for motion in (first, second)]
+    window = error(rows[0], poses[0], rows[1], poses[1])
+    frames = [own.reshape(len(own), avatar.WINDOW, -1)[:, -1] for own in rows]
+    assert error(frames[0], poses[0], frames[1], poses[1]) > 5 * window
+
+
 @pytest.mark.parametrize("client", [0, 7])
 def test_avatar_inputs_carry_no_noise(client):
     made = avatar.Generated(ORIGIN)

@@ -128,6 +128,21 @@ def test_what_padding_holds_is_not_seen(factory):
     assert not torch.allclose(module(x), module(other))
 
 
+@pytest.mark.parametrize("factory", SMALL)
+def test_no_moment_sees_a_later_one(factory):
+    module, seen = network_of(factory, MOTION, **SMALL[factory]).module, []
+    # a state of the GRU is made of those before it; a block has all moments along the second axis
+    for part in [module.state] if factory is Gru else module.blocks:
+        part.register_forward_hook(lambda _, given, found: seen.append(found.detach()))
+    x = torch.randn(2, *MOTION.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    before = module(x)
+    x[:, -1] += 1
+    assert not torch.allclose(module(x), before)
+    earlier = [found if factory is Gru else found[:, :-1] for found in seen]
+    half = len(earlier) // 2
+    torch.testing.assert_close(earlier[:half], earlier[half:], rtol=0, atol=0)
+
+
 def test_a_gru_of_padding_alone_predicts_its_heads_bias():
     module = network_of(Gru, TEXT, hidden=4).module
     y = module(torch.zeros(2, 4, dtype=torch.int64))

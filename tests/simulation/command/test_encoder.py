@@ -16,9 +16,8 @@ def test_an_encoder_that_reads_nothing_is_refused(tmp_path, capsys):
 
 
 @pytest.fixture
-def record(small_data, transformers, tmp_path, monkeypatch):
+def record(small_data, transformers, tmp_path):
     """A run of two rounds' data and its encoder's folder."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     words = ["--tasks", TASK, "--data-dir", str(small_data), "--encoder", str(save(tmp_path / "tiny"))]
     assert main([*SMALL.split(), *words, "--out", str(tmp_path / "run")]) == 0
     return tmp_path / "run"

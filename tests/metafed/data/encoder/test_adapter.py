@@ -28,6 +28,7 @@ KINDS = [
     {"adapter": "lora", "layers": 2, **SMALL},
     {"adapter": "bitfit", "tokens": 12},
     {"adapter": "prompt", **SMALL},
+    {"adapter": "full", "layers": 1, "tokens": 12},
 ]
 
 
@@ -87,8 +88,9 @@ def test_outputs_are_those_of_a_whole_encoder_with_the_adapter(folder, transform
         (KINDS[0], {"head", "lora_A", "lora_B"}),
         (KINDS[2], {"head", "bias"}),
         (KINDS[3], {"head", "prompt"}),
+        (KINDS[4], {"head", "layer"}),
     ],
-    ids=["none", "lora", "bitfit", "prompt"],
+    ids=["none", "lora", "bitfit", "prompt", "full"],
 )
 def test_theta_is_adapter_and_head(folder, settings, trained):
     network, *_ = network_of(folder, **settings)
@@ -129,6 +131,7 @@ def test_frozen_layers_are_computed_once_a_text_and_rows_are_the_same_bits(folde
         ({"adapter": "lorra"}, "unknown adapter 'lorra'; did you mean 'lora'"),
         ({"adapter": "none", "rank": 2}, "--network.rank 2 does nothing: adapter none has no rank"),
         ({"adapter": "prompt", "layers": 1}, "--network.layers 1 does nothing: adapter prompt has no layers"),
+        ({"adapter": "full", "rank": 2}, "--network.rank 2 does nothing: adapter full has no rank"),
         ({"adapter": "none", "tokens": 9}, "--network.tokens 9 does nothing"),
         ({"adapter": "prompt"}, "--network.rank 4: .* leave the encoder places for a prompt: fewer --network.tokens"),
         ({"ranks": 2}, "--network.ranks: text-encoder takes adapter, rank, layers, tokens"),

@@ -1,5 +1,7 @@
 """Vectors of an encoder: the mean of the last layer, the same bits in any company, encoded once a machine."""
 
+import hashlib
+import os
 import sqlite3
 from contextlib import closing
 
@@ -11,8 +13,9 @@ from hypothesis import strategies as st
 from metafed.core.errors import DataError
 from metafed.data.encoder import vectors as storing
 from metafed.data.encoder import weights as places
-from metafed.data.encoder.vectors import Vectors, file_of
+from metafed.data.encoder.vectors import Vectors, file_of, vectors
 from metafed.data.encoder.weights import find
+from metafed.data.files.copies import cache
 from tests.metafed.data.encoder.tiny import WIDTH, save
 
 TEXTS = ["a", "bad cab", "", "jig", "high bid", "bad cab", "aa" * 40, "ünknown"]
@@ -51,6 +54,14 @@ def test_a_text_is_encoded_once_a_machine(encoder, tmp_path, monkeypatch):
     first = Vectors(made, tmp_path).of(TEXTS)
     monkeypatch.setattr(Vectors, "_encode", lambda self, texts: pytest.fail(f"encoded again: {texts}"))
     np.testing.assert_array_equal(Vectors(made, tmp_path).of(TEXTS), first)
+
+
+def test_what_tests_encode_stays_in_a_folder_of_theirs(encoder, tmp_path_factory):
+    made = find(str(encoder), ())
+    vectors(made).of(TEXTS)
+    file = cache() / storing.FOLDER / file_of(made)
+    assert file.is_file()
+    assert file.is_relative_to(tmp_path_factory.getbasetemp())
 
 
 def test_other_weights_have_vectors_of_their_own(encoder, tmp_path):
@@ -163,9 +174,35 @@ def test_where_there_is_none_the_way_out_is_named(tmp_path, monkeypatch):
         find("", (tmp_path,))
 
 
+def test_files_of_the_encoders_used_last_are_kept(encoder, tmp_path, monkeypatch):
+    monkeypatch.setattr(storing, "MOST_FILES", 2)
+    old, middle = tmp_path / "old.sqlite", tmp_path / "middle.sqlite"
+    for second, path in enumerate((old, middle)):
+        path.touch()
+        os.utime(path, (second, second))
+    made = find(str(encoder), ())
+    Vectors(made, tmp_path).of(["a"])
+    assert {path.name for path in tmp_path.iterdir()} == {"middle.sqlite", file_of(made)}
+
+
+def test_a_wheel_with_other_weights_is_refused(encoder, tmp_path, monkeypatch):
+    inside = tmp_path / "a_wheel" / places.INSIDE
+    inside.mkdir(parents=True)
+    for path in encoder.iterdir():
+        (inside / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "a_wheel" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(places, "WHEEL", "a_wheel")
+    with pytest.raises(DataError, match=rf"model\.safetensors is damaged: its SHA-256 is not {places.PUBLISHED}"):
+        find("", ())
+    own = hashlib.sha256((inside / "model.safetensors").read_bytes()).hexdigest()
+    monkeypatch.setattr(places, "PUBLISHED", own)
+    assert find("", ()).folder == inside
+
+
 def test_the_wheel_holds_the_published_weights(minilm):
     made = find("", ())
     assert (made.width, made.longest) == (384, 256)
-    vectors = Vectors(made, None).of(["play some jazz", "put on jazz music", "what is my bank balance"])
-    near, far = vectors[0] @ vectors[1], vectors[0] @ vectors[2]
+    one, alike, other = Vectors(made, None).of(["play some jazz", "put on jazz music", "what is my bank balance"])
+    near, far = one @ alike, one @ other
     assert near > far + 0.3

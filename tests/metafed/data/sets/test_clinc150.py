@@ -118,10 +118,7 @@ class TestEncoder:
         with pytest.raises(DataError, match=r"pip install 'metafed\[language\]'"):
             _ = self.encoder(some_data).clients
 
-    def test_vectors_of_an_encoder_become_features_of_the_same_texts(
-        self, some_data, transformers, tmp_path, monkeypatch
-    ):
-        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    def test_vectors_of_an_encoder_become_features_of_the_same_texts(self, some_data, transformers, tmp_path):
         own = self.encoder(some_data, encoder=str(save(tmp_path / "tiny")))
         rows = own.examples(3)
         assert own.features == 16
