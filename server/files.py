@@ -4,6 +4,7 @@ import errno
 import fcntl
 import json
 import shutil
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,13 +12,15 @@ from typing import Any
 
 
 def check_place(path: Path) -> None:
-    """Refuse a pipe or a device as the place of a file: a rename would put a file in its place, and a pipe may hang.
+    """Refuse a pipe, a device or a loop of links as the place of a file: a rename would put a file in its place.
 
     Raises:
         OSError: It is one.
     """
-    if path.exists() and not (path.is_file() or path.is_dir()):
-        raise OSError(errno.EEXIST, "is a pipe or a device; name a file", str(path))
+    with suppress(FileNotFoundError):
+        mode = path.stat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise OSError(errno.EEXIST, "is a pipe or a device; name a file", str(path))
 
 
 @contextmanager
@@ -27,10 +30,12 @@ def draft(path: Path) -> Iterator[Path]:
     On a full disk that also gives back the room that the file took: enough, most often, to say what happened.
 
     Raises:
-        OSError: ``path`` is a pipe or a device.
+        OSError: ``path`` is a pipe, a device or a loop of links.
     """
     check_place(path)
     beside = path.with_name(f"{path.name}.draft")
+    if beside.is_symlink() or not beside.is_file():
+        beside.unlink(missing_ok=True)  # a pipe would be waited for, and a link be written through
     try:
         yield beside
         beside.replace(path)

@@ -34,11 +34,9 @@ from server.record.predictions import keep_attributes, predictions_of
 from server.record.provenance import git_state, started_in, without_secrets
 from server.record.resume import FORMAT, Found, encoded, identity, read_manifest, rewind
 from server.record.rounds import Round, line
-from server.record.tables import CLIENTS, HASHED, PREDICTIONS, Table, join, sha256_of, tables_of
+from server.record.tables import CLIENTS, HASHED, PREDICTIONS, RESERVE, RESERVED, Table, join, sha256_of, tables_of
 from server.record.writer import UNWRITTEN, Writer, WritingFailed
 
-RESERVE, RESERVED = ".reserve", 2**13
-"""A file of so many bytes, which gives room to say why a run ended where its disk is full."""
 PACKAGES = ("metafed", "flwr", "ray", "torch", "numpy", "polars", "pydantic")
 
 

@@ -40,6 +40,8 @@ HASHED = {
     "summary.json": "summary_sha256",
 }
 """Files that nothing changes once a run has ended, and what the manifest calls their hashes."""
+RESERVE, RESERVED = ".reserve", 2**13
+"""A file of so many bytes, which gives room to say why a run ended where its disk is full."""
 
 
 def tables_of(experiment: Experiment) -> tuple[Table, ...]:

@@ -14,7 +14,7 @@ from metafed.experiment.choices import descriptions
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation
 from server.record.forms import Manifest, check
-from server.record.tables import PREDICTIONS
+from server.record.tables import PREDICTIONS, RESERVE
 from simulation.cli.config import Config
 from simulation.cli.errors import BadInput
 from simulation.cli.streams import say
@@ -24,12 +24,10 @@ FREE = {
     *("checkpoint_every", "keep", "data_dir", "encoder", "report", "track"),
 }
 """Settings that leave every bit as it is, and where the data are, which are checked by their hashes."""
-PARTS = {
-    **dict.fromkeys(("run.log", "rounds.jsonl", "config.toml", "clients.parquet", "summary.json"), "file"),
-    "predictions.parquet": "file",
-    **dict.fromkeys(("parts", "prediction-parts", "checkpoints", "checkpoints/state"), "folder"),
-}
-"""What a record consists of, where it is there."""
+FOLDERS = ("parts", "prediction-parts", "checkpoints", "checkpoints/state")
+"""Folders of a record, where they are there; all else that a record writes is a file, in it or in one of these."""
+OWN = (".json", ".jsonl", ".toml", ".parquet", ".html", ".log", ".draft", ".safetensors")
+"""Suffixes of what a record writes. What has another is somebody else's, and stays as it is."""
 
 
 def settings_file(folder: Path) -> Path:
@@ -45,19 +43,30 @@ def settings_file(folder: Path) -> Path:
     about = _manifest(folder)
     if isinstance(members := about.get("members"), list) and members:
         raise BadInput(f"--resume {folder}: holds several runs; name one of them, such as {members[0]}")
-    for name, wanted in PARTS.items():
-        path = folder / name
-        if os.path.lexists(path) and not (path.is_dir() if wanted == "folder" else path.is_file()):
-            raise BadInput(f"--resume {path}: is no {wanted}, as it is in a run's record; move it away")
-    for path in (folder / "checkpoints").rglob("round-*"):
-        if os.path.lexists(path) and not path.is_file():
-            raise BadInput(f"--resume {path}: is no file, as it is in a run's record; move it away")
+    check_kinds(folder)
     ended = about.get("exit_reason") is not None and not (folder / "parts").is_dir()
     if ended and (folder / "summary.json").exists() and not (folder / "clients.parquet").exists():
         raise BadInput(f"--resume {folder / 'clients.parquet'}: is missing, and with it the rows of finished rounds")
     if ended and about.get(PREDICTIONS.sha256) and not (folder / PREDICTIONS.file).exists():
         raise BadInput(f"--resume {folder / PREDICTIONS.file}: is missing, and with it those of finished rounds")
     return folder / "config.toml"
+
+
+def check_kinds(folder: Path) -> None:
+    """Refuse a folder, a pipe or a loop of links where a record has a file, and anything else where it has a folder.
+
+    It would be found only when the rest is computed, a pipe be waited for, and what a linked folder holds be removed.
+
+    Raises:
+        BadInput: There is such a thing; nothing was opened.
+    """
+    folders = [folder / name for name in FOLDERS]
+    for path in folders:
+        if path.is_symlink() or (path.exists() and not path.is_dir()):
+            raise BadInput(f"--resume {path}: is no folder, as it is in a run's record; move it away")
+    for path in (inner for each in (folder, *folders) if each.is_dir() for inner in each.iterdir()):
+        if (path.suffix in OWN or path.name == RESERVE) and not path.is_file():
+            raise BadInput(f"--resume {path}: is no file, as it is in a run's record; move it away")
 
 
 def again(folder: Path) -> Config:

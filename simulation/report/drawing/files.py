@@ -10,7 +10,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from server.files import check_place
+from server.files import draft
 from simulation.report.drawing.frame import BROAD, sheet
 from simulation.report.drawing.plot import GRID, NIGHT, PAPER, SHEET, SIZES, Figure
 from simulation.report.drawing.svg import elements
@@ -82,15 +82,15 @@ def write(figure: Figure, path: Path) -> None:
     Raises:
         OSError: It cannot be written.
     """
-    check_place(path)
-    if path.suffix in (".svg", ".csv"):
-        text = svg(figure, *elements(figure)) if path.suffix == ".svg" else table(figure)
-        path.write_text(text, encoding="utf-8")
-    else:
-        # here, since it loads matplotlib, which takes a second
-        from simulation.report.drawing.paint import draw
+    with draft(path) as beside:
+        if path.suffix in (".svg", ".csv"):
+            text = svg(figure, *elements(figure)) if path.suffix == ".svg" else table(figure)
+            beside.write_text(text, encoding="utf-8")
+        else:
+            # here, since it loads matplotlib, which takes a second
+            from simulation.report.drawing.paint import draw
 
-        path.write_bytes(draw(figure, path.suffix[1:]))
+            beside.write_bytes(draw(figure, path.suffix[1:]))
 
 
 def table(figure: Figure) -> str:

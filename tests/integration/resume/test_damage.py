@@ -29,7 +29,7 @@ def record(finished, tmp_path):
 
 def as_folder(name):
     def change(record):
-        (record / name).unlink()
+        (record / name).unlink(missing_ok=True)
         (record / name).mkdir()
 
     return change
@@ -72,7 +72,7 @@ def cut(path):
 
 def as_pipe(name):
     def change(record):
-        (record / name).unlink()
+        (record / name).unlink(missing_ok=True)
         os.mkfifo(record / name)
 
     return change
@@ -87,6 +87,14 @@ def as_loop(name):
     return change
 
 
+def as_link(name):
+    def change(record):
+        moved = (record / name).rename(record.parent / "elsewhere")
+        (record / name).symlink_to(moved)
+
+    return change
+
+
 DAMAGE = {
     "run.log is a folder": (as_folder("run.log"), "run.log: is no file"),
     "rounds.jsonl is a folder": (as_folder("rounds.jsonl"), "rounds.jsonl: is no file"),
@@ -97,6 +105,12 @@ DAMAGE = {
     "states are a file": (as_file("checkpoints/state"), "checkpoints/state: is no folder"),
     "states are a loop of links": (as_loop("checkpoints/state"), "checkpoints/state: is no folder"),
     "a line is a loop of links": (as_loop("rounds.jsonl"), "rounds.jsonl: is no file"),
+    "the reserve is a folder": (as_folder(".reserve"), ".reserve: is no file"),
+    "the reserve is a pipe": (as_pipe(".reserve"), ".reserve: is no file"),
+    "a summary is a folder": (as_folder("summary.json"), "summary.json: is no file"),
+    "a report is a loop of links": (as_loop("report.html"), "report.html: is no file"),
+    "a draft is a pipe": (as_pipe("clients.parquet.draft"), "clients.parquet.draft: is no file"),
+    "checkpoints are a link": (as_link("checkpoints"), "checkpoints: is no folder"),
     "rows are gone": (lambda record: (record / "clients.parquet").unlink(), "clients.parquet: is missing"),
     "rows with another bit": (lambda record: flip(record / "clients.parquet", 40), "clients.parquet: is damaged"),
     "rows cut short": (lambda record: cut(record / "clients.parquet"), "clients.parquet: is damaged"),

@@ -236,3 +236,17 @@ def test_no_file_takes_the_place_of_a_pipe_or_a_device(run, tmp_path, capsys):
         with pytest.raises(OSError, match="is a pipe or a device"), whole(pipe):
             pass
         assert pipe.is_fifo()
+
+
+def test_no_file_takes_the_place_of_a_loop_of_links_and_none_is_written_through_a_link(run, tmp_path, capsys):
+    loop, aside = tmp_path / "loop.html", tmp_path / "aside"
+    loop.symlink_to(loop.name)
+    assert "Too many levels of symbolic links" in complaint(capsys, run, "--out", loop)
+    assert loop.is_symlink()
+    aside.write_text("mine")
+    (tmp_path / "page.html.draft").symlink_to(aside)
+    os.mkfifo(tmp_path / "figure.svg.draft")
+    assert main([str(run), "--out", str(tmp_path / "page.html")]) == 0
+    assert main([str(run), "--figure", "readme", str(tmp_path / "figure.svg")]) == 0
+    assert aside.read_text() == "mine"
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["aside", "figure.svg", "page.html"]
