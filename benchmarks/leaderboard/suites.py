@@ -18,7 +18,7 @@ class Suite(NamedTuple):
     @property
     def words(self) -> list[str]:
         """The flags, one by one."""
-        return [*shlex.split(self.flags), "--eval-every", "0", "--engine", "local", "--quiet"]
+        return [*shlex.split(self.flags), "--eval-every", "0", "--engine", "local", "--quiet", "--no-report"]
 
 
 PEOPLE = "--clients 90 --unseen 0.333 --validation 0.167 --cohort 15"
@@ -28,7 +28,7 @@ SUITES = {
         "--tasks personalization,assistant,avatar --clients 60 --unseen 0.333 --validation 0.167 --cohort 10"
         " --rounds 50",
     ),
-    "assistant": Suite("CLINC150", f"--tasks assistant:clinc150 {PEOPLE} --rounds 100"),
+    "assistant": Suite("CLINC150", f"--tasks assistant:clinc150 {PEOPLE} --rounds 50"),
     "avatar": Suite("Bandai-Namco motions", "--tasks avatar:bandai_motion --unseen 0.3 --validation 0.2 --rounds 100"),
     "fashion-mnist": Suite(
         "Fashion-MNIST, Dirichlet 0.1",
