@@ -32,7 +32,8 @@ SUITES = {
     "avatar": Suite("Bandai-Namco motions", "--tasks avatar:bandai_motion --unseen 0.3 --validation 0.2 --rounds 100"),
     "fashion-mnist": Suite(
         "Fashion-MNIST, Dirichlet 0.1",
-        "--tasks fashion-mnist --clients 20 --unseen 0.25 --validation 0.2 --cohort 11 --rounds 100",
+        "--tasks fashion-mnist:benchmarks/leaderboard/fashion-mnist.toml --clients 20 --unseen 0.25 --validation 0.2"
+        " --cohort 11 --network mlp --rounds 20",
     ),
     # its unseen clients have classes of their own, which validation clients would share: chosen by seen clients
     "omniglot": Suite(
