@@ -71,7 +71,7 @@ class Board:
             one = cell(folder / "seeds" / f"seed-{seed}", self.shared, own, seed)
             self._run(one, f"{name}: seed {seed} of {self.seeds}")
         about = folder / "method.json"
-        if not about.is_file() or read(about)["flags"] != own or read(about)["trials"] != self.tried:
+        if not about.is_file() or read(about)["command"] != one.command or read(about)["trials"] != self.tried:
             experiment = parse([*self.shared, *own]).experiment
             cost = evaluations_of_a_round(experiment) * experiment.rounds
             kept = {"flags": own, "trials": self.tried, "gradients": cost, "command": one.command}
