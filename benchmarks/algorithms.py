@@ -38,6 +38,8 @@ COLUMNS = (
     "worst 10 %",
 )
 MISSING = "–"
+DEFINED = tuple(name for name, algorithm in ALGORITHMS.items() if not algorithm.needs_norm)
+"""Methods for networks without norms, as these families' are."""
 
 
 class Budget(NamedTuple):
@@ -125,7 +127,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=100, help="rounds of MAML, which set the budget")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--width", type=int, default=64)
-    parser.add_argument("--algorithms", default=",".join(ALGORITHMS), help="names, separated by commas")
+    parser.add_argument("--algorithms", default=",".join(DEFINED), help="names, separated by commas")
     parser.add_argument("--markdown", action="store_true")
     options = parser.parse_args(argv)
     one_thread()

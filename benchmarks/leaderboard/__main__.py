@@ -22,8 +22,11 @@ from benchmarks.leaderboard.suites import SUITES
 from benchmarks.leaderboard.tuning import best, trials
 from benchmarks.results import complain
 from metafed.algorithms import ALGORITHMS
+from metafed.core.errors import DataError
 from metafed.core.names import known
 from metafed.experiment.choices import parse_tasks
+from metafed.federation.federation import Federation
+from metafed.federation.preflight import check_norms
 from server.files import write_json
 from simulation.cli.errors import BadInput
 from simulation.cli.flags import parse
@@ -68,7 +71,7 @@ class Board:
             one = cell(folder / "seeds" / f"seed-{seed}", self.shared, own, seed)
             self._run(one, f"{name}: seed {seed} of {self.seeds}")
         about = folder / "method.json"
-        if not about.is_file() or read(about)["flags"] != own or read(about)["trials"] != self.tried:
+        if not about.is_file() or read(about)["command"] != one.command or read(about)["trials"] != self.tried:
             experiment = parse([*self.shared, *own]).experiment
             cost = evaluations_of_a_round(experiment) * experiment.rounds
             kept = {"flags": own, "trials": self.tried, "gradients": cost, "command": one.command}
@@ -97,9 +100,22 @@ def fitting(suite: str, names: Sequence[str]) -> tuple[list[str], dict[str, str]
         unlike = [choice for choice in families if choice.kind not in ALGORITHMS[name].kinds]
         if unlike:
             without[name] = ", ".join(f"{choice.family.name} is {choice.kind}" for choice in unlike)
+        elif why := lacking(name, words):
+            without[name] = why
         else:
             kept.append(name)
     return kept, without
+
+
+def lacking(name: str, words: Sequence[str]) -> str:
+    """Return which norms a method lacks in the networks of a suite; nothing where it lacks none."""
+    algorithm = ALGORITHMS[name]()
+    if algorithm.needs_norm:
+        try:
+            check_norms(Federation(parse([*words, *flags(name, algorithm, {})]).experiment))
+        except DataError as error:
+            return str(error).partition(";")[0]
+    return ""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

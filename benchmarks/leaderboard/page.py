@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.leaderboard.cells import Cell, read
 from benchmarks.leaderboard.suites import SUITES
+from metafed.fairness.significance import seeds_needed, smallest_p
 from server.files import write_text
 from simulation.analysis.differences import comparison
 from simulation.cli.tables import number
@@ -14,14 +15,11 @@ from simulation.records.methods import Method, gathered
 
 HEAD = """# Leaderboard
 
-Every method has the same tuning budget: so many trials of Optuna, the first of them with its defaults, within the
-search space that its algorithm declares (`searched` in `metafed/algorithms/`; and the server's rate from 0.1 to 3
-times the algorithm's own), chosen by the mean score of validation clients. The best settings are then run by fresh
-seeds, and the test is on unseen clients. This page is made from the records of these runs:
-
-```
-python -m benchmarks.leaderboard --suite generated
-```
+Every method of a suite has the same tuning budget: so many trials of Optuna, the first of them with its defaults,
+within the search space that its algorithm declares (`searched` in `metafed/algorithms/`; and the server's rate from
+0.1 to 3 times the algorithm's own), chosen by the mean score of validation clients. The best settings are then run by
+fresh seeds, and the test is on unseen clients. Each suite's part is made from the records of its runs by the command
+that it states; the same command goes on where it stopped.
 
 - **mean, worst 10 %**: score after adaptation over unseen clients.
 - **least gains**: mean gain by adaptation of the tenth of the clients that gains least.
@@ -92,7 +90,8 @@ def section(
     """Return a suite's section."""
     title = SUITES[suite].title
     budget = f"Budget: {trials} trials and {seeds} seed{'s' * (seeds != 1)} a method, {SUITES[suite].flags!r}."
-    notes = [budget.replace("'", "`")]
+    command = f"Made by `python -m benchmarks.leaderboard --suite {suite} --trials {trials} --seeds {seeds}`."
+    notes = [budget.replace("'", "`"), command]
     if diverged:
         notes.append(f"Not in the table, since a seed diverged: {', '.join(diverged)}.")
     if left:
@@ -104,6 +103,11 @@ def section(
     notes += [f"{found['left_out']} clients have no usable score with some method, and are left out of all."] * bool(
         found["left_out"]
     )
+    if seeds < (needed := seeds_needed(len(lines) - 1)):
+        notes.append(
+            f"No two of these {len(lines)} methods can be told apart by {seeds} seeds, whose smallest p is"
+            f" {smallest_p(seeds):.2g}: all are one group. It takes {needed} seeds; until then read the intervals."
+        )
     table = [
         "| method | group | mean | worst 10 % | least gains | harmed | MB | gradients |",
         "|---|---:|---:|---:|---:|---:|---:|---:|",

@@ -18,7 +18,7 @@ class Suite(NamedTuple):
     @property
     def words(self) -> list[str]:
         """The flags, one by one."""
-        return [*shlex.split(self.flags), "--eval-every", "0", "--engine", "local", "--quiet"]
+        return [*shlex.split(self.flags), "--eval-every", "0", "--engine", "local", "--quiet", "--no-report"]
 
 
 PEOPLE = "--clients 90 --unseen 0.333 --validation 0.167 --cohort 15"
@@ -28,11 +28,12 @@ SUITES = {
         "--tasks personalization,assistant,avatar --clients 60 --unseen 0.333 --validation 0.167 --cohort 10"
         " --rounds 50",
     ),
-    "assistant": Suite("CLINC150", f"--tasks assistant:clinc150 {PEOPLE} --rounds 100"),
+    "assistant": Suite("CLINC150", f"--tasks assistant:clinc150 {PEOPLE} --rounds 50"),
     "avatar": Suite("Bandai-Namco motions", "--tasks avatar:bandai_motion --unseen 0.3 --validation 0.2 --rounds 100"),
     "fashion-mnist": Suite(
         "Fashion-MNIST, Dirichlet 0.1",
-        "--tasks fashion-mnist --clients 20 --unseen 0.25 --validation 0.2 --cohort 11 --rounds 100",
+        "--tasks fashion-mnist:benchmarks/leaderboard/fashion-mnist.toml --clients 20 --unseen 0.25 --validation 0.2"
+        " --cohort 11 --network mlp --rounds 20",
     ),
     # its unseen clients have classes of their own, which validation clients would share: chosen by seen clients
     "omniglot": Suite(

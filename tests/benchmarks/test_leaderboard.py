@@ -5,8 +5,9 @@ import json
 import pytest
 
 from benchmarks.leaderboard import suites
-from benchmarks.leaderboard.__main__ import main
+from benchmarks.leaderboard.__main__ import fitting, main
 from benchmarks.leaderboard.cells import flags
+from benchmarks.leaderboard.page import HEAD
 from benchmarks.leaderboard.suites import SUITES, Suite
 from benchmarks.leaderboard.tuning import TUNING_SEED, best, space
 from metafed.algorithms import ALGORITHMS
@@ -60,10 +61,28 @@ def test_the_same_command_goes_on_and_writes_the_same_page(tmp_path, monkeypatch
     assert [path.stat().st_mtime_ns for path in cells] == when
     assert "| maml | " in page
     assert page.count("python -m simulation.run") == 2
+    assert "--trials 2 --seeds 5`" in page
+    assert "No two of these 2 methods can be told apart by 5 seeds, whose smallest p is 0.062" in page
+    assert page.count("--seed 5\n") == 2
     # a cell that is lost is run again, by the same settings: the page stays
     cells[0].unlink()
     assert main(words) == 0
     assert (tmp_path / "page.md").read_text() == page
+    # more seeds go on from those that are there
+    assert main([*words, "--seeds", "6"]) == 0
+    more = (tmp_path / "page.md").read_text()
+    assert more.count("--seed 6\n") == 2
+    assert "can be told apart by" not in more.replace(HEAD, "")
+    assert main(words) == 0
+    assert (tmp_path / "page.md").read_text() == page
+
+
+def test_a_method_of_norms_is_named_with_the_reason_where_a_suite_has_none():
+    kept, without = fitting("generated", ["maml", "fedbn", "fedrod"])
+    assert kept == ["maml"]
+    assert without["fedrod"] == "avatar is regression"
+    assert without["fedbn"].startswith("the algorithm Fedbn is about norm layers, and the network of personalization")
+    assert fitting("omniglot", ["maml", "fedbn"])[0] == ["maml", "fedbn"]
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,8 @@ def rules(clients: Sequence[Client], columns: Columns, kind: Kind, per_class: bo
     found = not_finite(clients, columns)
     if found:  # what follows computes with the numbers
         return found
-    found = [*same_person(clients), *shared_rows(clients), *same_time(clients, per_class)]
+    hashes = [keys(client.own) for client in clients]
+    found = [*same_person(clients, hashes), *shared_rows(clients, hashes), *same_time(clients, per_class)]
     if kind == "classification":
         found += [*without_support(clients), *one_class(clients)]
     return [*found, *about_columns(clients, columns)]
@@ -97,9 +98,12 @@ def not_finite(clients: Sequence[Client], columns: Columns) -> list[Finding]:
     return [Finding("not-finite", f"numbers that are not finite, in {where}: {_who(bad)}", True)]
 
 
-def same_person(clients: Sequence[Client]) -> list[Finding]:
-    """Find unseen clients all of whose rows a seen client has, too: a person under two names, who is not unseen."""
-    rows = [set(keys(client.own)) for client in clients]
+def same_person(clients: Sequence[Client], hashes: Sequence[list[bytes]]) -> list[Finding]:
+    """Find unseen clients all of whose rows a seen client has, too: a person under two names, who is not unseen.
+
+    ``hashes`` are the ``keys`` of each client's rows.
+    """
+    rows = [set(own) for own in hashes]
     owners: dict[bytes, list[int]] = {}
     for place, own in enumerate(rows):
         for key in own:
@@ -116,16 +120,18 @@ def same_person(clients: Sequence[Client]) -> list[Finding]:
     return [Finding("same-person", f"{found[0]}{more}: leave one of the two out", True)] if found else []
 
 
-def shared_rows(clients: Sequence[Client]) -> list[Finding]:
-    """Count evaluation rows that are equal to rows of meta-training, as float32: those were seen in training."""
+def shared_rows(clients: Sequence[Client], hashes: Sequence[list[bytes]]) -> list[Finding]:
+    """Count evaluation rows that are equal to rows of meta-training, as float32: those were seen in training.
+
+    ``hashes`` are the ``keys`` of each client's rows.
+    """
     trained: dict[bytes, set[int]] = {}
-    own_keys = [keys(client.own) for client in clients]
-    for client, hashed in zip(clients, own_keys, strict=True):
+    for client, hashed in zip(clients, hashes, strict=True):
         if client.seen:
             for row in client.training:
                 trained.setdefault(hashed[row], set()).add(client.number)
     total, own, others, unseen = 0, 0, 0, 0
-    for client, hashed in zip(clients, own_keys, strict=True):
+    for client, hashed in zip(clients, hashes, strict=True):
         for row in client.evaluation:
             owners = trained.get(hashed[row], set())
             total += 1
