@@ -58,7 +58,7 @@ def test_the_same_command_goes_on_and_writes_the_same_page(tmp_path, monkeypatch
     assert capsys.readouterr().out == ""
     assert (tmp_path / "page.md").read_text() == page
     assert [path.stat().st_mtime_ns for path in cells] == when
-    assert "| maml | " in page
+    assert "| MAML | " in page
     assert page.count("python -m simulation.run") == 2
     # a cell that is lost is run again, by the same settings: the page stays
     cells[0].unlink()
