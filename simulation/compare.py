@@ -16,7 +16,7 @@ from simulation.cli.asking import ask
 from simulation.cli.door import door
 from simulation.cli.exits import DONE, FAILED
 from simulation.cli.streams import output_lost
-from simulation.records.folders import read_methods
+from simulation.records.folders import read_methods, with_references
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Arguments:
     """What to compare: NAME,… of after, worst10, cvar10, best10, std, cov, gini, entropy, gain, harmed, worse_off,
     over_alone, loss_gap. Each more makes all of them harder to tell from chance."""
     label: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
-    """What a method is called; once for each, in the order of the folders. Default: its folder."""
+    """What a method is called; once for each, in the order of the folders. Default: its settings that differ."""
     json: bool = False
     """Print JSON."""
 
@@ -46,7 +46,12 @@ def main(words: Sequence[str]) -> int:
     """Run the command line and return the exit code."""
     asked = ask(lambda prog: tyro.cli(Arguments, args=words, prog=prog), "compare", words)
     found = Comparison(
-        asked.runs, read_methods(asked.runs, asked.label), asked.metrics, asked.part, asked.family, asked.label
+        asked.runs,
+        with_references(read_methods(asked.runs, asked.label)),
+        asked.metrics,
+        asked.part,
+        asked.family,
+        asked.label,
     )
     if asked.json:
         print(json.dumps(found.found, indent=2, allow_nan=False))

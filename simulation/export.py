@@ -14,6 +14,7 @@ import simulation.cli.start  # noqa: F401  (first: it puts heavy packages off)
 from metafed.experiment.settings import Experiment
 from metafed.fairness.influence import NoLedger, ledger
 from metafed.fairness.panel import WHOLE
+from simulation.analysis.best import best
 from simulation.analysis.choices import checked_metrics, families
 from simulation.analysis.comparable import check_comparable
 from simulation.analysis.differences import PARTS, comparison
@@ -43,8 +44,11 @@ class Arguments:
     """Which clients the LaTeX tables are of."""
     metrics: str = "after,worst10,std,gain,harmed,worse_off"
     """Which measures the LaTeX tables show: NAME,… as in simulation.compare."""
+    columns: str | None = None
+    """Which of these the LaTeX tables print, for one column of a page: the first N, or NAME,…. Differences are still
+    corrected for all of --metrics. Default: all, for a whole page."""
     label: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
-    """What a method is called; once for each, in the order of the folders. Default: its folder."""
+    """What a method is called; once for each, in the order of the folders. Default: its settings that differ."""
     ledger: bool = False
     """Write influence.csv too: each client's share of each round's outer update."""
 
@@ -56,9 +60,13 @@ def export(asked: Arguments) -> list[Path]:
         BadInput: A folder is no run's, a file is damaged, or the folder cannot be written to.
     """
     measures = checked_metrics(asked.metrics)
+    printed, narrow = [MEASURES[name] for name in columns(asked.columns, measures)], asked.columns is not None
     named = read_methods(asked.runs, asked.label)
-    # a study's references are methods of their own in every file
-    methods = list({m.name: m for one in named for m in (one, *one.references.values())}.values())
+    # a study's references are methods of their own in every file, each once
+    found: dict[Path, Method] = {}
+    for method in [*named, *(reference for one in named for reference in one.references.values())]:
+        found.setdefault(method.folder.resolve(), method)
+    methods = list(found.values())
     comparable = True
     try:
         for note in check_comparable(methods):
@@ -82,6 +90,10 @@ def export(asked: Arguments) -> list[Path]:
                     ends = [cell["value"], cell["low"], cell["high"], len(cell["points"]), cell["method"]]
                     estimates.append([*place, *ends])
                     points += [[*place, seed, value] for seed, value in cell["points"].items()]
+    bold = {
+        family: best(methods, asked.part, family, measures, cells) if comparable else {}
+        for family, cells in shown.items()
+    }
     try:
         asked.out.mkdir(parents=True, exist_ok=True)
         place = ["method", "part", "family", "measure"]
@@ -90,23 +102,41 @@ def export(asked: Arguments) -> list[Path]:
             table(asked.out / "rounds.csv", ROUND, (row for method in methods for row in round_rows(method))),
             table(asked.out / "metrics.csv", [*place, "seed", "value"], points),
             table(asked.out / "estimates.csv", [*place, "value", "low", "high", "seeds", "interval"], estimates),
-            text(asked.out / "table.tex", values_latex(shown, [MEASURES[name] for name in measures], asked.part)),
+            text(asked.out / "table.tex", values_latex(shown, printed, asked.part, bold, narrow)),
         ]
         if comparable:
             pairs = [(index, 0) for index in range(1, len(methods))]
             try:
-                found = comparison(methods, pairs, asked.part, None, measures)
+                differences = comparison(methods, pairs, asked.part, None, measures)
             except ValueError as error:
                 raise BadInput(f"these runs cannot be compared: {error}") from None
-            rows = [[entry.get(name) for name in DIFFERENCE] for entry in found["differences"]]
+            rows = [[entry.get(name) for name in DIFFERENCE] for entry in differences["differences"]]
             written.append(table(asked.out / "differences.csv", DIFFERENCE, rows))
-            written.append(text(asked.out / "differences.tex", differences_latex(found, asked.part)))
+            written.append(
+                text(asked.out / "differences.tex", differences_latex(differences, asked.part, printed, narrow))
+            )
         if asked.ledger:
             shares = (row for method in methods for row in ledger_rows(method))
             written.append(table(asked.out / "influence.csv", ["method", "seed", "round", "client", "share"], shares))
     except OSError as error:
         raise BadInput(f"--out {asked.out}: {error.strerror}") from None
     return written
+
+
+def columns(asked: str | None, measures: Sequence[str]) -> Sequence[str]:
+    """Return the measures that the LaTeX tables print.
+
+    Raises:
+        BadInput: ``--columns`` is no number from 1 to that of the measures, or names another measure.
+    """
+    if asked is None:
+        return measures
+    names = [name.strip() for name in asked.split(",") if name.strip()]
+    if len(names) == 1 and names[0] in map(str, range(1, len(measures) + 1)):
+        return measures[: int(names[0])]
+    if names and all(name in measures for name in names):
+        return list(dict.fromkeys(names))
+    raise BadInput(f"--columns {asked}: give a number from 1 to {len(measures)}, or some of {','.join(measures)}")
 
 
 def estimated(methods: Sequence[Method], part: str, family: str | None, comparable: bool) -> dict[str, dict[str, Any]]:

@@ -9,7 +9,7 @@ from rich.console import Console
 
 import simulation.cli.start  # noqa: F401  (first: it puts heavy packages off)
 from metafed.core.digits import digits
-from simulation.analysis.frontier import efficient
+from simulation.analysis.frontier import efficient, names
 from simulation.cli.door import door
 from simulation.cli.errors import BadInput
 from simulation.cli.exits import DONE, FAILED, called, complain
@@ -46,11 +46,11 @@ def main(words: Sequence[str]) -> int:
     folder, found = sweep(rest, asked.out, asked.trials, asked.search_seed, console, write_frontier, write_report)
     if not found:
         return complain("no cell has a result", FAILED)
-    for each, on in zip(found, efficient(found), strict=True):
-        words_of = f"{each.name}: mean {digits(each.mean['value'])}, worst 10 % {digits(each.worst['value'])}"
+    for name, each, on in zip(names(found), found, efficient(found), strict=True):
+        words_of = f"{name}: mean {digits(each.mean['value'])}, worst 10 % {digits(each.worst['value'])}"
         console.print(words_of + ("  (efficient)" if on else ""), soft_wrap=True, highlight=False)
-    for name in ("frontier.svg", "frontier.csv"):
-        console.print(str(folder / name), soft_wrap=True, highlight=False)
+    for file in ("frontier.svg", "frontier.csv"):
+        console.print(str(folder / file), soft_wrap=True, highlight=False)
     return DONE
 
 

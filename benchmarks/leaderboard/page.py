@@ -12,6 +12,7 @@ from server.files import write_text
 from simulation.analysis.differences import comparison
 from simulation.cli.tables import number
 from simulation.records.methods import Method, gathered
+from simulation.records.names import title
 
 HEAD = """# Leaderboard
 
@@ -75,7 +76,7 @@ def write_page(
     parts = {part.partition("\n")[0]: part for part in re.split(r"(?m)^## ", before)[1:]}
     parts[SUITES[suite].title] = text
     order = [one.title for one in SUITES.values() if one.title in parts]
-    write_text(page, HEAD + "".join(f"\n## {parts[title].strip()}\n" for title in order))
+    write_text(page, HEAD + "".join(f"\n## {parts[heading].strip()}\n" for heading in order))
 
 
 def section(
@@ -88,7 +89,7 @@ def section(
     seeds: int,
 ) -> str:
     """Return a suite's section."""
-    title = SUITES[suite].title
+    heading = SUITES[suite].title
     budget = f"Budget: {trials} trials and {seeds} seed{'s' * (seeds != 1)} a method, {SUITES[suite].flags!r}."
     command = f"Made by `python -m benchmarks.leaderboard --suite {suite} --trials {trials} --seeds {seeds}`."
     notes = [budget.replace("'", "`"), command]
@@ -98,7 +99,7 @@ def section(
         notes.append(f"Not finished: {', '.join(left)}.")
     notes += [f"Not defined here: {name} ({why})." for name, why in without.items()]
     if not lines:
-        return "\n\n".join([title, *notes])
+        return "\n\n".join([heading, *notes])
     found, groups = ranked(lines)
     notes += [f"{found['left_out']} clients have no usable score with some method, and are left out of all."] * bool(
         found["left_out"]
@@ -117,12 +118,12 @@ def section(
         own = found["methods"][line.name]
         cells = [estimate(own[name]) for name in MEASURES]
         cost = [f"{line.megabytes:.3g}", f"{line.about['gradients']:,.0f}"]
-        table.append(f"| {' | '.join([line.name, str(group), *cells, *cost])} |")
+        table.append(f"| {' | '.join([title(line.name), str(group), *cells, *cost])} |")
         commands.append(line.about["command"])
     shown = "\n".join(commands)
     return "\n\n".join(
         [
-            title,
+            heading,
             "\n\n".join(notes),
             "\n".join(table),
             "The last seed of each method; the others differ in `--seed` only, 1 and up:",

@@ -12,6 +12,12 @@ from metafed.fairness.intervals import Z
 from metafed.fairness.metrics import Values, checked
 from metafed.tasks.task import Kind
 
+RULE = (
+    "Harmed: a score that falls by more than 1.96 √(p (1 − p) / m) for an accuracy on m query rows, p the mean of"
+    " before and after; by anything for skill and return."
+)
+"""The tolerance below in words, for wherever a harmed share is shown."""
+
 Mask: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.bool_]]"
 
 

@@ -50,7 +50,7 @@ def unlike(first: Method, other: Method) -> list[str]:
     one, two = (method.first.manifest.get("experiment") or {} for method in (first, other))
     steps_asked = None not in (one.get("eval_steps"), two.get("eval_steps"))
     sentences = [
-        f"--{name.replace('_', '-')} is {shown(own)} in {first.name} and {shown(theirs)} in {other.name}"
+        f"--{name.replace('_', '-')} is {shown(own)} in {first.folder} and {shown(theirs)} in {other.folder}"
         for name in (*PROTOCOL, *(["eval_steps"] if steps_asked else []))
         if (own := one.get(name, UNSAID.get(name))) != (theirs := two.get(name, UNSAID.get(name)))
     ]

@@ -6,6 +6,7 @@ from typing import Any
 from simulation.analysis.choices import checked_metrics, families, has_unseen
 from simulation.analysis.comparable import check_comparable
 from simulation.analysis.differences import comparison, remarks
+from simulation.analysis.good import warnings
 from simulation.cli.errors import BadInput
 from simulation.records.methods import Method
 
@@ -40,4 +41,6 @@ def compared(
     except ValueError as error:
         raise BadInput(f"these runs cannot be compared: {error}") from None
     by_family = {str(found["family"]): found for found in rest}
-    return {"part": chosen, "notes": notes, "remarks": remarks(overall), "all": overall, "by_family": by_family}
+    bad = warnings(methods, by_family or {"all": overall}, chosen)
+    found = {"part": chosen, "notes": notes, "remarks": [*bad, *remarks(overall)]}
+    return {**found, "all": overall, "by_family": by_family}

@@ -7,15 +7,19 @@ from typing import Any
 import numpy as np
 
 from metafed.core.streams import stream
+from metafed.fairness.harmed import RULE
 from metafed.fairness.intervals import Estimate, own_stream, share_difference_interval, share_interval, without_interval
 from metafed.fairness.metrics import Values
 from metafed.fairness.panel import Panel
 from metafed.fairness.replicates import FEWEST_SEEDS, Statistic, nested_interval, points
 from metafed.fairness.significance import LEVEL, holm, seeds_needed, sign_flip, smallest_p
 from metafed.fairness.studentized import difference_interval, metric_interval
+from simulation.analysis.comparable import steps
 from simulation.analysis.measures import MEASURES, Kinds, Measure, Served, paired
 from simulation.cli.exits import called
+from simulation.cli.references import ALONE
 from simulation.records.methods import Method, Replicate, kinds_of
+from simulation.records.names import component
 
 PARTS = ("unseen", "seen", "all")
 
@@ -62,6 +66,8 @@ def comparison(
         "left_out": left_out,
         "methods": {},
     }
+    if any(measure.alone for measure in used) and (words := alone_words(methods)):
+        found["alone"] = words
     if not all(found["clients"].values()):
         return {**found, "differences": [], "why": "no client of this kind was usable in every run"}
     for index, method in enumerate(methods):
@@ -84,6 +90,17 @@ def with_alone(methods: Sequence[Method], seed: int) -> list[Replicate]:
     replicates = [method.seeds[seed] for method in methods]
     known = next((replicate.alone for replicate in replicates if replicate.alone is not None), None)
     return [replace(replicate, alone=replicate.alone or known) for replicate in replicates]
+
+
+def alone_words(methods: Sequence[Method]) -> str:
+    """Say what "alone" is: the reference ``local``, its settings and steps; empty where its record is not at hand."""
+    every = [one for method in methods for one in (method, *method.references.values())]
+    settings = [(one.first.manifest.get("experiment") or {}).get("algorithm") or {} for one in every]
+    local = next((pair for pair in zip(every, settings, strict=True) if pair[1].get("name") == ALONE), None)
+    if local is None:
+        return ""
+    after = f"{(count := steps(local[0]))} step{'s' * (count != 1)}"
+    return f"Alone: the reference {component(local[1])}, evaluated after {after}, on the same clients."
 
 
 def chosen(people: Panel, part: str, family: str | None) -> Values:
@@ -195,6 +212,9 @@ def remarks(found: Mapping[str, Any]) -> list[str]:
         )
     if found["left_out"]:
         sentences.append(f"{found['left_out']} clients have no usable score in some run and are left out of all.")
+    shown = {measure for cells in found.get("methods", {}).values() for measure in cells}
+    sentences += [RULE] if "harmed" in shown else []
+    sentences += [found["alone"]] if "alone" in found else []
     if found.get("why"):
         sentences.append(f"Nothing can be compared: {found['why']}.")
     return sentences

@@ -14,8 +14,8 @@ from simulation.analysis.compared import METRICS, compared
 from simulation.analysis.tables import differences_table, values_table
 from simulation.api.plots import PlotsOfSeveral
 from simulation.api.run import Run
+from simulation.records.folders import read_methods, with_references
 from simulation.records.methods import Method
-from simulation.report.comparison import read
 from simulation.report.pages import write_comparison
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def compare(
         BadInput: A folder is no run's, the runs cannot be compared, or there is not one label of each method.
     """
     folders = tuple(folder(each) for each in (first, *others))
-    return Comparison(folders, read(folders, labels)[0], metrics, part, family, labels)
+    return Comparison(folders, with_references(read_methods(folders, labels)), metrics, part, family, labels)
 
 
 def folder(run: Compared) -> Path:

@@ -8,6 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from metafed.core.digits import digits
+from metafed.fairness.good import grown, poor
+from metafed.fairness.harmed import RULE
 from metafed.fairness.references import sentences
 from metafed.fairness.summary import counted
 
@@ -76,7 +78,7 @@ def footnotes(summary: Mapping[str, Any]) -> list[str]:
     if summary["round"] is None:
         return ["No round was evaluated."]
     notes = [
-        *(f"\n{sentence}" for sentence in poor(summary)),
+        *(f"\n{sentence}" for sentence in (*poor(summary), *grown(summary))),
         f"\nScore: before and after {steps} {unit}{'s' * (steps != 1)}, at most 1, higher is better.",
         f"Gain: mean over clients, n = {counted(summary)} in all; too few clients have no interval (docs/fairness.md).",
         "Worst 10 %: mean after adaptation of the lowest ⌈n / 10⌉ clients.",
@@ -84,7 +86,7 @@ def footnotes(summary: Mapping[str, Any]) -> list[str]:
     harmed = summary["fairness"]["harmed"]
     if harmed["value"] is not None:
         share = f"Harmed by adaptation: {harmed['value']:.0%} of clients"
-        notes.append(f"{share} (Wilson interval [{harmed['low']:.0%}, {harmed['high']:.0%}]).")
+        notes.append(f"{share} (Wilson interval [{harmed['low']:.0%}, {harmed['high']:.0%}]).\n  {RULE}")
     small = [
         f"{name} {part} ({block['clients']})"
         for name, parts in summary["by_family"].items()
@@ -102,24 +104,7 @@ def footnotes(summary: Mapping[str, Any]) -> list[str]:
             f"In the inner loop the loss of {summary['exploded']} of {summary['clients']} clients grew a hundredfold"
             f" or more; a smaller\n  --inner-lr may help. {named(summary, 'exploded')}"
         )
-    for family, loss in summary.get("growing", {}).items():
-        notes.append(f"The loss of {family} grew in training, from {number(loss['least'])} to {number(loss['last'])}.")
     return [*(f"\n{sentence}" for sentence in sentences(summary)), *notes]
-
-
-def poor(summary: Mapping[str, Any]) -> list[str]:
-    """Say where unseen clients, or seen ones where nobody is held out, are served badly by any standard."""
-    part, sentences = "unseen" if summary["unseen"] is not None else "seen", []
-    for family, parts in summary["by_family"].items():
-        block = parts[part]
-        if block is None or block["after"]["value"] is None:
-            continue
-        after, gain = block["after"]["value"], block["gain"]["value"]
-        if after < 0:
-            sentences.append(f"No good: {part} clients of {family} score {number(after)}, below the 0 of a constant.")
-        elif gain < 0:
-            sentences.append(f"Adaptation lowers scores: {part} clients of {family} by {number(-gain)} on average.")
-    return sentences
 
 
 def named(summary: Mapping[str, Any], state: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from simulation.cli.errors import BadInput
 from simulation.records.methods import Method, read_method
+from simulation.records.names import names_of
 
 LONGEST = 60
 """Characters of a label at most."""
@@ -19,7 +20,7 @@ def read_methods(folders: Sequence[Path], labels: Sequence[str] = ()) -> list[Me
 
     Args:
         folders: Of runs or studies.
-        labels: What the methods are called, in the order of the folders. Default: as their folders.
+        labels: What the methods are called, in the order of the folders. Default: what differs between them.
 
     Raises:
         BadInput: None is named, a folder is no run's, a file is damaged, one is named twice, or the labels do not fit.
@@ -35,8 +36,27 @@ def read_methods(folders: Sequence[Path], labels: Sequence[str] = ()) -> list[Me
         method = read_method(folder, str(folder))
         key = settings(method)
         joined[key] = join(joined[key], method) if key in joined else method
-    methods = list(joined.values())
-    return [labelled(*pair) for pair in zip(methods, checked(labels, methods), strict=True)] if labels else methods
+    methods = named(list(joined.values()))
+    pairs = zip(methods, checked(labels, methods), strict=True) if labels else ()
+    return [labelled(*pair, alone=len(methods) == 1) for pair in pairs] or methods
+
+
+def with_references(methods: list[Method]) -> list[Method]:
+    """Return the methods; where there is one, the references that were run beside it are what it is compared with."""
+    return methods + list(methods[0].references.values()) if len(methods) == 1 else methods
+
+
+def named(methods: Sequence[Method]) -> list[Method]:
+    """Return the methods by names of what differs between them; where nothing does, a note says so."""
+    settings_of = [method.first.manifest.get("experiment") or {} for method in methods]
+    found = names_of(settings_of, [method.reference for method in methods])
+    if found is None:
+        found = [method.folder.resolve().name for method in methods]
+        if len(set(found)) < len(found):
+            found = [f"{number}: {name}" for number, name in enumerate(found, start=1)]
+        note = f"No setting that has a name tells them apart; they are called by their folders: {', '.join(found)}."
+        methods = [replace(methods[0], notes=[*methods[0].notes, note]), *methods[1:]]
+    return [labelled(*pair, alone=len(methods) == 1) for pair in zip(methods, found, strict=True)]
 
 
 def checked(labels: Sequence[str], methods: Sequence[Method]) -> Sequence[str]:
@@ -52,7 +72,8 @@ def checked(labels: Sequence[str], methods: Sequence[Method]) -> Sequence[str]:
             f"--label (labels=…): {len(labels)} given for {len(methods)} methods ({known}); give one for each, in this"
             " order"
         )
-    taken = [f"{label}/{name}" for label, one in zip(labels, methods, strict=True) for name in one.references]
+    prefixes = [f"{label}/" for label in labels] if len(methods) > 1 else [""]
+    taken = [f"{prefix}{name}" for prefix, one in zip(prefixes, methods, strict=True) for name in one.references]
     for label in labels:
         if not 0 < len(label.strip()) <= LONGEST or not label.isprintable():
             raise BadInput(f"--label (labels=…) {label!r}: 1 to {LONGEST} printable characters are allowed")
@@ -63,9 +84,11 @@ def checked(labels: Sequence[str], methods: Sequence[Method]) -> Sequence[str]:
     return labels
 
 
-def labelled(method: Method, label: str) -> Method:
-    """Return a method by another name, and its references with it."""
-    references = {name: replace(own, name=f"{label}/{name}") for name, own in method.references.items()}
+def labelled(method: Method, label: str, alone: bool) -> Method:
+    """Return a method by another name, and its references with it; ``alone`` says that there is no other method."""
+    references = {
+        name: replace(own, name=name if alone else f"{label}/{name}") for name, own in method.references.items()
+    }
     return replace(method, name=label, references=references)
 
 
@@ -87,7 +110,6 @@ def join(one: Method, other: Method) -> Method:
             f"{one.name} and {other.name} are runs of the same settings with the same seed {both[0]}: there is nothing"
             " to compare"
         )
-    name = one.name if one.name.endswith(" …") else f"{one.name} …"
     references = {**other.references, **one.references}
     seeds = dict(sorted({**one.seeds, **other.seeds}.items()))
-    return replace(one, name=name, seeds=seeds, references=references, notes=[*one.notes, *other.notes])
+    return replace(one, seeds=seeds, references=references, notes=[*one.notes, *other.notes])

@@ -44,12 +44,20 @@ class Method:
         seeds: Replicates by seed, in ascending order.
         references: Methods that were run beside it, by name.
         notes: What a reader must know: what is missing or partial.
+        reference: The word of ``--references`` that it was run for; None for a method of its own.
     """
 
     name: str
     seeds: dict[int, Replicate]
     references: dict[str, "Method"] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    reference: str | None = None
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the first seed, or of the study that it is a seed of."""
+        own = self.first.folder
+        return own.parent if own.name.startswith("seed-") else own
 
     @property
     def first(self) -> Run:
@@ -69,7 +77,7 @@ def read_method(folder: Path, name: str | None = None) -> Method:
     if not is_study(folder):
         # a study's folder of one reference has no manifest of its own
         inside = [] if (folder / "manifest.json").exists() else runs_in(folder)
-        return gathered(name, inside or [folder], {}, [])
+        return replace(gathered(name, inside or [folder], {}, []), reference=reference_of(folder) if inside else None)
     manifest = read_object(folder / "manifest.json")
     notes = []
     if manifest.get("exit_reason") is None:
@@ -90,7 +98,7 @@ def read_method(folder: Path, name: str | None = None) -> Method:
             seed: replace(own, alone=other.people if (other := known.get(seed)) else None)
             for seed, own in method.seeds.items()
         }
-        references[reference] = replace(method, seeds=seeds)
+        references[reference] = replace(method, seeds=seeds, reference=reference)
     own = runs_in(folder)
     if not own:
         raise BadInput(f"{folder}: none of the study's runs has begun")
@@ -161,6 +169,13 @@ def names(manifest: Mapping[str, Any], key: str) -> list[str]:
     """Return a list of texts of a manifest; what is none counts as empty."""
     value = manifest.get(key)
     return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def reference_of(folder: Path) -> str | None:
+    """Return the word of ``--references`` that a folder within a study's was run for."""
+    study = folder.resolve().parent
+    beside = names(read_object(study / "manifest.json"), "references") if is_study(study) else []
+    return folder.resolve().name if folder.resolve().name in beside else None
 
 
 def kinds_of(method: Method) -> dict[str, Any]:

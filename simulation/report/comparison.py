@@ -1,23 +1,27 @@
 """Several runs as one page: the frontier, differences in pairs, and each run's own numbers."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from metafed.fairness.good import unbeaten
 from simulation.analysis.choices import families, has_unseen
 from simulation.analysis.comparable import check_comparable
 from simulation.analysis.differences import intervals
+from simulation.analysis.good import warnings
 from simulation.analysis.measures import MEASURES
+from simulation.analysis.references import across_seeds
+from simulation.analysis.references import sentences as of_references
+from simulation.analysis.tables import SHARES
 from simulation.cli.errors import BadInput
-from simulation.records.folders import read_methods
+from simulation.records.folders import read_methods, with_references
 from simulation.records.methods import Method
 from simulation.report.drawing.files import shown
-from simulation.report.facts import moment, objective
+from simulation.report.facts import moment
 from simulation.report.figures import FIGURES, OfRuns, SeveralRuns
-from simulation.report.figures.beside import Beside, beside
+from simulation.report.figures.beside import Beside, beside, standing
 from simulation.report.findings import command
-from simulation.report.words import count, listed, short
+from simulation.report.words import count, listed, short, signs
 
 
 def several(folders: Sequence[Path], more: Sequence[OfRuns] = (), labels: Sequence[str] = ()) -> dict[str, Any]:
@@ -28,6 +32,10 @@ def several(folders: Sequence[Path], more: Sequence[OfRuns] = (), labels: Sequen
     """
     runs, notes = several_runs(folders, labels)
     tables, names = runs.tables, [method.name for method in runs.methods]
+    beside = {method.name: across_seeds(method, runs.who) for method in runs.methods}
+    simple = {name: found for name, found in beside.items() if found}
+    bad = warnings(runs.methods, {table.family or "all": {"methods": table.methods} for table in tables[1:] or tables},
+                   runs.who)  # fmt: skip
     drawn = [(figure.draw(runs), figure.words) for figure in (*FIGURES, *more) if isinstance(figure, OfRuns)]
     return {
         "name": folders[0].resolve().name if len(folders) == 1 else f"{count(len(names), 'run')} compared",
@@ -37,9 +45,20 @@ def several(folders: Sequence[Path], more: Sequence[OfRuns] = (), labels: Sequen
         "clients": tables[0].clients,
         "notes": notes,
         "remarks": tables[0].remarks,
-        "sentences": sentences(tables[0], runs.who),
+        "tiles": tiles(bad, simple),
+        "sentences": [
+            *map(signs, bad),
+            *(
+                signs(f"{name}: {sentence}" if len(names) > 1 else sentence)
+                for name, found in simple.items()
+                for sentence in of_references(found, runs.who)
+            ),
+            *sentences(tables[0], runs.who),
+        ],
+        "simple": simple,
         "tables": tables,
         "words": {name: measure.words for name, measure in MEASURES.items()},
+        "shares": SHARES,
         "better": {name: measure.better for name, measure in MEASURES.items()},
         "figures": [{**shown(figure), "words": words} for figure, words in drawn if figure is not None],
         "runs": [about(method) for method in runs.methods],
@@ -52,62 +71,22 @@ def several_runs(folders: Sequence[Path], labels: Sequence[str] = ()) -> tuple[S
     Raises:
         BadInput: As ``several``.
     """
-    methods, notes = read(folders, labels)
+    methods = with_references(read_methods(folders, labels))
+    notes = [note for method in methods for note in method.notes]
+    notes += check_comparable(methods) if len(methods) > 1 else []
     part, tables = compared(methods)
     return SeveralRuns(methods, part, tables, intervals(tables[0].seeds)), notes
 
 
-def read(folders: Sequence[Path], labels: Sequence[str] = ()) -> tuple[list[Method], list[str]]:
-    """Read the runs, give each a name that a reader knows it by, and collect what must be said of them.
-
-    Raises:
-        BadInput: As ``several``.
-    """
-    methods = read_methods(folders, labels)
-    if labels:
-        methods += list(methods[0].references.values()) if len(methods) == 1 else []
-    elif len(methods) == 1:
-        own = methods[0]
-        methods += list(own.references.values())
-        methods = [
-            replace(own, name=label(own)),
-            *(replace(one, name=name) for name, one in zip(own.references, methods[1:], strict=True)),
+def tiles(bad: Sequence[str], simple: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return what stands first where a method is no good by any standard; nothing where all are good."""
+    found = [{"name": "Know this first", "value": count(len(bad), "warning"), "range": signs(bad[0])}] if bad else []
+    for name, references in simple.items():
+        found += [
+            {"name": f"{one.name}: {name}", "value": one.value, "range": signs(one.words)}
+            for one in unbeaten(references)
         ]
-    else:
-        labels = [label(method) for method in methods]
-        if len({words.split()[0] for words in labels}) == 1:  # what all have in common tells none from another
-            labels = [words.partition(" ")[2] or "plain mean" for words in labels]
-        methods = [
-            replace(method, name=words if labels.count(words) == 1 else f"{words}, {Path(method.name).name}")
-            for words, method in zip(labels, methods, strict=True)
-        ]
-    if len({method.name for method in methods}) < len(methods):
-        methods = [replace(method, name=f"{number}: {method.name}") for number, method in enumerate(methods, start=1)]
-    notes = [note for method in methods for note in method.notes]
-    return methods, notes + (check_comparable(methods) if len(methods) > 1 else [])
-
-
-def label(method: Method) -> str:
-    """Return the algorithm's name, and objective with its settings, aggregator and privacy where there is any."""
-    experiment = method.first.manifest.get("experiment") or {}
-    algorithm = (experiment.get("algorithm") or {}).get("name", "?")
-    return " ".join(filter(None, [str(algorithm), objective(method.first.manifest), *protection(experiment)]))
-
-
-def protection(experiment: Mapping[str, Any]) -> list[str]:
-    """Return what stands between a client's update and θ: another aggregator than the mean, and what privacy costs."""
-    words = []
-    aggregator = (experiment.get("aggregator") or {}).get("name", "mean")
-    if aggregator != "mean":
-        words.append(str(aggregator))
-    privacy = experiment.get("privacy") or {}
-    if privacy.get("epsilon") is not None:
-        words.append(f"ε {privacy['epsilon']:g}")
-    elif privacy.get("noise") is not None:
-        words.append(f"noise {privacy['noise']:g}")
-    if (model := privacy.get("model", "central")) != "central":
-        words.append("of each client" if model == "local" else str(model))
-    return words
+    return found
 
 
 def compared(methods: Sequence[Method]) -> tuple[str, list[Beside]]:
@@ -149,25 +128,6 @@ def sentences(table: Beside, part: str) -> list[str]:
         f"{sentence}{standing(table, 'after', top)}, and {short(tails[top])} in the worst tenth.",
         f"{worst}, at a mean of {short(means[kindest])}.",
     ]
-
-
-def standing(table: Beside, measure: str, best: str) -> str:
-    """Say the verdict of the differences that the highest number rests on: its own from the first, or all others'."""
-    own = [
-        entry for entry in table.differences if entry["measure"] == measure and best in (entry["one"], entry["minus"])
-    ]
-    verdicts = {entry["verdict"] for entry in own}
-    if not verdicts:
-        return ""
-    if verdicts == {"points"}:
-        return " (whether a difference holds is not known)"
-    lowest = next(word for word in ("points", "open", "suggested", "holds") if word in verdicts)
-    return f" ({'a difference' if len(own) > 1 else 'its difference from ' + other(own[0], best)}: {lowest})"
-
-
-def other(entry: Mapping[str, Any], name: str) -> str:
-    """Return the other of the two methods of a difference."""
-    return str(entry["minus"] if entry["one"] == name else entry["one"])
 
 
 def about(method: Method) -> dict[str, Any]:

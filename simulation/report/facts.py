@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from simulation.cli.tables import number, poor
+from metafed.fairness.good import of_run
+from simulation.cli.tables import number
+from simulation.records.names import component
 from simulation.records.runs import Run
-from simulation.report.words import short
+from simulation.report.words import short, signs
 
 
 def facts(run: Run) -> dict[str, Any]:
@@ -27,8 +29,7 @@ def objective(manifest: Mapping[str, Any]) -> str:
     settings = experiment.get("objective") if isinstance(experiment, Mapping) else None
     if not isinstance(settings, Mapping) or settings.get("name") in (None, "mean"):
         return ""
-    own = [f"{key}={value:g}" for key, value in settings.items() if isinstance(value, float | int)]
-    return " ".join([str(settings["name"]), *own])
+    return component(settings)
 
 
 def moment(text: Any) -> str:
@@ -49,11 +50,7 @@ def tiles(summary: Mapping[str, Any]) -> list[dict[str, str]]:
     before, after, gain, worst, hurt = (
         block["before"], block["after"], block["gain"], block["fairness"]["worst10"], block["fairness"]["harmed"],
     )  # fmt: skip
-    bad = [
-        {"name": "Served badly", "value": f"{len(sentences)} of {len(summary['by_family'])}", "range": sentences[0]}
-        for sentences in [poor(summary)]
-        if sentences
-    ]
+    bad = [{"name": one.name, "value": one.value, "range": signs(one.words)} for one in of_run(summary)]
     best = "" if block["oracle_score"] is None else f", at best {short(block['oracle_score'])}"
     return [
         *bad,

@@ -1,15 +1,16 @@
 """What a report says of a run: sentences and lists made from its record; the template only sets them."""
 
-import re
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from metafed.fairness.alarms import sentence
+from metafed.fairness.good import grown, noisy_labels, poor
 from metafed.fairness.panel import WHOLE, Panel, last_evaluation, panel
 from metafed.fairness.references import sentences as of_references
-from simulation.cli.tables import number, poor
+from simulation.cli.tables import number
 from simulation.records.runs import Run
+from simulation.report.words import signs
 
 FAILURES_SHOWN = 20
 
@@ -21,7 +22,12 @@ def findings(run: Run) -> dict[str, Any]:
         "name": run.folder.resolve().name,
         "run": run,
         "summary": run.summary if evaluated else None,
-        "verdict": verdict(run.summary) if evaluated and run.summary is not None else [],
+        "verdict": [
+            *noisy_labels(run.manifest.get("experiment") or {}),
+            *(verdict(run.summary) if run.summary is not None else []),
+        ]
+        if evaluated
+        else [],
         "command": command(run.manifest.get("argv", [])),
         "failures": failures(run.rounds),
         "failures_shown": FAILURES_SHOWN,
@@ -53,13 +59,8 @@ def verdict(summary: Mapping[str, Any]) -> list[str]:
         f"Adaptation harms {count} of {hurt['n']} {part} clients (95 % interval: {fewest} to {most} %).",
     ]
     # names of groups keep their hyphens
-    numbers = [signs(sentence) for sentence in (*poor(summary), *sentences)]
+    numbers = [signs(sentence) for sentence in (*poor(summary), *grown(summary), *sentences)]
     return [*numbers, *alarm_sentences(summary)]
-
-
-def signs(text: str) -> str:
-    """Set minus signs before numbers."""
-    return re.sub(r"(?<![\w-])-(?=[\d.])", "−", text)
 
 
 def alarm_sentences(summary: Mapping[str, Any]) -> list[str]:

@@ -7,8 +7,10 @@ from typing import Any
 
 import jinja2
 
+from metafed.fairness.harmed import RULE
 from metafed.fairness.summary import counted
 from server.files import write_text
+from simulation.analysis.tables import percent
 from simulation.cli.errors import BadInput
 from simulation.cli.tables import number
 from simulation.records.runs import read_run
@@ -63,7 +65,7 @@ def write_comparison(
 
 def render(template: str, values: dict[str, Any]) -> str:
     """Set ``values`` in a template."""
-    return CONTROL.sub("�", templates().get_template(template).render(**values, colours=style()))
+    return CONTROL.sub("�", templates().get_template(template).render(**values, colours=style(), rule=RULE))
 
 
 @cache
@@ -78,6 +80,7 @@ def templates() -> "jinja2.Environment":
         auto_reload=False,
     )
     made.filters["number"] = lambda value, sign="": number(value, sign).replace("-", "−")
+    made.filters["percent"] = lambda value, sign="": percent(value, sign).replace("-", "−")
     made.filters["short"] = short
     made.filters["counted"] = counted
     made.filters["along"] = lambda score: f"{200 * min(1.0, max(0.0, score)):.1f}"

@@ -26,6 +26,11 @@ def short(value: float | None, sign: str = "") -> str:
     return "–" if value is None else digits(value, 2, sign, 1000).replace("-", "−")
 
 
+def signs(text: str) -> str:
+    """Set minus signs before numbers."""
+    return re.sub(r"(?<![\w-])-(?=[\d.])", "−", text)
+
+
 def between(estimate: Estimate, sign: str = "") -> str:
     """Format an estimate with its interval."""
     if estimate.low is None or estimate.high is None:

@@ -9,10 +9,12 @@ import numpy as np
 from metafed.fairness.panel import VALIDATION, last_evaluation
 from server.files import write_json
 from simulation.analysis.differences import comparison, remarks
+from simulation.analysis.good import warnings
 from simulation.analysis.measures import USUAL
 from simulation.analysis.references import across_seeds, sentences
 from simulation.cli.errors import BadInput
 from simulation.records.methods import Method, read_method
+from simulation.records.names import name_of
 
 
 def write_summary(folder: Path) -> Path | None:
@@ -35,7 +37,7 @@ def study_summary(own: Method) -> dict[str, Any]:
         held out to choose by.
     """
     beside = [replace(method, name=name) for name, method in own.references.items()]
-    methods = [replace(own, name=algorithm_of(own)), *beside]
+    methods = [replace(own, name=name_of(own.first.manifest.get("experiment") or {})), *beside]
     methods = [method for method in methods if set(method.seeds) & set(own.seeds)]
     people = [replicate.people for replicate in own.seeds.values()]
     parts: dict[str, Any] = {}
@@ -60,7 +62,11 @@ def study_summary(own: Method) -> dict[str, Any]:
         "seeds": sorted(own.seeds),
         "references": list(own.references),
         "notes": list(own.notes) + [note for method in own.references.values() for note in method.notes],
-        "remarks": [*(remarks(first["all"]) if first else []), *sentences(simple[part], part)],
+        "remarks": [
+            *(warnings(methods, first["by_family"] or {"all": first["all"]}, part) if first else []),
+            *(remarks(first["all"]) if first else []),
+            *sentences(simple[part], part),
+        ],
         "simple_references": simple,
         **parts,
     }
@@ -74,13 +80,6 @@ def of_validation(method: Method) -> Method:
         people = own.people.where(np.zeros(len(own.people), bool))
         seeds[seed] = replace(own, people=people if rows is None else last_evaluation(rows, VALIDATION)[1], alone=None)
     return replace(method, seeds=seeds, references={})
-
-
-def algorithm_of(method: Method) -> str:
-    """Return the algorithm's and, where it is another than the mean, the objective's name."""
-    experiment = method.first.manifest.get("experiment", {})
-    algorithm, objective = (experiment.get(what, {}).get("name", "?") for what in ("algorithm", "objective"))
-    return str(algorithm) if objective == "mean" else f"{algorithm}, {objective}"
 
 
 def against(methods: list[Method], part: str, family: str | None) -> dict[str, Any]:

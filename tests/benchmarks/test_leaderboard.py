@@ -59,7 +59,7 @@ def test_the_same_command_goes_on_and_writes_the_same_page(tmp_path, monkeypatch
     assert capsys.readouterr().out == ""
     assert (tmp_path / "page.md").read_text() == page
     assert [path.stat().st_mtime_ns for path in cells] == when
-    assert "| maml | " in page
+    assert "| MAML | " in page
     assert page.count("python -m simulation.run") == 2
     assert "--trials 2 --seeds 5`" in page
     assert "No two of these 2 methods can be told apart by 5 seeds, whose smallest p is 0.062" in page

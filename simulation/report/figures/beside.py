@@ -1,6 +1,6 @@
 """Several methods beside one another, as numbers: over seeds, or over the clients of one seed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from simulation.analysis.differences import comparison, remarks
@@ -44,3 +44,22 @@ def beside(methods: Sequence[Method], part: str, family: str | None) -> Beside:
     known = [name for name in USUAL if all(name in measures for measures in found["methods"].values())]
     clients = next(iter(found["clients"].values()))
     return Beside(family, len(found["seeds"]), clients, known, found["methods"], found["differences"], remarks(found))
+
+
+def standing(table: Beside, measure: str, best: str) -> str:
+    """Say the verdict of the differences that the highest number rests on: its own from the first, or all others'."""
+    own = [
+        entry for entry in table.differences if entry["measure"] == measure and best in (entry["one"], entry["minus"])
+    ]
+    verdicts = {entry["verdict"] for entry in own}
+    if not verdicts:
+        return ""
+    if verdicts == {"points"}:
+        return " (whether a difference holds is not known)"
+    lowest = next(word for word in ("points", "open", "suggested", "holds") if word in verdicts)
+    return f" ({'a difference' if len(own) > 1 else 'its difference from ' + other(own[0], best)}: {lowest})"
+
+
+def other(entry: Mapping[str, Any], name: str) -> str:
+    """Return the other of the two methods of a difference."""
+    return str(entry["minus"] if entry["one"] == name else entry["one"])

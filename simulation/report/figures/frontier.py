@@ -1,6 +1,7 @@
 """What fairness costs: each run's mean score against the mean of its worst tenth."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from simulation.analysis.frontier import efficient
@@ -8,7 +9,7 @@ from simulation.report.drawing.plot import Axis, Figure, Line, Mark, Points, Rol
 from simulation.report.drawing.plot import Panel as Drawn
 from simulation.report.drawing.scale import linear, place
 from simulation.report.figures.base import SeveralRuns
-from simulation.report.figures.beside import Beside
+from simulation.report.figures.beside import Beside, standing
 from simulation.report.words import short
 
 Ends = Mapping[str, Any]
@@ -46,7 +47,13 @@ def frontier_of(runs: SeveralRuns) -> Figure | None:
         for table in runs.tables
     }
     dots = f"Small dots are the {seeds} seeds. " if seeds > 1 else ""
-    return frontier(places, runs.who, dots + runs.intervals)
+    figure = frontier(places, runs.who, dots + runs.intervals)
+    known = [one for one in next(iter(places.values())) if not one.seed and one.worst["value"] is not None]
+    if figure is None or not known:
+        return figure
+    top = max(known, key=lambda one: float(one.worst["value"] or 0.0))
+    holds = standing(runs.tables[0], "worst10", top.name)
+    return replace(figure, finding=f"{figure.finding.removesuffix('.')}{holds}.")
 
 
 def places_of(table: Beside, name: str) -> list[Place]:
@@ -142,7 +149,7 @@ def panel(family: str, runs: Sequence[Place], letters: Mapping[str, str], scale:
     marks += labels(runs, letters, x, y, (300 * scale - BESIDE, HEIGHT * scale))
     top = max((one for one in runs if not one.seed), key=lambda one: one.worst["value"])
     says = (
-        f"the worst tenth is served best by {top.name} ({short(top.worst['value'])}, mean {short(top.mean['value'])})"
+        f"the worst tenth scores highest with {top.name} ({short(top.worst['value'])}, mean {short(top.mean['value'])})"
     )
     return Drawn(family, "", [], x, y, marks, says, HEIGHT * scale, 300 * scale)
 

@@ -109,7 +109,8 @@ def run_cell(what: Cell, folder: Path, console: Console, pool: Pool, report: Rep
     summary = own / "summary.json"
     if not summary.is_file():
         return None
-    return point(what.name, what.chosen, json.loads(summary.read_text(encoding="utf-8")))
+    experiment = config.experiment.model_dump(mode="json")
+    return point(what.name, what.chosen, json.loads(summary.read_text(encoding="utf-8")), experiment)
 
 
 @contextmanager

@@ -38,7 +38,7 @@ def study(folder, seeds=5, shift=0.0, references=(), reason="done", **settings):
     for seed in range(seeds):
         record(folder / f"seed-{seed}", seed, shift + 0.002 * (seed % 3), **settings)
         for name, other in references:
-            record(folder / name / f"seed-{seed}", seed, other, algorithm="local")
+            record(folder / name / f"seed-{seed}", seed, other, **{**settings, "algorithm": "local"})
     manifest = {"kind": "study", "references": [name for name, _ in references], "exit_reason": reason}
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder

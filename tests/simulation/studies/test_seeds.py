@@ -64,7 +64,7 @@ def test_references_are_the_named_algorithms_with_the_same_clients(study):
 def test_the_summary_across_seeds_is_the_mean_of_the_seeds_and_names_who_is_worse_off(study):
     summary = json.loads((study / "summary.json").read_text())
     assert (summary["kind"], summary["seeds"], summary["references"]) == ("study", [3, 4], ["local", "global"])
-    cells = summary["unseen"]["all"]["methods"]["ditto"]
+    cells = summary["unseen"]["all"]["methods"]["Ditto"]
     each = [json.loads((study / f"seed-{seed}" / "summary.json").read_text())["unseen"] for seed in (3, 4)]
     assert list(cells["after"]["points"].values()) == [one["after"]["value"] for one in each]
     assert cells["after"]["value"] == pytest.approx(sum(one["after"]["value"] for one in each) / 2)

@@ -71,8 +71,8 @@ def test_the_frontier_is_who_is_beaten_by_nobody(tmp_path):
     table, picture = write_frontier(some, tmp_path)
     assert [row["efficient"] for row in rows(tmp_path)] == ["yes", "yes", "no", "no", "yes"]
     assert rows(tmp_path)[1] | {"cell": "", "seeds": ""} == {
-        "cell": "", "q": "1", "clients": "unseen", "seeds": "", "mean": "0.4", "mean_low": "", "mean_high": "",
-        "worst10": "0.3", "worst10_low": "", "worst10_high": "", "efficient": "yes",
+        "cell": "", "method": "c1", "q": "1", "clients": "unseen", "seeds": "", "mean": "0.4", "mean_low": "",
+        "mean_high": "", "worst10": "0.3", "worst10_low": "", "worst10_high": "", "efficient": "yes",
     }  # fmt: skip
     assert table.name == "frontier.csv"
     assert len(ElementTree.parse(picture).getroot()) > 0
@@ -85,6 +85,7 @@ def test_a_grid_runs_goes_on_where_it_stopped_and_draws(tmp_path, capsys):
     assert "efficient" in capsys.readouterr().out
     first = {row["objective.q"]: row for row in rows(out)}
     assert set(first) == {"0", "2"}
+    assert first["2"]["method"] == "objective = qffl, q = 2"
     records = {q: out / "cells" / f"objective.q={q}" / "seed-0" for q in (0, 2)}
     assert manifest(records[2])["experiment"]["objective"]["q"] == 2.0
     kept = records[0] / "clients.parquet"
