@@ -18,6 +18,7 @@ class Anil(MetaGradient):
     """Almost no inner loop: MAML that adapts the head only."""
 
     name: Annotated[Literal["anil"], tyro.conf.Suppress] = "anil"
+    title: ClassVar[str] = "ANIL"
 
     needs_head: ClassVar[NeedsHead] = "any"
 

@@ -11,7 +11,7 @@ share as it is. The paper has no clients that join later: an unseen client begin
 that its step 0 is θ.
 """
 
-from typing import Annotated, Literal, final
+from typing import Annotated, ClassVar, Literal, final
 
 import torch
 import tyro
@@ -30,6 +30,7 @@ class Apfl(Beside):
     """A mixture of θ and a model of one's own, the share of which is learned."""
 
     name: Annotated[Literal["apfl"], tyro.conf.Suppress] = "apfl"
+    title: ClassVar[str] = "APFL"
     share: float = Field(0.5, ge=0, le=1, description="Initial share of a client's own model in its mixture.")
     share_lr: float = Field(0.1, ge=0, allow_inf_nan=False, description="Rate γ of the share; 0: it stays.")
 

@@ -72,6 +72,8 @@ class Algorithm(Settings, ABC):
     """An algorithm; its fields are its settings. All methods are pure."""
 
     outer: ClassVar[Outer]
+    title: ClassVar[str] = ""
+    """The name as papers write it; the class's own where there is none."""
     kinds: ClassVar[tuple[Kind, ...]] = ("classification", "regression", "control")
     """The kinds of task that the algorithm is defined for."""
     weighable_losses: ClassVar[bool] = True

@@ -18,6 +18,7 @@ class Boil(MetaGradient):
     """Body only in the inner loop: MAML that keeps the head."""
 
     name: Annotated[Literal["boil"], tyro.conf.Suppress] = "boil"
+    title: ClassVar[str] = "BOIL"
 
     needs_head: ClassVar[NeedsHead] = "any"
 

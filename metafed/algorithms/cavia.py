@@ -38,6 +38,7 @@ class Cavia(Descent):
     """MAML that adapts a context, an input of the first layer, and no weights."""
 
     name: Annotated[Literal["cavia"], tyro.conf.Suppress] = "cavia"
+    title: ClassVar[str] = "CAVIA"
     context: int = Field(5, ge=1, le=10**4, description="Numbers k of a client's context.")
 
     outer: ClassVar[Outer] = Outer("adam", 0.003)

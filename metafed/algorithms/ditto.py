@@ -28,6 +28,7 @@ class Ditto(Proximal, LocalTraining):
     """FedAvg, and a model of one's own near it."""
 
     name: Annotated[Literal["ditto"], tyro.conf.Suppress] = "ditto"
+    title: ClassVar[str] = "Ditto"
     lam: float = Field(1.0, ge=0, allow_inf_nan=False, description="Strength λ of the pull towards θ.")
 
     pulls: ClassVar[str] = "lam"

@@ -34,6 +34,7 @@ class Fedala(LocalTraining):
     """FedAvg whose clients begin between θ and their last model, number by number."""
 
     name: Annotated[Literal["fedala"], tyro.conf.Suppress] = "fedala"
+    title: ClassVar[str] = "FedALA"
     mixes: Literal["head", "all"] = Field("head", description="Layers that are mixed with the client's last model.")
     weight_steps: int = Field(1, ge=0, le=MOST_STEPS, description="Steps M of the weights W, before each training.")
     weight_lr: float = Field(1.0, gt=0, allow_inf_nan=False, description="Rate η of the weights W.")

@@ -20,6 +20,7 @@ class Fedavg(LocalTraining):
     """FedAvg: one model for all, not adapted."""
 
     name: Annotated[Literal["fedavg"], tyro.conf.Suppress] = "fedavg"
+    title: ClassVar[str] = "FedAvg"
 
     weighable_losses: ClassVar[bool] = True
     weighs: ClassVar[Literal["alike", "rows", "none"]] = "rows"

@@ -16,5 +16,6 @@ class FedavgFt(LocalTraining):
     """FedAvg whose clients fine-tune θ on their support set."""
 
     name: Annotated[Literal["fedavg-ft"], tyro.conf.Suppress] = "fedavg-ft"
+    title: ClassVar[str] = "FedAvg+FT"
 
     weighs: ClassVar[Literal["alike", "rows", "none"]] = "rows"

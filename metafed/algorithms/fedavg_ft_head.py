@@ -24,6 +24,7 @@ class FedavgFtHead(LocalTraining):
     """FedAvg whose clients fine-tune the head of θ on their support set."""
 
     name: Annotated[Literal["fedavg-ft-head"], tyro.conf.Suppress] = "fedavg-ft-head"
+    title: ClassVar[str] = "FedAvg+FT head"
 
     weighs: ClassVar[Literal["alike", "rows", "none"]] = "rows"
     needs_head: ClassVar[NeedsHead] = "any"

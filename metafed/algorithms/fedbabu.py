@@ -27,6 +27,7 @@ class Fedbabu(LocalTraining):
     """A shared body, trained under a head that stays random; clients fine-tune the head."""
 
     name: Annotated[Literal["fedbabu"], tyro.conf.Suppress] = "fedbabu"
+    title: ClassVar[str] = "FedBABU"
     tunes: Literal["head", "all"] = Field("head", description="What a client fine-tunes in evaluation.")
 
     weighs: ClassVar[Literal["alike", "rows", "none"]] = "rows"

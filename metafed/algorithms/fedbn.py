@@ -22,6 +22,7 @@ class Fedbn(LocalTraining):
     """FedAvg whose clients keep their own norm layers."""
 
     name: Annotated[Literal["fedbn"], tyro.conf.Suppress] = "fedbn"
+    title: ClassVar[str] = "FedBN"
 
     weighs: ClassVar[Literal["alike", "rows", "none"]] = "rows"
     needs_norm: ClassVar[bool] = True

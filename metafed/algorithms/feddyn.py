@@ -32,6 +32,7 @@ class Feddyn(Proximal, LocalTraining):
     """FedAvg with a dynamic regularizer, whose fixed point is the minimum of the clients' mean loss."""
 
     name: Annotated[Literal["feddyn"], tyro.conf.Suppress] = "feddyn"
+    title: ClassVar[str] = "FedDyn"
     alpha: float = Field(0.1, gt=0, allow_inf_nan=False, description="Strength α of the pull towards θ.")
 
     weighable_losses: ClassVar[bool] = True

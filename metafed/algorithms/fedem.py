@@ -33,6 +33,7 @@ class Fedem(LocalTraining):
     """Clients as mixtures of several models."""
 
     name: Annotated[Literal["fedem"], tyro.conf.Suppress] = "fedem"
+    title: ClassVar[str] = "FedEM"
     models: Models = 3
 
     kinds: ClassVar[tuple[Kind, ...]] = ("classification", "regression")

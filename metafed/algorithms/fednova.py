@@ -31,6 +31,7 @@ class Fednova(LocalTraining):
     """FedAvg, normalised by the number of steps that each client took."""
 
     name: Annotated[Literal["fednova"], tyro.conf.Suppress] = "fednova"
+    title: ClassVar[str] = "FedNova"
     inner_steps: SomeInnerSteps = 5
 
     weighable_losses: ClassVar[bool] = True

@@ -37,6 +37,7 @@ class Fedavgm(FedOpt):
     """FedAvg with momentum at the server."""
 
     name: Annotated[Literal["fedavgm"], tyro.conf.Suppress] = "fedavgm"
+    title: ClassVar[str] = "FedAvgM"
 
     outer: ClassVar[Outer] = Outer("momentum", 1.0)
 
@@ -46,6 +47,7 @@ class Fedadam(FedOpt):
     """FedAvg with Adam at the server."""
 
     name: Annotated[Literal["fedadam"], tyro.conf.Suppress] = "fedadam"
+    title: ClassVar[str] = "FedAdam"
 
     outer: ClassVar[Outer] = Outer("adam", 0.01)
 
@@ -55,5 +57,6 @@ class Fedyogi(FedOpt):
     """FedAvg with Yogi at the server."""
 
     name: Annotated[Literal["fedyogi"], tyro.conf.Suppress] = "fedyogi"
+    title: ClassVar[str] = "FedYogi"
 
     outer: ClassVar[Outer] = Outer("yogi", 0.01)

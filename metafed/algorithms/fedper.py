@@ -23,6 +23,7 @@ class Fedper(LocalTraining):
     """A shared body and a private head, trained together."""
 
     name: Annotated[Literal["fedper"], tyro.conf.Suppress] = "fedper"
+    title: ClassVar[str] = "FedPer"
 
     weighs: ClassVar[Literal["alike", "rows", "none"]] = "rows"
     needs_head: ClassVar[NeedsHead] = "any"

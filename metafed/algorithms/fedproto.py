@@ -39,6 +39,7 @@ class Fedproto(LocalTraining):
     """Models of everybody's own that share the means of their classes."""
 
     name: Annotated[Literal["fedproto"], tyro.conf.Suppress] = "fedproto"
+    title: ClassVar[str] = "FedProto"
     lam: float = Field(1.0, ge=0, allow_inf_nan=False, description="Strength λ of the pull towards the prototypes.")
 
     kinds: ClassVar[tuple[Kind, ...]] = ("classification",)

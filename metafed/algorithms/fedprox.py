@@ -22,6 +22,7 @@ class Fedprox(Proximal, LocalTraining):
     """FedAvg with a proximal term that keeps clients near θ; θ is fine-tuned with it where steps are asked for."""
 
     name: Annotated[Literal["fedprox"], tyro.conf.Suppress] = "fedprox"
+    title: ClassVar[str] = "FedProx"
     mu: float = Field(0.1, ge=0, allow_inf_nan=False, description="Strength μ of the pull towards θ.")
 
     weighable_losses: ClassVar[bool] = True

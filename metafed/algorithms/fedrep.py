@@ -30,6 +30,7 @@ class Fedrep(LocalTraining):
     """A shared body and a private head, trained in turn."""
 
     name: Annotated[Literal["fedrep"], tyro.conf.Suppress] = "fedrep"
+    title: ClassVar[str] = "FedRep"
     body_steps: int = Field(5, ge=0, le=MOST_STEPS, description="Steps J of the body, after K of the head.")
     body_epochs: int = Field(
         1,

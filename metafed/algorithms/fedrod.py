@@ -34,6 +34,7 @@ class Fedrod(Beside):
     """A generic model on a balanced loss, and a head of one's own that is added to its head."""
 
     name: Annotated[Literal["fedrod"], tyro.conf.Suppress] = "fedrod"
+    title: ClassVar[str] = "FedRoD"
 
     kinds: ClassVar[tuple[Kind, ...]] = ("classification",)
     weighs: ClassVar[Literal["alike", "rows", "none"]] = "rows"

@@ -16,5 +16,6 @@ class Fomaml(MetaGradient):
     """First-order MAML: the query gradient at the adapted parameters."""
 
     name: Annotated[Literal["fomaml"], tyro.conf.Suppress] = "fomaml"
+    title: ClassVar[str] = "FOMAML"
 
     first_order: ClassVar[bool] = True

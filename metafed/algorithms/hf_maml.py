@@ -27,6 +27,7 @@ class HfMaml(Descent):
     """Hessian-free MAML: second order by differences of gradients."""
 
     name: Annotated[Literal["hf-maml"], tyro.conf.Suppress] = "hf-maml"
+    title: ClassVar[str] = "HF-MAML"
     delta: float = Field(1e-3, gt=0, allow_inf_nan=False, description="Step δ of the gradient difference.")
 
     outer: ClassVar[Outer] = Outer("adam", 0.003)

@@ -34,6 +34,7 @@ class Ifca(LocalTraining):
     """FedAvg of several models, of which a client takes the one that suits it best."""
 
     name: Annotated[Literal["ifca"], tyro.conf.Suppress] = "ifca"
+    title: ClassVar[str] = "IFCA"
     models: Models = 3
 
     weighable_losses: ClassVar[bool] = True

@@ -32,6 +32,7 @@ class Imaml(Proximal):
     """MAML by implicit gradients: no graph of the inner steps is kept."""
 
     name: Annotated[Literal["imaml"], tyro.conf.Suppress] = "imaml"
+    title: ClassVar[str] = "iMAML"
     lam: float = Field(2.0, gt=0, allow_inf_nan=False, description="Strength λ of the pull towards θ.")
     cg_steps: int = Field(5, ge=0, le=MOST_STEPS, description="Steps of conjugate gradients.")
 

@@ -36,6 +36,7 @@ class KnnPer(OneStep, LocalTraining):
     """FedAvg, and the vote of a client's own nearest rows."""
 
     name: Annotated[Literal["knn-per"], tyro.conf.Suppress] = "knn-per"
+    title: ClassVar[str] = "kNN-Per"
     neighbours: int = Field(10, ge=1, le=10**6, description="Rows k that vote.")
 
     kinds: ClassVar[tuple[Kind, ...]] = ("classification",)

@@ -19,6 +19,7 @@ class Local(LocalTraining):
     """Every client by itself."""
 
     name: Annotated[Literal["local"], tyro.conf.Suppress] = "local"
+    title: ClassVar[str] = "local"
 
     weighs: ClassVar[Literal["alike", "rows", "none"]] = "none"
 

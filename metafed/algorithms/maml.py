@@ -5,7 +5,7 @@ steps: exactly second order. Federated as FedMeta (Chen et al. 2018, arXiv 1802.
 sends the direction, the server takes an Adam step along the mean.
 """
 
-from typing import Annotated, Literal, final
+from typing import Annotated, ClassVar, Literal, final
 
 import tyro
 
@@ -17,3 +17,4 @@ class Maml(MetaGradient):
     """MAML with any number of inner steps, exactly second order."""
 
     name: Annotated[Literal["maml"], tyro.conf.Suppress] = "maml"
+    title: ClassVar[str] = "MAML"

@@ -31,6 +31,7 @@ class MamlPlusPlus(LearnedRates):
     """MAML with a loss at every step and learned rates by layer and step."""
 
     name: Annotated[Literal["maml++"], tyro.conf.Suppress] = "maml++"
+    title: ClassVar[str] = "MAML++"
     anneal_rounds: int = Field(
         20, ge=0, le=10**9, description="Rounds in which the multi-step loss becomes that of the last step; 0: at once."
     )

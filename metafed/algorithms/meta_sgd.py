@@ -24,6 +24,7 @@ class MetaSgd(LearnedRates, MetaGradient):
     """MAML that learns a rate for every parameter, along with θ."""
 
     name: Annotated[Literal["meta-sgd"], tyro.conf.Suppress] = "meta-sgd"
+    title: ClassVar[str] = "Meta-SGD"
 
     beyond: ClassVar[str] = "beyond them such rates often diverge"
 

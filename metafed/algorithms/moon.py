@@ -31,6 +31,7 @@ class Moon(LocalTraining):
     """FedAvg with a contrastive term that keeps what clients see near what θ sees."""
 
     name: Annotated[Literal["moon"], tyro.conf.Suppress] = "moon"
+    title: ClassVar[str] = "MOON"
     mu: float = Field(1.0, ge=0, allow_inf_nan=False, description="Strength μ of the contrastive term.")
     temperature: float = Field(0.5, gt=0, allow_inf_nan=False, description="Temperature τ of the contrastive term.")
 

@@ -43,6 +43,7 @@ class Pefll(OneStep, LocalTraining):
     """A hypernetwork that makes a client's model of its rows."""
 
     name: Annotated[Literal["pefll"], tyro.conf.Suppress] = "pefll"
+    title: ClassVar[str] = "PeFLL"
     descriptor: int = Field(16, ge=1, le=10**4, description="Numbers of v, which describes a client.")
     hidden: int = Field(32, ge=1, le=10**4, description="Width of the hidden layers of φ and of h.")
 

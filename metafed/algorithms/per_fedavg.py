@@ -31,6 +31,7 @@ class PerFedavg(Descent):
     """Per-FedAvg: several meta-steps on the client, then averaging."""
 
     name: Annotated[Literal["per-fedavg"], tyro.conf.Suppress] = "per-fedavg"
+    title: ClassVar[str] = "Per-FedAvg"
     inner_lr: InnerRate = 0.05
     meta_steps: int = Field(4, ge=1, le=MOST_STEPS, description="Meta-steps τ that a client takes in a round.")
     meta_lr: float = Field(0.1, gt=0, allow_inf_nan=False, description="Rate β of a client's meta-steps.")

@@ -34,6 +34,7 @@ class Pfedme(Proximal, LocalTraining):
     """Personal models as proximal points of θ, θ by descent on the Moreau envelopes."""
 
     name: Annotated[Literal["pfedme"], tyro.conf.Suppress] = "pfedme"
+    title: ClassVar[str] = "pFedMe"
     lam: float = Field(2.0, gt=0, allow_inf_nan=False, description="Strength λ of the pull towards θ.")
     local_rounds: int = Field(5, ge=1, le=MOST_STEPS, description="Steps R of w in a round.")
     local_lr: float = Field(0.2, gt=0, allow_inf_nan=False, description="Rate η of w's steps.")

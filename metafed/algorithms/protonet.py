@@ -32,6 +32,7 @@ class Protonet(OneStep):
     """Prototypical networks: the nearest class mean in a learned space."""
 
     name: Annotated[Literal["protonet"], tyro.conf.Suppress] = "protonet"
+    title: ClassVar[str] = "ProtoNet"
 
     outer: ClassVar[Outer] = Outer("adam", 0.003)
     kinds: ClassVar[tuple[Kind, ...]] = ("classification",)

@@ -7,7 +7,7 @@ counts the same; with ε = 1 and weights n_k it is FedAvg (Jiang et al. 2019, ar
 Ours: the K steps are full batch by default, on support and query rows, and ε does not anneal.
 """
 
-from typing import Annotated, Literal, final
+from typing import Annotated, ClassVar, Literal, final
 
 import tyro
 
@@ -19,3 +19,4 @@ class Reptile(LocalTraining):
     """Reptile: move θ towards where clients' gradient steps lead."""
 
     name: Annotated[Literal["reptile"], tyro.conf.Suppress] = "reptile"
+    title: ClassVar[str] = "Reptile"

@@ -34,6 +34,7 @@ class Scaffold(LocalTraining):
     """FedAvg with control variates against clients' drift."""
 
     name: Annotated[Literal["scaffold"], tyro.conf.Suppress] = "scaffold"
+    title: ClassVar[str] = "SCAFFOLD"
     inner_steps: SomeInnerSteps = 5
 
     weighable_losses: ClassVar[bool] = True

@@ -5,17 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
-TITLES = {
-    "maml": "MAML", "fomaml": "FOMAML", "hf-maml": "HF-MAML", "per-fedavg": "Per-FedAvg", "reptile": "Reptile",
-    "anil": "ANIL", "boil": "BOIL", "cavia": "CAVIA", "imaml": "iMAML", "meta-sgd": "Meta-SGD", "maml++": "MAML++",
-    "protonet": "ProtoNet", "fedavg": "FedAvg", "fedavg-ft": "FedAvg+FT", "fedavg-ft-head": "FedAvg+FT head",
-    "fedavgm": "FedAvgM", "fedadam": "FedAdam", "fedyogi": "FedYogi", "fedprox": "FedProx", "scaffold": "SCAFFOLD",
-    "feddyn": "FedDyn", "fednova": "FedNova", "moon": "MOON", "ifca": "IFCA", "fedem": "FedEM", "local": "local",
-    "ditto": "Ditto", "apfl": "APFL", "fedala": "FedALA", "pfedme": "pFedMe", "fedper": "FedPer", "fedrep": "FedRep",
-    "fedbabu": "FedBABU", "fedbn": "FedBN", "fedrod": "FedRoD", "pefll": "PeFLL", "knn-per": "kNN-Per",
-    "fedproto": "FedProto",
-}  # fmt: skip
-"""How papers write the names of algorithms; ``local`` is the word of ``--references``."""
+from metafed.algorithms import ALGORITHMS
+
 PARTS = ("objective", "aggregator", "sampling", "privacy", "network", "encoder", "faults")
 """Settings that are a part of a method, and are named wherever methods differ in them."""
 ALONE = ("objective", "aggregator", "privacy")
@@ -30,7 +21,7 @@ Settings = Mapping[str, Any]
 
 def title(algorithm: str) -> str:
     """Return an algorithm's name as papers write it; of a class of somebody's own, the class's name."""
-    return TITLES.get(algorithm, algorithm.rpartition(":")[2])
+    return ALGORITHMS[algorithm].title if algorithm in ALGORITHMS else algorithm.rpartition(":")[2]
 
 
 def name_of(experiment: Settings) -> str:
