@@ -38,6 +38,7 @@ MORE = 0.05
 SEEDS_DIFFER = 0.02
 """The standard deviation of what a seed adds to the scores of all its clients."""
 OVER_SEEDS = (SCORES[0].words, SCORES[1].words, SCORES[3].words, SCORES[5].words)
+OF_SEEDS = {5: "5 seeds", 10: "10 seeds"}
 TAILS, SPREAD = ("worst10", "cvar10", "best10"), ("std", "cov", "gini", "entropy")
 
 
@@ -142,7 +143,7 @@ def of_seeds(name: str, count: int, difference: bool) -> Quantity:
         kept = 1 + difference
         return nested_interval([columns(population, n, rng)[:kept] for _ in range(count)], statistic, rng)
 
-    words = f"{count} seeds, {'difference of ' if difference else ''}{name}"
+    words = f"{OF_SEEDS[count]}, {'difference of ' if difference else ''}{name}"
     return Quantity(words, truth, interval, tuple(SHARES) if share else OVER_SEEDS)
 
 
@@ -233,7 +234,7 @@ def listed() -> Iterable[Quantity]:
         "difference of shares", lambda population, n: -MORE,
         lambda population, n, rng: share_difference_interval(*hits(SHARES[population], n, rng)), tuple(SHARES),
     )  # fmt: skip
-    for count in (5, 10):
+    for count in OF_SEEDS:
         for difference in (False, True):
             yield from (of_seeds(name, count, difference) for name in ("mean", "worst10", "std", "share"))
 

@@ -5,7 +5,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -17,6 +17,9 @@ FEWEST_IN_TAIL = 10
 """Clients in the worst or best tenth below which its mean gets no interval (so 91 clients in all)."""
 FEWEST_FOR_SPREAD = 100
 """Clients below which a statistic of spread gets no interval. Without bounds it has none at all."""
+
+FEWEST_OF_A_SEED = {"own": 30, "difference": 20}
+"""Clients of each seed below which a tail has no interval over seeds: the lowest of few lie above a tenth's mean."""
 
 Columns: TypeAlias = "np.ndarray[tuple[int, int], np.dtype[np.float64]]"
 """Values of the same n clients ``(k, n)``: of one method k is 1, of a pair 2."""
@@ -86,6 +89,20 @@ def lacks(metric: Metric, n: int, bounded: bool) -> str:
     if not bounded:
         return "the score has no lowest value, and no interval of spread holds for it"
     return "" if n >= FEWEST_FOR_SPREAD else f"fewer than {FEWEST_FOR_SPREAD} clients"
+
+
+def lacks_over_seeds(metric: Metric, n: int, bounded: bool, of: Literal["own", "difference"]) -> str:
+    """Say why no interval over seeds, of ``n`` clients in the smallest, holds for a metric; empty where one does.
+
+    What the statistic of few clients is off by has the same sign in every seed, so that no number of seeds removes it.
+    Of a difference between methods most of it cancels.
+    """
+    if metric.of_tail:
+        fewest = FEWEST_OF_A_SEED[of]
+        return "" if n >= fewest else f"fewer than {fewest} clients in a seed"
+    if metric is mean or bounded or of == "difference":
+        return ""
+    return "the score has no lowest value, and no interval of spread holds for it"
 
 
 def studentized(

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from math import isfinite
+from typing import Any, Literal
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from metafed.fairness.metrics import Values
 from metafed.fairness.panel import Panel
 from metafed.fairness.replicates import FEWEST_SEEDS, Statistic, nested_interval, points
 from metafed.fairness.significance import LEVEL, holm, seeds_needed, sign_flip, smallest_p
-from metafed.fairness.studentized import difference_interval, metric_interval
+from metafed.fairness.studentized import difference_interval, lacks_over_seeds, metric_interval
 from simulation.analysis.comparable import steps
 from simulation.analysis.measures import MEASURES, Kinds, Measure, Served, paired
 from simulation.cli.exits import called
@@ -123,6 +124,7 @@ def of_one(measure: Measure, served: Sequence[Served], kinds: Kinds, seeds: Sequ
     elif estimate.low is not None and estimate.high is not None:
         least, most = measure.limits(people, kinds)
         estimate = estimate._replace(low=max(least, estimate.low), high=min(most, estimate.high))
+        estimate = where_it_holds(estimate, measure, columns, isfinite(measure.bounds(people, kinds)[0]), "own")
     values = [None] * len(seeds) if each is None else each.tolist()
     return {**estimate._asdict(), "points": dict(zip(map(str, seeds), values, strict=True))}
 
@@ -150,6 +152,9 @@ def of_two(measure: Measure, couples: Sequence[tuple[Served, Served]], kinds: Ki
             if measure.share
             else difference_interval(measure.metric, one, other, least, most)
         )
+    else:
+        bounded = isfinite(measure.bounds(couples[0][0].people, kinds)[0])
+        estimate = where_it_holds(estimate, measure, columns, bounded, "difference")
     if opposite:
         estimate = negated(estimate)
     enough = each is not None and len(each) >= FEWEST_SEEDS
@@ -169,6 +174,14 @@ def estimated(measure: Measure, columns: Sequence[Values], statistic: Statistic)
     if reason is not None:
         return without_interval(None, len(columns), reason), None
     return nested_interval(columns, statistic, own_stream("seeds", *columns)), points(columns, statistic)
+
+
+def where_it_holds(
+    estimate: Estimate, measure: Measure, columns: Sequence[Values], bounded: bool, of: Literal["own", "difference"]
+) -> Estimate:
+    """Return an estimate over seeds, without its interval where that does not hold for clients as few as these."""
+    reason = lacks_over_seeds(measure.metric, min(values.shape[1] for values in columns), bounded, of)
+    return without_interval(estimate.value, estimate.n, reason) if reason and estimate.low is not None else estimate
 
 
 def negated(estimate: Estimate) -> Estimate:

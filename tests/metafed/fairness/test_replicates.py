@@ -13,6 +13,7 @@ from metafed.core.streams import stream
 from metafed.fairness import metrics as fairness
 from metafed.fairness.replicates import adjusted, nested_interval, points, student_half
 from metafed.fairness.significance import holm, seeds_needed, sign_flip, smallest_p
+from metafed.fairness.studentized import lacks_over_seeds
 
 
 def mean_of(values):
@@ -137,3 +138,13 @@ def test_seeds_needed_is_where_the_smallest_p_passes():
     for comparisons in (1, 2, 6, 40):
         enough = seeds_needed(comparisons)
         assert smallest_p(enough) * comparisons <= 0.05 < smallest_p(enough - 1) * comparisons
+
+
+def test_over_seeds_tails_of_few_clients_and_spread_without_bounds_have_no_interval():
+    tail, spread = fairness.worst10, fairness.std
+    assert lacks_over_seeds(tail, 29, True, "own") == "fewer than 30 clients in a seed"
+    assert lacks_over_seeds(tail, 19, True, "difference") == "fewer than 20 clients in a seed"
+    assert "no lowest value" in lacks_over_seeds(spread, 500, False, "own")
+    known = [(tail, 30, "own"), (tail, 20, "difference"), (spread, 10, "difference"), (fairness.mean, 2, "own")]
+    assert not any(lacks_over_seeds(metric, n, False, of) for metric, n, of in known)
+    assert not lacks_over_seeds(spread, 10, True, "own")
