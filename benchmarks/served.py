@@ -4,7 +4,8 @@ Of the same kind of file as ``benchmarks.studies``, whose runs it makes where th
 unseen clients. By family and group: the mean score, the worst tenth of the group itself, and how many of the worst
 tenth of all clients are of it; beside it what a client sends in a round, and what it would send with nothing frozen. By
 method: Spearman's ρ of the scores of clients whose rows an encoder makes and what could make them hard: few rows, or
-intents that are near one another in the space of the frozen encoder. Each is computed in each seed, and its mean shown.
+intents that are near one another in the space of the frozen encoder. Each is computed in each seed, and its mean shown,
+of ρ with the least and the most.
 """
 
 import argparse
@@ -121,6 +122,11 @@ def mean(seeds: Sequence[dict[str, Any]], *keys: str) -> float:
     return float(np.mean(values))
 
 
+def over_seeds(values: Sequence[float]) -> str:
+    """Write the mean of a figure, and between which it lies in single seeds."""
+    return f"{np.mean(values):+.2f} ({min(values):+.2f} to {max(values):+.2f})"
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     reader = argparse.ArgumentParser(prog="python -m benchmarks.served", description=__doc__)
@@ -148,9 +154,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     columns = ("method", "family", "group", "clients, all seeds", "score", "worst tenth of the group")
     columns += ("share of the worst tenth", "kB sent, of the whole encoder")
     show(asked.file.stem, columns, rows, ("Unseen clients.", *diverged), asked.markdown)
-    told = [
-        [name, *(f"{mean(each['rho'], what):+.2f}" for what in HARD)] for name, each in found.items() if each["rho"]
-    ]
+    rhos = {name: each["rho"] for name, each in found.items() if each["rho"]}
+    told = [[name, *(over_seeds([one[what] for one in rho]) for what in HARD)] for name, rho in rhos.items()]
     if told:
         columns = ("method", "ρ(score, rows owned)", "ρ(score, cosine of the two most alike intents)")
         show(f"{asked.file.stem}: clients with texts", columns, told, (), asked.markdown)

@@ -6,7 +6,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from benchmarks.served import closest, groups, main, sent
+from benchmarks.served import closest, groups, main, over_seeds, sent
 from metafed.fairness.panel import Panel
 from tests.metafed.data.encoder.tiny import save
 
@@ -36,6 +36,10 @@ def test_the_closest_classes_are_those_whose_means_have_the_smallest_angle():
 def test_what_is_sent_stands_beside_what_the_whole_encoder_would_take():
     assert sent({"a": {"bytes_sent": 56852, "bytes_in_full": 90269204}}, "a") == "57 of 90,269"
     assert sent({}, "a") == ""
+
+
+def test_a_correlation_has_the_least_and_the_most_of_its_seeds():
+    assert over_seeds([0.1, -0.2, 0.4]) == "+0.10 (-0.20 to +0.40)"
 
 
 @pytest.mark.slow

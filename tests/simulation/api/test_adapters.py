@@ -32,8 +32,9 @@ def run(small_data, encoder, tmp_path, **settings):
 
 @pytest.mark.parametrize("settings", ADAPTERS, ids=[each["adapter"] for each in ADAPTERS])
 def test_plain_peft_gives_the_outputs_of_the_client(small_data, encoder, tmp_path, peft, transformers, settings):
-    found = run(small_data, encoder, tmp_path, **settings)
+    found, weights = run(small_data, encoder, tmp_path, **settings), (encoder / "model.safetensors").read_bytes()
     folder = found.export_adapter(1, tmp_path / "adapter")
+    assert (encoder / "model.safetensors").read_bytes() == weights  # mapped, and never written
     if settings["adapter"] == "full":
         model = transformers.AutoModel.from_pretrained(folder).eval()
     else:
