@@ -49,7 +49,7 @@ def verdict(summary: Mapping[str, Any]) -> list[str]:
     reached = text(block["fairness"]["worst10"])
     best = f"; the best possible mean is {number(block['oracle_score'])}" if block["oracle_score"] is not None else ""
     hurt = block["fairness"]["harmed"]
-    fewest, most = (f"{100 * hurt[end]:.0f}" for end in ("low", "high"))
+    fewest, most = (f"{100 * hurt[end]:.1f}" for end in ("low", "high"))
     count = round(hurt["value"] * hurt["n"])
     sentences = [
         *of_references(summary),
