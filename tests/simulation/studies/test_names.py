@@ -42,6 +42,7 @@ def algorithm(name, **settings):
         ),
         ([{"outer_lr": 0.1}, {}], ["outer-lr = 0.1", "outer-lr = not set"]),
         ([{"outer_lr": 0.1}, {"outer_lr": 0.10000001}], ["outer-lr = 0.1", "outer-lr = 0.10000001"]),
+        ([{"outer_lr": 0.0123456789}, {"outer_lr": 2.3456789e-5}], ["outer-lr = 0.01235", "outer-lr = 2.346e-05"]),
         (
             [{"outer_lr": 0.1}, {**algorithm("fedavg"), "outer_lr": 1.0}],
             ["MAML", "FedAvg"],
