@@ -159,7 +159,7 @@ def frontier(found: Mapping[str, Any], folder: Path) -> None:
 
     methods = found["methods"].items()
     points = [
-        Point(name, {"method": name}, own["after"], own["worst10"], found["part"])
+        Point(name, {}, own["after"], own["worst10"], found["part"])
         for name, own in methods
         if own["after"]["value"] is not None and own["worst10"]["value"] is not None
     ]

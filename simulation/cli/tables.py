@@ -85,8 +85,8 @@ def footnotes(summary: Mapping[str, Any]) -> list[str]:
     ]
     harmed = summary["fairness"]["harmed"]
     if harmed["value"] is not None:
-        share = f"Harmed by adaptation: {harmed['value']:.0%} of clients"
-        notes.append(f"{share} (Wilson interval [{harmed['low']:.0%}, {harmed['high']:.0%}]).\n  {RULE}")
+        share = f"Harmed by adaptation: {harmed['value']:.1%} of clients"
+        notes.append(f"{share} (Wilson interval [{harmed['low']:.1%}, {harmed['high']:.1%}]).\n{RULE}")
     small = [
         f"{name} {part} ({block['clients']})"
         for name, parts in summary["by_family"].items()

@@ -87,7 +87,8 @@ def checked(labels: Sequence[str], methods: Sequence[Method]) -> Sequence[str]:
 def labelled(method: Method, label: str, alone: bool) -> Method:
     """Return a method by another name, and its references with it; ``alone`` says that there is no other method."""
     references = {
-        name: replace(own, name=name if alone else f"{label}/{name}") for name, own in method.references.items()
+        name: replace(own, name=name if alone and name != label else f"{label}/{name}")
+        for name, own in method.references.items()
     }
     return replace(method, name=label, references=references)
 

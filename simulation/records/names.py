@@ -1,6 +1,6 @@
 """What a method is called, wherever methods stand side by side: what differs between them, and never a path."""
 
-from collections import Counter
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
@@ -15,6 +15,8 @@ USUAL = {"objective": "mean", "aggregator": "mean", "sampling": "uniform", "netw
 """Values that need no words beside another name."""
 UNNAMED = ("seed", "algorithm", "data_dir", *PARTS)
 """Settings that are no words of their own: the seed tells no methods apart, and a folder is a path."""
+LONG_NUMBER = re.compile(r"\d\.\d{5,}(?:e-?\d+)?")
+"""Numbers such as a search draws: four digits of them do, unless they are all that differs."""
 
 Settings = Mapping[str, Any]
 
@@ -62,7 +64,8 @@ def names_of(experiments: Sequence[Settings], references: Sequence[str | None] =
                     for own, values in zip(named, rest, strict=True)
                 ]
     made = [", ".join(own) for own in named]
-    return made if all(made) and max(Counter(made).values()) == 1 else None
+    short = [LONG_NUMBER.sub(lambda found: f"{float(found[0]):.4g}", own) for own in made]
+    return next((names for names in (short, made) if all(names) and len(set(names)) == len(names)), None)
 
 
 def algorithm(experiment: Settings) -> str:

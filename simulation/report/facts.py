@@ -64,7 +64,7 @@ def tiles(summary: Mapping[str, Any]) -> list[dict[str, str]]:
         {
             "name": "Harmed by adaptation",
             "value": f"{round(hurt['value'] * hurt['n'])} of {hurt['n']}",
-            "range": f"95 % interval {100 * hurt['low']:.0f} to {100 * hurt['high']:.0f} %",
+            "range": f"95 % interval {100 * hurt['low']:.1f} to {100 * hurt['high']:.1f} %",
         },
     ]
 

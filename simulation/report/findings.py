@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
 from metafed.fairness.alarms import sentence
@@ -48,7 +49,7 @@ def verdict(summary: Mapping[str, Any]) -> list[str]:
     reached = text(block["fairness"]["worst10"])
     best = f"; the best possible mean is {number(block['oracle_score'])}" if block["oracle_score"] is not None else ""
     hurt = block["fairness"]["harmed"]
-    fewest, most = (f"{100 * hurt[end]:.0f}" for end in ("low", "high"))
+    fewest, most = (f"{100 * hurt[end]:.1f}" for end in ("low", "high"))
     count = round(hurt["value"] * hurt["n"])
     sentences = [
         *of_references(summary),
@@ -80,12 +81,16 @@ def text(estimate: Mapping[str, Any], sign: str = "") -> str:
 
 
 def command(argv: Sequence[str]) -> str:
-    """Return the command line that a person would type for ``sys.argv``."""
-    if argv and argv[0].endswith("run.py"):
-        return shlex.join(["python", "-m", "simulation.run", *argv[1:]])
-    if argv and argv[0].endswith("/metafed"):
-        return shlex.join(["metafed", *argv[1:]])
-    return shlex.join(argv)
+    """Return the command line that a person would type for ``sys.argv``; empty for a notebook, which has none."""
+    program = PurePath(argv[0]) if argv else PurePath()
+    if not program.name or program.name == "ipykernel_launcher.py":
+        return ""
+    words = [program.name]
+    if program.suffix == ".py":
+        of_ours = program.parent.name == "simulation" or program.name == "run.py"
+        module = "simulation" if program.name == "__main__.py" else f"simulation.{program.stem}"
+        words = ["python", "-m", module] if of_ours else ["python", argv[0]]
+    return shlex.join([*words, *argv[1:]])
 
 
 def failures(rounds: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -13,8 +13,8 @@ from simulation.analysis.good import warnings
 from simulation.analysis.measures import USUAL
 from simulation.analysis.references import across_seeds, sentences
 from simulation.cli.errors import BadInput
+from simulation.records.folders import named, with_references
 from simulation.records.methods import Method, read_method
-from simulation.records.names import name_of
 
 
 def write_summary(folder: Path) -> Path | None:
@@ -36,9 +36,7 @@ def study_summary(own: Method) -> dict[str, Any]:
         such clients. ``simple_references`` has the simple ones, by part. ``validation`` is there where clients were
         held out to choose by.
     """
-    beside = [replace(method, name=name) for name, method in own.references.items()]
-    methods = [replace(own, name=name_of(own.first.manifest.get("experiment") or {})), *beside]
-    methods = [method for method in methods if set(method.seeds) & set(own.seeds)]
+    methods = [method for method in with_references(named([own])) if set(method.seeds) & set(own.seeds)]
     people = [replicate.people for replicate in own.seeds.values()]
     parts: dict[str, Any] = {}
     for part, is_seen in (("unseen", False), ("seen", True)):

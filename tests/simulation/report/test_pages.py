@@ -1,10 +1,13 @@
 """Pages in a browser: what is on them is drawn, fits, can be read and reached, with and without scripts."""
 
+import shlex
 from itertools import pairwise
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+from simulation.cli.flags import parse
+from simulation.report.findings import command
 from tests.cases import some
 
 NAMES = ("run", "strange", "partial", "several", "seeds")
@@ -36,7 +39,7 @@ SMALLEST = """panels => Math.min(...panels.flatMap(panel => {
 
 
 @pytest.mark.parametrize("name", some(NAMES, "run", "seeds"))
-@pytest.mark.parametrize("width", [400, 1600])
+@pytest.mark.parametrize("width", [390, 1200])
 def test_every_panel_is_drawn_and_nothing_overflows(opened, name, width):
     with opened(name, width) as page:
         assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -46,6 +49,45 @@ def test_every_panel_is_drawn_and_nothing_overflows(opened, name, width):
         assert [panel for panel in drawn if panel[1] < 200 or panel[2] < 60 or panel[3] == 0] == []
         assert panels.evaluate_all(WORDS) == []
         assert panels.evaluate_all(SMALLEST) >= 9.4, "pixels: too small on a phone"
+
+
+CUT = """all => all.map(wide => [
+  wide.getAttribute('aria-label'), wide.scrollWidth > wide.clientWidth,
+  getComputedStyle(wide.querySelector('caption span'), '::after').opacity,
+])"""
+
+
+@pytest.mark.parametrize("width", [390, 1200])
+def test_a_table_that_is_cut_says_that_it_scrolls_and_no_other_does(opened, width):
+    with opened("seeds", width) as page:
+        tables = page.locator(".wide").evaluate_all(CUT)
+        assert any(cut for _, cut, _ in tables) == (width == 390)
+        assert [table for table in tables if table[1] != (table[2] == "1")] == []
+
+
+def test_the_command_of_a_page_can_be_typed(opened):
+    with opened("run") as page:
+        words = shlex.split(page.locator("pre.command").first.inner_text())
+    assert words[:3] == ["python", "-m", "simulation.run"]
+    experiment = parse(words[3:]).experiment
+    assert (experiment.clients, experiment.inject_bias) == (40, "b:0.5:labels=0.5:of=rows")
+
+
+@pytest.mark.parametrize(
+    ("argv", "typed"),
+    [
+        (["/a/simulation/run.py", "--out", "a b"], "python -m simulation.run --out 'a b'"),
+        (["/a/simulation/sweep.py", "--width", "8,16"], "python -m simulation.sweep --width 8,16"),
+        (["/a/simulation/__main__.py", "run"], "python -m simulation run"),
+        (["/a/bin/metafed", "run"], "metafed run"),
+        (["study.py", "1"], "python study.py 1"),
+        (["/a/ipykernel_launcher.py", "-f", "kernel.json"], ""),
+        ([""], ""),
+        ([], ""),
+    ],
+)
+def test_commands_are_as_a_person_types_them(argv, typed):
+    assert command(argv) == typed
 
 
 def faults(page, **options):

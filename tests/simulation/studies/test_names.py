@@ -9,9 +9,11 @@ from metafed.algorithms import ALGORITHMS
 from metafed.experiment.settings import Experiment
 from simulation.compare import main as compared
 from simulation.export import main as exported
-from simulation.records.folders import read_methods
+from simulation.records.folders import read_methods, with_references
+from simulation.records.methods import read_method
 from simulation.records.names import name_of, names_of
 from simulation.report.command import main as reported
+from simulation.runs.summary import study_summary
 from tests.simulation.studies.records import record, study
 
 PLAIN = Experiment().model_dump(mode="json")
@@ -40,6 +42,7 @@ def algorithm(name, **settings):
         ),
         ([{"outer_lr": 0.1}, {}], ["outer-lr = 0.1", "outer-lr = not set"]),
         ([{"outer_lr": 0.1}, {"outer_lr": 0.10000001}], ["outer-lr = 0.1", "outer-lr = 0.10000001"]),
+        ([{"outer_lr": 0.0123456789}, {"outer_lr": 2.3456789e-5}], ["outer-lr = 0.01235", "outer-lr = 2.346e-05"]),
         (
             [{"outer_lr": 0.1}, {**algorithm("fedavg"), "outer_lr": 1.0}],
             ["MAML", "FedAvg"],
@@ -90,6 +93,12 @@ def test_a_study_and_its_references_are_called_alike_in_every_output(tmp_path, c
     assert reported([str(own)]) == 0
     page = (own / "report.html").read_text(encoding="utf-8")
     assert all(f">{name}</th>" in page for name in names)
+
+
+def test_a_reference_of_the_same_name_as_its_study_has_another(tmp_path):
+    own = study(tmp_path / "own", 5, references=[("local", 0.1)], algorithm="local")
+    assert [method.name for method in with_references(read_methods([own]))] == ["local", "local/local"]
+    assert list(study_summary(read_method(own))["unseen"]["all"]["methods"]) == ["local", "local/local"]
 
 
 def test_where_no_setting_tells_methods_apart_that_is_said_and_folders_name_them(tmp_path, capsys):
