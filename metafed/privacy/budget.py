@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from metafed.core.errors import DataError
 from metafed.privacy.accounting import Sampling, noise_for, rounds_for
-from metafed.privacy.settings import PrivateExperiment
+from metafed.privacy.settings import FIRST_CLIP, PrivateExperiment
 
 COUNTED = 20
 """σ_b is the expected cohort over this, as in Andrew et al."""
@@ -83,7 +83,7 @@ def split(noise: float, cohort: int) -> Noise:
         raise DataError(
             f"a clip that adapts (--privacy.quantile) and a cohort of {cohort}: a noise multiplier of {noise:g} leaves"
             f" nothing for the count, whose noise is {count:g}; choose a --cohort above {COUNTED / 2 * noise:.0f}, or"
-            " a fixed --privacy.clip"
+            f" a fixed --privacy.clip, such as {FIRST_CLIP:g}"
         )
     return Noise(left**-0.5, count)
 
