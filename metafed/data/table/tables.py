@@ -107,7 +107,10 @@ class Table:
         if as_text or content == "text":
             return column.cast(pl.String).to_list()
         if content == "time":
-            return (column.to_physical().cast(pl.Float64) / _second(column.dtype)).to_numpy()
+            column = column.cast(pl.Datetime("us")) if column.dtype == pl.Date else column
+            unit = getattr(column.dtype, "time_unit", None)  # of moments and durations; times have ns
+            seconds = column.to_physical().cast(pl.Float64) / {"ms": 1e3, "us": 1e6}.get(unit or "", 1e9)
+            return seconds.to_numpy()
         if not nested:
             return column.cast(pl.Float64).to_numpy()
         return column.cast(pl.Array(pl.Float64, width)).to_numpy().reshape(len(column), width)
@@ -302,15 +305,6 @@ def _kept(frame: "pl.LazyFrame", name: str, dtype: "pl.DataType", shape: tuple[i
     if dtype.is_temporal():
         return Kept("time")
     return Kept("text" if dtype in (pl.String, pl.Categorical, pl.Enum) else "other")
-
-
-def _second(dtype: "pl.DataType") -> float:
-    """Return how many of its units a second has: of days, of moments and durations in ms, µs or ns, of times in ns."""
-    import polars as pl
-
-    if dtype == pl.Date:
-        return 1 / 86_400
-    return {"ms": 1e3, "us": 1e6}.get(getattr(dtype, "time_unit", None) or "ns", 1e9)
 
 
 def _arrays(description: Description) -> tuple["pl.LazyFrame", dict[str, tuple[int, ...]], set[str]]:
