@@ -66,12 +66,13 @@ class BothLosses:
     shared_output: "Callable[[Params, torch.Tensor], torch.Tensor]"
 
     def predict(self, params: Params, x: "torch.Tensor", mask: "torch.Tensor | None" = None) -> "torch.Tensor":
-        """Return the outputs of both models, ``(2, C, N, …)``."""
+        """Return the outputs of both models, ``(2, C, N, …)``; of the client's alone ``(1, …)`` where w stays."""
         fixed = {n: value if is_own(n) else value.detach() for n, value in params.items()}
-        shared = self.shared_output(params, self.task.predict(params, x, mask))
-        return torch.stack([shared, self.task.predict(self.composed(fixed), x, mask)])
+        own = [self.task.predict(self.composed(fixed), x, mask)]
+        if any(value.requires_grad for n, value in params.items() if not is_own(n)):
+            own.insert(0, self.shared_output(params, self.task.predict(params, x, mask)))
+        return torch.stack(own)
 
     def loss(self, output: "torch.Tensor", batch: Batch) -> "torch.Tensor":
-        """Return the sum of both losses; each parameter is in one of them."""
-        shared, own = output
-        return self.task.loss(shared, batch) + self.task.loss(own, batch)
+        """Return the sum of the losses; each parameter is in one of them."""
+        return torch.stack([self.task.loss(each, batch) for each in output]).sum(0)

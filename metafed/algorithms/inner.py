@@ -228,6 +228,8 @@ def gradient(
         graph: Keep the graph, so that the result can itself be differentiated.
     """
     chosen = list(names)
+    if not graph and len(chosen) < len(params):
+        params = {name: value if name in chosen else value.detach() for name, value in params.items()}
     losses = task.loss(task.predict(params, batch.x, batch.mask), batch)
     # clients are independent: the gradient of the sum is the stack of the clients' own gradients
     values = torch.autograd.grad(losses.sum(), [params[name] for name in chosen], create_graph=graph)

@@ -28,7 +28,7 @@ from metafed.experiment.renames import renewed
 from metafed.faults.injected_bias import parse_bias
 from metafed.faults.plan import Fault, checked, listed
 from metafed.models import Activation, Norm, parse_network
-from metafed.models.choice import AUTO
+from metafed.models.choice import AUTO, flat_settings
 from metafed.objectives import Mean, Objective
 from metafed.privacy import Mechanism
 from metafed.privacy.settings import Privacy
@@ -160,7 +160,8 @@ class Fields(Settings):
         " FAMILY=NETWORK,… auto: each family's own.",
     )
     network_settings: Annotated[dict[str, bool | int | float | str] | None, tyro.conf.Suppress] = Field(
-        None, description="Keyword arguments of the factory, which are --network.KEY VALUE as flags."
+        None,
+        description="Arguments of the factory: --network.KEY VALUE, or --network.FAMILY.KEY VALUE of one family.",
     )
     norm: Norm = Field(
         "batch",
@@ -293,6 +294,11 @@ class Fields(Settings):
     def _network_exists(cls, value: str) -> str:
         parse_network(value)
         return value
+
+    @field_validator("network_settings", mode="before")
+    @classmethod
+    def _network_settings_are_flat(cls, value: Any) -> Any:
+        return flat_settings(value)
 
     @field_validator("inject_bias")
     @classmethod

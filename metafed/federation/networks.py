@@ -17,6 +17,7 @@ from metafed.data.table.source import Own
 from metafed.experiment.lookup import imported
 from metafed.experiment.settings import Experiment
 from metafed.models import Conv4, Inputs, Mlp, Network, SmallConv, factory_of, initialize, layout
+from metafed.models.choice import settings_of
 from metafed.models.inputs import SEQUENCE, TEXT
 from metafed.native.choice import resolve
 
@@ -72,7 +73,7 @@ def seen(experiment: Experiment, choice: TaskChoice, source: Source, data_dirs: 
         if not source.textual:
             offer = _offer(family, source, TEXT)
             raise DataError(f"{name} wants texts, and the data set {choice.source} offers none {offer}")
-        settings = experiment.network_settings or {}
+        settings = settings_of(experiment.network_settings, family.name)
         return cast(Source, Texts(source, lambda: reader(find(experiment.encoder, data_dirs), **settings), name))
     if wanted != SEQUENCE:
         raise DataError(f"{name}: its factory says inputs = {wanted!r}; {SEQUENCE!r} is all that it may ask for")
@@ -109,7 +110,7 @@ def made(experiment: Experiment, family: Family, source: Source) -> "ModuleNetwo
     inputs = Inputs("features", (source.features,)) if family.image is None else Inputs("image", family.image)
     if isinstance(source, Sequential):
         inputs = source.sequence
-    arguments: Mapping[str, Any] = experiment.network_settings or {}
+    arguments: Mapping[str, Any] = settings_of(experiment.network_settings, family.name)
     if isinstance(source, Texts):
         inputs, arguments = source.inputs, {"reader": source.reader}
     dtype = getattr(torch, experiment.precision)

@@ -1,6 +1,7 @@
 """Which networks there are, by name, and which families have which."""
 
-from typing import Literal, TypeAlias
+from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias
 
 from metafed.core.names import known
 from metafed.models.base import Network
@@ -54,3 +55,25 @@ def parse_network(text: str) -> dict[str, str]:
             raise ValueError(f"{name!r}: write MODULE:FACTORY, with the module's full name")
         found[family] = name
     return found
+
+
+def flat_settings(settings: Any) -> Any:
+    """Return settings of networks with those of one family's, a table of its own, under ``family.key``."""
+    if not isinstance(settings, Mapping):
+        return settings
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        flat |= {f"{key}.{name}": each for name, each in value.items()} if isinstance(value, Mapping) else {key: value}
+    return flat
+
+
+def settings_of(settings: Mapping[str, Any] | None, family: str) -> dict[str, Any]:
+    """Return the settings of one family's network: its own, ``family.key``, and those of all."""
+    named = family.replace("-", "_")
+    parts = [(*key.rpartition("."), value) for key, value in (settings or {}).items()]
+    return {
+        key: value
+        for own in (False, True)
+        for whose, _, key, value in parts
+        if bool(whose) == own and whose.replace("-", "_") in ("", named)
+    }

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from metafed.core.errors import DataError
 from metafed.privacy.accounting import Sampling, noise_for, rounds_for
-from metafed.privacy.settings import PrivateExperiment
+from metafed.privacy.settings import FIRST_CLIP, PrivateExperiment
 
 COUNTED = 20
 """σ_b is the expected cohort over this, as in Andrew et al."""
@@ -81,9 +81,9 @@ def split(noise: float, cohort: int) -> Noise:
     left = noise**-2 - (2 * count) ** -2
     if left <= 0:
         raise DataError(
-            f"--privacy.quantile with a cohort of {cohort}: a noise multiplier of {noise:g} leaves nothing for the"
-            f" count, whose noise is {count:g}; choose a --cohort above {COUNTED / 2 * noise:.0f}, or a fixed"
-            " --privacy.clip"
+            f"a clip that adapts (--privacy.quantile) and a cohort of {cohort}: a noise multiplier of {noise:g} leaves"
+            f" nothing for the count, whose noise is {count:g}; choose a --cohort above {COUNTED / 2 * noise:.0f}, or"
+            f" a fixed --privacy.clip, such as {FIRST_CLIP:g}"
         )
     return Noise(left**-0.5, count)
 
@@ -97,7 +97,7 @@ def check_budget(experiment: PrivateExperiment) -> None:
     if experiment.privacy.on:
         noise = noise_of(experiment)
         cost(experiment, noise, min(1, experiment.rounds))  # the accountant must know the mechanism
-        if experiment.privacy.quantile:
+        if experiment.privacy.followed:
             split(noise, experiment.cohort_size)
 
 

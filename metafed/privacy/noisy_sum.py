@@ -47,7 +47,7 @@ class NoisySum:
         self.experiment, self.layout = experiment, layout
         self.noise, self.delta = noise_of(experiment), delta_of(experiment)
         self.split = (
-            split(self.noise, experiment.cohort_size) if experiment.privacy.quantile else Noise(self.noise, 0.0)
+            split(self.noise, experiment.cohort_size) if experiment.privacy.followed else Noise(self.noise, 0.0)
         )
         self.expected = expected
         self.state: Spent = {"rounds": 0, "clip": experiment.privacy.clip or FIRST_CLIP}
@@ -88,7 +88,7 @@ class NoisySum:
         return cost(self.experiment, self.noise, rounds)
 
     def _next_clip(self, total: Contribution, clip: float, rng: np.random.Generator) -> float:
-        quantile, expected = self.experiment.privacy.quantile, self.experiment.cohort_size
+        quantile, expected = self.experiment.privacy.followed, self.experiment.cohort_size
         if quantile is None:
             return clip
         # Σ (b_k − ½) has sensitivity ½, whoever is there: each counted client adds −½ or ½

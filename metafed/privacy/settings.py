@@ -10,8 +10,8 @@ from metafed.core.settings import Settings
 from metafed.privacy.base import Mechanism
 from metafed.sampling import Sampler
 
-FIRST_CLIP = 0.1
-"""Where an adaptive clip starts by default: as in Andrew et al. 2021."""
+FIRST_CLIP, MEDIAN = 0.1, 0.5
+"""Where an adaptive clip starts and which quantile it follows by default: as in Andrew et al. 2021."""
 
 
 class Privacy(Settings):
@@ -38,7 +38,11 @@ class Privacy(Settings):
         None, gt=0, allow_inf_nan=False, description="ε that all rounds together may cost at most."
     )
     quantile: float | None = Field(
-        None, gt=0, lt=1, description="Adapt C, privately, to this quantile of the lengths. Default: C stays."
+        None,
+        gt=0,
+        lt=1,
+        description="Adapt C, privately, to this quantile of the lengths. Default: C stays, or 0.5 without"
+        " --privacy.clip.",
     )
     clip_rate: float = Field(0.2, gt=0, le=1, description="How fast C adapts, with --privacy.quantile.")
     accountant: Literal["rdp", "pld"] = Field(
@@ -69,6 +73,11 @@ class Privacy(Settings):
     def on(self) -> bool:
         """Whether training is differentially private."""
         return self.noise is not None or self.epsilon is not None
+
+    @property
+    def followed(self) -> float | None:
+        """The quantile of the lengths that C follows; None if C stays."""
+        return MEDIAN if self.on and self.clip is None and self.quantile is None else self.quantile
 
 
 class PrivateExperiment(Protocol):

@@ -85,6 +85,23 @@ def test_arguments_reach_the_nodes_of_a_deployment(tmp_path):
     assert Experiment.from_run_config(own.to_run_config()) == own
 
 
+def test_each_family_has_settings_of_its_own(tmp_path):
+    file = tmp_path / "own.toml"
+    file.write_text(
+        f'tasks = "avatar,assistant"\n[network]\nname = "avatar={OWN}:Gru,assistant=gru"\n'
+        "[network.avatar]\nhidden = 3\n[network.assistant]\nhidden = 5\n"
+    )
+    own = parse(["--config", str(file), "--network.assistant.hidden", "4"]).experiment
+    assert own.network_settings == {"avatar.hidden": 3, "assistant.hidden": 4}
+    assert Experiment.from_run_config(own.to_run_config()) == own
+    sent = run_config(own, tmp_path)["network-settings.settings"]
+    assert sent == '"avatar.hidden" = 3, "assistant.hidden" = 4'
+    assert Experiment.from_run_config({**own.to_run_config(), "network-settings.settings": sent}) == own
+    shapes = {name: tuple(value.shape) for name, value in Federation(own).initial.items()}
+    assert shapes["avatar.head.weight"][1] == 3
+    assert shapes["assistant.head.weight"][1] == 4
+
+
 def test_a_record_of_before_is_read():
     assert Experiment.model_validate({"network": "small-conv", "tasks": "blob-images"}).network == "small-conv"
 
@@ -134,7 +151,11 @@ SETTINGS = {
     ),
     "two take it": (
         {"network": f"avatar={OWN}:Gru,assistant={OWN}:Deep", "network_settings": {"hidden": 3}},
-        "would both take it",
+        "would take it; say whose it is: --network.avatar.hidden or --network.assistant.hidden",
+    ),
+    "nobody's": (
+        {"network": f"avatar={OWN}:Gru", "network_settings": {"avatr.hidden": 3}},
+        "--network.avatr.hidden: no network of a family 'avatr' takes arguments; those of avatar do",
     ),
     "width": ({"network": f"{OWN}:Gru", "width": 32}, "--width 32 does nothing: the network of this run is tests"),
 }

@@ -197,13 +197,19 @@ def _named(
     """Keep the clients with rows enough.
 
     Raises:
-        DataError: There is none, a client has two groups, or more rows than can be held in memory.
+        DataError: There is none, a row has no client, a client has two groups, or more rows than can be held in
+            memory.
     """
     import polars as pl
 
     who, salt = _who(description, table, found, frame, client, shots), None
+    if nameless := int(who.filter(pl.col("client").is_null())["rows"].sum()):
+        raise DataError(
+            f"{table.path}: column {client!r} has no value in {nameless:,} of {table.rows:,} rows: leave these rows"
+            " out, or fill them"
+        )
     if hashed is not None:
-        salt = salt_of(hashed, who["client"].drop_nulls())
+        salt = salt_of(hashed, who["client"])
         secret = salt
         who = who.with_columns(
             pl.col("client").map_elements(lambda name: pseudonym(secret, name), return_dtype=pl.String)

@@ -111,14 +111,14 @@ def _inputs(description: Description, table: Table) -> tuple[Input, ...]:
 def _input(feature: Feature, table: Table) -> Input:
     kept = table.columns[feature.name]
     usual: dict[str, Cell] = {
-        **dict.fromkeys(("number", "integer", "bool", "image"), "number"), "text": "category",
+        **dict.fromkeys(("number", "integer", "bool", "image", "time"), "number"), "text": "category",
     }  # fmt: skip
     cell = feature.cell or usual.get(kept.content)
     what = f"{table.path}: column {feature.name!r}, a feature, holds {kept.content}"
-    if cell is None or kept.content in ("time", "other"):
-        hint = ": write the moments as numbers, or name the column as time" if kept.content == "time" else ""
-        hint = hint or ": make it a list of numbers a row, or leave it out"
-        raise DataError(f"{what}, which is neither number, category nor text{hint}")
+    if cell is None or kept.content == "other":
+        raise DataError(
+            f"{what}, which is neither number, category nor text: make it a list of numbers a row, or leave it out"
+        )
     if cell in ("image", "sequence") and kept.content != cell:
         raise DataError(f"{what}, no {cell}s: {IMAGES if cell == 'image' else SEQUENCES}")
     if cell == "characters" and kept.content != "text":

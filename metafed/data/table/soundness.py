@@ -1,6 +1,7 @@
 """What can be wrong with a user's table, looked for in all its rows before a run; nothing is kept in memory."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import permutations
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from metafed.data.files.pictures import check_shape
 from metafed.data.table import pictures, sequences
 from metafed.data.table.description import Description
 from metafed.data.table.roles import Roles
-from metafed.data.table.tables import Kept, Table
+from metafed.data.table.tables import Kept, Table, opened
 
 if TYPE_CHECKING:
     import polars as pl
@@ -40,7 +41,12 @@ def check_cells(description: Description, table: Table, found: Roles) -> None:
     remedy = "repair them" + ("" if lenient else f', or write missing = "mean" in {description.path}')
     for name, cell, kept in ((used.feature.name, used.cell, used.kept) for used in found.inputs):
         if kept.content == "image":
-            check_pictures(table, name, description.client)
+            try:
+                check_pictures(table, name, description.client)
+            except DataError:
+                # once more in the order in which the rows were given, for the number of the row
+                check_pictures(replace(opened(description), salt=table.salt), name, description.client)
+                raise
         elif cell == "number":
             what = "no finite number" if kept.width == 1 else f"not {kept.width} finite numbers"
             what = "a number that is not finite" if kept.content == "sequence" else what
@@ -71,7 +77,7 @@ def _bad(name: str, kept: Kept, lenient: bool) -> "pl.Expr":
     if kept.content == "sequence":
         return ~sequences.sound(name, kept.shape[1]).fill_null(value=False)
     if kept.content not in ("number", "integer", "bool"):
-        return column.is_null()
+        return column.is_null() & (not lenient)
     if kept.width == 1 and not kept.nested:
         return ~sound(column.cast(pl.Float64))
     numbers = column.cast(pl.List(pl.Float64))

@@ -107,7 +107,10 @@ class Table:
         if as_text or content == "text":
             return column.cast(pl.String).to_list()
         if content == "time":
-            return column.to_physical().cast(pl.Float64).to_numpy()
+            column = column.cast(pl.Datetime("us")) if column.dtype == pl.Date else column
+            unit = getattr(column.dtype, "time_unit", None)  # of moments and durations; times have ns
+            seconds = column.to_physical().cast(pl.Float64) / {"ms": 1e3, "us": 1e6}.get(unit or "", 1e9)
+            return seconds.to_numpy()
         if not nested:
             return column.cast(pl.Float64).to_numpy()
         return column.cast(pl.Array(pl.Float64, width)).to_numpy().reshape(len(column), width)

@@ -139,16 +139,23 @@ def check_named(experiment: Fields, families: Sequence[str]) -> None:
                 f" {', '.join(families)})"
             )
     factories = sorted({name for name in chosen.values() if factory_of(name)})
-    if experiment.network_settings and len(factories) != 1:
-        first = next(iter(experiment.network_settings))
+    whose = {key.rpartition(".")[0].replace("-", "_"): key for key in experiment.network_settings or {}}
+    takers = [name for name in families if factory_of(chosen.get(name, chosen.get("", "")))]
+    for named in whose.keys() - {"", *(name.replace("-", "_") for name in takers)}:
+        raise ValueError(
+            f"--network.{whose[named]}: no network of a family {named!r} takes arguments"
+            + (f"; those of {', '.join(takers)} do" if takers else "")
+        )
+    if "" in whose and len(factories) != 1:
+        first = whose[""]
         if not factories:
-            takers = ", ".join([*MODULES, "MODULE:FACTORY"])
+            kinds = ", ".join([*MODULES, "MODULE:FACTORY"])
             raise ValueError(
-                f"--network.{first} does nothing: the network is {experiment.network}, and only {takers} take arguments"
+                f"--network.{first} does nothing: the network is {experiment.network}, and only {kinds} take arguments"
             )
         raise ValueError(
-            f"--network.{first}: {' and '.join(factories)} would both take it; choose one MODULE:FACTORY, or give each"
-            " its arguments in its own module"
+            f"--network.{first}: {' and '.join(factories)} would take it; say whose it is:"
+            f" {' or '.join(f'--network.{name}.{first}' for name in takers)}"
         )
 
 

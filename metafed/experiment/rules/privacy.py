@@ -21,15 +21,14 @@ def check_privacy(experiment: Fields) -> None:
                     " --privacy.epsilon"
                 )
         return
-    if privacy.clip is None and privacy.quantile is None:
-        raise ValueError(
-            "differential privacy needs --privacy.clip C, the length that a client's share is cut to, or"
-            " --privacy.quantile 0.5 to find one: no length suits every network, so that none is taken for granted"
-        )
-    if privacy.quantile is None and privacy.clip_rate != 0.2:
+    if privacy.followed is None and privacy.clip_rate != 0.2:
         raise ValueError(f"--privacy.clip-rate {privacy.clip_rate:g} does nothing without --privacy.quantile")
     mechanism = experiment.mechanism
-    if privacy.quantile is not None and not mechanism.adapts:
+    if privacy.followed is not None and not mechanism.adapts:
+        if privacy.quantile is None:
+            raise ValueError(
+                f"--privacy.model {privacy.model} needs --privacy.clip C, the length that what a client adds is cut to"
+            )
         raise ValueError(
             f"--privacy.quantile cannot be combined with --privacy.model {privacy.model}: whether a client was cut"
             " would have to be sent with noise of its own; choose a fixed --privacy.clip"

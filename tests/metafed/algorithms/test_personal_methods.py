@@ -263,3 +263,17 @@ def test_moon_is_for_rows_and_fedrod_for_classes():
     for kind, wrong in ((Moon, "control"), (Fedrod, "regression")):
         with pytest.raises(ValueError, match="only; leave the family out"):
             kind().check("toy", wrong)
+
+
+@pytest.mark.parametrize("kind", [Apfl, Fedrod])
+def test_in_evaluation_the_model_of_the_client_alone_is_computed(kind, monkeypatch):
+    task, theta, episode = network()
+    algorithm, calls = kind(**SETTINGS), []
+    predict = type(task).predict
+    monkeypatch.setattr(type(task), "predict", lambda *given: calls.append(1) or predict(*given))
+    state = spread(algorithm.personal(theta), len(episode.support.mask))
+    first, *_, last = path(algorithm, task, algorithm.shared(theta), state, episode.support, STEPS)
+    assert len(calls) == STEPS
+    assert any((first[name] != last[name]).any() for name in first)
+    algorithm.update(task, algorithm.shared(theta), state, episode, 1)
+    assert len(calls) >= 3 * STEPS

@@ -14,7 +14,7 @@ from metafed.federation.federation import Federation
 from metafed.federation.preflight import preflight
 from metafed.privacy import CentralGaussian
 from metafed.privacy.accounting import Sampling, noise_for, rounds_for
-from metafed.privacy.budget import BudgetSpent, cost, delta_of, noise_of, sampling_of, split
+from metafed.privacy.budget import BudgetSpent, check_budget, cost, delta_of, noise_of, sampling_of, split
 from metafed.privacy.noisy_sum import NoisySum
 from tests.cases import some
 
@@ -122,10 +122,20 @@ def test_the_split_of_an_adaptive_clip_spends_what_the_noise_says():
         split(1.0, 8)
 
 
+def test_epsilon_alone_is_enough():
+    alone = Experiment.model_validate({"clients": 400, "cohort": 100, "rounds": 2, "privacy": {"epsilon": 8}})
+    check_budget(alone)
+    keeper = NoisySum(alone, Federation(alone).layout, Federation(alone).holders)
+    assert keeper.state["clip"] == 0.1
+    keeper.ask()
+    assert alone.privacy.followed == 0.5
+    assert alone.privacy.model_copy(update={"clip": 1.0}).followed is None
+
+
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"dp_clip": None}, "needs --privacy.clip"),
+        ({"dp_clip": None, "privacy": {"model": "local"}}, "--privacy.model local needs --privacy.clip"),
         ({"dp_clip_rate": 0.5}, "without --privacy.quantile"),
         ({"sampling": "data"}, "--sampling data"),
         ({"sampling": "power-of-choice"}, "--sampling power-of-choice"),

@@ -1,5 +1,7 @@
 """Settings of local training that cannot be, do nothing, or are not used: one message each."""
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
@@ -87,6 +89,19 @@ def test_an_algorithm_takes_the_settings_that_it_uses_and_no_others(name):
         else:
             message = refused(algorithm=name, local=local, tasks="assistant")
             assert f"does nothing with the algorithm {name}, which uses" in message
+
+
+def test_the_page_says_of_every_algorithm_what_it_uses():
+    page = Path(__file__).resolve().parents[3].joinpath("docs", "local-training.md").read_text()
+    table = page.partition("## Which algorithm uses what")[2].partition("\n\nWhat ")[0]
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| `")]
+    said = {name: cells for names, *cells in rows for name in names.replace("`", "").split(", ")}
+    assert said.keys() == ALGORITHMS.keys()
+    for name, (local, fine_tuning) in said.items():
+        algorithm = ALGORITHMS[name]()
+        assert (local == "none") == (not algorithm.uses("local"))
+        assert (local[:3] == "all") == (algorithm.uses("local") == ClientTraining.model_fields.keys())
+        assert (fine_tuning == "none") == (not algorithm.uses("eval"))
 
 
 def test_what_local_training_stands_in_for_is_refused():

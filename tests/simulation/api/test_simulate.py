@@ -12,10 +12,12 @@ import pytest
 import torch
 
 import metafed as mf
+from metafed.algorithms import ALGORITHMS
 from metafed.experiment.keywords import Keywords
 from simulation import BadInput, Run, StopRun, compare, load, simulate, sweep
 from simulation.cli.flags import parse
 from simulation.run import main
+from tests.cases import some
 from tests.simulation.command.running import manifest, sha
 
 SMALL = {"clients": 9, "cohort": 4, "rounds": 3, "width": 6, "eval_every": 2}
@@ -123,6 +125,28 @@ def test_several_models_are_a_list_of_state_dicts(network, tmp_path):
             assert np.array_equal(state[path].numpy(), made.theta[name][number])
         if network is Tiny:
             made.federation.modules["avatar"].module.load_state_dict(state)
+
+
+@pytest.mark.parametrize(
+    "name", some(sorted(ALGORITHMS.keys() - {"fedbn"}), "fedem", "fedproto", "fedrod", "apfl", "meta-sgd")
+)
+def test_what_any_algorithm_exports_loads_into_the_module(name, tmp_path):
+    made = simulate(
+        mf.Experiment(families=["assistant"], clients=4, rounds=1, algorithm=name, network=Tiny),
+        engine="local",
+        progress=False,
+    )
+    model = made.federation.modules["assistant"]
+    if not set(model.paths) <= set(made.theta):
+        with pytest.raises(BadInput, match="clients keep"):
+            made.export_torch(tmp_path / "theta.pt")
+        return
+    states = torch.load(made.export_torch(tmp_path / "theta.pt"), weights_only=True)
+    several = isinstance(states, list)
+    for number, state in enumerate(states if several else [states]):
+        model.module.load_state_dict(state)
+        for own, place in model.paths.items():
+            assert np.array_equal(state[place].numpy(), made.theta[own][number] if several else made.theta[own])
 
 
 def test_a_module_of_which_clients_keep_a_part_is_not_exported(tmp_path):

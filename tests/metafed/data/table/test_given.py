@@ -1,6 +1,7 @@
 """Rows given in Python enter where those of a file do, and what is wrong with them is answered by one message."""
 
 import datetime as dt
+import io
 import pickle
 import re
 from decimal import Decimal
@@ -9,6 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from PIL import Image
 
 import metafed as mf
 from metafed.core import session
@@ -125,6 +127,40 @@ def test_moments_categoricals_and_decimals_are_read():
     assert (np.diff(np.asarray(own.time)) > 0).all()
 
 
+def test_a_date_is_a_number_of_seconds_whatever_its_resolution_and_zone():
+    start = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
+    made = []
+    for zone, unit in (("Asia/Tokyo", "ms"), ("UTC", "us"), ("America/Lima", "ns")):
+        moments = pl.Series([start + dt.timedelta(days=n % 7, hours=n) for n in range(120)])
+        columns = frame(age=moments.cast(pl.Datetime(unit)).dt.replace_time_zone("UTC").dt.convert_time_zone(zone))
+        made.append(checked(mf.Family.from_frame("games", columns, **NUMBERS)))
+        assert "age standardised" in " ".join(made[-1].sources[0].notes)
+    one, *others = (each.population.split(0).own.x for each in made)
+    assert all(np.array_equal(one, other) for other in others)
+    days = frame(age=[dt.date(2024, 1, 1) + dt.timedelta(days=n) for n in range(120)])
+    stated = {**NUMBERS, "features": {"age": [1704067200, 86400]}}
+    (split, *_) = (checked(mf.Family.from_frame("games", days, **stated)).population.split(c) for c in range(1))
+    assert set(split.own.x.ravel()) <= set(range(120))
+    gone = frame(age=[None, *days["age"][1:]])
+    with pytest.raises(DataError, match="column 'age' has no finite number in 1 of 120 rows"):
+        checked(mf.Family.from_frame("games", gone, **NUMBERS))
+    assert checked(mf.Family.from_frame("games", gone, **NUMBERS, missing="mean"))
+
+
+def test_an_image_of_another_size_is_named_by_its_row_in_the_frame():
+    def png(size):
+        made = io.BytesIO()
+        Image.new("RGB", size).save(made, "PNG")
+        return made.getvalue()
+
+    cells = {"user": [f"u{n % 4}" for n in range(40)], "stars": [n % 3 for n in range(40)]}
+    pictures = pl.DataFrame({**cells, "face": [png((9, 8) if n == 17 else (8, 8)) for n in range(40)]})
+    for keys in ({"client": "user"}, {"partition": mf.Iid(clients=4)}):
+        family = mf.Family.from_frame("faces", pictures, target="stars", features=["face"], **keys)
+        with pytest.raises(DataError, match=r"column 'face', row 17.*: the image is 8 × 9 with 3 channels, the first"):
+            preflight(Federation(mf.Experiment(families=[family], clients=4)))
+
+
 class Bad:
     """A data set with a fault in one item."""
 
@@ -184,6 +220,10 @@ MISTAKES = [
         "column 'stars' has no value in 1 of 120 rows (such as one of client 'u0')",
     ),
     (spoilt("user", pl.Series([f"x{n}" for n in range(120)])), "no client has 4 rows"),
+    (
+        lambda: mf.Family.from_frame("games", frame(user=pl.Series([None, *["a"] * 119])), **NUMBERS),
+        "column 'user' has no value in 1 of 120 rows: leave these rows out, or fill them",
+    ),
     (
         cells("age", [1, "a"] * 60),
         "column 'age' holds values of several types: int in row 0 (1), str in row 1 ('a'); make them of one type",

@@ -118,9 +118,8 @@ class TestDates:
         iso = everyone(source(describe(tmp_path, TIMED, rows())))
         table = people(when=lambda k, row: date.fromisoformat(row["when"]).strftime(form))
         found = everyone(source(describe(tmp_path, TIMED + f'date-format = "{form}"\n', table, "said.toml")))
-        day = 86_400 * 10**6
         assert iso.keys() == found.keys()
-        assert all(alike(iso[name]._replace(time=iso[name].time * day), found[name]) for name in iso)
+        assert all(alike(iso[name], found[name]) for name in iso)
 
     def test_a_date_that_is_written_otherwise_is_refused(self, tmp_path, size):
         table = people(when=lambda k, row: "12/31/2024" if k == 9 else "01/05/2024")
