@@ -20,7 +20,14 @@ from simulation.report.drawing.scale import linear, logarithmic
 from simulation.report.drawing.svg import elements
 
 KNOWN = ("round_time", "scaling", "roofline")
-RIVALS = {"flower": "stock Flower", "loop": "a plain loop", "learn2learn": "learn2learn's manner"}
+RIVALS = {
+    "flower": "stock Flower",
+    "loop": "a plain loop",
+    "learn2learn": "learn2learn's manner",
+    "jax": "JAX",
+    "fedjax": "FedJAX",
+    "pfl": "pfl",
+}
 WIDTH, ROW = 430.0, 50.0
 """Pixels of a panel, and of a row in it."""
 
