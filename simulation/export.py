@@ -82,14 +82,14 @@ def export(asked: Arguments) -> list[Path]:
             cells = estimated(methods, part, family, comparable)
             if part == asked.part:
                 shown[family] = cells
-            for method, measured in cells.items():
+            for name, measured in cells.items():
                 for measure, cell in measured.items():
                     if cell["value"] is None:
                         continue
-                    place = [method, part, family or "all", measure]
+                    where = [name, part, family or "all", measure]
                     ends = [cell["value"], cell["low"], cell["high"], len(cell["points"]), cell["method"]]
-                    estimates.append([*place, *ends])
-                    points += [[*place, seed, value] for seed, value in cell["points"].items()]
+                    estimates.append([*where, *ends])
+                    points += [[*where, seed, value] for seed, value in cell["points"].items()]
     bold = {
         family: best(methods, asked.part, family, measures, cells) if comparable else {}
         for family, cells in shown.items()
