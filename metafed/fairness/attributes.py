@@ -42,6 +42,8 @@ class Difference(NamedTuple):
         high: Upper end.
         chance: 19 of 20 shuffles of the attribute give less.
         why: Why there is no value, or no interval; empty where there are both.
+        found: Whether 97.5 % of the resamples lie above what chance alone makes. The interval's low end allows for the
+            choice of the largest difference; ``chance`` does so already, since shuffles choose theirs, too.
     """
 
     value: float | None
@@ -49,11 +51,7 @@ class Difference(NamedTuple):
     high: float | None
     chance: float | None
     why: str = ""
-
-    @property
-    def found(self) -> bool:
-        """Whether the whole interval lies above what chance alone makes."""
-        return self.low is not None and self.chance is not None and self.low > self.chance
+    found: bool = False
 
 
 def counted(attribute: Counts, target: Counts, prediction: Counts, values: int, classes: int) -> Counts:
@@ -157,14 +155,20 @@ def over_all(
             few = f"no interval: {clients} clients; {FEWEST} are needed"
             found[measure] = Difference(float(value), None, None, chance.get(measure), few)
         else:
-            found[measure] = Difference(float(value), *_ends(point, drawn, measure, clients), chance.get(measure))
+            low, high, least = _ends(point, drawn, measure, clients)
+            by_luck = chance.get(measure)
+            is_found = by_luck is not None and least > by_luck
+            found[measure] = Difference(float(value), low, high, by_luck, found=is_found)
     return found
 
 
-def _ends(point: Mapping[str, Values], drawn: Mapping[str, Values], measure: str, clients: int) -> tuple[float, float]:
-    """Return the ends of the interval of the signed difference of the two values that differ most, from 0 on.
+def _ends(
+    point: Mapping[str, Values], drawn: Mapping[str, Values], measure: str, clients: int
+) -> tuple[float, float, float]:
+    """Return the ends of the interval of the difference of the two values that differ most, and its resamples' 2.5 %.
 
-    The largest of many differences is too large by chance: the lower end's level is divided by how many there were.
+    It begins at 0 where the sign is open. The largest of many differences is too large by chance: the lower end's level
+    is divided by how many there were.
     Resamples of few clients spread too little: it is never narrower than Student's t with their standard deviation.
     """
     from scipy.special import stdtrit
@@ -183,7 +187,8 @@ def _ends(point: Mapping[str, Values], drawn: Mapping[str, Values], measure: str
     levels = np.array([LEVELS[0] / choices, LEVELS[1]])
     quantiles, error = np.quantile(signed, levels), float(signed.std(ddof=1))
     by_t = value + stdtrit(clients - 1, levels) * error
-    return max(0.0, float(min(quantiles[0], by_t[0]))), max(0.0, float(max(quantiles[1], by_t[1])))
+    ends = min(quantiles[0], by_t[0]), max(quantiles[1], by_t[1])
+    return max(0.0, float(ends[0])), max(0.0, float(ends[1])), float(np.quantile(signed, LEVELS[0]))
 
 
 def by_chance(counts: Counts, rng: np.random.Generator) -> tuple[dict[str, float], dict[str, float]]:

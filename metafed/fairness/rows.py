@@ -114,7 +114,7 @@ def _entry(part: Part, rng: np.random.Generator) -> dict[str, Any]:
         whole = over_all(counts, part.values, chance, rng)
         entry[side] = {
             measure: {
-                "all": {**whole[measure]._asdict(), "found": whole[measure].found},
+                "all": whole[measure]._asdict(),
                 "clients": {**_mean(single[side][measure], 0.0), "chance": of_mean.get(measure)},
             }
             for measure in MEASURES
