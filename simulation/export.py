@@ -64,8 +64,8 @@ def export(asked: Arguments) -> list[Path]:
     named = read_methods(asked.runs, asked.label)
     # a study's references are methods of their own in every file, each once
     found: dict[Path, Method] = {}
-    for method in [*named, *(reference for one in named for reference in one.references.values())]:
-        found.setdefault(method.folder.resolve(), method)
+    for each in [*named, *(reference for one in named for reference in one.references.values())]:
+        found.setdefault(each.folder.resolve(), each)
     methods = list(found.values())
     comparable = True
     try:

@@ -89,7 +89,7 @@ def row(cells: Sequence[str]) -> str:
 
 def stacked(measure: Measure) -> str:
     """Return the words of a measure, one below the other."""
-    return r"\\".join(map(escape, measure.words.replace(" 10 %", "\xa010\xa0%").split(" "))).replace("\xa0", "~")
+    return r"\\".join(map(escape, measure.words.split(" "))).replace(r"10\\\%", r"10~\%")
 
 
 def value(name: str, cell: Mapping[str, Any] | None, sign: str = "", bold: bool = False) -> str:
