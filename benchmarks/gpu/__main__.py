@@ -10,6 +10,8 @@ import importlib.util
 import json
 import os
 import platform
+import re
+import signal
 import subprocess
 import sys
 import time
@@ -36,10 +38,12 @@ PARTS = {
 """What is done, in this order, and its seconds."""
 GRACE = 15.0
 """Seconds beyond a part's own after which it is ended: for PyTorch's start, and for what it began in time."""
-WHOLE = 530.0
-"""Seconds of all parts; those that would begin later are left out."""
-NEEDED = ("numpy", "pydantic", "flwr", "cachetools", "polars", "scipy", "tyro")
-"""What must be importable beside PyTorch."""
+WHOLE = 520.0
+"""Seconds of all parts; those that would begin later are left out. With the last one's grace: below nine minutes."""
+NEEDED = ("numpy", "pydantic", "flwr", "cachetools", "tyro", "rich", "polars", "scipy", "pytest", "hypothesis")
+"""What must be importable beside PyTorch; the last four by the part of the tests alone."""
+INSTALL = 60.0
+"""Seconds of pip for all of it."""
 SIGN = "benchmarks.gpu found: "
 
 
@@ -103,11 +107,40 @@ def machine(device: str) -> dict[str, Any]:
 
 
 def installed() -> dict[str, Any]:
-    """Have pip install what pyproject.toml names, without PyTorch, which is here."""
-    named = tomllib.loads((HERE / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
-    wanted = [name for name in named if not name.startswith("torch")]
-    done = subprocess.run([sys.executable, "-m", "pip", "install", "-q", *wanted], capture_output=True, text=True)
-    return {"state": "done" if done.returncode == 0 else f"failed: {done.stderr[-500:]}"}
+    """Have pip install what is missing, as pyproject.toml names it, each by itself; Flower without its simulation."""
+    project = tomllib.loads((HERE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    named = {
+        re.split(r"[^\w-]", line)[0]: line.replace("[simulation]", "")
+        for line in (*project["dependencies"], *project["optional-dependencies"]["dev"])
+    }
+    until, found = time.monotonic() + INSTALL, {}
+    for name in NEEDED:
+        if importlib.util.find_spec(name) is None:
+            words = [sys.executable, "-m", "pip", "install", "-q", "--retries", "1", "--timeout", "10", named[name]]
+            code, _, errors = run(words, until - time.monotonic())
+            found[name] = "installed" if code == 0 else f"failed: {errors[-300:] or 'no time was left'}"
+    importlib.invalidate_caches()
+    failed = [name for name, state in found.items() if state != "installed"]
+    return {"state": f"failed: {', '.join(failed)}" if failed else "done", "found": found}
+
+
+def run(command: list[str], seconds: float) -> tuple[int | None, str, str]:
+    """Run a command with all that it starts, and return its code, None where it was ended, and what it said."""
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=HERE, start_new_session=True
+    ) as process:
+        code = None
+        try:
+            out, errors = process.communicate(timeout=max(seconds, 0.0))
+            code = process.returncode
+        except subprocess.TimeoutExpired:
+            # what it started holds its pipes: ended alone it would be waited for without end
+            os.killpg(process.pid, signal.SIGKILL)
+            out, errors = process.communicate()
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    return code, out, errors
 
 
 def tell(result: dict[str, Any]) -> None:
@@ -135,16 +168,17 @@ def inside(
 
 def apart(name: str, options: argparse.Namespace, seconds: float) -> dict[str, Any]:
     """Run a part in a process of its own, which is ended when its time is over."""
-    words = ["--part", name, "--seconds", str(seconds), "--device", options.device, "--data-dir", options.data_dir]
-    command = [sys.executable, "-m", "benchmarks.gpu", *words]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + GRACE, cwd=HERE)
-    except subprocess.TimeoutExpired as late:
-        said, why = late.stdout or b"", f"failed: it took more than {seconds + GRACE:.0f} s and was ended"
-        return {**last(said.decode(errors="replace") if isinstance(said, bytes) else said), "state": why}
-    found = last(done.stdout)
+    code, said, errors = run(command_of(name, options, seconds), seconds + GRACE)
+    if code is None:
+        return {**last(said), "state": f"failed: it took more than {seconds + GRACE:.0f} s and was ended"}
     # without a state it was ended between two steps
-    return {"state": f"failed: it ended with {done.returncode}: {done.stderr[-500:]}", **found}
+    return {"state": f"failed: it ended with {code}: {errors[-500:]}", **last(said)}
+
+
+def command_of(name: str, options: argparse.Namespace, seconds: float) -> list[str]:
+    """Return the command of a part in a process of its own."""
+    words = ["--part", name, "--seconds", str(seconds), "--device", options.device, "--data-dir", options.data_dir]
+    return [sys.executable, "-m", "benchmarks.gpu", *words]
 
 
 def last(said: str) -> dict[str, Any]:

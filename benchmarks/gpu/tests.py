@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from benchmarks.gpu.budget import Part
@@ -19,11 +20,17 @@ def tests(part: Part) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", TESTS, "-p", "no:cacheprovider"]
     if part.quick:
         command.append("--collect-only")
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=part.left, cwd=ROOT)
-    except subprocess.TimeoutExpired as late:
-        part.found["said"] = (late.stdout or b"").decode(errors="replace").splitlines()[-30:]
-        raise RuntimeError(f"the tests took more than {part.seconds:.0f} s") from None
-    part.found["said"] = done.stdout.splitlines()[-30:]
-    if done.returncode != 0:
-        raise RuntimeError(f"pytest ended with {done.returncode}: {(done.stderr or done.stdout)[-300:]}")
+    # a file: what the tests start, and leave, would keep a pipe open
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as said:
+        try:
+            code: int | None = subprocess.run(
+                command, stdout=said, stderr=subprocess.STDOUT, timeout=part.left, cwd=ROOT
+            ).returncode
+        except subprocess.TimeoutExpired:
+            code = None
+        said.seek(0)
+        part.found["said"] = said.read().splitlines()[-30:]
+    if code is None:
+        raise RuntimeError(f"the tests took more than {part.seconds:.0f} s")
+    if code != 0:
+        raise RuntimeError(f"pytest ended with {code}: {' '.join(part.found['said'])[-300:]}")

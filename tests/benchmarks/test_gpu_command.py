@@ -1,7 +1,6 @@
 """The command for a card: what it does without one is all but the card; a part that fails costs itself alone."""
 
 import json
-import subprocess
 import sys
 from argparse import Namespace
 
@@ -11,6 +10,13 @@ from benchmarks.gpu import __main__ as command
 from benchmarks.gpu import omniglot, speed, tests
 from benchmarks.gpu.budget import Part
 
+HANGING = """
+import subprocess, sys, time
+subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(60)"])
+print('benchmarks.gpu found: {"found": 7}', flush=True)
+time.sleep(60)
+"""
+"""A part that hangs, and that has started what would keep its pipes open."""
 ALL_BUT_TESTS = [name for name in command.PARTS if name != "tests"]
 
 
@@ -61,7 +67,7 @@ def test_without_time_nothing_is_begun_and_what_was_left_out_is_named():
 
 def test_all_parts_together_take_less_than_nine_minutes():
     assert sum(seconds for _, seconds in command.PARTS.values()) <= command.WHOLE
-    assert command.WHOLE < 9 * 60
+    assert command.WHOLE + command.GRACE < 9 * 60
     assert all(seconds > 0 for _, seconds in command.PARTS.values())
 
 
@@ -74,14 +80,15 @@ def test_all_parts_together_take_less_than_nine_minutes():
             "import time; print('benchmarks.gpu found: {\"found\": 7}', flush=True); time.sleep(60)",
             "failed: it took more",
         ),
+        (
+            HANGING,
+            "failed: it took more",
+        ),
     ],
-    ids=["done", "died", "hangs"],
+    ids=["done", "died", "hangs", "hangs with what it started"],
 )
 def test_a_part_of_its_own_process_that_dies_or_hangs_is_recorded(code, says, monkeypatch):
-    plain = subprocess.run
-    monkeypatch.setattr(
-        subprocess, "run", lambda words, **how: plain([sys.executable, "-S", "-c", code], **{**how, "cwd": None})
-    )
+    monkeypatch.setattr(command, "command_of", lambda *which: [sys.executable, "-S", "-c", code])
     monkeypatch.setattr(command, "GRACE", 0.0)
     options = Namespace(device="cpu", data_dir="")
     found = command.apart("peak", options, 0.5 if "sleep" in code else 20.0)
@@ -112,3 +119,23 @@ def test_the_tests_for_a_card_are_run_and_a_failure_is_one(body, fails, tmp_path
     else:
         tests.tests(part)
     assert any("1 failed" in line if fails else "1 passed" in line for line in part.found["said"])
+
+
+def test_what_is_missing_is_installed_one_by_one_and_what_fails_is_named(monkeypatch):
+    asked = []
+
+    def run(words, seconds):
+        asked.append(words[-1])
+        return (0, "", "") if len(asked) > 1 else (1, "", "no network")
+
+    monkeypatch.setattr(command, "run", run)
+    monkeypatch.setattr(command.importlib.util, "find_spec", lambda name: None if name in ("flwr", "pytest") else 1)
+    found = command.installed()
+    assert [line.partition(">")[0] for line in asked] == ["flwr", "pytest"]
+    assert found == {"state": "failed: flwr", "found": {"flwr": "failed: no network", "pytest": "installed"}}
+
+
+def test_all_that_is_needed_has_a_line_in_the_project(monkeypatch):
+    monkeypatch.setattr(command, "run", lambda words, seconds: (0, "", ""))
+    monkeypatch.setattr(command.importlib.util, "find_spec", lambda name: None)
+    assert set(command.installed()["found"]) == set(command.NEEDED)
