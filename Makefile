@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed$(if $(LOCKED),-locked)
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+LOCK = $(BIN)/uv pip compile --upgrade --quiet --generate-hashes --no-header --no-annotate --no-emit-find-links \
+  --python-version 3.11 --python-platform x86_64-manylinux_2_28
 # where the CPU build of PyTorch is found, for `make lock`; --find-links DIR where that is out of reach
 LOCK_FROM ?= --torch-backend cpu
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
@@ -24,11 +26,11 @@ $(STAMP): pyproject.toml $(if $(LOCKED),requirements.lock)
 	touch $(STAMP)
 
 lock: install  ## pin what metafed needs, with hashes: Python 3.11 on Linux, PyTorch for CPUs, as in the image
-	$(BIN)/uv pip compile pyproject.toml --upgrade --quiet --generate-hashes --no-header --no-annotate \
-	  --python-version 3.11 --python-platform x86_64-manylinux_2_28 $(LOCK_FROM) --no-emit-find-links --output-file requirements.lock
+	$(LOCK) pyproject.toml $(LOCK_FROM) --output-file requirements.lock
+	$(LOCK) docker/sbom.in --output-file docker/sbom.lock
 
 sbom:  ## list what is in the image metafed:local, as sbom.json (CycloneDX)
-	docker build --network host --file docker/sbom.Dockerfile --tag metafed:sbom docker
+	docker build --network host $(if $(BASE),--build-arg BASE=$(BASE)) --file docker/sbom.Dockerfile --tag metafed:sbom docker
 	docker run --rm metafed:sbom >sbom.json
 
 run: install  ## simulate 50 clients on generated data (no download)

@@ -11,7 +11,7 @@ from metafed.federation.federation import Federation
 from metafed.messages.packing import ASKED, Answer, Failure
 from metafed.messages.reading import unpack
 from metafed.messages.stated import check_stated
-from metafed.messages.typed import LONGEST_TEXT, BadAnswer, array_of, bytes_of
+from metafed.messages.typed import LONGEST_TEXT, MOST_ROWS, BadAnswer, array_of, bytes_of
 from metafed.objectives import Contribution, Plain
 from server.binding import ABSENT, Asked, bound, numbered
 from server.hosts import Hosts
@@ -176,6 +176,8 @@ def check_sum(total: Contribution, federation: Federation, asked: Sequence[int])
         raise BadAnswer("a sum with scales, which this objective does not have")
     if experiment.objective.uses == "nothing" and set(total.directions) - set(layout.parts):
         raise BadAnswer("a sum by groups, which this objective does not have")
+    if not experiment.objective.can_sum(total, len(asked), MOST_ROWS if experiment.algorithm.weighs == "rows" else 1):
+        raise BadAnswer(f"a sum, or weights of groups, that {len(asked)} clients cannot have")
     if experiment.algorithm.needs_means:
         check_stated(experiment.algorithm, layout, total.directions, total.weights, len(asked))
 

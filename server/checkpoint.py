@@ -116,7 +116,7 @@ def write(folder: Path, checkpoint: Checkpoint, position: Position, keep: int, o
         OSError: It cannot be written.
     """
     page, theta, state = paths(folder, checkpoint.round)
-    state.parent.mkdir(exist_ok=True)
+    state.parent.mkdir(parents=True, exist_ok=True)
     arrays = {
         **{f"{MOMENTS}{p}/{n}": array for p, kept in checkpoint.moments.items() for n, array in kept.items()},
         **{f"{CLIENTS}{client}": array for client, array in checkpoint.clients.items()},

@@ -83,13 +83,29 @@ def test_no_test_is_skipped():
     assert found == []
 
 
-def test_the_lock_pins_all_that_is_needed_with_hashes_and_names_no_place():
-    text = (ROOT / "requirements.lock").read_text()
+def pinned(lock):
+    """Return the versions that a lock pins; each has a hash, and nothing else is in it."""
+    text = lock.read_text()
     pins = re.findall(
         r"^([\w.-]+)==(\S+)(?: ; [^\\]+)? \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", text, re.MULTILINE
     )
-    assert sum(1 + hashes.count("\n") for _, _, hashes in pins) == text.count("\n")  # there is nothing else in it
-    versions = {name: version for name, version, _ in pins}
+    assert sum(1 + hashes.count("\n") for _, _, hashes in pins) == text.count("\n")
+    return {name: version for name, version, _ in pins}
+
+
+def test_what_lists_the_image_is_pinned_with_hashes_as_well():
+    versions = pinned(ROOT / "docker" / "sbom.lock")
+    for line in (ROOT / "docker" / "sbom.in").read_text().splitlines():
+        name, version = line.split("==")
+        assert versions[name] == version
+    made = (ROOT / "docker" / "sbom.Dockerfile").read_text()
+    assert "--require-hashes -r /sbom.lock" in made
+    images = [(ROOT / "docker" / name).read_text() for name in ("Dockerfile", "sbom.Dockerfile")]
+    assert len({re.search(r"^ARG BASE=(.+)$", text, re.MULTILINE).group(1) for text in images}) == 1
+
+
+def test_the_lock_pins_all_that_is_needed_with_hashes_and_names_no_place():
+    versions = pinned(ROOT / "requirements.lock")
     for line in PROJECT["project"]["dependencies"]:
         needed = Requirement(line)
         assert needed.specifier.contains(versions[canonicalize_name(needed.name)], prereleases=True), line
@@ -110,6 +126,16 @@ def test_an_image_installs_pytorch_first_and_then_all_else(build, source):
         assert sorted(whole) == sorted((ROOT / source).read_text().splitlines())
     else:
         assert sorted(whole) == sorted(PROJECT["project"]["dependencies"])
+
+
+def test_documents_name_no_test_that_is_not_there():
+    named = {
+        name
+        for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+        for name in re.findall(r"`(tests/[\w/.]+)(?:::\w+)?`", path.read_text(encoding="utf-8"))
+    }
+    assert named
+    assert sorted(name for name in named if not (ROOT / name).exists()) == []
 
 
 def test_documents_name_no_extra_that_is_not_there():

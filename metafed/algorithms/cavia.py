@@ -8,7 +8,8 @@ unseen client begins like all others.
 Ours: c is added to the first bias of a family's own layers, or to the shift of its first norm. For a linear first
 layer that is the same as further inputs; for a convolution it is a context for each channel, where the paper scales
 and shifts the channels of a later layer (FiLM). U begins with variance 1/k, by numbers that are the same for every
-seed. K is 5, like that of all other methods.
+seed. K is 5, like that of all other methods. The rate of a context is 1 unless a family or somebody says otherwise: by
+0.1, which suits weights, five numbers that begin at 0 hardly move in five steps.
 """
 
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ import tyro
 from pydantic import Field
 
 from metafed.algorithms.base import Outer, Update
-from metafed.algorithms.inner import Descent, Learnable, descend
+from metafed.algorithms.inner import Descent, InnerRate, Learnable, descend
 from metafed.algorithms.meta_gradient import meta_update
 from metafed.core.episodes import Batch, Episode
 from metafed.core.parameters import TRUNK, Params, part_of, spread
@@ -39,6 +40,7 @@ class Cavia(Descent):
 
     name: Annotated[Literal["cavia"], tyro.conf.Suppress] = "cavia"
     title: ClassVar[str] = "CAVIA"
+    inner_lr: InnerRate = 1.0
     context: int = Field(5, ge=1, le=10**4, description="Numbers k of a client's context.")
 
     outer: ClassVar[Outer] = Outer("adam", 0.003)

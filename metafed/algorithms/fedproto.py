@@ -1,15 +1,17 @@
 """FedProto: Tan, Long, Liu, Zhou, Lu, Jiang, Zhang, AAAI 2022, arXiv 2105.00243, Algorithm 1.
 
 Clients exchange prototypes, not parameters. A client keeps a whole network v_k and takes K steps on
-L(v) + λ Σ_j ‖c_j(v) − C_j‖², where c_j is the mean embedding of its rows of class j and C_j the server's prototype of
-that class. Then it sends the sum of the embeddings of its rows of each class, and their number. The server's prototype
-is the mean over all rows of the class in the cohort; that of a class that nobody had stays, and one that never was does
-not count in the loss.
+L(v) + λ Σ_j (n_j / n) ‖c_j(v) − C_j‖² / E, where c_j is the mean embedding, of E numbers, of its n_j of n rows that are
+of class j, and C_j the server's prototype of that class. Then it sends the sum of the embeddings of its rows of each
+class, and their number. The server's prototype is the mean over all rows of the class in the cohort; that of a class
+that nobody had stays, and one that never was does not count in the loss.
 
 Ours: by default full-batch steps on support and query rows, as in ``fedavg``; c_j is of the rows of a step. The
-distance is squared, which has a slope at 0, too. The paper's equation 6 divides by the number of clients besides, which
-no mean does. A client predicts with its own head (the authors' code reports that and the nearest prototype), at step 0
-with v_k, then after steps of the same kind on the support set; unseen clients start from the initial network.
+distance is a mean of squares over rows and numbers, as in the authors' code, which takes each row's own embedding for
+c_j: the paper's sum over classes grows with their number and with the width, and λ = 1 diverges by the rates of the
+loss. The paper's equation 6 divides by the number of clients besides, which no mean does. A client predicts with its
+own head (the authors' code reports that and the nearest prototype), at step 0 with v_k, then after steps of the same
+kind on the support set; unseen clients start from the initial network.
 """
 
 from collections.abc import Iterator
@@ -149,7 +151,7 @@ class Guided(Task):
         outputs, features = output.tensor_split([self.model.outputs], -1)
         sums, counts = by_class(features, batch, self.model.outputs)
         away = sums / counts.clamp(min=1).unsqueeze(-1) - self.prototypes
-        pull = (away.square().sum(-1) * (self.known & (counts > 0))).sum(1)
+        pull = (away.square().mean(-1) * counts * self.known).sum(1) / counts.sum(1).clamp(min=1)
         return self.task.loss(outputs, batch) + self.strength * pull
 
     def score(self, output: "torch.Tensor", batch: Batch) -> "torch.Tensor":

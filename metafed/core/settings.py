@@ -23,6 +23,8 @@ def explain(error: ValidationError, known: Iterable[str] = (), prefix: str = "")
     lines = []
     for problem in _problems(error):
         path = [*filter(None, [prefix]), *(str(step) for step in problem["loc"] if str(step) != "experiment")]
+        # a network's arguments are --network.NAME, as they are [network] in a file
+        path = ["network" if step == "network_settings" else step for step in path]
         flag = "--" + ".".join(path).replace("_", "-")
         if problem["type"] == "extra_forbidden":
             hint = near(path[-1], known).replace("_", "-")

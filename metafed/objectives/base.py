@@ -158,6 +158,10 @@ class Objective(Settings, ABC):
         """On the server: what the host of these clients must know to ``share``."""
         return {}
 
+    def can_sum(self, total: Contribution, clients: int, heaviest: float) -> bool:
+        """On the server: say whether at most ``clients`` clients, each of weight 1 to ``heaviest``, can sum to this."""
+        return True
+
     def step(self, total: Contribution, state: State, losses: Mapping[int, float]) -> tuple[dict[str, Vector], State]:
         """On the server: the pseudo-gradient ``(size,)`` of every part, and the next state.
 

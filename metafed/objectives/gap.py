@@ -23,7 +23,7 @@ from metafed.core.parameters import Vector
 from metafed.core.traits import NOTHING as NO_TRAITS
 from metafed.core.traits import Trait
 from metafed.objectives.base import ClientUpdates, Contribution, Objective, Plain, State
-from metafed.objectives.groups import Group, Over, by_group, combined, groups_of
+from metafed.objectives.groups import Group, Over, by_group, can_be_by_group, combined, groups_of
 
 
 @final
@@ -47,6 +47,10 @@ class Gap(Objective):
     def share(self, updates: ClientUpdates, ask: Mapping[str, Plain]) -> Contribution:
         """Sum by group: directions, weights, losses."""
         return by_group(updates, self.over)
+
+    def can_sum(self, total: Contribution, clients: int, heaviest: float) -> bool:
+        """Say whether it can be a sum by groups."""
+        return can_be_by_group(total, clients, heaviest)
 
     def step(self, total: Contribution, state: State, losses: Mapping[int, float]) -> tuple[dict[str, Vector], State]:
         """Weigh the groups by who is worse than whom."""

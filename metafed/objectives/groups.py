@@ -11,6 +11,8 @@ from metafed.objectives.base import NOTHING, ClientUpdates, Contribution, summed
 Over: TypeAlias = Literal["groups", "families"]
 """What the groups are: the clients' groups, of each family apart, or the families."""
 
+ROUNDING = 1e-6
+"""By how much a weight may differ from what it should be."""
 LONGEST_NAME = 300
 """Characters of a group's name that count."""
 
@@ -43,6 +45,24 @@ def by_group(updates: ClientUpdates, over: Over) -> Contribution:
             sums={f"loss:{label}": float(weights @ losses), f"weight:{label}": float(weights.sum())},
         )
     return total
+
+
+def can_be_by_group(total: Contribution, clients: int, heaviest: float) -> bool:
+    """Say whether a sum by groups is one that ``by_group`` makes of at most so many clients.
+
+    Each group has a direction, a loss and one weight, and the groups of a part have no more clients than there are. The
+    groups' weights are divided by: one of −1e50 or 1e-300, from one node, would weigh every other client out.
+    """
+    parts: dict[str, float] = {}
+    named: set[str] = set()
+    for key, weight in total.weights.items():
+        part, _, label = key.partition("/")
+        group = total.sums.get(f"weight:{label}", -1.0)
+        if abs(group - weight) > ROUNDING * weight or weight < 1 - ROUNDING:
+            return False
+        parts[part] = parts.get(part, 0.0) + weight
+        named |= {f"weight:{label}", f"loss:{label}"}
+    return named == set(total.sums) and all(weight <= clients * heaviest + ROUNDING for weight in parts.values())
 
 
 def groups_of(total: Contribution) -> dict[str, Group]:

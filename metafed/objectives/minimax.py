@@ -25,7 +25,7 @@ from metafed.core.parameters import Vector
 from metafed.core.traits import NOTHING as NO_TRAITS
 from metafed.core.traits import Trait
 from metafed.objectives.base import LOSSES, ClientUpdates, Contribution, Objective, Plain, State, quotients, summed
-from metafed.objectives.groups import by_group, combined, groups_of
+from metafed.objectives.groups import by_group, can_be_by_group, combined, groups_of
 from metafed.objectives.simplex import project
 
 
@@ -67,6 +67,10 @@ class Minimax(Objective):
         weights = updates.weights.double()
         relative = torch.tensor([known.get(client, rest) for client in updates.clients], dtype=torch.float64)
         return summed(updates, weights * relative.to(weights.device), weights)
+
+    def can_sum(self, total: Contribution, clients: int, heaviest: float) -> bool:
+        """Say whether it can be a sum by groups."""
+        return self.over == "clients" or can_be_by_group(total, clients, heaviest)
 
     def step(self, total: Contribution, state: State, losses: Mapping[int, float]) -> tuple[dict[str, Vector], State]:
         """Step by the λ that was, then move λ."""

@@ -16,6 +16,9 @@ from simulation.cli.words import whole
 DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 """What a disk may say to who wants to write; anything else is a fault of ours, and shows its traceback."""
 
+NAMES = {errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR}
+"""What is no name of a file or folder, wherever it was given."""
+
 
 class Main(Protocol):
     """What a command line calls."""
@@ -41,8 +44,9 @@ def door(work: Callable[[Sequence[str]], int]) -> Main:
         except KeyboardInterrupt as stop:
             return complain(str(stop) or "interrupted", INTERRUPTED)
         except OSError as error:
-            if error.errno not in DISK:
+            if error.errno not in DISK | NAMES:
                 raise
-            return complain(f"{error.filename or 'a file'}: {error.strerror}", FAILED)
+            where, code = str(error.filename or "a file"), BAD_INPUT if error.errno in NAMES else FAILED
+            return complain(f"{where[:200]}{'…' * (len(where) > 200)}: {error.strerror}", code)
 
     return main

@@ -17,7 +17,7 @@ from server.record.tables import sha256_of
 from simulation.cli.errors import BadInput
 from simulation.data.guard import findings
 from simulation.data.sets import DATA_DIR
-from simulation.data.sources import People, people, same, tasks
+from simulation.data.sources import People, check_clients, people, same, tasks
 
 CLIENTS = 200
 
@@ -35,8 +35,7 @@ class Check:
 
     def run(self, catalogue: Mapping[str, Entry]) -> None:
         """Do it."""
-        if self.clients < 1:
-            raise BadInput(f"--clients {self.clients}: at least 1 is needed")
+        check_clients(self.clients)
         first, *others = tasks(self.dataset, dict(catalogue), self.data_dir)
         try:
             print("\n".join(whole(*first, self.clients)))

@@ -13,14 +13,16 @@ from rich.table import Table
 from rich.text import Text
 
 from metafed.core.errors import DataError
+from metafed.core.reading import brief
 from metafed.data.sets.catalogue import Entry
 from metafed.data.table.source import Own
 from metafed.data.table.statement import statement
+from metafed.experiment.fields import LARGEST_SEED
 from simulation.cli.errors import BadInput
 from simulation.data.files import trouble, whole
 from simulation.data.portrait import Portrait, between, distance, entropy, portrait, quantiles, skew
 from simulation.data.sets import DATA_DIR
-from simulation.data.sources import People, people, tasks
+from simulation.data.sources import People, check_clients, people, tasks
 
 CLIENTS = 200
 SUFFIXES = (".svg", ".html", ".png", ".pdf")
@@ -47,8 +49,9 @@ class Describe:
 
     def run(self, catalogue: Mapping[str, Entry]) -> None:
         """Do it."""
-        if self.clients < 1 or self.seed < 0:
-            raise BadInput(f"--clients {self.clients}, --seed {self.seed}: at least 1 and 0 are allowed")
+        check_clients(self.clients)
+        if not 0 <= self.seed <= LARGEST_SEED:
+            raise BadInput(f"--seed {brief(self.seed)}: 0 to {LARGEST_SEED} are allowed")
         check_suffix(self.out)
         found = tasks(self.dataset, dict(catalogue), self.data_dir)
         if self.stated:

@@ -12,7 +12,7 @@ from simulation.cli.errors import BadInput
 from simulation.data.check import CLIENTS, whole
 from simulation.data.describe import check_suffix, described
 from simulation.data.sets import folders
-from simulation.data.sources import people
+from simulation.data.sources import check_clients, people
 
 
 def check(family: Family | str, *, clients: int = CLIENTS, data_dir: str = "data") -> str:
@@ -66,8 +66,7 @@ def describe(
 def _task(function: str, family: Family | str, clients: int) -> str:
     if not isinstance(family, Family | str):
         raise BadInput(f"{function}(family): got {type(family).__name__}; give a family, or an entry of --tasks")
-    if clients < 1:
-        raise BadInput(f"{function}(clients): {clients}; at least 1 is needed")
+    check_clients(clients, f"{function}(clients={{}})")
     try:
         return written(family)
     except ValueError as error:

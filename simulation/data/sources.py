@@ -8,11 +8,13 @@ import numpy as np
 
 from metafed.core.episodes import Examples, Shots
 from metafed.core.names import known
+from metafed.core.reading import brief
 from metafed.data.family import TaskChoice
 from metafed.data.sets.catalogue import Entry
 from metafed.data.source import Origin, Source
 from metafed.data.table.source import Own
 from metafed.experiment.choices import parse_tasks
+from metafed.experiment.fields import MOST
 from metafed.families import FAMILIES
 from simulation.cli.errors import BadInput
 from simulation.data.sets import first_folder, folders, named, one_file, readers
@@ -54,6 +56,16 @@ class People(NamedTuple):
         for source, numbers in self.parts:
             for number in numbers:
                 yield source.examples(number)
+
+
+def check_clients(clients: int, what: str = "--clients {}") -> None:
+    """Refuse a number of clients that cannot be made.
+
+    Raises:
+        BadInput: It is such a number.
+    """
+    if not 1 <= clients <= MOST:
+        raise BadInput(f"{what.format(brief(clients))}: at least 1 is needed, and at most {MOST:,}")
 
 
 def tasks(name: str, catalogue: dict[str, Entry], data_dir: str) -> list[tuple[str, tuple[Path, ...]]]:

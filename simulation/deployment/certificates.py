@@ -32,6 +32,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from metafed.core.errors import DataError
+from metafed.core.reading import read_text
+from simulation.cli.errors import BadInput
 from simulation.cli.streams import forgiving
 
 AUTHORITY, SUPERLINK, OPERATOR = "authority", "superlink", "operator"
@@ -148,6 +151,21 @@ def write(path: Path, content: bytes, mode: int = 0o600) -> None:
     with os.fdopen(handle, "wb") as file:
         file.write(content)
     draft.replace(path)
+
+
+def check_keys(folder: Path, flag: str, key: str) -> None:
+    """Refuse a folder that does not hold a certificate ``ca.crt`` and the key that goes with it.
+
+    Raises:
+        BadInput: One is missing, may not be read, is no regular file, or holds something else.
+    """
+    try:
+        read_text(folder / key, flag)
+        x509.load_pem_x509_certificates(read_text(folder / "ca.crt", flag).encode())
+    except DataError as error:
+        raise BadInput(str(error)) from None
+    except ValueError:
+        raise BadInput(f"{flag} {folder / 'ca.crt'}: holds no certificate in PEM") from None
 
 
 def _general_name(host: str) -> x509.GeneralName:

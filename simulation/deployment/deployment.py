@@ -35,7 +35,7 @@ from simulation.deployment.runs import (
 from simulation.report.pages import write_report
 from simulation.runs.people import all_people
 from simulation.runs.preparing import federated, read
-from simulation.runs.settings import default_folder
+from simulation.runs.settings import check_apart, default_folder
 
 NOTHING_KEPT = "interrupted before the first round; nothing is left behind"
 KEPT = "interrupted; θ and all finished rounds are in {}"
@@ -106,8 +106,9 @@ def check_new(folder: Path) -> None:
     """Refuse a folder that exists or cannot be made, before anything is started.
 
     Raises:
-        BadInput: It does, or cannot be.
+        BadInput: It does, or cannot be, or lies in a run's record.
     """
+    check_apart(folder)
     try:
         if folder.exists():
             raise BadInput(f"--out {folder}: exists already; choose another folder or move it away")

@@ -150,7 +150,7 @@ def own_folder(name: str) -> str:
         ValueError: It is no folder, or its path has a comma, by which ``--tasks`` are separated.
     """
     path = Path(name).expanduser().resolve()
-    if not path.is_dir():
+    if not name or not path.is_dir():
         raise ValueError("no such folder")
     if "," in str(path):
         raise ValueError("its path must have no comma")

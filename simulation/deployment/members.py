@@ -1,13 +1,15 @@
 """``python -m simulation.deployment.members``: who takes part in a federation; register and expel nodes, stop a run."""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import simulation.cli.start  # noqa: F401  (first: it puts heavy packages off)
+from simulation.cli.errors import BadInput
+from simulation.cli.exits import BAD_INPUT, DONE, FAILED, complain
 from simulation.cli.streams import forgiving
+from simulation.deployment.certificates import check_keys
 from simulation.deployment.control import UNREGISTERED, Control
 from simulation.deployment.errors import Refused
 
@@ -31,10 +33,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     stop = todo.add_parser("stop", help="stop a run")
     stop.add_argument("run", type=int, help="its id")
     given = parser.parse_args(argv)
-    for name in ("ca.crt", "control.key"):
-        if not os.access(given.credentials / name, os.R_OK):
-            print(f"metafed: --credentials {given.credentials}: {name} may not be read", file=sys.stderr)
-            return 2
+    try:
+        check_keys(given.credentials, "--credentials", "control.key")
+    except BadInput as error:
+        return complain(error, BAD_INPUT)
     try:
         with Control(given.superlink, given.credentials) as control:
             if given.todo == "list":
@@ -47,9 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             else:
                 control.stop(given.run)
     except Refused as error:
-        print(f"metafed: {error}", file=sys.stderr)
-        return 1
-    return 0
+        return complain(error, FAILED)
+    return DONE
 
 
 def find(control: Control, wanted: str) -> int:

@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from metafed.core.reading import brief
 from metafed.faults.plan import described
 from simulation.cli.config import Config
 from simulation.cli.errors import BadInput
 from simulation.cli.flags import parse as parse_config
 from simulation.cli.flags import take_option
+from simulation.deployment.certificates import check_keys
 from simulation.deployment.closing import manifest
 from simulation.deployment.local import own_folder
 
@@ -99,9 +101,9 @@ def parse(argv: Sequence[str]) -> Plan:
     if node_data and len(node_data) != nodes:
         raise BadInput(f"--node-data names {len(node_data)} folders for --nodes {nodes}: one a node")
     check_nodes(nodes, experiment.clients)
-    remote = remote_of(options["superlink"], options["credentials"], options["records"])
-    if remote is not None and node_data:
+    if options["superlink"] is not None and node_data:
         raise BadInput("--node-data is for nodes that are started here; those of --superlink say --own-data themselves")
+    remote = remote_of(options["superlink"], options["credentials"], options["records"])
     if remote is None:
         # the processes that we start have our working folder, but a record should not depend on it
         folders = os.pathsep.join(os.path.abspath(each) for each in experiment.data_dir.split(os.pathsep))
@@ -158,8 +160,8 @@ def number(text: str | None, flag: str, default: int) -> int:
     """
     if text is None:
         return default
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= 10**6:
-        raise BadInput(f"{flag} {text}: a whole number of at least 1, such as {default}")
+    if not (text.isascii() and text.isdigit()) or len(text) > 7 or not 1 <= int(text) <= 10**6:
+        raise BadInput(f"{flag} {text[:40]}: a whole number of at least 1, such as {default}")
     if flag == "--nodes" and int(text) > MOST_NODES:
         raise BadInput(f"{flag} {text}: at most {MOST_NODES}; a node hosts as many clients as you like")
     return int(text)
@@ -177,14 +179,13 @@ def remote_of(address: str | None, credentials: str | None, records: str | None)
                 raise BadInput(f"{flag} {value} belongs to a SuperLink that runs already: name it by --superlink")
         return None
     host, _, port = address.rpartition(":")
-    if not host or not port.isdigit():
-        raise BadInput(f"--superlink {address}: HOST:PORT, such as superlink:8000")
+    numbered = port.isascii() and port.isdigit() and len(port) < 6 and 0 < int(port) < 2**16
+    if not host or set(host) & set(" /") or not host.isprintable() or not numbered:
+        raise BadInput(f"--superlink {brief(address)}: HOST:PORT, such as superlink:8000")
     if credentials is None or records is None:
         raise BadInput("--superlink needs --credentials, the operator's folder, and --records, where its records are")
     folder = Path(credentials)
-    for name in ("ca.crt", "control.key"):
-        if not os.access(folder / name, os.R_OK):
-            raise BadInput(f"--credentials {folder}: {name} is not there or may not be read")
+    check_keys(folder, "--credentials", "control.key")
     if not Path(records).is_dir():
         raise BadInput(f"--records {records}: no such folder")
     return Remote(address, folder, Path(records))

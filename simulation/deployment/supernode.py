@@ -16,7 +16,10 @@ from types import FrameType
 
 from metafed.data.files.copies import cache
 from metafed.experiment.choices import OWN_DATA
+from simulation.cli.errors import BadInput
+from simulation.cli.exits import BAD_INPUT, complain
 from simulation.cli.streams import forgiving
+from simulation.deployment.certificates import check_keys
 from simulation.deployment.local import node_config, own_folder
 from simulation.deployment.processes import program
 
@@ -70,10 +73,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = parser.parse_args(argv)
     if not 0 <= given.number < given.count:
         parser.error(f"--number {given.number}: from 0 to --count {given.count} - 1")
-    for name in ("ca.crt", "node.key"):
-        if not os.access(given.keys / name, os.R_OK):
-            print(f"metafed: --keys {given.keys}: {name} is not there or may not be read", file=sys.stderr)
-            return 2
     if given.share_client_rows not in ("true", "false"):
         parser.error(f"METAFED_SHARE_CLIENT_ROWS={given.share_client_rows}: true or false")
     own: dict[str, str | int] = {"device": given.device, "share-client-rows": given.share_client_rows == "true"}
@@ -83,6 +82,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         except ValueError as error:
             print(f"metafed: --own-data {given.own_data}: {error}", file=sys.stderr)
             return 2
+    try:
+        check_keys(given.keys, "--keys", "node.key")
+    except BadInput as error:
+        return complain(error, BAD_INPUT)
     for name in ("cache", "resident"):
         if getattr(given, name) != "none":
             own[name] = str(Path(getattr(given, name)).expanduser().resolve())

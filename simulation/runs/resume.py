@@ -10,6 +10,7 @@ from server.record.record import Record
 from server.record.resume import Found, NotResumable, find
 from simulation.cli.config import Config
 from simulation.cli.errors import BadInput, Taken
+from simulation.runs.settings import check_apart
 
 
 def open_record(config: Config, federation: Federation, folder: Path, settings: Mapping[str, Any]) -> Record:
@@ -19,6 +20,8 @@ def open_record(config: Config, federation: Federation, folder: Path, settings: 
         BadInput: It is there and must not be, or the other way round, or it cannot be written.
     """
     again = config.resume is not None
+    if not again:
+        check_apart(folder)
     try:
         return Record(folder, federation, {}, settings, config.keep, again=again)
     except FileExistsError:

@@ -1,5 +1,6 @@
 """Where a run's record goes, and what it holds of how the run was made."""
 
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any, TypeVar
 
 from metafed.experiment.lookup import algorithm_name
 from simulation.cli.config import Config
-from simulation.cli.errors import Taken
+from simulation.cli.errors import BadInput, Taken
 
 T = TypeVar("T")
 
@@ -28,6 +29,17 @@ def default_folder(config: Config) -> Path:
     name = algorithm_name(config.experiment.algorithm).replace(":", ".")
     seeds = f"s{config.experiment.seed}-{config.experiment.seed + config.seeds - 1}" if config.seeds else ""
     return stamped(f"{name}-seed{seeds or config.experiment.seed}")
+
+
+def check_apart(folder: Path) -> None:
+    """Refuse a folder within a run's record, which going on with that run may remove with its own parts.
+
+    Raises:
+        BadInput: It lies there.
+    """
+    for parent in Path(os.path.abspath(folder)).parents:
+        if all(os.path.isfile(parent / name) for name in ("manifest.json", "rounds.jsonl")):
+            raise BadInput(f"--out {folder}: lies in the record of a run, {parent}; choose a folder outside of it")
 
 
 def first_free(named: Path | None, default: Path, make: Callable[[Path], T]) -> T:

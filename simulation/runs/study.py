@@ -30,7 +30,7 @@ from simulation.records.studies import KIND
 from simulation.runs.kernels import decided
 from simulation.runs.people import all_people
 from simulation.runs.pool import Pool
-from simulation.runs.settings import engine_settings
+from simulation.runs.settings import check_apart, engine_settings
 from simulation.runs.simulate import Report, simulate
 from simulation.runs.summary import write_summary
 
@@ -161,6 +161,7 @@ def start(config: Config, folder: Path, planned: list[Member], again: bool, stac
     whole = {**config.experiment.model_dump(mode="json", exclude_none=True), **engine_settings(config)}
     text = tomli_w.dumps(kebab(whole))
     before = folder / "config.toml"
+    check_apart(folder)
     if again and before.is_file() and before.read_text(encoding="utf-8") != text:
         raise BadInput(f"{folder}: holds runs of other settings (its config.toml); choose another folder")
     about = {

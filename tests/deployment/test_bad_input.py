@@ -5,6 +5,7 @@ import os
 import pytest
 
 from simulation.deploy import main
+from simulation.deployment.members import main as members
 from tests.simulation.command.running import command
 
 
@@ -14,6 +15,8 @@ from tests.simulation.command.running import command
         (["--nodes", "0"], "--nodes 0: a whole number of at least 1, such as 4"),
         (["--nodes", "four"], "--nodes four: a whole number"),
         (["--nodes", "5000"], "--nodes 5000: at most 1000"),
+        (["--nodes", "9" * 6000], "--nodes 9999999999"),
+        (["--patience", "9" * 6000], "--patience 9999999999"),
         (["--nodes", "8", "--clients", "4"], "--nodes 8 exceeds --clients 4"),
         (["--engine", "local"], "--engine local does nothing in a deployment"),
         (["--workers", "3"], "--workers 3 does nothing in a deployment"),
@@ -25,10 +28,17 @@ from tests.simulation.command.running import command
         (["--faults", '{"fault": [{"kind": "worker", "share": 0.5}]}'], "kind 'worker' needs Ray workers"),
         (["--kernels", "native"], "--kernels native: Flower sends the nodes Python files only"),
         (["--records", "x"], "--records x belongs to a SuperLink that runs already"),
-        (["--superlink", "here"], "--superlink here: HOST:PORT"),
+        (["--superlink", "here"], "--superlink 'here': HOST:PORT"),
+        (["--superlink", "here:70000"], "--superlink 'here:70000': HOST:PORT"),
+        (["--superlink", "here:²"], "--superlink 'here:²': HOST:PORT"),
         (["--superlink", "here:8000"], "--superlink needs --credentials"),
-        (["--superlink", "h:1", "--credentials", "nowhere", "--records", "."], "--credentials nowhere: ca.crt"),
+        (
+            ["--superlink", "h:1", "--credentials", "nowhere", "--records", "."],
+            "--credentials nowhere/control.key: No such file",
+        ),
         (["--node-data", "nowhere"], "--node-data nowhere: no such folder"),
+        (["--node-data", ","], "--node-data : no such folder"),
+        (["--superlink", "http://here:8000"], "--superlink 'http://here:8000': HOST:PORT"),
         (["--node-data", "/,/", "--nodes", "3"], "--node-data names 2 folders for --nodes 3: one a node"),
         (["--cohort", "900"], "--cohort 900"),
         (["--tasks", "assistant:nothing"], "nothing"),
@@ -76,3 +86,24 @@ def test_a_nodes_own_data_are_a_folder(tmp_path, folder, message, by_flag):
     assert done.returncode == 2, done.stdout + done.stderr
     assert f"metafed: --own-data {folder}: " in done.stderr
     assert message in done.stderr
+
+
+def test_credentials_are_regular_files_with_a_certificate(tmp_path, capsys):
+    words = ["--superlink", "h:1", "--records", str(tmp_path), "--credentials", str(tmp_path)]
+    others = ["--superlink", "h:1", "--credentials", str(tmp_path), "list"]
+    (tmp_path / "control.key").write_text("secret")
+
+    def said():
+        found = main(words), capsys.readouterr().err, members(others), capsys.readouterr().err
+        assert found[:2] == found[2:]
+        assert found[0] == 2
+        return found[1]
+
+    os.mkfifo(tmp_path / "ca.crt")
+    assert said() == f"metafed: --credentials {tmp_path}/ca.crt: is a pipe or a device; name a file\n"
+    (tmp_path / "ca.crt").unlink()
+    (tmp_path / "ca.crt").write_text("no certificate")
+    assert said() == f"metafed: --credentials {tmp_path}/ca.crt: holds no certificate in PEM\n"
+    (tmp_path / "control.key").unlink()
+    (tmp_path / "control.key").mkdir()
+    assert said() == f"metafed: --credentials {tmp_path}/control.key: is a folder; name a file\n"

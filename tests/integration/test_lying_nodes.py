@@ -145,6 +145,28 @@ def test_a_lie_about_what_a_method_divides_by_costs_the_liar_and_nobody_else(sma
     assert {f.client for f in finished.failures} == {f.client for f in honest.failures}
 
 
+def weights_of(number, of):
+    """Return a lie: the weights of groups, as totals or of the sums as well."""
+
+    def lie(arrays, values):
+        for key in values:
+            if key.startswith(("total/weight:", "weight/") if of == "both" else f"total/{of}"):
+                values[key] = number
+
+    return lie
+
+
+@pytest.mark.parametrize("objective", ["gap", {"name": "minimax", "over": "groups"}])
+@pytest.mark.parametrize(("number", "of"), [(-1e50, "weight:"), (1e50, "both")])
+def test_a_lie_about_the_weight_of_groups_costs_the_liar_and_nobody_else(small, objective, number, of):
+    experiment = Experiment.model_validate({**small.model_dump(), "objective": objective})
+    expected, honest = outcome(experiment, None)
+    theta, finished = outcome(experiment, weights_of(number, of))
+    for part, vector in expected.items():
+        np.testing.assert_array_equal(theta[part], vector)
+    assert {f.client for f in finished.failures} == {f.client for f in honest.failures}
+
+
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_a_sum_times_1e30_takes_its_bounded_share(small, optimizer):
     def much(arrays, values):

@@ -12,7 +12,7 @@ from simulation.analysis.frontier import Point, point
 from simulation.cli.errors import BadInput, RunDiverged, Taken
 from simulation.engines.start import make_grid
 from simulation.runs.pool import Pool
-from simulation.runs.settings import first_free, stamped
+from simulation.runs.settings import check_apart, first_free, stamped
 from simulation.runs.simulate import Report
 from simulation.runs.study import run_study
 from simulation.runs.sweep.plan import Cell, axes_of, cell, grid, number
@@ -139,6 +139,7 @@ def begin(folder: Path, words: list[str], trials: int | None, again: bool) -> Pa
     """
     plan = {"kind": "sweep", "words": words, "search": "grid" if trials is None else "optuna"}
     file = folder / "sweep.json"
+    check_apart(folder)
     try:
         with new_folder(folder, there=again and folder.exists()):
             if file.is_file():

@@ -177,3 +177,11 @@ def test_the_manifest_is_written_last(tmp_path, monkeypatch):
     monkeypatch.setattr("simulation.api.carrying_out.write_report", reported)
     assert main([*SMALL.split(), "--out", str(tmp_path / "run")]) == 0
     assert order[-2:] == ["report", "done"]
+
+
+def test_a_run_without_its_checkpoints_goes_on_from_its_start(record):
+    before = manifest(record)
+    shutil.rmtree(record / "checkpoints")
+    (record / "manifest.json").write_text(json.dumps({**before, "exit_reason": None}))
+    assert main(["--resume", str(record), "--rounds", "2", "--quiet"]) == 0
+    assert manifest(record)["theta_sha256"] == before["theta_sha256"]

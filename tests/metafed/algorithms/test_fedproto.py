@@ -40,8 +40,8 @@ def test_fedproto_is_its_algorithm():
                 own = {n: t.clone().requires_grad_() for n, t in now.items()}
                 loss = loss_of(task, own, x, y)
                 for j, prototype in prototypes.items():
-                    if (y == j).any():
-                        loss = loss + LAM * (embedded(task, own, x)[y == j].mean(0) - prototype).square().sum()
+                    if (share := (y == j).double().mean()) > 0:
+                        loss = loss + LAM * share * (embedded(task, own, x)[y == j].mean(0) - prototype).square().mean()
                 loss.backward()
                 now = {n: (t - ETA * t.grad).detach() for n, t in own.items()}
             models[k] = now

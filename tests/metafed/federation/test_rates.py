@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from metafed.algorithms import MetaSgd, PerFedavg
+from metafed.algorithms import Cavia, MetaSgd, PerFedavg
 from metafed.environments.navigation import Navigation
 from metafed.experiment.settings import Experiment
 from metafed.families.environment import Goals
@@ -47,6 +47,7 @@ def test_a_family_declares_its_rate_and_the_others_have_the_algorithms():
     assert {name: each.inner_lr for name, each in found.items()} == {**RATES, "avatar": 0.1}
     found = algorithms("sinusoid,avatar", algorithm=PerFedavg())
     assert {name: each.inner_lr for name, each in found.items()} == {"sinusoid": 0.01, "avatar": 0.05}
+    assert algorithms("avatar", algorithm=Cavia())["avatar"].inner_lr == 1.0  # a context's, and no weight's
     assert algorithms("environment")["environment"].inner_lr == 0.1  # gaze is no world
 
 
@@ -97,6 +98,14 @@ def test_an_explosion_is_named_and_its_numbers_fit_the_screen(tmp_path, capsys):
 
 def test_sinusoids_learn_at_their_defaults(tmp_path):
     improves(tmp_path, "--tasks", "sinusoid", "--clients", 20, "--width", 16)
+
+
+@pytest.mark.parametrize(
+    ("method", "tasks", "least"), [("cavia", "personalization", 0.1), ("fedproto", "assistant", 0)]
+)
+def test_methods_with_rates_or_losses_of_their_own_learn_at_their_defaults(tmp_path, method, tasks, least):
+    small = f"--tasks {tasks} --algorithm {method} --clients 20 --width 16"
+    improves(tmp_path, *small.split(), least=least)
 
 
 def test_policies_learn_to_navigate_at_their_defaults(tmp_path, monkeypatch):

@@ -8,6 +8,7 @@ import pytest
 import simulation.verify
 from server.record.record import Record
 from simulation.cli.errors import BadInput, Taken
+from simulation.deployment.deployment import check_new
 from simulation.run import main
 from simulation.runs.settings import first_free
 from simulation.runs.sweep.carry_out import begin
@@ -118,3 +119,18 @@ def test_a_study_does_so_too_and_where_the_files_are_gone_it_is_said(project, mo
     capsys.readouterr()
     assert main(["--resume", "../project/runs/study", "--quiet"]) == 2
     assert capsys.readouterr().err.startswith("metafed: people.toml: ")
+
+
+@pytest.mark.parametrize("words", [SMALL, [*SMALL, "--seeds", "2"]])
+def test_no_record_lies_within_a_record(words, tmp_path, capsys):
+    for name in ("manifest.json", "rounds.jsonl"):
+        (tmp_path / name).touch()
+    inside = tmp_path / "parts" / "run"
+    assert main([*words, "--out", str(inside)]) == 2
+    assert capsys.readouterr().err == (
+        f"metafed: --out {inside}: lies in the record of a run, {tmp_path}; choose a folder outside of it\n"
+    )
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["manifest.json", "rounds.jsonl"]
+    for make in (check_new, lambda folder: begin(folder, ["--width", "8,16"], None, again=False)):
+        with pytest.raises(BadInput, match="lies in the record of a run"):
+            make(inside)

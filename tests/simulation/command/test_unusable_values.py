@@ -98,6 +98,7 @@ def test_every_whole_number_has_an_end():
         ("resume = 'runs/one'\n", ["resume", "flag only"]),
         ("eval-every = 1\neval_every = 2\n", ["eval-every", "twice"]),
         ("[algorithm]\nname = 'maml'\ninner-lr = 0.1\ninner_lr = 0.2\n", ["inner-lr", "twice"]),
+        ("[network]\nname = 'gru'\nwidth = [1, 2]\n", ["--network.width [1, 2]"]),
         ("rounds = true\n", ["--rounds", "true"]),
         ("[algorithm]\ninner-lr = true\n", ["inner-lr", "true"]),
         ("worker-cpus = true\n", ["--worker-cpus", "true"]),

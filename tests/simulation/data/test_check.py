@@ -118,9 +118,20 @@ def test_what_is_not_there_is_told(name, problem, tmp_path, capsys, monkeypatch)
     assert error.count("\n") == 1
 
 
-def test_fewer_clients_than_one_are_refused(capsys):
-    assert check("assistant", "--clients", 0) == 2
-    assert "--clients 0: at least 1 is needed" in capsys.readouterr().err
+@pytest.mark.parametrize("clients", [0, 10**24])
+def test_clients_of_no_number_that_can_be_read_are_refused(clients, capsys):
+    assert check("assistant", "--clients", clients) == 2
+    assert f"--clients {clients}: at least 1 is needed, and at most 10,000,000" in capsys.readouterr().err
+    assert main(["describe", "assistant", "--clients", str(clients)]) == 2
+    assert "at most 10,000,000" in capsys.readouterr().err
+
+
+def test_a_path_that_is_too_long_is_one_message(capsys):
+    assert main(["check", "bandai_motion", "--data-dir", "x" * 5000]) == 2
+    assert main(["check", "x" * 5000]) == 2
+    said = capsys.readouterr().err
+    assert said.count("File name too long") == said.count("\n") == 2
+    assert len(said) < 600
 
 
 SHOTS = Shots(support=1, query=1, evaluation=1, per_class=False)

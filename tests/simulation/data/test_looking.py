@@ -45,7 +45,7 @@ def test_a_partition_shows_its_labels_and_a_picture_is_written(tmp_path):
     [
         (lambda: check(5), r"check\(family\): got int; give a family, or an entry of --tasks"),
         (lambda: describe("avatr"), "avatr.*did you mean 'avatar'"),
-        (lambda: describe("avatar", clients=0), r"describe\(clients\): 0; at least 1 is needed"),
+        (lambda: describe("avatar", clients=0), r"describe\(clients=0\): at least 1 is needed"),
         (lambda: describe("avatar", out="a.gif"), "the suffix must be .svg"),
     ],
 )
