@@ -106,8 +106,9 @@ def section(
     )
     if seeds < (needed := seeds_needed(len(lines) - 1)):
         notes.append(
-            f"No two of these {len(lines)} methods can be told apart by {seeds} seeds, whose smallest p is"
-            f" {smallest_p(seeds):.2g}: all are one group. It takes {needed} seeds; until then read the intervals."
+            f"No two of these {len(lines)} methods can be told apart: the smallest p of {seeds}"
+            f" seed{'s' * (seeds != 1)} is {smallest_p(seeds):.2g}, so all are one group. {needed} of them are needed;"
+            f" until then read the intervals."
         )
     table = [
         "| method | group | mean | worst 10 % | least gains | harmed | MB | gradients |",

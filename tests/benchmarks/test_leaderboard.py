@@ -62,7 +62,7 @@ def test_the_same_command_goes_on_and_writes_the_same_page(tmp_path, monkeypatch
     assert "| MAML | " in page
     assert page.count("python -m simulation.run") == 2
     assert "--trials 2 --seeds 5`" in page
-    assert "No two of these 2 methods can be told apart by 5 seeds, whose smallest p is 0.062" in page
+    assert "No two of these 2 methods can be told apart: the smallest p of 5 seeds is 0.062," in page
     assert page.count("--seed 5\n") == 2
     # a cell that is lost is run again, by the same settings: the page stays
     cells[0].unlink()
@@ -72,7 +72,7 @@ def test_the_same_command_goes_on_and_writes_the_same_page(tmp_path, monkeypatch
     assert main([*words, "--seeds", "6"]) == 0
     more = (tmp_path / "page.md").read_text()
     assert more.count("--seed 6\n") == 2
-    assert "can be told apart by" not in more.replace(HEAD, "")
+    assert "can be told apart:" not in more.replace(HEAD, "")
     assert main(words) == 0
     assert (tmp_path / "page.md").read_text() == page
 
