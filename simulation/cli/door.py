@@ -13,11 +13,11 @@ from simulation.cli.interrupts import listen
 from simulation.cli.streams import forgiving
 from simulation.cli.words import whole
 
-DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
+DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
 """What a disk may say to who wants to write; anything else is a fault of ours, and shows its traceback."""
 
-NAMES = {errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR}
-"""What is no name of a file or folder, wherever it was given."""
+NAMES = {errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EACCES, errno.EPERM}
+"""What is no name of a file or folder, or of none that may be used, wherever it was given: bad input."""
 
 
 class Main(Protocol):

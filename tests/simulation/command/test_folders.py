@@ -1,12 +1,14 @@
 """Where a record goes, and from where a run that goes on finds what it names by relative paths."""
 
 import shutil
+from errno import EACCES
 from pathlib import Path
 
 import pytest
 
 import simulation.verify
 from server.record.record import Record
+from simulation.cli.door import door
 from simulation.cli.errors import BadInput, Taken
 from simulation.deployment.deployment import check_new
 from simulation.run import main
@@ -134,3 +136,12 @@ def test_no_record_lies_within_a_record(words, tmp_path, capsys):
     for make in (check_new, lambda folder: begin(folder, ["--width", "8,16"], None, again=False)):
         with pytest.raises(BadInput, match="lies in the record of a run"):
             make(inside)
+
+
+def test_what_may_not_be_opened_is_bad_input_wherever_it_was_named(capsys):
+    @door
+    def work(words):
+        raise PermissionError(EACCES, "Permission denied", "closed/manifest.json")
+
+    assert work([]) == 2
+    assert capsys.readouterr().err == "metafed: closed/manifest.json: Permission denied\n"
