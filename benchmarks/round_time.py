@@ -42,7 +42,7 @@ class Options:
     engine: Literal["ray", "local"] = "ray"
     """Our engine."""
     against: Literal["flower", "loop", "learn2learn", "jax", "fedjax", "pfl", "none"] = "flower"
-    """Whom to compare with. All but flower compute on one thread; jax, fedjax and pfl are extras of metafed."""
+    """Whom to compare with. All but flower compute on one thread; jax, fedjax and pfl are installed apart."""
     rounds: int = 7
     """Rounds of each, after one that is not counted."""
     workers: int = 2

@@ -1,4 +1,4 @@
-"""The round of ``benchmarks.round_time`` by other frameworks. They are extras, and imported when they are asked for."""
+"""The round of ``benchmarks.round_time`` by other frameworks. They are no part of metafed, and imported when they are asked for."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -13,6 +13,13 @@ Round = Callable[[Theta, list[int], int], Theta]
 """θ after a round, of θ before it, the clients and the round's number."""
 
 FRAMEWORKS = ("jax", "fedjax", "pfl")
+INSTALLED = {
+    "jax": "'metafed[jax]'",
+    "fedjax": "'metafed[fedjax]'",
+    # pfl 0.6.0 asks for an older dp-accounting than we do, so pip cannot install both by their requirements
+    "pfl": "--no-deps pfl multiprocess prv-accountant",
+}
+"""What pip is asked for, by framework."""
 
 
 def need(name: str) -> None:
@@ -25,7 +32,7 @@ def need(name: str) -> None:
         import_module(name)
     except (ImportError, AttributeError) as error:
         # AttributeError: fedjax uses names that later versions of JAX have not
-        raise BadInput(f"--against {name}: {error}; install it with: pip install 'metafed[{name}]'") from None
+        raise BadInput(f"--against {name}: {error}; install it with: pip install {INSTALLED[name]}") from None
 
 
 def framework(name: str, central: Central) -> Round:

@@ -21,7 +21,7 @@ def test_both_begin_and_end_at_the_same_theta(network):
 
 
 @pytest.mark.parametrize("name", frameworks.FRAMEWORKS)
-def test_a_framework_that_is_not_there_is_refused_with_the_extra_to_install(name, monkeypatch, capsys):
+def test_a_framework_that_is_not_there_is_refused_with_what_to_install(name, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.setattr(sys, "argv", ["round_time", "--engine", "local", "--against", name])
     with pytest.raises(SystemExit) as ended:
@@ -29,7 +29,7 @@ def test_a_framework_that_is_not_there_is_refused_with_the_extra_to_install(name
     said = capsys.readouterr().err
     assert ended.value.code == 2
     assert f"--against {name}: " in said
-    assert f"pip install 'metafed[{name}]'" in said
+    assert f"pip install {frameworks.INSTALLED[name]}" in said
 
 
 def test_a_framework_has_nothing_to_compute_where_nothing_is_computed(monkeypatch, capsys):
