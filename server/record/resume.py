@@ -145,7 +145,10 @@ def lines_hold(path: Path, position: Position) -> bool:
 
     The round's own line may be without its evaluation: going on from there has taken that back before.
     """
-    content = path.read_bytes()[: position.end] if path.exists() else b""
+    content = b""
+    if path.exists():
+        with path.open("rb") as file:  # no more of it: what follows may be of any size
+            content = file.read(position.end)
     if position.sha256 is None:
         return len(content) == position.end
     before, line = content[: position.start], content[position.start :]
