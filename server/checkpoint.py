@@ -62,6 +62,7 @@ class Position(BaseModel):
         trained: The line without its evaluation, where that was made only since the round was the last.
         sha256: The hashes of ``rounds.jsonl`` up to the round's line, and of the line; None in a checkpoint that is
             older than this entry.
+        rows: By table, its rows up to the round, without the round's evaluation and with it; None likewise.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -71,6 +72,7 @@ class Position(BaseModel):
     evaluated: bool
     trained: dict[str, Any] | None = None
     sha256: tuple[str, str] | None = None
+    rows: dict[str, tuple[int, int]] | None = None
 
 
 class _Page(BaseModel):

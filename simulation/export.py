@@ -14,6 +14,7 @@ import simulation.cli.start  # noqa: F401  (first: it puts heavy packages off)
 from metafed.experiment.settings import Experiment
 from metafed.fairness.influence import NoLedger, ledger
 from metafed.fairness.panel import WHOLE
+from server.files import draft, write_text
 from simulation.analysis.best import best
 from simulation.analysis.choices import checked_metrics, families
 from simulation.analysis.comparable import check_comparable
@@ -219,7 +220,7 @@ def ledger_rows(method: Method) -> Iterable[list[Any]]:
 
 def table(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Path:
     """Write a CSV file; a missing value is an empty cell."""
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with draft(path) as beside, beside.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(header)
         writer.writerows(rows)
@@ -228,7 +229,7 @@ def table(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> P
 
 def text(path: Path, content: str) -> Path:
     """Write a text file."""
-    path.write_text(content, encoding="utf-8")
+    write_text(path, content)
     return path
 
 

@@ -1,4 +1,4 @@
-"""The round of ``benchmarks.round_time`` by other frameworks. They are no part of metafed, and imported when they are asked for."""
+"""The round of ``benchmarks.round_time`` by other frameworks, which are imported only when they are asked for."""
 
 from collections.abc import Callable
 from importlib import import_module

@@ -9,10 +9,11 @@ import hashlib
 import os
 import platform
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -32,10 +33,10 @@ from server.record.client_rows import table
 from server.record.participation import keep_ledger
 from server.record.predictions import keep_attributes, predictions_of
 from server.record.provenance import git_state, started_in, without_secrets
-from server.record.resume import FORMAT, Found, encoded, identity, read_manifest, rewind
+from server.record.resume import FORMAT, Found, encoded, identity, read_manifest, rewind, rows_up_to
 from server.record.rounds import Round, line
 from server.record.tables import CLIENTS, HASHED, PREDICTIONS, RESERVE, RESERVED, Table, join, sha256_of, tables_of
-from server.record.writer import UNWRITTEN, Writer, WritingFailed
+from server.record.writer import Writer, WritingFailed, unwritten
 
 PACKAGES = ("metafed", "flwr", "ray", "torch", "numpy", "polars", "pydantic")
 
@@ -77,6 +78,7 @@ class Record:
         self._unsynced: list[Path] = []
         self._positions: dict[int, Position] = {}
         self._hash = hashlib.sha256()  # of all lines of rounds.jsonl
+        self._rows = {each.file: 0 for each in tables_of(experiment)}
         self.before = read_manifest(folder) if again else {}
         with new_folder(folder, there=again) as self._parents:
             if not again:
@@ -140,6 +142,7 @@ class Record:
         self._write_manifest()
         rewind(self.folder, self._rounds, found, self.federation.experiment)
         self._hash = hashlib.sha256((self.folder / "rounds.jsonl").read_bytes())
+        self._rows = {each.file: rows_up_to(self.folder, each) for each in tables_of(self.federation.experiment)}
         start = found.checkpoint
         with suppress(OSError):  # where the disk is full already it ends so
             (self.folder / RESERVE).write_bytes(bytes(RESERVED))
@@ -202,7 +205,7 @@ class Record:
                 failed = failed or error
                 self.manifest["exit_reason"] = f"failed: {failed}"
         if failed is not None:
-            raise failed if isinstance(failed, WritingFailed) else WritingFailed(UNWRITTEN.format(failed)) from failed
+            raise failed if isinstance(failed, WritingFailed) else WritingFailed(unwritten(failed)) from failed
 
     def discard(self) -> None:
         """Remove the folder, and the folders around it that were made for it and hold nothing else.
@@ -215,33 +218,48 @@ class Record:
             remove(self.folder, self._parents)
 
     def _append(self, finished: Round, entry: Mapping[str, Any], bare: Mapping[str, Any] | None) -> None:
-        frames = [
-            table(phase, finished.number, tables, self.federation)
+        frames = {
+            phase: table(phase, finished.number, tables, self.federation)
             for phase, tables in (("train", finished.training), ("evaluate", finished.evaluation))
             if tables
-        ]
-        self._write_part(CLIENTS, finished.number, frames)
+        }
+        rows = {CLIENTS.file: self._write_part(CLIENTS, finished.number, frames.pop("train", None), *frames.values())}
         if self.federation.experiment.keep_predictions:
-            found = [predictions_of(finished.number, rows, self.federation) for rows in finished.evaluation]
-            self._write_part(PREDICTIONS, finished.number, [frame for frame in found if frame is not None])
+            found = [predictions_of(finished.number, tables, self.federation) for tables in finished.evaluation]
+            rows[PREDICTIONS.file] = self._write_part(PREDICTIONS, finished.number, None, *found)
         start = self._rounds.tell()
         self._rounds.write(encoded(entry))
         self._rounds.flush()
         evaluated, trained = bool(finished.evaluation), None if bare is None else dict(bare)
         hashes = self._hash.hexdigest(), hashlib.sha256(encoded(entry)).hexdigest()
         self._hash.update(encoded(entry))
-        where = Position(start=start, end=self._rounds.tell(), evaluated=evaluated, trained=trained, sha256=hashes)
+        where = Position(
+            start=start, end=self._rounds.tell(), evaluated=evaluated, trained=trained, sha256=hashes, rows=rows
+        )
         # an interrupt may ask for the checkpoint of the round before
         self._positions = {n: p for n, p in self._positions.items() if n == finished.number - 1}
         self._positions[finished.number] = where
 
-    def _write_part(self, of: Table, server_round: int, frames: Sequence["pl.DataFrame"]) -> None:
-        """Write a round's rows of one of the tables, where it has any."""
+    def _write_part(
+        self, of: Table, server_round: int, trained: "pl.DataFrame | None", *evaluated: "pl.DataFrame | None"
+    ) -> tuple[int, int]:
+        """Write a round's rows of one of the tables, where it has any.
+
+        Returns:
+            The table's rows up to this round, without its evaluation and with it.
+        """
+        frames = [frame for frame in (trained, *evaluated) if frame is not None]
+        bare = self._rows[of.file] + (0 if trained is None else trained.height)
         if frames:
-            path = self.folder / of.parts / f"{server_round:08d}.parquet"
+            written = BytesIO()
+            pl.concat(frames).write_parquet(written)
+            content = written.getvalue()
+            path = of.part(self.folder, server_round, hashlib.sha256(content).hexdigest())
             with draft(path) as beside:
-                pl.concat(frames).write_parquet(beside)
+                beside.write_bytes(content)
             self._unsynced.append(path)
+        self._rows[of.file] += sum(frame.height for frame in frames)
+        return bare, self._rows[of.file]
 
     def _checkpoint(self, checkpoint: Checkpoint) -> None:
         for path in self._unsynced:

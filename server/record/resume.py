@@ -13,7 +13,7 @@ import polars as pl
 
 from metafed.experiment.settings import Experiment
 from server.checkpoint import Checkpoint, Damaged, Position, paths, read, remove, there, tidy
-from server.record.tables import TABLES, Table, sha256_of, tables_of
+from server.record.tables import TABLES, Table, round_of, sha256_of, tables_of
 
 FORMAT = 2
 """Version of what a record says. 1: settings of privacy, devices and secure aggregation stood beside the others."""
@@ -102,7 +102,9 @@ def find(folder: Path, experiment: Experiment) -> Found:
         elif not lines_hold(folder / "rounds.jsonl", position):
             passed_over.append(f"rounds.jsonl is shorter than at the checkpoint of round {server_round}, or damaged")
         elif server_round > whole:
-            passed_over.append(f"damaged: {folder / 'parts' / f'{whole + 1:08d}.parquet'}")
+            passed_over.append(f"damaged: rows of round {whole + 1}, in {folder}")
+        elif not rows_hold(folder, position, server_round):
+            passed_over.append(f"rows of rounds up to {server_round} are missing in {folder}")
         elif server_round == experiment.rounds and not position.evaluated:
             passed_over.append(f"the checkpoint of round {server_round}, now the last, was not evaluated after")
         else:
@@ -128,7 +130,13 @@ def _sound(folder: Path, table: Table, manifest: Mapping[str, Any]) -> float:
                 " start the run anew"
             )
         return math.inf
-    return next((int(part.stem) - 1 for part in table.of(folder) if not readable(part)), math.inf)
+    return next((round_of(part) - 1 for part in table.of(folder) if not sound(part)), math.inf)
+
+
+def sound(part: Path) -> bool:
+    """Say whether a part has the bits that its name says; one of an older record, which says none, can be read."""
+    digest = part.stem.partition("-")[2]
+    return sha256_of(part) == digest if digest else readable(part)
 
 
 def readable(path: Path) -> bool:
@@ -138,6 +146,33 @@ def readable(path: Path) -> bool:
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
         return False
     return True
+
+
+def rows_hold(folder: Path, position: Position, last: int) -> bool:
+    """Say whether the tables have as many rows up to a checkpoint's round as they had then.
+
+    The round's own may be without those of its evaluation: going on from there has taken them back before.
+    """
+    for table in TABLES:
+        known = (position.rows or {}).get(table.file)
+        allowed = known if known is None or position.trained is not None else known[1:]
+        if allowed is not None and rows_up_to(folder, table, last) not in allowed:
+            return False
+    return True
+
+
+def rows_up_to(folder: Path, table: Table, last: float = math.inf) -> int:
+    """Return how many rows a table has of the rounds up to ``last``."""
+    files = of_rounds(folder, table, last)
+    if not files:
+        return 0
+    return int(pl.scan_parquet(files, glob=False).filter(pl.col("round") <= last).select(pl.len()).collect().item())
+
+
+def of_rounds(folder: Path, table: Table, last: float) -> list[Path]:
+    """Return the files with the rows of the rounds up to ``last``: the joined one where it is there, or the parts."""
+    whole = folder / table.file
+    return [whole] if whole.exists() else [path for path in table.of(folder) if round_of(path) <= last]
 
 
 def lines_hold(path: Path, position: Position) -> bool:
@@ -202,7 +237,7 @@ def _rewind_rows(folder: Path, table: Table, last: int, bare: bool) -> None:
     before a round is added.
     """
     whole, parts = folder / table.file, folder / table.parts
-    kept = [whole] if whole.exists() else [path for path in table.of(folder) if int(path.stem) <= last]
+    kept = of_rounds(folder, table, last)
     if last < 0 or not kept:
         shutil.rmtree(parts, ignore_errors=True)
         parts.mkdir()
@@ -224,7 +259,7 @@ def _rewind_rows(folder: Path, table: Table, last: int, bare: bool) -> None:
     parts.mkdir()
     moved = folder / f"{table.parts}.draft"
     shutil.copyfile(whole, moved)
-    moved.replace(parts / f"{0:08d}.parquet")
+    moved.replace(table.part(folder, 0, sha256_of(moved)))
     whole.unlink()
 
 

@@ -30,6 +30,15 @@ class Table(NamedTuple):
         """Return its parts in a record's folder, in the order of rounds."""
         return sorted((folder / self.parts).glob("*.parquet"))
 
+    def part(self, folder: Path, server_round: int, digest: str) -> Path:
+        """Return the place of a round's part, whose name says its SHA-256: it shows by itself that it is damaged."""
+        return folder / self.parts / f"{server_round:08d}-{digest}.parquet"
+
+
+def round_of(part: Path) -> int:
+    """Return the round that a part begins with."""
+    return int(part.stem.partition("-")[0])
+
 
 CLIENTS = Table("clients.parquet", "parts", "clients_sha256", always=True)
 PREDICTIONS = Table("predictions.parquet", "prediction-parts", "predictions_sha256", always=False)

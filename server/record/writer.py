@@ -9,8 +9,9 @@ WAITING = 4
 """Tasks that wait at most, so that memory stays bounded where writing is slower than computing."""
 
 
-UNWRITTEN = "the record cannot be written: {}"
-"""What it is given."""
+def unwritten(error: BaseException) -> str:
+    """Return what is said where a record cannot be written; an error without words, as of memory, has a name."""
+    return f"the record cannot be written: {str(error) or type(error).__name__}"
 
 
 class WritingFailed(RuntimeError):
@@ -64,7 +65,7 @@ class Writer:
 
     def _tell(self) -> None:
         if self._failed is not None:
-            raise WritingFailed(UNWRITTEN.format(self._failed)) from self._failed
+            raise WritingFailed(unwritten(self._failed)) from self._failed
 
     def _work(self) -> None:
         while (task := self._tasks.get()) is not None:

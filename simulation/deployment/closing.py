@@ -14,7 +14,7 @@ from metafed.experiment.settings import Experiment
 from metafed.federation.federation import federation_of
 from server.files import write_json
 from server.record.record import give_back, hashes_of, now, summarize_record, theta_sha256
-from server.record.tables import join
+from server.record.tables import CLIENTS, join, round_of
 
 
 def manifest(record: Path) -> dict[str, Any]:
@@ -46,8 +46,8 @@ def close(record: Path, reason: str) -> None:
         return
     if not about.get("end"):
         # a part that its writer did not finish has no line in rounds.jsonl
-        parts = [record / "parts" / f"{line['round']:08d}.parquet" for line in finished_rounds(record)]
-        join(record, parts=[path for path in parts if path.exists()])
+        finished = {line["round"] for line in finished_rounds(record)}
+        join(record, parts=[part for part in CLIENTS.of(record) if round_of(part) in finished])
         summarize_record(record, federation_of(Experiment.model_validate(about["experiment"])))
         amend(record, hashes_of(record))
     checkpoints = sorted((record / "checkpoints").glob("*.safetensors"))

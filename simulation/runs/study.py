@@ -20,7 +20,7 @@ from metafed.federation.federation import Federation
 from server.files import held, new_folder, remove, write_json, write_text
 from server.record.provenance import started_in
 from server.record.record import now
-from server.record.writer import UNWRITTEN
+from server.record.writer import unwritten
 from simulation.cli.config import Config
 from simulation.cli.console import Screen
 from simulation.cli.errors import BadInput, RunDiverged, RunFailed, Taken
@@ -241,4 +241,4 @@ def close(folder: Path, planned: list[Member], reason: str) -> None:
         write_json(folder / "manifest.json", {**manifest, "end": now(), "exit_reason": reason, "finished": done})
         write_summary(folder)
     except OSError as error:
-        raise RunFailed(UNWRITTEN.format(error)) from error
+        raise RunFailed(unwritten(error)) from error

@@ -10,9 +10,13 @@ import pytest
 from metafed.federation.federation import Federation
 from server.app import serve
 from server.record.record import Record, theta_sha256
-from server.record.writer import WAITING, Writer, WritingFailed
+from server.record.writer import WAITING, Writer, WritingFailed, unwritten
 from simulation.engines.local import LocalGrid
 from tests.simulation.command.running import manifest, on_a_small_disk
+
+
+def test_an_error_without_words_has_its_name():
+    assert unwritten(MemoryError()) == "the record cannot be written: MemoryError"
 
 
 def test_tasks_are_done_in_order_and_all_before_the_end():

@@ -124,20 +124,36 @@ def test_a_kill_while_the_record_is_closed_loses_nothing(tiny, tmp_path):
     assert bits(folder) == bits(tmp_path / "whole")
 
 
-@pytest.mark.parametrize("file", ["rounds.jsonl", "parts/00000003.parquet", "prediction-parts/00000003.parquet"])
-def test_rounds_whose_lines_or_rows_are_damaged_are_computed_again(tiny, tmp_path, file):
+@pytest.mark.parametrize("file", ["rounds.jsonl", "parts/00000003-*", "prediction-parts/00000003-*"])
+@pytest.mark.parametrize("damage", ["a bit", "gone"])
+def test_rounds_whose_lines_or_rows_are_damaged_are_computed_again(tiny, tmp_path, file, damage):
     experiment = of(tiny, **KINDS["kept predictions"])
     start(experiment, tmp_path / "whole")
     folder = tmp_path / "damaged"
     start(experiment, folder, stops_after(5))
-    path = folder / file
+    (path,) = folder.glob(file)
     content = path.read_bytes()
-    # a digit of the loss of round 3, or the end of its rows
-    place = content.index(b'"loss": ', content.index(b'{"round": 3')) + 10 if file == "rounds.jsonl" else -1
+    # a digit of the loss of round 3, or a number in its rows
+    place = content.index(b'"loss": ', content.index(b'{"round": 3')) + 10 if file == "rounds.jsonl" else 40
     changed = bytearray(content)
     changed[place] ^= 1
-    path.write_bytes(changed)
-    assert resume(experiment, folder) == 2
+    path.unlink()
+    if damage == "a bit":
+        path.write_bytes(changed)
+    # without any line there is nothing that a checkpoint could go on from
+    assert resume(experiment, folder) == (None if damage == "gone" and file == "rounds.jsonl" else 2)
+    assert bits(folder) == bits(tmp_path / "whole")
+
+
+def test_rows_that_are_gone_since_an_earlier_resume_are_computed_again(tiny, tmp_path):
+    """What a resume left of the rounds before it is one part: without it no checkpoint has its rows."""
+    experiment = of(tiny, **KINDS["kept predictions"])
+    start(experiment, tmp_path / "whole")
+    folder = tmp_path / "damaged"
+    start(experiment, folder, stops_after(3))
+    assert resume(experiment, folder, stops_after(5)) == 2
+    next((folder / "prediction-parts").glob("00000000-*")).unlink()
+    assert resume(experiment, folder) is None
     assert bits(folder) == bits(tmp_path / "whole")
 
 

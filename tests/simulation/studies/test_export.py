@@ -1,11 +1,12 @@
 """``simulation.export``: tidy CSV whose numbers are the records', and LaTeX that compiles by its look."""
 
 import csv
+import errno
 
 import polars as pl
 import pytest
 
-from simulation.export import main
+from simulation.export import main, table
 from simulation.report.latex import escape
 from tests.simulation.command.running import run
 from tests.simulation.studies.records import record, study
@@ -56,6 +57,16 @@ def test_runs_that_cannot_be_compared_are_exported_without_differences(tmp_path,
     assert not (tmp_path / "out" / "differences.csv").exists()
     names = {row["method"] for row in rows(tmp_path / "out" / "clients.csv")}
     assert names == {"clients = 20", "clients = 24"}
+
+
+def test_a_table_is_there_whole_or_not_at_all(tmp_path):
+    def rows():
+        yield [1]
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        table(tmp_path / "clients.csv", ["client"], rows())
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_ledger_of_a_run_adds_up_to_one_a_round(tmp_path):
