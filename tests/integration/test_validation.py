@@ -98,13 +98,13 @@ def test_a_sweep_chooses_by_validation_clients(tmp_path):
     assert sweep(words) == 0
     (first, _) = sorted((tmp_path / "sweep" / "cells").iterdir())
     summary = json.loads((first / "summary.json").read_text())
-    found = point("cell", {}, summary)
+    found = point("cell", {}, summary, {})
     assert found.part == "validation"
     rows = rows_of(next(first.glob("seed-*")))
     own = rows.filter((pl.col("phase") == "validation") & (pl.col("round") == 1) & (pl.col("step") == 5))
     assert found.mean["value"] == pytest.approx(own["score"].mean())
     del summary["validation"]
-    assert point("cell", {}, summary).part == "unseen"
+    assert point("cell", {}, summary, {}).part == "unseen"
 
 
 REFUSED = {

@@ -25,7 +25,7 @@ BAD = {
     ),
     "argument of a network": (
         ["--network", "mlp", "--network.width", "nan"],
-        ["settings.width nan: give true or false, a whole number, a finite number, a text\n"],
+        ["--network.width nan: give true or false, a whole number, a finite number, a text\n"],
     ),
     "no number": (["--clients", "many"], ["--clients", "many"]),
     "no clients": (["--clients", "0"], ["--clients", "0", "greater than or equal to 1"]),

@@ -147,7 +147,6 @@ BAD = {
         ["separated by ',', not by ';'", 'separator = ","'],
     ),
     "other separator": (PLAIN, semicolons, ["separated by ';', not by ','", 'separator = ";" in people.toml']),
-    "dates as a feature": (description('"age"', '"when"'), GOOD, ["'when', a feature, holds time"]),
     "text as time": (
         description(', "genre"]', ']\ntime = "genre"'),
         GOOD,
