@@ -40,7 +40,7 @@ class ModuleNetwork(Network):
         vectorized: Whether vmap computes it, or a loop over clients.
         row_numbers: Numbers that one row leaves in memory for the derivative of a gradient.
         row_once: Numbers that one row leaves in memory for a gradient that is not differentiated.
-        mixes: Whether rows of a batch see one another, by batch norm: padding is then cut off first.
+        mixes: Whether rows of a batch see one another, by batch norm: padding is then left out first.
         seen: Width of what the head sees, where the outputs are those of a linear head with a bias; else 0.
     """
 
@@ -144,11 +144,12 @@ class ModuleNetwork(Network):
         # the other backends of attention have no second derivative on a CPU
         with sdpa_kernel(SDPBackend.MATH):
             if self.mixes and mask is not None and not bool(mask.all()):
-                counts = mask.sum(1).int().tolist()
-                pieces = [
-                    one(at(own, client), rows[:n]) for client, (rows, n) in enumerate(zip(x, counts, strict=True))
-                ]
-                return torch.stack([nn.functional.pad(y, (0, 0, 0, x.shape[1] - len(y))) for y in pieces])
+                # padding lies anywhere: an episode's rows for support end before those for the query
+                real, pieces = mask.bool(), []
+                for client, (rows, kept) in enumerate(zip(x, real, strict=True)):
+                    y = one(at(own, client), rows[kept])
+                    pieces.append(y.new_zeros(len(kept), *y.shape[1:]).index_put((kept,), y))
+                return torch.stack(pieces)
             if self.skips:
                 return by_length(lambda rows: self._clients(one, own, rows), x, self.inputs.shape[0])
             return self._clients(one, own, x)

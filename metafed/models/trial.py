@@ -15,6 +15,8 @@ from metafed.models.module import ModuleNetwork
 
 ROWS = 4
 """Rows of the trial."""
+TIMES = 8
+"""How often these rows are in a larger batch, which must be possible, too."""
 
 
 def tried(network: ModuleNetwork, dtype: "torch.dtype") -> ModuleNetwork:
@@ -40,9 +42,9 @@ def tried(network: ModuleNetwork, dtype: "torch.dtype") -> ModuleNetwork:
         )
     if not torch.equal(_output(network, own, x.clone(), ROWS, 1), whole):
         raise DataError("two calls of forward differ: it draws random numbers, such as dropout; leave that out")
-    for rows in (2,) if mixes else (1, 2):
-        fewer = _output(network, own, x[:rows].clone(), rows)
-        if not mixes and not torch.allclose(fewer, whole[:rows], rtol=1e-3, atol=1e-4):
+    for rows in (2, TIMES * ROWS) if mixes else (1, 2, TIMES * ROWS):
+        other = _output(network, own, x.repeat(TIMES, 1)[:rows], rows)
+        if not mixes and not torch.allclose(other[:ROWS], whole[:rows], rtol=1e-3, atol=1e-4):
             raise DataError(
                 "the outputs of a row depend on what else is in the batch; the first axis counts rows (attention and"
                 " recurrent layers: batch_first=True)"

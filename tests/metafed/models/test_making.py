@@ -82,6 +82,10 @@ FACTORIES = {
         spoiled(forward=lambda m, x: Base.forward(m, x.reshape(4, 5))),
         "forward raised RuntimeError for 1 rows",
     ),
+    "at most": (
+        spoiled(forward=lambda m, x: Base.forward(m, x + torch.zeros(9, 1)[: len(x)])),
+        "forward raised RuntimeError for 32 rows",
+    ),
     "mixes rows": (spoiled(forward=lambda m, x: Base.forward(m, x - x.mean(0))), "depend on what else is in the batch"),
     "in place": (spoiled(forward=in_place), "writes into its inputs"),
     "buffer": (
