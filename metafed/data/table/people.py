@@ -30,16 +30,17 @@ class People:
     """Clients with rows enough, in the order of their names.
 
     Attributes:
-        frame: All rows; those of a client are successive.
+        frame: All rows; those of a client are successive, unless ``order`` says where they are.
         client: The column of ``frame`` that names the client.
         names: The clients' names ``(C,)``.
         groups: Their groups ``(C,)``.
-        start: The number of each one's first row ``(C,)``.
+        start: The number of each one's first row, in ``order`` where there is one ``(C,)``.
         length: How many rows each one has ``(C,)``.
         skipped: Names of those with too few rows.
         rule: Which rule skipped them.
         notes: How rows were dealt, where a copy lies.
         salt: What names are hashed with; None where they stay.
+        order: Of rows in memory that lie scattered, their numbers client by client ``(n,)``.
     """
 
     frame: "pl.LazyFrame"
@@ -52,17 +53,23 @@ class People:
     rule: str
     notes: tuple[str, ...]
     salt: bytes | None = None
+    order: "pl.Series | None" = None
 
     def rows(self, client: int) -> "pl.LazyFrame":
         """Return the rows of one client."""
-        return self.frame.slice(int(self.start[client]), int(self.length[client]))
+        first, length = int(self.start[client]), int(self.length[client])
+        if self.order is None:
+            return self.frame.slice(first, length)
+        # the frame is in memory: of it nothing is copied but these rows
+        return self.frame.collect()[self.order.slice(first, length)].lazy()
 
 
 def people(description: Description, table: Table, found: Roles, shots: Shots, hashed: int | None = None) -> People:
     """Find the clients.
 
-    A table of moderate size is read here, and sorted unless the rows of every client are successive. A large Parquet
-    file with such rows stays where it is; else it is copied once, sorted, as a large CSV file is.
+    A table of moderate size is read here, and stays as it is: an index leads to rows of a client that lie scattered. A
+    large Parquet file with successive rows of every client stays where it is; else it is copied once, sorted, as a
+    large CSV file is.
 
     Args:
         description: Names the columns, or the partition.
@@ -77,18 +84,18 @@ def people(description: Description, table: Table, found: Roles, shots: Shots, h
     import polars as pl
 
     if description.client is None:
-        frame, client, about = _partition(description, table, found)
-        return _named(description, table, found, frame, client, shots, about)
+        frame, client, dealt, about = _partition(description, table, found)
+        return _named(description, table, found, frame, client, shots, about, order=dealt)
     client = description.client
     frame = table.frame
     if not large(table, found):
         with readable(table.path):
-            held = frame.select(found.used).collect()
-        # a sorted copy takes as much memory again as the rows
-        frame = held.lazy()
+            frame = frame.select(found.used).collect().lazy()
+        order: pl.Series | None = None
         if not _together(table, frame, client):
-            frame = held.sort(client, maintain_order=True).lazy()
-        return _named(description, table, found, frame, client, shots, hashed=hashed)
+            # a sorted copy would take as much memory again as the rows
+            order = frame.select(pl.arg_sort_by(client, maintain_order=True)).collect().to_series()
+        return _named(description, table, found, frame, client, shots, hashed=hashed, order=order)
     if table.path.suffix == ".parquet" and _together(table, frame, client):
         return _named(description, table, found, frame, client, shots, hashed=hashed)
     copy = sorted_copy(table.path, frame, client, found.used, table.rows)
@@ -123,7 +130,13 @@ def _together(table: Table, frame: "pl.LazyFrame", client: str) -> bool:
 
 
 def _who(
-    description: Description, table: Table, found: Roles, frame: "pl.LazyFrame", client: str, shots: Shots
+    description: Description,
+    table: Table,
+    found: Roles,
+    frame: "pl.LazyFrame",
+    client: str,
+    shots: Shots,
+    order: "pl.Series | None",
 ) -> "pl.DataFrame":
     """Return a row a client, by name: its rows, the first of them, its units to be split, its group, its texts."""
     import polars as pl
@@ -138,7 +151,8 @@ def _who(
     texts = [name for name in found.used if table.columns[name].content == "text"]
     if texts:
         columns += [pl.sum_horizontal(pl.col(name).cast(pl.String).str.len_bytes() for name in texts).alias("texts")]
-    rows = frame.select(columns).with_row_index("row")
+    rows = frame.select(columns)
+    rows = rows.with_row_index("row") if order is None else rows.with_columns(_inverse(order).alias("row"))
     about = [pl.len().alias("rows"), pl.col("row").min().alias("start")]
     about += [pl.col("texts").cast(pl.UInt64).sum()] if texts else []
     if group:
@@ -168,6 +182,15 @@ def _who(
         return named.sort("start" if dealt else "client").collect(engine="streaming")
 
 
+def _inverse(order: "pl.Series") -> "pl.Series":
+    """Return the place of each row in an order ``(n,)``."""
+    import polars as pl
+
+    place = np.empty(len(order), np.uint32)
+    place[order.to_numpy()] = np.arange(len(order), dtype=np.uint32)
+    return pl.Series(place)
+
+
 def _joined(names: list[str]) -> "pl.Expr":
     """Return the group of a row: its values of the columns, one after the other."""
     import polars as pl
@@ -193,6 +216,7 @@ def _named(
     shots: Shots,
     notes: tuple[str, ...] = (),
     hashed: int | None = None,
+    order: "pl.Series | None" = None,
 ) -> People:
     """Keep the clients with rows enough.
 
@@ -202,7 +226,7 @@ def _named(
     """
     import polars as pl
 
-    who, salt = _who(description, table, found, frame, client, shots), None
+    who, salt = _who(description, table, found, frame, client, shots, order), None
     if nameless := int(who.filter(pl.col("client").is_null())["rows"].sum()):
         raise DataError(
             f"{table.path}: column {client!r} has no value in {nameless:,} of {table.rows:,} rows: leave these rows"
@@ -244,14 +268,17 @@ def _named(
         rule=f"fewer than {what}{of_class}",
         notes=notes,
         salt=salt,
+        order=order,
     )
 
 
-def _partition(description: Description, table: Table, found: Roles) -> tuple["pl.LazyFrame", str, tuple[str, ...]]:
+def _partition(
+    description: Description, table: Table, found: Roles
+) -> tuple["pl.LazyFrame", str, "pl.Series", tuple[str, ...]]:
     """Share out the rows of a table to clients; it is read whole.
 
     Returns:
-        The rows, those of a client successive; the column that names the client; and notes.
+        The rows; the column that names the client; the rows' numbers client by client; and notes.
 
     Raises:
         DataError: The target cannot be what the partition goes by, or there are too few rows.
@@ -267,13 +294,14 @@ def _partition(description: Description, table: Table, found: Roles) -> tuple["p
     except ValueError as error:
         raise DataError(f"{table.path}: partition: {error}") from None
     with readable(table.path):
-        frame = table.frame.select(found.used).collect()[np.argsort(owner, kind="stable")]
+        frame = table.frame.select(found.used).collect()
     client = "client of the partition"
     settings = how.model_dump(exclude={"kind", "clients"})
     notes = [f"artificial clients, {how.about}: {', '.join(f'{name} {value}' for name, value in settings.items())}"]
     if group := _group(description, found):
         notes.append(f"a client's group is its most frequent {', '.join(map(repr, group))}")
-    return frame.with_columns(pl.Series(client, np.sort(owner))).lazy(), client, tuple(notes)
+    order = pl.Series(np.argsort(owner, kind="stable"), dtype=pl.get_index_type())
+    return frame.with_columns(pl.Series(client, owner)).lazy(), client, order, tuple(notes)
 
 
 def _dealt_by(description: Description, table: Table, found: Roles) -> np.ndarray:
