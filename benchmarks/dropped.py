@@ -9,7 +9,6 @@ who are dropped would be worse off anyway; how much larger it is with its own is
 are Student's t over seeds.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ import numpy as np
 
 from benchmarks.first_order import rank_correlation
 from benchmarks.results import check_target, complain, write
-from benchmarks.studies import Study, read_study, run
+from benchmarks.studies import Study, arguments, read_study, run
 from benchmarks.tables import show
 from metafed.fairness.intervals import Estimate, student_interval, without_interval
 from metafed.fairness.panel import Panel
@@ -120,12 +119,7 @@ def measured(study: Study, folder: Path) -> dict[str, dict[str, list[float]]]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
-    reader = argparse.ArgumentParser(prog="python -m benchmarks.dropped", description=__doc__)
-    reader.add_argument("file", type=Path)
-    reader.add_argument("--out", type=Path, help="folder of the runs; default: runs/study-NAME")
-    reader.add_argument("--markdown", action="store_true")
-    reader.add_argument("--json", type=Path, help="write the figures to this file as well")
-    asked, more = reader.parse_known_args(sys.argv[1:] if argv is None else list(argv))
+    asked, more = arguments("dropped", __doc__).parse_known_args(sys.argv[1:] if argv is None else list(argv))
     folder = asked.out or Path("runs") / f"study-{asked.file.stem}"
     try:
         check_target(asked.json)

@@ -8,7 +8,6 @@ intents that are near one another in the space of the frozen encoder. Each is co
 of ρ with the least and the most.
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ import numpy as np
 
 from benchmarks.first_order import rank_correlation
 from benchmarks.results import check_target, complain, write
-from benchmarks.studies import Study, read_study, run
+from benchmarks.studies import Study, arguments, read_study, run
 from benchmarks.tables import show
 from metafed.experiment.settings import Experiment
 from metafed.fairness.metrics import tail_size, worst10
@@ -129,12 +128,7 @@ def over_seeds(values: Sequence[float]) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
-    reader = argparse.ArgumentParser(prog="python -m benchmarks.served", description=__doc__)
-    reader.add_argument("file", type=Path)
-    reader.add_argument("--out", type=Path, help="folder of the runs; default: runs/study-NAME")
-    reader.add_argument("--markdown", action="store_true")
-    reader.add_argument("--json", type=Path, help="write the figures to this file as well")
-    asked, more = reader.parse_known_args(sys.argv[1:] if argv is None else list(argv))
+    asked, more = arguments("served", __doc__).parse_known_args(sys.argv[1:] if argv is None else list(argv))
     folder = asked.out or Path("runs") / f"study-{asked.file.stem}"
     try:
         check_target(asked.json)
@@ -155,10 +149,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     columns += ("share of the worst tenth", "kB sent, of the whole encoder")
     show(asked.file.stem, columns, rows, ("Unseen clients.", *diverged), asked.markdown)
     rhos = {name: each["rho"] for name, each in found.items() if each["rho"]}
-    told = [[name, *(over_seeds([one[what] for one in rho]) for what in HARD)] for name, rho in rhos.items()]
-    if told:
+    texts = [[name, *(over_seeds([one[what] for one in rho]) for what in HARD)] for name, rho in rhos.items()]
+    if texts:
         columns = ("method", "ρ(score, rows owned)", "ρ(score, cosine of the two most alike intents)")
-        show(f"{asked.file.stem}: clients with texts", columns, told, (), asked.markdown)
+        show(f"{asked.file.stem}: clients with texts", columns, texts, (), asked.markdown)
     if asked.json is not None:
         write(asked.json, "served", {"file": str(asked.file), "more": more}, found)
     return 0

@@ -166,17 +166,23 @@ def frontier(found: Mapping[str, Any], folder: Path) -> None:
     write_frontier(points, folder)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return the exit code."""
+def arguments(name: str, about: str | None) -> argparse.ArgumentParser:
+    """Return the reader of the words that all commands on a study take; ``about`` is its module's docstring."""
     reader = argparse.ArgumentParser(
-        prog="python -m benchmarks.studies", description=__doc__, epilog="Further flags go to every run: --seed 5"
+        prog=f"python -m benchmarks.{name}", description=about, epilog="Further flags go to every run: --seed 5"
     )
     reader.add_argument("file", type=Path)
     reader.add_argument("--out", type=Path, help="folder of the runs; default: runs/study-NAME")
-    reader.add_argument("--part", choices=("unseen", "seen", "all"), default="unseen", help="which clients")
-    reader.add_argument("--only", default="", help="of the methods after the first, NAME,… only")
     reader.add_argument("--markdown", action="store_true")
     reader.add_argument("--json", type=Path, help="write the figures to this file as well")
+    return reader
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code."""
+    reader = arguments("studies", __doc__)
+    reader.add_argument("--part", choices=("unseen", "seen", "all"), default="unseen", help="which clients")
+    reader.add_argument("--only", default="", help="of the methods after the first, NAME,… only")
     asked, more = reader.parse_known_args(sys.argv[1:] if argv is None else list(argv))
     folder = asked.out or Path("runs") / f"study-{asked.file.stem}"
     try:

@@ -7,8 +7,12 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import torch
+
 from benchmarks.contenders import Central
-from metafed.core.episodes import Batch
+from benchmarks.frameworks import Round, Theta
+from metafed.core.episodes import Batch, Episode
+from metafed.core.parameters import part_of
 from metafed.models.conv4 import BLOCKS, Conv4
 from metafed.models.convolution import EPSILON
 from metafed.models.mlp import Mlp
@@ -97,3 +101,21 @@ def meta_gradient(central: Central, family: str) -> Gradient:
 def arrays(batch: Batch) -> Rows:
     """Return the rows of all clients of a batch."""
     return batch.x.numpy(), batch.y.numpy(), batch.mask.numpy()
+
+
+def rounds(central: Central, summed: Callable[[str, Arrays, list[int], Episode], Arrays]) -> Round:
+    """Return a round: the outer step along what ``summed`` makes of a family, θ, its clients and their episode."""
+
+    def step(theta: Theta, clients: list[int], server_round: int) -> Theta:
+        total = {name: torch.zeros_like(value) for name, value in theta.items()}
+        counts: dict[str, int] = {}
+        for family, members in central.population.roster.by_family(clients):
+            episode = central.population.training(members, server_round).episode
+            own = {n: t.numpy() for n, t in theta.items() if part_of(n) in ("trunk", family)}
+            for name, value in summed(family, own, members, episode).items():
+                total[name] += torch.tensor(jax.device_get(value))
+            for part in {part_of(name) for name in own}:
+                counts[part] = counts.get(part, 0) + len(members)
+        return central.step(theta, total, counts)
+
+    return step

@@ -7,13 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import fedjax
-import jax
-import torch
 
 from benchmarks.contenders import Central
-from benchmarks.frameworks import Round, Theta
-from benchmarks.frameworks.gradients_in_jax import Gradient, arrays, meta_gradient, on_one_thread
-from metafed.core.parameters import part_of
+from benchmarks.frameworks import Round
+from benchmarks.frameworks.gradients_in_jax import Arrays, Gradient, arrays, meta_gradient, on_one_thread, rounds
+from metafed.core.episodes import Episode
 
 
 def each(gradient: Gradient) -> Any:
@@ -37,20 +35,11 @@ def made(central: Central) -> Round:
     fedjax.set_for_each_client_backend("jit")
     loops: Mapping[str, Any] = {family: each(meta_gradient(central, family)) for family in central.tasks}
 
-    def step(theta: Theta, clients: list[int], server_round: int) -> Theta:
-        total = {name: torch.zeros_like(value) for name, value in theta.items()}
-        counts: dict[str, int] = {}
-        for family, members in central.population.roster.by_family(clients):
-            episode = central.population.training(members, server_round).episode
-            halves = [list(zip(*arrays(half), strict=True)) for half in episode]
-            batches = [{"support": support, "query": query} for support, query in zip(*halves, strict=True)]
-            own = {n: t.numpy() for n, t in theta.items() if part_of(n) in ("trunk", family)}
-            found = loops[family](own, ((m, [batch], ()) for m, batch in zip(members, batches, strict=True)))
-            sums = fedjax.tree_util.tree_sum(output for _, output in found)
-            for name, value in sums.items():
-                total[name] += torch.tensor(jax.device_get(value))
-            for part in {part_of(name) for name in own}:
-                counts[part] = counts.get(part, 0) + len(members)
-        return central.step(theta, total, counts)
+    def summed(family: str, theta: Arrays, members: list[int], episode: Episode) -> Arrays:
+        halves = [list(zip(*arrays(half), strict=True)) for half in episode]
+        batches = [{"support": support, "query": query} for support, query in zip(*halves, strict=True)]
+        found = loops[family](theta, ((m, [batch], ()) for m, batch in zip(members, batches, strict=True)))
+        total: Arrays = fedjax.tree_util.tree_sum(output for _, output in found)
+        return total
 
-    return step
+    return rounds(central, summed)

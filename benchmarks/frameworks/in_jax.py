@@ -9,12 +9,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import torch
 
 from benchmarks.contenders import Central
-from benchmarks.frameworks import Round, Theta
-from benchmarks.frameworks.gradients_in_jax import Arrays, Gradient, Rows, arrays, meta_gradient, on_one_thread
-from metafed.core.parameters import part_of
+from benchmarks.frameworks import Round
+from benchmarks.frameworks.gradients_in_jax import Arrays, Gradient, Rows, arrays, meta_gradient, on_one_thread, rounds
+from metafed.core.episodes import Episode
 from metafed.models.mlp import Mlp
 
 
@@ -54,17 +53,8 @@ def made(central: Central) -> Round:
         for family, task in central.tasks.items()
     }
 
-    def step(theta: Theta, clients: list[int], server_round: int) -> Theta:
-        total = {name: torch.zeros_like(value) for name, value in theta.items()}
-        counts: dict[str, int] = {}
-        for family, members in central.population.roster.by_family(clients):
-            episode = central.population.training(members, server_round).episode
-            own = {n: t.numpy() for n, t in theta.items() if part_of(n) in ("trunk", family)}
-            found = totals[family](own, arrays(episode.support), arrays(episode.query))
-            for name, value in found.items():
-                total[name] += torch.tensor(jax.device_get(value))
-            for part in {part_of(name) for name in own}:
-                counts[part] = counts.get(part, 0) + len(members)
-        return central.step(theta, total, counts)
+    def summed(family: str, theta: Arrays, members: list[int], episode: Episode) -> Arrays:
+        found: Arrays = totals[family](theta, arrays(episode.support), arrays(episode.query))
+        return found
 
-    return step
+    return rounds(central, summed)

@@ -74,7 +74,7 @@ def test_noisy_labels_are_named_where_evaluation_labels_are_clean_and_alarm_nobo
     assert alarms(run.folder) == set()
     (data,) = run.manifest["data"].values()
     said = " ".join(data["notes"])
-    assert "labels are noisy: 'y' is not 'clean' in 1" in said
+    assert "labels are noisy: 'y' differs from 'clean' in 1" in said
     assert "of those of group 'careless', the noisiest" in said
 
 

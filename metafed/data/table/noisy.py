@@ -26,7 +26,7 @@ def notes(description: Description, table: Table, kind: Kind) -> tuple[str, ...]
         share = rows["wrong"].mean()
         if not isinstance(share, float) or not share:
             continue
-        text = f"labels are noisy: {target!r} is not {clean!r} in {share:.0%} of all rows"
+        text = f"labels are noisy: {target!r} differs from {clean!r} in {share:.0%} of all rows"
         if description.groups:
             by = rows.group_by(description.groups).agg(pl.col("wrong").mean()).sort("wrong", *description.groups)
             *name, most = by.row(-1)

@@ -98,7 +98,8 @@ def test_labels_that_differ_from_clean_ones_are_called_noisy_and_the_noisiest_gr
     wrong = (group == "noisy") & (np.arange(96) % 4 == 0)
     columns = {"clean": clean, "y": np.where(wrong, (clean + 1) % 3, clean), "group": group}
     made, _ = checked(columns=columns, target_evaluation="clean", group="group")
-    said = "labels are noisy: 'y' is not 'clean' in 12% of all rows, and in 25% of those of group 'noisy', the noisiest"
+    said = "labels are noisy: 'y' differs from 'clean' in 12% of all rows"
+    said += ", and in 25% of those of group 'noisy', the noisiest"
     assert said in made.sources[0].notes
     made, _ = checked(columns={**columns, "y": clean}, target_evaluation="clean", group="group")
     assert not any("noisy" in note for note in made.sources[0].notes)
