@@ -36,7 +36,6 @@ class Origin(NamedTuple):
             sets with held-out classes; None if no client is.
         share: The clients of a node whose table of its own holds its own people only; None where a table holds
             everybody. Sources of ours do not look at it.
-        encoder: The folder of the sentence encoder, where one was named.
         anonymise: Whether names of clients are hashed; those of published data sets are none of people.
     """
 
@@ -44,7 +43,6 @@ class Origin(NamedTuple):
     data_dirs: tuple[Path, ...]
     unseen_from: int | None = None
     share: Share | None = None
-    encoder: str = ""
     anonymise: bool = False
 
 
@@ -58,7 +56,6 @@ class Source(ABC):
         held_out_classes: Whether unseen clients have classes that no seen client has.
         shots: The size of episodes, where it is not the family's.
         share: Which clients it has, where it has those of one node only.
-        encoded: Whether a sentence encoder reads its texts, whatever the network.
         textual: Whether it offers its rows as texts to networks that want them.
     """
 
@@ -68,7 +65,6 @@ class Source(ABC):
     held_out_classes: ClassVar[bool] = False
     shots: Shots | None = None
     share: Share | None = None
-    encoded: ClassVar[bool] = False
     textual: ClassVar[bool] = False
 
     @abstractmethod

@@ -201,8 +201,8 @@ class Fields(Settings):
     )
     encoder: str = Field(
         "",
-        description="Folder of the sentence encoder that reads texts, where a data set has one. Default: the folder"
-        " encoder of a data folder, or the wheel of metafed[language].",
+        description="Folder of the encoder of --network text-encoder. Default: the folder encoder of a data folder, or"
+        " the wheel of metafed[language].",
     )
 
     @field_validator("chunk", mode="before")

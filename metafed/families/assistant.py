@@ -18,8 +18,8 @@ import numpy as np
 from metafed.core.episodes import Examples, Shots, evaluation_rows
 from metafed.core.streams import stream
 from metafed.data.family import Family
-from metafed.data.sets.banking77.reader import Banking77, Banking77Encoder
-from metafed.data.sets.clinc150.reader import Clinc150, Clinc150Encoder
+from metafed.data.sets.banking77.reader import Banking77
+from metafed.data.sets.clinc150.reader import Clinc150
 from metafed.data.source import GENERATED
 from metafed.families.generated import Generator
 from metafed.models import Inputs
@@ -139,8 +139,6 @@ ASSISTANT = Family(
     sources={
         GENERATED: Generated,
         "clinc150": Clinc150,
-        "clinc150-encoder": Clinc150Encoder,
         "banking77": Banking77,
-        "banking77-encoder": Banking77Encoder,
     },
 )

@@ -41,7 +41,7 @@ class Check:
             print("\n".join(whole(*first, self.clients)))
         except DataError as error:
             raise BadInput(str(error)) from None
-        for task, data_dirs in others:  # other readers of the same file may need more than the file
+        for task, data_dirs in others:  # other readers of the same file may need more of it
             try:
                 print("\n".join(whole(task, data_dirs, self.clients)))
             except DataError as error:

@@ -17,7 +17,7 @@ def experiment_of(data, folder, task, **settings):
     ("task", "settings", "kept"),
     [
         ("assistant:clinc150", {"network": "text-encoder"}, "encoder and frozen-weights"),
-        ("assistant:clinc150-encoder", {}, "encoder"),
+        ("assistant:clinc150", {"network": "text-encoder", "network_settings": {"adapter": "none"}}, "encoder"),
     ],
 )
 def test_two_nodes_of_other_weights_are_refused(small_data, transformers, peft, tmp_path, task, settings, kept):

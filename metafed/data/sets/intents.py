@@ -8,15 +8,12 @@ the second from its other splits; the few texts that are in both are taken out o
 
 from abc import ABC, abstractmethod
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
 
 from metafed.core.episodes import Examples
 from metafed.core.streams import stream
-from metafed.data.encoder.vectors import Vectors, vectors
-from metafed.data.encoder.weights import find
 from metafed.data.files.shared import by_file
 from metafed.data.sequence import TOKENS, cut, tokens
 from metafed.data.sets.base import Dataset, require, table_of
@@ -55,17 +52,16 @@ class Corpus(NamedTuple):
 
 
 class Intents(Dataset, ABC):
-    """Artificial clients, whatever the texts and whatever stands for a text."""
+    """Artificial clients, whatever the texts; a row is hashed words and pairs of words, of length ``SCALE``."""
 
+    features = HASHES
     outputs = SLOTS
+    sequence = TOKENS
+    textual = True
     name: ClassVar[str]
     """The data set's name, of which the clients' random streams are named."""
     columns_read: ClassVar[tuple[str, ...]]
     """Columns that the file must have; text, intent and split are among them."""
-
-    @abstractmethod
-    def _embed(self, texts: list[str]) -> np.ndarray:
-        """Return the features of texts, ``(n, features)``."""
 
     @abstractmethod
     def _labelled(self, table: "pl.DataFrame") -> "pl.DataFrame":
@@ -122,7 +118,7 @@ class Intents(Dataset, ABC):
     def examples(self, client: int) -> Examples:
         """Return one client's utterances; the group is the domain that it likes most."""
         texts, own = self._utterances(client)
-        return own._replace(x=self._embed(texts))
+        return own._replace(x=hashed(texts))
 
     def sequences(self, client: int) -> np.ndarray:
         """Return one client's utterances as tokens ``(n, 32)``."""
@@ -160,49 +156,9 @@ class Intents(Dataset, ABC):
         )
 
 
-class Hashed(Intents, ABC):
-    """Texts as hashed words and pairs of words, of unit length times ``SCALE``."""
+def hashed(texts: list[str]) -> np.ndarray:
+    """Return the features ``(n, HASHES)`` of texts: hashed words and pairs of words, of length ``SCALE``."""
+    from sklearn.feature_extraction.text import HashingVectorizer
 
-    features = HASHES
-    sequence = TOKENS
-    textual = True
-
-    def _embed(self, texts: list[str]) -> np.ndarray:
-        from sklearn.feature_extraction.text import HashingVectorizer
-
-        hashed = HashingVectorizer(n_features=HASHES, ngram_range=(1, 2), norm="l2").transform(texts)
-        return np.asarray(SCALE * hashed.toarray(), dtype=np.float32)
-
-
-class Encoded(Intents, ABC):
-    """Texts as vectors of a sentence encoder that is on this machine already, of length √``features``."""
-
-    encoded = True
-
-    @property
-    def features(self) -> int:
-        """The encoder's width."""
-        return self._vectors.weights.width
-
-    @cached_property
-    def _vectors(self) -> Vectors:
-        return vectors(find(self.origin.encoder, self.origin.data_dirs))
-
-    @property
-    def encoder_sha256(self) -> str | None:
-        """The encoder's hash."""
-        return self._vectors.weights.sha256
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """The file, and those of the encoder: with other weights the rows are others."""
-        return (*super().files, *self._vectors.weights.files)
-
-    @property
-    def clients(self) -> int | None:
-        """Any number, once file and encoder are known to be there."""
-        _ = self.corpus, self._vectors
-        return None
-
-    def _embed(self, texts: list[str]) -> np.ndarray:
-        return np.float32(np.sqrt(self.features)) * self._vectors.of(texts)
+    counts = HashingVectorizer(n_features=HASHES, ngram_range=(1, 2), norm="l2").transform(texts)
+    return np.asarray(SCALE * counts.toarray(), dtype=np.float32)

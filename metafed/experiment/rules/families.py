@@ -26,7 +26,7 @@ def check_families(experiment: Fields, choices: Sequence[TaskChoice]) -> None:
         experiment.algorithm.check(choice.family.name, choice.kind)
     check_held_out(experiment, choices)
     check_names(experiment, choices)
-    check_encoder(experiment, choices)
+    check_encoder(experiment)
     check_networks(experiment, choices)
     check_control(experiment, choices)
     check_scores(experiment, choices)
@@ -52,19 +52,14 @@ def check_held_out(experiment: Fields, choices: Sequence[TaskChoice]) -> None:
             )
 
 
-def check_encoder(experiment: Fields, choices: Sequence[TaskChoice]) -> None:
+def check_encoder(experiment: Fields) -> None:
     """Refuse an encoder that reads nothing.
 
     Raises:
-        ValueError: No data set has texts for it.
+        ValueError: No network is text-encoder.
     """
-    sources = (choice.family.sources[choice.source] for choice in choices)
-    read = any(getattr(source, "encoded", False) for source in sources)
-    if experiment.encoder and not read and TEXT_ENCODER not in parse_network(experiment.network).values():
-        raise ValueError(
-            f"--encoder {experiment.encoder} does nothing: no data set of --tasks has texts for it, as"
-            " assistant:clinc150-encoder and assistant:banking77-encoder have, and no network is text-encoder"
-        )
+    if experiment.encoder and TEXT_ENCODER not in parse_network(experiment.network).values():
+        raise ValueError(f"--encoder {experiment.encoder} does nothing: no network is {TEXT_ENCODER} (--network)")
 
 
 def check_names(experiment: Fields, choices: Sequence[TaskChoice]) -> None:

