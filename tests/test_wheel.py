@@ -72,7 +72,8 @@ def test_an_installed_copy_imports_runs_and_reports(installed, outside, tmp_path
     assert "<svg" in (tmp_path / "first" / "report.html").read_text()
 
 
-def test_an_installed_copy_compiles_its_kernels(installed, outside, tmp_path, compiler):
+@pytest.mark.compiler
+def test_an_installed_copy_compiles_its_kernels(installed, outside, tmp_path):
     build = "from metafed.native.library import HERE, build; print(build(HERE / 'affine.cpp'))"
     printed = called(installed / "python", "-c", build, cwd=tmp_path, env={**outside, "XDG_CACHE_HOME": str(tmp_path)})
     assert Path(printed.strip()).is_relative_to(tmp_path)

@@ -42,9 +42,12 @@ def answered(own, nodes=1):
 @pytest.mark.parametrize(
     "network",
     [
-        {"network": "mlp", "kernels": "native"},
+        pytest.param({"network": "mlp", "kernels": "native"}, marks=pytest.mark.compiler),
         {"network": "mlp", "kernels": "torch"},
-        {"tasks": "blob-images", "network": "conv4", "filters": 4, "norm": "batch", "kernels": "native"},
+        pytest.param(
+            {"tasks": "blob-images", "network": "conv4", "filters": 4, "norm": "batch", "kernels": "native"},
+            marks=pytest.mark.compiler,
+        ),
         {"tasks": "blob-images", "network": "small-conv", "filters": 4, "norm": "group"},
         {"network": f"{OWN}:Gru", "local": {"steps": 2, "batch_size": 20}, "eval": {"batch_size": 8}, "eval_steps": 2},
         {"network": f"{OWN}:NormedMlp"},

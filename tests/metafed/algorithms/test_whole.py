@@ -13,6 +13,8 @@ from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation
 from metafed.models import Mlp
 
+pytestmark = pytest.mark.compiler
+
 RATES = [0.1, 0.3, 0.05]
 
 

@@ -185,6 +185,7 @@ def test_chunks_and_padding_change_no_update(name):
                 torch.testing.assert_close(direction, whole.directions[parameter][clients], rtol=1e-8, atol=1e-11)
 
 
+@pytest.mark.compiler
 @every_world
 def test_our_kernels_and_pytorchs_agree(name):
     results = []
@@ -284,6 +285,7 @@ def test_physics_lie_in_their_ranges():
     assert 0.4 < (physics[:, 3] < 0).mean() < 0.6
 
 
+@pytest.mark.compiler
 def test_unseen_clients_gain_by_one_step_of_policy_gradient():
     """Meta-training of a short navigation, without a server: 60 rounds of 10 goals, then 40 goals never seen."""
     world, maml = Navigation(20), ALGORITHMS["maml"](inner_steps=1, inner_lr=1.0)

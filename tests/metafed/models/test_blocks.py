@@ -17,6 +17,8 @@ from tests.metafed.algorithms.clients import ragged
 from tests.metafed.models.problems import one, tensor
 from tests.metafed.models.test_networks import begin
 
+pytestmark = pytest.mark.compiler
+
 CLIENTS, ROWS = 2, 3
 SHAPES = [(2, 3, 6, 6), (1, 16, 5, 8), (18, 4, 7, 5), (3, 20, 9, 9)]
 """Input channels, filters, height, width: even and odd, less than a block of channels, one, and more."""

@@ -87,7 +87,7 @@ def episode():
     return Episode(batch(4), batch(5))
 
 
-@pytest.mark.parametrize("kernels", ["torch", "native"])
+@pytest.mark.parametrize("kernels", ["torch", pytest.param("native", marks=pytest.mark.compiler)])
 @pytest.mark.parametrize("norm", NORM)
 @pytest.mark.parametrize("kind", [FourBlocks, TwoBlocks])
 @pytest.mark.parametrize("name", ["maml", "fedrep"])

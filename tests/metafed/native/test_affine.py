@@ -8,6 +8,8 @@ from torch.autograd import gradcheck, gradgradcheck
 
 from metafed.native.affine import affine
 
+pytestmark = pytest.mark.compiler
+
 # around a vector of 2, 4, 8 or 16 numbers, a tile of 6 rows and a block of 8 × 8
 SIZES = st.integers(1, 40)
 

@@ -20,6 +20,7 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "cache" / "metafed" / "native"
 
 
+@pytest.mark.compiler
 def test_a_file_is_compiled_once_and_anew_when_it_or_a_header_changes(tmp_path, cache):
     source = tmp_path / "answer.cpp"
     source.write_text(SOURCE)
@@ -34,6 +35,7 @@ def test_a_file_is_compiled_once_and_anew_when_it_or_a_header_changes(tmp_path, 
     assert sorted(cache.glob("*.tmp")) == []
 
 
+@pytest.mark.compiler
 def test_many_processes_that_compile_at_once_all_load_it(tmp_path, cache):
     source = tmp_path / "answer.cpp"
     source.write_text(SOURCE)
@@ -45,6 +47,7 @@ def test_many_processes_that_compile_at_once_all_load_it(tmp_path, cache):
     assert [process.communicate()[0].strip() for process in started] == [b"42"] * 3
 
 
+@pytest.mark.compiler
 def test_a_file_that_does_not_compile_is_an_error_with_the_compilers_words(tmp_path, cache):
     source = tmp_path / "wrong.cpp"
     source.write_text("int main( {\n")
@@ -83,6 +86,7 @@ def nowhere(tmp_path, monkeypatch):
     tempfile.tempdir = None
 
 
+@pytest.mark.compiler
 @pytest.mark.parametrize("home", [True, False])
 def test_without_a_cache_a_temporary_folder_of_ours_is_used(home, tmp_path, nowhere, monkeypatch):
     if not home:
@@ -146,6 +150,7 @@ def test_without_a_compiler_a_run_says_what_is_slower_and_goes_on(tmp_path):
     assert "about twice as long" in done.stderr
 
 
+@pytest.mark.compiler
 def test_a_library_that_was_cut_short_is_made_anew(tmp_path, cache, monkeypatch):
     (tmp_path / "answer.cpp").write_text(SOURCE)
     monkeypatch.setattr(library, "HERE", tmp_path)

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-RUN = "-m simulation.run --engine local --clients 6 --rounds 2 --eval-every 0 --width 8 --no-report --out run"
+RUN = "-m simulation.run --engine local --kernels torch --clients 6 --rounds 2 --eval-every 0 --no-report --out run"
 
 
 def shell(line, folder, **variables):
