@@ -21,7 +21,7 @@ from simulation.api.carrying_out import carry_out
 from simulation.api.plots import Plots
 from simulation.api.summary import Summary
 from simulation.cli.errors import BadInput
-from simulation.cli.resume import again
+from simulation.cli.resume import again, check_kinds
 from simulation.cli.tables import number
 from simulation.records.runs import parquet, read_manifest, read_parquet, read_rounds, read_run
 from simulation.report.pages import write_report
@@ -54,6 +54,7 @@ class Run:
     def __init__(self, folder: Path, experiment: Experiment | None = None, owned: Path | None = None) -> None:
         if not (folder / "manifest.json").is_file():
             raise BadInput(f"{folder}: not the folder of a run (it has no manifest.json)")
+        check_kinds(folder)
         self.folder = folder.resolve()
         self.manifest: Mapping[str, Any] = read_manifest(self.folder / "manifest.json")
         self._asked, self._owned = experiment, owned

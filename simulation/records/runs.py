@@ -20,6 +20,7 @@ from server.record.forms import Form, Line, Manifest, Summary, check
 from server.record.resume import FORMAT
 from server.record.tables import HASHED, sha256_of
 from simulation.cli.errors import BadInput
+from simulation.cli.resume import check_kinds
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ def read_run(folder: Path, manifest: Mapping[str, Any] | None = None) -> Run:
         raise BadInput(f"{folder}: no such folder")
     if not (folder / "manifest.json").is_file():
         raise BadInput(f"{folder}: not the folder of a run (it has no manifest.json)")
+    check_kinds(folder)
     gaps: list[str] = []
     manifest = dict(manifest or read_manifest(folder / "manifest.json"))
     if manifest.get("kind") == "study":

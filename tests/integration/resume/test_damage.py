@@ -8,8 +8,12 @@ import polars as pl
 import pytest
 
 from server.record.record import Record
+from simulation import load
 from simulation.report.pages import write_report
 from simulation.run import main
+from simulation.runs.derived import checkpoint_difference, derived_difference
+from simulation.runs.verify import verify
+from simulation.verify import main as verify_main
 from tests.simulation.command.running import manifest
 
 SMALL = "--engine local --clients 9 --cohort 5 --rounds 2 --eval-every 0 --width 6 --quiet"
@@ -185,3 +189,43 @@ def test_a_run_without_its_checkpoints_goes_on_from_its_start(record):
     (record / "manifest.json").write_text(json.dumps({**before, "exit_reason": None}))
     assert main(["--resume", str(record), "--rounds", "2", "--quiet"]) == 0
     assert manifest(record)["theta_sha256"] == before["theta_sha256"]
+
+
+def edited(record):
+    path = record / "summary.json"
+    about = json.loads(path.read_text())
+    about["unseen"]["after"]["value"] += 1e-9
+    path.write_text(json.dumps(about))
+
+
+def other_rows(record):
+    path = record / "participation.parquet"
+    frame = pl.read_parquet(path)
+    frame.with_columns(pl.col("asked") + 1).write_parquet(path)
+
+
+DERIVED = {
+    "a number of the summary": (edited, "summary.json: unseen/after/value is "),
+    "no summary": (lambda record: (record / "summary.json").unlink(), "summary.json: is missing"),
+    "other rows of participation": (other_rows, "participation.parquet: has other rows than the record gives"),
+    "θ with another bit": (lambda record: flip(record / "checkpoints/round-00000002.safetensors", -9), "other bits"),
+    "no checkpoint": (lambda record: shutil.rmtree(record / "checkpoints"), "checkpoints: there is none"),
+}
+
+
+def test_verify_names_what_no_longer_follows_from_the_rows(record, tmp_path):
+    assert verify(record, "local") is None
+    for number, (damage, reason) in enumerate(DERIVED.values()):
+        bent = shutil.copytree(record, tmp_path / f"bent-{number}")
+        damage(bent)
+        scratch = tmp_path / f"scratch-{number}"
+        scratch.mkdir()
+        about, experiment = manifest(bent), load(bent).experiment
+        said = checkpoint_difference(bent, about) or derived_difference(bent, experiment, scratch)
+        assert reason in said
+
+
+def test_verify_as_a_command_names_an_edited_summary(record, capsys):
+    edited(record)
+    assert verify_main([str(record)]) == 1
+    assert "differs first at summary.json: unseen/after/value is " in capsys.readouterr().out
