@@ -12,7 +12,7 @@ from metafed.core.reading import brief
 from server.record.rounds import WALL_TIMES
 from server.record.tables import PREDICTIONS
 from simulation.cli.errors import BadInput
-from simulation.records.runs import parquet
+from simulation.records.runs import lines_of, parquet
 
 MISSING = "missing"
 """What an entry is of a file that does not have it."""
@@ -45,12 +45,14 @@ def lines(folder: Path) -> list[dict[str, Any]]:
     """
     path = folder / "rounds.jsonl"
     try:
-        texts = path.read_text(encoding="utf-8").split("\n")[:-1]
-        return [{k: v for k, v in json.loads(text).items() if k not in WALL_TIMES} for text in texts]
+        whole = (json.loads(text) for text in lines_of(path) if text.endswith(b"\n"))
+        return [{k: v for k, v in line.items() if k not in WALL_TIMES} for line in whole]
+    except BadInput:
+        raise
     except OSError as error:
         raise BadInput(f"{path}: {error.strerror}") from None
-    except (ValueError, AttributeError) as error:
-        raise BadInput(f"{path}: not a record's lines: {error}") from None
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise BadInput(f"{path}: not a record's lines: {brief(error)}") from None
 
 
 def rows(folder: Path) -> "pl.DataFrame":

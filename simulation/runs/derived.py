@@ -1,6 +1,5 @@
 """Making again what a record derives from its rows, to see whether its files still say so."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,7 @@ def derived_difference(folder: Path, experiment: Experiment, scratch: Path) -> s
     """
     for name in SOURCES:
         if (folder / name).is_file():
-            shutil.copyfile(folder / name, scratch / name)
+            (scratch / name).symlink_to((folder / name).resolve())
     summarize_record(scratch, Federation(experiment))
     summarize(scratch)
     for name in ("summary.json", *TABLES):
