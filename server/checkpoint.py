@@ -22,6 +22,8 @@ from metafed.core.parameters import Vectors
 from server.files import draft
 
 MOMENTS, CLIENTS, EXTRA = "moments/", "clients/", "extra/"
+LARGEST_HEADER = 100_000_000
+"""Bytes of the header of safetensors, at most; it is the format's own bound."""
 LARGEST_JSON = 2**30
 """Bytes of the JSON that are read at most: minimax names every client that it has met."""
 
@@ -160,6 +162,7 @@ def read(folder: Path, server_round: int) -> tuple[Checkpoint, Position]:
         if page.round != server_round:
             raise Damaged(f"{files[0]}: says that it is of round {page.round}")
         for file, digest in zip(files[1:], (page.theta_sha256, page.state_sha256), strict=True):
+            check_size(file)
             with file.open("rb") as opened:
                 if file_digest(opened, "sha256").hexdigest() != digest:
                     raise Damaged(f"{file}: other bits than {files[0].name} names")
@@ -181,6 +184,28 @@ def read(folder: Path, server_round: int) -> tuple[Checkpoint, Position]:
             owner, _, name = rest.partition("/")
             (moments if kind + "/" == MOMENTS else extra).setdefault(owner, {})[name] = array
     return Checkpoint(page.round, theta, moments, clients, extra, page.of), page.position
+
+
+def check_size(file: Path) -> None:
+    """Refuse safetensors of another size than its own header says, before all of it is read.
+
+    Raises:
+        Damaged: It is larger or smaller, or has no header.
+        OSError: It cannot be read.
+    """
+    size = file.stat().st_size
+    with file.open("rb") as opened:
+        length = int.from_bytes(opened.read(8), "little")
+        if not 0 < length <= min(size - 8, LARGEST_HEADER):
+            raise Damaged(f"{file}: its header is damaged")
+        try:
+            entries = json.loads(opened.read(length))
+            ends = [entry["data_offsets"][1] for name, entry in entries.items() if name != "__metadata__"]
+            stated = 8 + length + max(ends, default=0)
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            raise Damaged(f"{file}: its header is damaged") from None
+    if stated != size:
+        raise Damaged(f"{file}: has {size} bytes, its header says {stated}")
 
 
 def there(folder: Path) -> list[int]:

@@ -11,9 +11,11 @@ from typing import Any, BinaryIO, NamedTuple
 
 import polars as pl
 
+from metafed.core.errors import DataError
+from metafed.data.files.probe import check_parquet
 from metafed.experiment.settings import Experiment
 from server.checkpoint import Checkpoint, Damaged, Position, paths, read, remove, there, tidy
-from server.record.tables import TABLES, Table, round_of, sha256_of, tables_of
+from server.record.tables import TABLES, Table, ends_as_parquet, round_of, sha256_of, tables_of
 
 FORMAT = 2
 """Version of what a record says. 1: settings of privacy, devices and secure aggregation stood beside the others."""
@@ -124,7 +126,7 @@ def sound_rows(folder: Path, manifest: Mapping[str, Any]) -> float:
 def _sound(folder: Path, table: Table, manifest: Mapping[str, Any]) -> float:
     path, known = folder / table.file, manifest.get(table.sha256)
     if path.exists():
-        if known not in (None, sha256_of(path)) or not readable(path):
+        if not ends_as_parquet(path) or known not in (None, sha256_of(path)) or not readable(path):
             raise NotResumable(
                 f"{path}: is damaged, or was changed since the run ended, and with it the rows of finished rounds;"
                 " start the run anew"
@@ -136,14 +138,14 @@ def _sound(folder: Path, table: Table, manifest: Mapping[str, Any]) -> float:
 def sound(part: Path) -> bool:
     """Say whether a part has the bits that its name says; one of an older record, which says none, can be read."""
     digest = part.stem.partition("-")[2]
-    return sha256_of(part) == digest if digest else readable(part)
+    return ends_as_parquet(part) and (sha256_of(part) == digest if digest else readable(part))
 
 
 def readable(path: Path) -> bool:
     """Say whether every row of a Parquet file can be read."""
     try:
-        pl.scan_parquet(path, glob=False).sink_batches(lambda batch: None)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
+        check_parquet(path)
+    except DataError:
         return False
     return True
 

@@ -47,6 +47,7 @@ HASHED = {
     **{each.file: each.sha256 for each in TABLES},
     "rounds.jsonl": "rounds_sha256",
     "summary.json": "summary_sha256",
+    **{f"{name}.parquet": f"{name}_sha256" for name in ("participation", "attributes", "references")},
 }
 """Files that nothing changes once a run has ended, and what the manifest calls their hashes."""
 RESERVE, RESERVED = ".reserve", 2**13
@@ -73,6 +74,13 @@ def join(folder: Path, of: Table = CLIENTS, parts: list[Path] | None = None) -> 
             # streamed: a long run's rows need not fit in memory
             pl.scan_parquet(parts, glob=False).sink_parquet(beside, maintain_order=True)
     shutil.rmtree(folder / of.parts, ignore_errors=True)
+
+
+def ends_as_parquet(path: Path) -> bool:
+    """Say whether a file ends as Parquet files do, which shows before all of it is read that one is something else."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 4))
+        return file.read() == b"PAR1"
 
 
 def sha256_of(path: Path) -> str:

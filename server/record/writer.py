@@ -11,7 +11,8 @@ WAITING = 4
 
 def unwritten(error: BaseException) -> str:
     """Return what is said where a record cannot be written; an error without words, as of memory, has a name."""
-    return f"the record cannot be written: {str(error) or type(error).__name__}"
+    short = "memory is short" if isinstance(error, MemoryError) else ""
+    return f"the record cannot be written: {str(error) or short or type(error).__name__}"
 
 
 class WritingFailed(RuntimeError):

@@ -15,13 +15,13 @@ from metafed.core.settings import explain
 from metafed.experiment.settings import Experiment
 from metafed.fairness.intervals import Estimate
 from metafed.federation.federation import Federation
-from server.checkpoint import Checkpoint, read, there
+from server.checkpoint import Checkpoint, Damaged, read, there
 from server.record.tables import PREDICTIONS
 from simulation.api.carrying_out import carry_out
 from simulation.api.plots import Plots
 from simulation.api.summary import Summary
 from simulation.cli.errors import BadInput
-from simulation.cli.resume import again
+from simulation.cli.resume import again, check_kinds
 from simulation.cli.tables import number
 from simulation.records.runs import parquet, read_manifest, read_parquet, read_rounds, read_run
 from simulation.report.pages import write_report
@@ -54,6 +54,7 @@ class Run:
     def __init__(self, folder: Path, experiment: Experiment | None = None, owned: Path | None = None) -> None:
         if not (folder / "manifest.json").is_file():
             raise BadInput(f"{folder}: not the folder of a run (it has no manifest.json)")
+        check_kinds(folder)
         self.folder = folder.resolve()
         self.manifest: Mapping[str, Any] = read_manifest(self.folder / "manifest.json")
         self._asked, self._owned = experiment, owned
@@ -103,9 +104,7 @@ class Run:
     @cached_property
     def participation(self) -> "pl.DataFrame":
         """A row a client: how often it was asked, and what came of it."""
-        import polars as pl
-
-        return pl.read_parquet(self.folder / "participation.parquet", glob=False)
+        return parquet(self.folder / "participation.parquet")
 
     @cached_property
     def rounds(self) -> "pl.DataFrame":
@@ -143,7 +142,7 @@ class Run:
         """θ after the last checkpoint, by parameter.
 
         Raises:
-            BadInput: There is no checkpoint.
+            BadInput: There is no checkpoint, or it is damaged.
         """
         return {name: tensor.numpy().copy() for name, tensor in self._theta().items()}
 
@@ -161,11 +160,18 @@ class Run:
         return self.federation.layout.unflatten(parts)
 
     def _kept(self) -> Checkpoint:
-        """Return the last checkpoint."""
+        """Return the last checkpoint.
+
+        Raises:
+            BadInput: There is none, or it is damaged.
+        """
         newest = there(self.folder / "checkpoints")[:1]
         if not newest:
             raise BadInput(f"{self.folder}: there is no checkpoint: no round was finished")
-        return read(self.folder / "checkpoints", newest[0])[0]
+        try:
+            return read(self.folder / "checkpoints", newest[0])[0]
+        except Damaged as error:
+            raise BadInput(f"{error}: the checkpoint is damaged") from None
 
     def export_adapter(self, client: int, path: str | Path) -> Path:
         """Write a client's adapter, adapted as in evaluation, as ``peft`` saves one; its head is beside it.

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from simulation.cli.errors import BadInput
 from simulation.cli.exits import called
+from simulation.cli.room import check_room
 
 Asked = TypeVar("Asked")
 WIDEST = 110
@@ -28,7 +29,7 @@ def ask(read: Callable[[str], Asked], command: str, words: Sequence[str]) -> Ask
         words: Those of the command line.
 
     Raises:
-        BadInput: They are misused.
+        BadInput: They are misused, or the process has too little room for what they ask for.
         SystemExit: The help was printed.
     """
     helped = not {"-h", "--help"}.isdisjoint(words)
@@ -37,12 +38,14 @@ def ask(read: Callable[[str], Asked], command: str, words: Sequence[str]) -> Ask
     out, complaint = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
     try:
         with lines_of(width), redirect_stdout(out), redirect_stderr(complaint):
-            return read(called(command))
+            found = read(called(command))
     except SystemExit as leave:
         if leave.code:
             raise BadInput(message(written(complaint))) from None
         print(without_boxes(written(out)) if helped else written(out), end="")
         raise
+    check_room()
+    return found
 
 
 def written(stream: io.TextIOWrapper) -> str:

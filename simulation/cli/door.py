@@ -43,6 +43,8 @@ def door(work: Callable[[Sequence[str]], int]) -> Main:
             return complain(error, DIVERGED if isinstance(error, RunDiverged) else FAILED)
         except KeyboardInterrupt as stop:
             return complain(str(stop) or "interrupted", INTERRUPTED)
+        except MemoryError as error:
+            return complain(f"memory is short: {str(error) or 'an allocation failed'}; give this job more", FAILED)
         except OSError as error:
             if error.errno not in DISK | NAMES:
                 raise

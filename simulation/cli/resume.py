@@ -43,7 +43,7 @@ def settings_file(folder: Path) -> Path:
     about = _manifest(folder)
     if isinstance(members := about.get("members"), list) and members:
         raise BadInput(f"--resume {folder}: holds several runs; name one of them, such as {members[0]}")
-    check_kinds(folder)
+    check_kinds(folder, "--resume")
     ended = about.get("exit_reason") is not None and not (folder / "parts").is_dir()
     if ended and (folder / "summary.json").exists() and not (folder / "clients.parquet").exists():
         raise BadInput(f"--resume {folder / 'clients.parquet'}: is missing, and with it the rows of finished rounds")
@@ -52,10 +52,15 @@ def settings_file(folder: Path) -> Path:
     return folder / "config.toml"
 
 
-def check_kinds(folder: Path) -> None:
+def check_kinds(folder: Path, flag: str = "") -> None:
     """Refuse a folder, a pipe or a loop of links where a record has a file, and anything else where it has a folder.
 
-    It would be found only when the rest is computed, a pipe be waited for, and what a linked folder holds be removed.
+    It would be found only when the rest is computed, or look like a file that is missing; a pipe would be waited for,
+    and what a linked folder holds be removed.
+
+    Args:
+        folder: The record.
+        flag: By what it was named, for the message.
 
     Raises:
         BadInput: There is such a thing; nothing was opened.
@@ -63,10 +68,10 @@ def check_kinds(folder: Path) -> None:
     folders = [folder / name for name in FOLDERS]
     for path in folders:
         if path.is_symlink() or (path.exists() and not path.is_dir()):
-            raise BadInput(f"--resume {path}: is no folder, as it is in a run's record; move it away")
+            raise BadInput(f"{flag} {path}: is no folder, as it is in a run's record; move it away".strip())
     for path in (inner for each in (folder, *folders) if each.is_dir() for inner in each.iterdir()):
         if (path.suffix in OWN or path.name == RESERVE) and not path.is_file():
-            raise BadInput(f"--resume {path}: is no file, as it is in a run's record; move it away")
+            raise BadInput(f"{flag} {path}: is no file, as it is in a run's record; move it away".strip())
 
 
 def again(folder: Path) -> Config:

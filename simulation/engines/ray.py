@@ -32,6 +32,7 @@ from metafed.core.cores import cores
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import federation_of
 from simulation import HOME
+from simulation.cli.room import short_for_ray
 from simulation.engines.crew import Crew
 from simulation.engines.grid import PoolGrid, failed, named, pool_context, take_identity
 from simulation.engines.queue import Queue
@@ -155,7 +156,7 @@ class RayGrid(PoolGrid):
                 Exception
             ) as error:  # Ray's own are plain Exceptions, as where the machine is too slow for its limits
                 self.close()
-                raise ConnectionError(f"--engine ray: Ray does not start: {error}") from error
+                raise ConnectionError(f"--engine ray: Ray does not start: {error}{short_for_ray()}") from error
         total = ray.cluster_resources()
         try:
             self._device = among(total, device) if self._remote else device

@@ -8,10 +8,14 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
+from metafed.core.reading import brief
 from server.record.rounds import WALL_TIMES
 from server.record.tables import PREDICTIONS
 from simulation.cli.errors import BadInput
-from simulation.records.runs import parquet
+from simulation.records.runs import lines_of, parquet
+
+MISSING = "missing"
+"""What an entry is of a file that does not have it."""
 
 
 class Difference(NamedTuple):
@@ -41,12 +45,14 @@ def lines(folder: Path) -> list[dict[str, Any]]:
     """
     path = folder / "rounds.jsonl"
     try:
-        texts = path.read_text(encoding="utf-8").split("\n")[:-1]
-        return [{k: v for k, v in json.loads(text).items() if k not in WALL_TIMES} for text in texts]
+        whole = (json.loads(text) for text in lines_of(path) if text.endswith(b"\n"))
+        return [{k: v for k, v in line.items() if k not in WALL_TIMES} for line in whole]
+    except BadInput:
+        raise
     except OSError as error:
         raise BadInput(f"{path}: {error.strerror}") from None
-    except (ValueError, AttributeError) as error:
-        raise BadInput(f"{path}: not a record's lines: {error}") from None
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise BadInput(f"{path}: not a record's lines: {brief(error)}") from None
 
 
 def rows(folder: Path) -> "pl.DataFrame":
@@ -129,3 +135,15 @@ def _entry(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> str:
     """Name the first entry of a row, or of a round's line, that differs."""
     name = next(name for name in {**mine, **theirs} if repr(mine.get(name)) != repr(theirs.get(name)))
     return f"{name} is {mine.get(name)!r} and {theirs.get(name)!r}"
+
+
+def first_entry(left: Any, right: Any, path: str = "") -> str | None:
+    """Name the first entry in which two values of JSON differ, by its path, with both; None where they are equal."""
+    if isinstance(left, Mapping) and isinstance(right, Mapping):
+        inner = {name: (left.get(name, MISSING), right.get(name, MISSING)) for name in {**left, **right}}
+    elif isinstance(left, list) and isinstance(right, list):
+        inner = {str(number): each for number, each in enumerate(zip_longest(left, right, fillvalue=MISSING))}
+    else:
+        return None if repr(left) == repr(right) else f"{path or 'all'} is {brief(left)} and {brief(right)}"
+    below = (first_entry(*each, f"{path}/{name}".lstrip("/")) for name, each in inner.items())
+    return next(filter(None, below), None)

@@ -1,7 +1,7 @@
 """Reads the record of one run, finished or not; what is missing is said, what is damaged is refused."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +10,8 @@ from typing import Any, get_args
 import polars as pl
 
 from metafed.core.errors import DataError
-from metafed.core.reading import LARGEST_RECORD, brief, read_json
+from metafed.core.reading import LARGEST_RECORD, brief, read_json, read_text
+from metafed.data.files.probe import check_parquet
 from metafed.experiment.choices import parse_tasks
 from metafed.experiment.renames import KEYS, renewed, renewed_keys
 from metafed.fairness.summary import summarize
@@ -18,8 +19,9 @@ from metafed.families import FAMILIES
 from metafed.tasks.task import Kind
 from server.record.forms import Form, Line, Manifest, Summary, check
 from server.record.resume import FORMAT
-from server.record.tables import HASHED, sha256_of
+from server.record.tables import HASHED, ends_as_parquet, sha256_of
 from simulation.cli.errors import BadInput
+from simulation.cli.resume import check_kinds
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ def read_run(folder: Path, manifest: Mapping[str, Any] | None = None) -> Run:
         raise BadInput(f"{folder}: no such folder")
     if not (folder / "manifest.json").is_file():
         raise BadInput(f"{folder}: not the folder of a run (it has no manifest.json)")
+    check_kinds(folder)
     gaps: list[str] = []
     manifest = dict(manifest or read_manifest(folder / "manifest.json"))
     if manifest.get("kind") == "study":
@@ -98,9 +101,20 @@ def read_run(folder: Path, manifest: Mapping[str, Any] | None = None) -> Run:
             raise BadInput(f"{folder}: the clients' rows contradict each other: {error}") from None
     if summary is not None and summary.get("round") is None:
         gaps.append("No round was evaluated, so nothing is known of personalization yet.")
-    config = folder / "config.toml"
-    text = config.read_text(encoding="utf-8", errors="replace") if config.is_file() else ""
-    return Run(folder, manifest, rounds, clients, summary, text, gaps)
+    return Run(folder, manifest, rounds, clients, summary, settings_of(folder), gaps)
+
+
+def settings_of(folder: Path) -> str:
+    """Return the text of a record's ``config.toml``; empty where there is none.
+
+    Raises:
+        BadInput: It is no text of settings.
+    """
+    path = folder / "config.toml"
+    try:
+        return read_text(path) if path.is_file() else ""
+    except DataError as error:
+        raise BadInput(str(error)) from None
 
 
 def changed_since(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
@@ -179,13 +193,12 @@ def read_rounds(path: Path, gaps: list[str]) -> list[dict[str, Any]]:
     if not path.is_file():
         gaps.append("rounds.jsonl is missing: there is no learning curve.")
         return []
-    lines = path.read_bytes().splitlines()
     rounds = []
-    for number, text in enumerate(lines, start=1):
+    for number, text in enumerate(lines_of(path), start=1):
         try:
             line = json.loads(text)
         except (ValueError, RecursionError) as error:  # a number of thousands of digits is a ValueError as well
-            if number < len(lines):
+            if text.endswith(b"\n"):
                 raise BadInput(f"{path}, line {number}: not JSON: {brief(error)}") from None
             gaps.append(f"The last line of rounds.jsonl (line {number}) was cut short and is left out.")
             continue
@@ -195,6 +208,22 @@ def read_rounds(path: Path, gaps: list[str]) -> list[dict[str, Any]]:
         _check(Line, line, f"{path}, line {number}")
         rounds.append(line)
     return rounds
+
+
+def lines_of(path: Path) -> Iterator[bytes]:
+    """Yield the lines of ``rounds.jsonl``, one after the other.
+
+    Raises:
+        BadInput: One is longer than ``LONGEST``, which no round's is.
+        OSError: It cannot be read.
+    """
+    with path.open("rb") as file:
+        number = 0
+        while text := file.readline(LONGEST):
+            number += 1
+            if len(text) == LONGEST:
+                raise BadInput(f"{path}, line {number}: longer than {LONGEST} bytes: it is damaged")
+            yield text
 
 
 def read_clients(folder: Path, gaps: list[str]) -> "pl.DataFrame | None":
@@ -222,21 +251,39 @@ def read_clients(folder: Path, gaps: list[str]) -> "pl.DataFrame | None":
 IN_A_ROUND = {"round", "failed", "families", "bytes_up", "bytes_down"}
 """What a report uses of a round's line."""
 
+LONGEST = 2**26
+"""Bytes of a round's line, at most."""
+
 NAMES = {"phase", "family", "group", "device"}
 NUMBERS = {"round", "client", "seen", "step", "loss", "score", "oracle_score", "n", "query"}
 """With ``NAMES``, the columns that a report uses."""
 
 
 def parquet(path: Path) -> "pl.DataFrame":
-    """Read a Parquet file.
+    """Read a Parquet file of a record.
+
+    One whose bits nobody vouches for is decoded by another process first: damage may end its reader.
 
     Raises:
         BadInput: It is none, or damaged.
     """
     try:
+        if not vouched(path):
+            check_parquet(path)
         return pl.read_parquet(path, glob=False)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise BadInput(f"{path}: not readable as Parquet: {str(error).splitlines()[0]}") from None
+    except (OSError, DataError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise BadInput(f"{path}: not readable as Parquet: {brief(error)}") from None
+
+
+def vouched(path: Path) -> bool:
+    """Say whether a file of a record has the bits that its manifest says, or a part those of its name."""
+    if not ends_as_parquet(path):
+        return False
+    if digest := path.stem.partition("-")[2]:
+        return sha256_of(path) == digest
+    manifest = path.with_name("manifest.json")
+    known = read_object(manifest).get(HASHED.get(path.name, "")) if manifest.is_file() else None
+    return known is not None and sha256_of(path) == known
 
 
 def read_parquet(path: Path) -> "pl.DataFrame":

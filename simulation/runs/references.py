@@ -10,7 +10,7 @@ from metafed.fairness.references import against
 from metafed.federation.federation import Federation
 from server.files import draft, write_json
 from simulation.analysis.references import FILE
-from simulation.records.runs import kinds, read_object
+from simulation.records.runs import kinds, parquet, read_object
 
 ABOUT = "references.json"
 """Why references are missing."""
@@ -38,7 +38,7 @@ def summarize(folder: Path) -> None:
     if not all((folder / name).is_file() for name in (FILE, ABOUT, "clients.parquet", "summary.json")):
         return
     about, summary = read_object(folder / ABOUT), read_object(folder / "summary.json")
-    _, people = last_evaluation(pl.read_parquet(folder / "clients.parquet", glob=False))
+    _, people = last_evaluation(parquet(folder / "clients.parquet"))
     of_families = kinds(read_object(folder / "manifest.json"))
-    block = against(people, pl.read_parquet(folder / FILE, glob=False), about["undefined"], of_families)
+    block = against(people, parquet(folder / FILE), about["undefined"], of_families)
     write_json(folder / "summary.json", {**summary, "references": {**block, "unread": about["unread"]}})

@@ -12,13 +12,15 @@ from simulation.cli.errors import BadInput
 from simulation.cli.resume import go_where_it_began, settings_file
 from simulation.records.agreement import Difference, first_difference, lines, rows
 from simulation.records.runs import read_manifest
+from simulation.runs.derived import checkpoint_difference, derived_difference
 from simulation.runs.simulate import simulate
 
 
 def verify(folder: Path, engine: str | None = None, workers: int | None = None) -> str | None:
     """Run the record's experiment again; returns where it differs, None if nowhere.
 
-    A run that stopped early, by an interrupt or by divergence, is run as far as it came.
+    What the record derives from its rows is made again from them: ``summary.json`` and the tables beside it. A run
+    that stopped early, by an interrupt or by divergence, is run as far as it came.
 
     Args:
         folder: The record.
@@ -57,7 +59,9 @@ def verify(folder: Path, engine: str | None = None, workers: int | None = None) 
         if last == config.experiment.rounds and about["theta_sha256"] != manifest(again)["theta_sha256"]:
             hashes = (about["theta_sha256"], manifest(again)["theta_sha256"])
             return str(Difference(None, None, f"theta_sha256 is {hashes[0]} and {hashes[1]}"))
-    return None
+        own = Path(scratch) / "derived"
+        own.mkdir()
+        return checkpoint_difference(record, about) or derived_difference(record, config.experiment, own)
 
 
 def manifest(folder: Path) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from tests.simulation.command.running import manifest, on_a_small_disk
 
 
 def test_an_error_without_words_has_its_name():
-    assert unwritten(MemoryError()) == "the record cannot be written: MemoryError"
+    assert unwritten(MemoryError()) == "the record cannot be written: memory is short"
+    assert unwritten(RuntimeError()) == "the record cannot be written: RuntimeError"
 
 
 def test_tasks_are_done_in_order_and_all_before_the_end():

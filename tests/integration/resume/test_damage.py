@@ -8,8 +8,16 @@ import polars as pl
 import pytest
 
 from server.record.record import Record
+from simulation import load
+from simulation.cli.errors import BadInput
+from simulation.compare import main as compare
+from simulation.export import main as export
+from simulation.report.command import main as report
 from simulation.report.pages import write_report
 from simulation.run import main
+from simulation.runs.derived import checkpoint_difference, derived_difference
+from simulation.runs.verify import verify
+from simulation.verify import main as verify_main
 from tests.simulation.command.running import manifest
 
 SMALL = "--engine local --clients 9 --cohort 5 --rounds 2 --eval-every 0 --width 6 --quiet"
@@ -185,3 +193,87 @@ def test_a_run_without_its_checkpoints_goes_on_from_its_start(record):
     (record / "manifest.json").write_text(json.dumps({**before, "exit_reason": None}))
     assert main(["--resume", str(record), "--rounds", "2", "--quiet"]) == 0
     assert manifest(record)["theta_sha256"] == before["theta_sha256"]
+
+
+def edited(record):
+    path = record / "summary.json"
+    about = json.loads(path.read_text())
+    about["unseen"]["after"]["value"] += 1e-9
+    path.write_text(json.dumps(about))
+
+
+def other_rows(record):
+    path = record / "participation.parquet"
+    frame = pl.read_parquet(path)
+    frame.with_columns(pl.col("asked") + 1).write_parquet(path)
+
+
+DERIVED = {
+    "a number of the summary": (edited, "summary.json: unseen/after/value is "),
+    "no summary": (lambda record: (record / "summary.json").unlink(), "summary.json: is missing"),
+    "other rows of participation": (other_rows, "participation.parquet: has other rows than the record gives"),
+    "θ with another bit": (lambda record: flip(record / "checkpoints/round-00000002.safetensors", -9), "other bits"),
+    "no checkpoint": (lambda record: shutil.rmtree(record / "checkpoints"), "checkpoints: there is none"),
+}
+
+
+def test_verify_names_what_no_longer_follows_from_the_rows(record, tmp_path):
+    assert verify(record, "local") is None
+    for number, (damage, reason) in enumerate(DERIVED.values()):
+        bent = shutil.copytree(record, tmp_path / f"bent-{number}")
+        damage(bent)
+        scratch = tmp_path / f"scratch-{number}"
+        scratch.mkdir()
+        about, experiment = manifest(bent), load(bent).experiment
+        said = checkpoint_difference(bent, about) or derived_difference(bent, experiment, scratch)
+        assert reason in said
+
+
+def test_verify_as_a_command_names_an_edited_summary(record, capsys):
+    edited(record)
+    assert verify_main([str(record)]) == 1
+    assert "differs first at summary.json: unseen/after/value is " in capsys.readouterr().out
+
+
+def without_its_middle(path):
+    """Leave a Parquet file's footer, whose places now lie beyond its end: polars panics."""
+    content = path.read_bytes()
+    footer = int.from_bytes(content[-8:-4], "little") + 8
+    path.write_bytes(content[:4] + content[-footer:])
+
+
+def sparse(path):
+    os.truncate(path, 2**36)
+
+
+READERS = {
+    "rows that polars panics at": ("clients.parquet", without_its_middle, "clients.parquet: not readable as Parquet"),
+    "rows of 64 GiB": ("clients.parquet", sparse, "clients.parquet: not readable as Parquet"),
+    "lines of 64 GiB": ("rounds.jsonl", sparse, "rounds.jsonl, line 4: longer than"),
+    "settings of 64 GiB": ("config.toml", sparse, "config.toml: of 68719476736 bytes; at most"),
+    "a pipe for rows": ("clients.parquet", lambda p: (p.unlink(), os.mkfifo(p)), "clients.parquet: is no file"),
+    "a folder for a summary": ("summary.json", lambda p: (p.unlink(), p.mkdir()), "summary.json: is no file"),
+}
+
+
+def test_readers_refuse_damage_in_one_line_and_take_no_memory_for_it(record, tmp_path, capfd):
+    for number, (name, damage, reason) in enumerate(READERS.values()):
+        bent = shutil.copytree(record, tmp_path / f"bent-{number}")
+        damage(bent / name)
+        out = str(tmp_path / "out")
+        for reads in (compare, report, lambda words: export([*words, "--out", out])):  # noqa: B023
+            assert reads([str(bent)]) == 2
+            said = capfd.readouterr().err
+            assert reason in said
+            assert said.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_is_loaded_of_a_damaged_record_is_refused_by_name(record):
+    (record / "participation.parquet").write_bytes(b"PAR1")
+    os.truncate(record / "checkpoints/round-00000002.safetensors", 2**36)
+    found = load(record)
+    with pytest.raises(BadInput, match=r"participation.parquet: not readable as Parquet"):
+        _ = found.participation
+    with pytest.raises(BadInput, match=r"safetensors: has 68719476736 bytes, its header says \d+"):
+        _ = found.theta

@@ -10,6 +10,7 @@ import polars as pl
 
 from metafed.fairness.rows import by_attribute
 from metafed.fairness.summary import summarize
+from server.record.tables import sha256_of
 from tests.metafed.fairness.frames import client, frame
 
 HOSTILE = "<script>alert(1)</script>"
@@ -82,5 +83,6 @@ def make(folder: Path, hostile: str = HOSTILE) -> Path:
         "start": "2026-11-22T10:00:00+00:00", "end": "2026-11-22T10:01:00+00:00", "exit_reason": "done",
         "theta_sha256": "feedbeef",
     }  # fmt: skip
+    manifest["clients_sha256"] = sha256_of(folder / "clients.parquet")
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder

@@ -5,6 +5,7 @@ import json
 import numpy as np
 
 from metafed.experiment.settings import Experiment
+from server.record.tables import sha256_of
 from tests.metafed.fairness.frames import client, frame
 
 
@@ -27,6 +28,7 @@ def record(folder, seed=0, shift=0.0, reason="done", clients=20, algorithm="maml
     values = {"clients": clients, "tasks": "assistant,avatar", "unseen": 0.5, "seed": seed, "algorithm": algorithm}
     experiment = Experiment(**{**values, **settings}).model_dump(mode="json")
     manifest = {"experiment": experiment, "seed": seed, "exit_reason": reason, "data": {}}
+    manifest["clients_sha256"] = sha256_of(folder / "clients.parquet")
     (folder / "manifest.json").write_text(json.dumps(manifest))
     (folder / "rounds.jsonl").write_text("")
     return folder
