@@ -8,7 +8,6 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from operator import itemgetter
 from typing import Any, final
 
 import torch
@@ -79,6 +78,12 @@ class ModuleNetwork(Network):
     def skips(self) -> bool:
         """Whether padding need not be computed: the module says so by ``skips_padding = True``."""
         return self.inputs.masked and not self.mixes and getattr(self.module, "skips_padding", False) is True
+
+    @property
+    def constants(self) -> "Mapping[str, torch.Tensor]":
+        """What is frozen, and buffers, by path in the module, in order of the paths."""
+        own, trained = dict([*self.module.named_parameters(), *self.module.named_buffers()]), set(self.paths.values())
+        return {path: own[path] for path in sorted(own) if path not in trained}
 
     @property
     def initial(self) -> "dict[str, torch.Tensor]":
@@ -174,14 +179,11 @@ class ModuleNetwork(Network):
     @property
     def about(self) -> dict[str, Any]:
         """What a manifest says of the module: what computes it, its head and trunk, a hash of all that is frozen."""
-        trained, digest, numbers = set(self.paths.values()), hashlib.sha256(), 0
-        for path, value in sorted(
-            dict([*self.module.named_parameters(), *self.module.named_buffers()]).items(), key=itemgetter(0)
-        ):
-            if path not in trained:
-                digest.update(f"{path}:{value.dtype}:{tuple(value.shape)};".encode())
-                digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
-                numbers += value.numel()
+        digest, numbers = hashlib.sha256(), 0
+        for path, value in self.constants.items():
+            digest.update(f"{path}:{value.dtype}:{tuple(value.shape)};".encode())
+            digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
+            numbers += value.numel()
         trained_numbers = sum(value.numel() for value in self.initial.values())
         return {
             "computed_by": "vmap" if self.vectorized else "loop",

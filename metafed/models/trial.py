@@ -28,14 +28,16 @@ def tried(network: ModuleNetwork, dtype: "torch.dtype") -> ModuleNetwork:
     module, own = network.module, network.initial
     mixes = any(isinstance(each, nn.modules.batchnorm._NormBase) for each in module.modules())
     x = sample(network.inputs, dtype)
-    before = {name: value.clone() for name, value in module.named_buffers()}
+    before = {path: (value.clone(), writes(value)) for path, value in network.constants.items()}
     given = x.clone()
     whole = _output(network, own, given, ROWS)
     if not torch.equal(given, x):
         raise DataError("forward writes into its inputs, which are a client's data; copy them first")
-    for name, value in module.named_buffers():
-        if not torch.equal(value, before[name]):
-            raise DataError(f"forward changes the buffer {name!r}; buffers are constants, the same for every client")
+    for path, value in network.constants.items():
+        if not (path in before and torch.equal(value, before[path][0]) and writes(value) == before[path][1]):
+            raise DataError(
+                f"forward changes {path!r}; buffers and what is frozen are constants, the same for every client"
+            )
     if not bool(whole.isfinite().all()):
         raise DataError(
             "its outputs are not finite at the start, for normal inputs or for a row of zeros, as padding is"
@@ -75,6 +77,11 @@ def tried(network: ModuleNetwork, dtype: "torch.dtype") -> ModuleNetwork:
     )
 
 
+def writes(value: "torch.Tensor") -> int:
+    """Return how often something was written into a tensor, as far as PyTorch knows."""
+    return 0 if value.is_inference() else value._version
+
+
 def sample(inputs: Inputs, dtype: "torch.dtype") -> "torch.Tensor":
     """Return flattened rows ``(ROWS, size)`` as a family may have them; the last is zeros, as padding is."""
     generator = torch.Generator().manual_seed(0)
@@ -108,6 +115,10 @@ def _output(network: ModuleNetwork, own: Any, x: "torch.Tensor", rows: int, seed
     shape, wanted = tuple(y.shape) if isinstance(y, torch.Tensor) else type(y).__name__, (rows, network.outputs)
     if shape != wanted:
         raise DataError(f"forward returned {shape} for {rows} rows; expected a tensor of shape {wanted}")
+    if y.device != x.device:
+        raise DataError(
+            f"forward moves its outputs to {y.device}; leave them where the inputs are, --device moves both"
+        )
     if y.dtype != x.dtype:
         raise DataError(f"forward returned {y.dtype} for inputs of {x.dtype}; keep the inputs' type")
     return y
