@@ -57,7 +57,7 @@ def tried(network: ModuleNetwork, dtype: "torch.dtype") -> ModuleNetwork:
     ):
         raise DataError("it says skips_padding = True, and its outputs depend on how much padding comes first")
     pair = torch.stack([x, x.flip(0)])
-    loop = replace(network, mixes=mixes)
+    loop = replace(network, mixes=mixes, fewest=2 if mixes and not _takes_one(network, own, x) else 1)
     try:
         slow = _twice(loop, clients, pair)
         unused = [network.paths[name] for name, value in slow.items() if value is None]
@@ -122,6 +122,15 @@ def _output(network: ModuleNetwork, own: Any, x: "torch.Tensor", rows: int, seed
     if y.dtype != x.dtype:
         raise DataError(f"forward returned {y.dtype} for inputs of {x.dtype}; keep the inputs' type")
     return y
+
+
+def _takes_one(network: ModuleNetwork, own: Any, x: "torch.Tensor") -> bool:
+    """Say whether a single row can be computed: a batch norm has then several values a channel, as of an image."""
+    try:
+        _output(network, own, x[:1].clone(), 1)
+    except DataError:
+        return False
+    return True
 
 
 def _twice(network: ModuleNetwork, clients: Any, x: "torch.Tensor") -> "dict[str, torch.Tensor | None]":

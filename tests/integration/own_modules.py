@@ -8,7 +8,19 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from tests.metafed.models.modules import Cnn, Gru, NormedMlp, ResNet, Transformer
 
-__all__ = ["Cnn", "Deep", "Frozen", "Gru", "Headless", "NormedMlp", "ResNet", "Transformer", "Unpicklable", "broken"]
+__all__ = [
+    "BatchNormed",
+    "Cnn",
+    "Deep",
+    "Frozen",
+    "Gru",
+    "Headless",
+    "NormedMlp",
+    "ResNet",
+    "Transformer",
+    "Unpicklable",
+    "broken",
+]
 
 
 class Headless(nn.Module):
@@ -27,6 +39,17 @@ class Deep(NormedMlp):
 
     def __init__(self, inputs, outputs):
         super().__init__(inputs, outputs, width=6)
+
+
+class BatchNormed(Headless):
+    """A batch norm over rows, one value a channel of a row."""
+
+    def __init__(self, inputs, outputs):
+        super().__init__(inputs, outputs)
+        self.norm = nn.BatchNorm1d(outputs, track_running_stats=False)
+
+    def forward(self, x):
+        return self.norm(super().forward(x))
 
 
 class Frozen(NormedMlp):

@@ -174,6 +174,10 @@ REFUSED = {
     "attribute": ({"network": f"{OWN}:Nothing"}, "cannot be imported: .* has no attribute 'Nothing'"),
     "no function": ({"network": f"{OWN}:NOT_CALLABLE"}, "it is no class or function"),
     "raises": ({"network": f"{OWN}:broken"}, "the factory raised FileNotFoundError: weights.pt"),
+    "lone rows": (
+        {"network": f"{OWN}:BatchNormed", "algorithm": "fedavg", "local": {"epochs": 1, "batch_size": 1}},
+        "--local.batch-size 1: --network .*BatchNormed: a batch norm of one row has no statistics",
+    ),
     "trunks": (
         {"network": f"avatar={OWN}:NormedMlp,assistant={OWN}:Deep"},
         "families 'avatar' and 'assistant' share the trunk, but",
