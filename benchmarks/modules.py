@@ -1,10 +1,11 @@
 """``python -m benchmarks.modules``: one MLP as our kernel, as a module under vmap, in a loop and by others, in turns.
 
 Each computes the exact meta-gradients of one chunk of clients on one thread, from its own θ, on the same episodes, and
-once more in a process of its own for its memory. Whole rounds against stock Flower are those of
-``benchmarks.round_time --network benchmarks.modules:Same``.
+once more in a process of its own for its memory. Among them, in the same turns, a whole round of as many clients: by
+stock Flower, four episodes a client, and by us with two Ray workers, both with the module. Their time is the clock's.
 """
 
+import itertools
 import multiprocessing
 import statistics
 import time
@@ -17,9 +18,13 @@ import torch
 import tyro
 from torch import nn
 
-from benchmarks.contenders import cloned_gradient
+from benchmarks.contenders import cloned_gradient, start
 from benchmarks.memory import peak_bytes
+from benchmarks.round_time import Options as RoundOptions
+from benchmarks.round_time import Ours, agree
+from benchmarks.stock import StockRound, under_flower
 from benchmarks.tried import flat, functional
+from benchmarks.workloads import EPISODES, experiment
 from metafed.algorithms import Maml
 from metafed.core.episodes import Batch
 from metafed.experiment.settings import Experiment
@@ -65,11 +70,13 @@ class Options:
     """Time a chunk of clients."""
 
     clients: int = 100
-    """Clients of the chunk."""
+    """Clients of the chunk, a multiple of 4."""
     steps: int = 5
     """Inner steps."""
     rounds: int = 7
     """Times that each is timed, after one that is not counted."""
+    flower: bool = True
+    """Whether whole rounds are among them, ours and stock Flower's."""
 
 
 def contenders(options: Options) -> dict[str, Callable[[], Any]]:
@@ -108,14 +115,35 @@ def contenders(options: Options) -> dict[str, Callable[[], Any]]:
     }
 
 
+STOCK, RAY = "stock Flower, a round", "module, vmap, a round"
+"""What is timed by the clock: it computes in other processes."""
+
+
+def whole_rounds(options: Options, grid: Any) -> dict[str, Callable[[], Any]]:
+    """Return a round of stock Flower and one of ours, with the module. Their first rounds, run here, agree."""
+    nodes = options.clients // EPISODES["mlp"]
+    tried = experiment("mlp", nodes, None, SAME)
+    tried = tried.model_copy(update={"algorithm": Maml(inner_steps=options.steps)})
+    theta, stock = start(tried), StockRound(grid, "mlp", tried.to_run_config())
+    theirs = stock(theta, 1)  # Flower starts Ray now, and it must be Flower who does
+    ours = Ours(RoundOptions(clients=nodes, network=SAME), tried)
+    agree("mlp", theta, ours(theta, 1), theirs)
+    numbers = itertools.count(2), itertools.count(2)
+    return {STOCK: lambda: stock(theta, next(numbers[0])), RAY: lambda: ours(theta, next(numbers[1]))}
+
+
 def in_turns(work: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
-    """Return the median seconds of each, of this process's processor: of one thread, whatever else runs."""
+    """Return the median seconds of each.
+
+    Those of one thread are this process's processor's, whatever else runs; those of a whole round are the clock's.
+    """
     times: dict[str, list[float]] = {name: [] for name in work}
     for _ in range(rounds + 1):
         for name, step in work.items():
-            begun = time.process_time()
+            clock = time.perf_counter if name in (STOCK, RAY) else time.process_time
+            begun = clock()
             step()
-            times[name].append(time.process_time() - begun)
+            times[name].append(clock() - begun)
     return {name: statistics.median(found[1:]) for name, found in times.items()}
 
 
@@ -130,18 +158,31 @@ def peak(options: Options, name: str) -> tuple[int, int]:
 
 def main(options: Options) -> None:
     """Run the benchmark."""
-    torch.set_num_threads(1)
-    work = contenders(options)
-    found = in_turns(work, options.rounds)
+    found: dict[str, float] = {}
+
+    def measure(grid: Any) -> None:
+        torch.set_num_threads(1)
+        work = contenders(options) | ({} if grid is None else whole_rounds(options, grid))
+        found.update(in_turns(work, options.rounds))
+
+    if options.flower:
+        under_flower(options.clients // EPISODES["mlp"], measure)
+    else:
+        measure(None)
     print(f"{options.clients} clients, {options.steps} inner steps, exact meta-gradient, one thread")
     alone = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), max_tasks_per_child=1)
     with alone:
-        memory = {name: alone.submit(peak, options, name).result() for name in work}
-    for name, seconds in found.items():
-        ratio, (before, after) = found["module, loop"] / seconds, memory[name]
+        memory = {name: alone.submit(peak, options, name).result() for name in found if name not in (STOCK, RAY)}
+    for name, (before, after) in memory.items():
+        ratio = found["module, loop"] / found[name]
         print(
-            f"{name:<26} {seconds * 1e3:9.1f} ms   loop / it {ratio:6.2f}   peak {after / 2**20:6.0f} MiB,"
+            f"{name:<26} {found[name] * 1e3:9.1f} ms   loop / it {ratio:6.2f}   peak {after / 2**20:6.0f} MiB,"
             f" {(after - before) / 2**20:5.0f} of them to compute"
+        )
+    if options.flower:
+        print(
+            f"{STOCK} {found[STOCK] * 1e3:.1f} ms, {RAY} {found[RAY] * 1e3:.1f} ms by the clock, with two workers:"
+            f" ratio {found[STOCK] / found[RAY]:.2f}"
         )
 
 

@@ -108,6 +108,14 @@ def distance(left: Theta, right: Theta) -> float:
     return float(sum((left[name] - right[name]).double().square().sum() for name in left)) ** 0.5
 
 
+def agree(workload: str, begun: Theta, ours: Theta, theirs: Theta) -> None:
+    """Say how far two θ that began at one are apart, and end the command if it is too far."""
+    away, moved = distance(ours, theirs), distance(ours, begun)
+    print(f"theta differs by {away:.2g}; it moved by {moved:.2g}")
+    # a first-order contender would be off by tens of percent of the way
+    assert away <= AGREEMENT[workload] * moved or workload == "null", "the contenders do not compute the same"
+
+
 def measure(options: Options, grid: Any) -> None:
     """Run the rounds, ours and theirs in turn, and print the times."""
     tried = experiment(options.workload, options.clients, options.chunk, options.network)
@@ -135,13 +143,7 @@ def measure(options: Options, grid: Any) -> None:
             f"   max {max(counted) * 1e3:9.1f}   ({len(counted)} rounds; first {measured[0] * 1e3:.0f} ms)"
         )
     if other is not None:
-        away = distance(theta["metafed"], theta[options.against])
-        moved = distance(theta["metafed"], start(tried))
-        print(f"theta differs by {away:.2g}; it moved by {moved:.2g}")
-        # a first-order contender would be off by tens of percent of the way
-        assert away <= AGREEMENT[options.workload] * moved or options.workload == "null", (
-            "the contenders do not compute the same"
-        )
+        agree(options.workload, start(tried), theta["metafed"], theta[options.against])
         left, right = (statistics.median(times[n][1:]) for n in (options.against, "metafed"))
         print(f"ratio {left / right:.2f}")
         if options.engine == "local" and options.against != "flower":

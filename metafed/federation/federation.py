@@ -2,8 +2,8 @@
 
 import itertools
 import os
-from collections.abc import Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, final
 
@@ -62,6 +62,8 @@ class Federation:
         sources: tuple[Source, ...] | None = None,
     ) -> None:
         self.asked, self.experiment, self.own_people = experiment, experiment, own_people
+        self.lent: Mapping[str, Callable[[Callable[[], ModuleNetwork]], ModuleNetwork]] = {}
+        """By family, what another process made of the modules; called with what makes one here."""
         if sources is not None:
             self.__dict__["sources"] = sources
         self.choices: tuple[TaskChoice, ...] = parse_tasks(experiment.tasks)
@@ -138,12 +140,12 @@ class Federation:
         Raises:
             DataError: One cannot be used.
         """
-        chosen = zip(self.choices, self.sources, strict=True)
-        return {
-            choice.family.name: made(self.experiment, choice.family, source)
-            for choice, source in chosen
+        makers = {
+            choice.family.name: partial(made, self.experiment, choice.family, source)
+            for choice, source in zip(self.choices, self.sources, strict=True)
             if factory_of(self.experiment.network_of(choice.family))
         }
+        return {name: self.lent[name](make) if name in self.lent else make() for name, make in makers.items()}
 
     @property
     def about_modules(self) -> dict[str, Any]:

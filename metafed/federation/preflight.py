@@ -8,6 +8,7 @@ from metafed.devices.work import blank
 from metafed.federation.federation import Federation
 from metafed.federation.guard.inspect import inspect
 from metafed.models import is_norm
+from metafed.models.module import LONE
 from metafed.privacy.budget import check_budget, simulated
 
 LOOKED_AT = 2000
@@ -52,6 +53,9 @@ def check_modules(federation: Federation) -> None:
         if model is None:
             continue
         name = f"--network {federation.experiment.network_of(choice.family)}"
+        for table in ("local", "eval"):
+            if getattr(federation.experiment, table).batch_size == 1 < model.fewest:
+                raise DataError(f"--{table}.batch-size 1: {name}: {LONE}")
         own = {n: t for n, t in federation.initial.items() if n in model.shapes}
         if algorithm.needs_head != "no" and model.head_path is None:
             raise DataError(

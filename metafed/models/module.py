@@ -8,7 +8,6 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from operator import itemgetter
 from typing import Any, final
 
 import torch
@@ -16,6 +15,7 @@ from torch import nn
 from torch.func import functional_call, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from metafed.core.errors import DataError
 from metafed.core.parameters import TRUNK, Params
 from metafed.models.base import Network
 from metafed.models.inputs import Inputs
@@ -23,6 +23,7 @@ from metafed.models.lengths import by_length
 
 NORMS = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
 """Layers of norms; those of batch and instance norms have the first class in common."""
+LONE = "a batch norm of one row has no statistics; use GroupNorm or LayerNorm, or batches that leave no row alone"
 One = Callable[[Params, "torch.Tensor"], "torch.Tensor"]
 """A function of one client's parameters and rows ``(N, …)``."""
 
@@ -41,6 +42,7 @@ class ModuleNetwork(Network):
         row_numbers: Numbers that one row leaves in memory for the derivative of a gradient.
         row_once: Numbers that one row leaves in memory for a gradient that is not differentiated.
         mixes: Whether rows of a batch see one another, by batch norm: padding is then left out first.
+        fewest: Rows of a client that it needs at once: 2 where a batch norm has one value a channel of a row.
         seen: Width of what the head sees, where the outputs are those of a linear head with a bias; else 0.
     """
 
@@ -52,6 +54,7 @@ class ModuleNetwork(Network):
     row_numbers: int = 0
     row_once: int = 0
     mixes: bool = False
+    fewest: int = 1
     seen: int = 0
 
     settings = frozenset()
@@ -79,6 +82,12 @@ class ModuleNetwork(Network):
     def skips(self) -> bool:
         """Whether padding need not be computed: the module says so by ``skips_padding = True``."""
         return self.inputs.masked and not self.mixes and getattr(self.module, "skips_padding", False) is True
+
+    @property
+    def constants(self) -> "Mapping[str, torch.Tensor]":
+        """What is frozen, and buffers, by path in the module, in order of the paths."""
+        own, trained = dict([*self.module.named_parameters(), *self.module.named_buffers()]), set(self.paths.values())
+        return {path: own[path] for path in sorted(own) if path not in trained}
 
     @property
     def initial(self) -> "dict[str, torch.Tensor]":
@@ -140,6 +149,8 @@ class ModuleNetwork(Network):
     def _each(self, one: One, params: Params, x: "torch.Tensor", mask: "torch.Tensor | None") -> "torch.Tensor":
         if next(self.module.parameters()).device != x.device:
             self.module.to(x.device)
+        if self.fewest > 1 and 1 in ([x.shape[1]] if mask is None else mask.sum(1)):
+            raise DataError(LONE)
         own = {name: params[name] for name in self.paths if name in params}
         # the other backends of attention have no second derivative on a CPU
         with sdpa_kernel(SDPBackend.MATH):
@@ -174,14 +185,11 @@ class ModuleNetwork(Network):
     @property
     def about(self) -> dict[str, Any]:
         """What a manifest says of the module: what computes it, its head and trunk, a hash of all that is frozen."""
-        trained, digest, numbers = set(self.paths.values()), hashlib.sha256(), 0
-        for path, value in sorted(
-            dict([*self.module.named_parameters(), *self.module.named_buffers()]).items(), key=itemgetter(0)
-        ):
-            if path not in trained:
-                digest.update(f"{path}:{value.dtype}:{tuple(value.shape)};".encode())
-                digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
-                numbers += value.numel()
+        digest, numbers = hashlib.sha256(), 0
+        for path, value in self.constants.items():
+            digest.update(f"{path}:{value.dtype}:{tuple(value.shape)};".encode())
+            digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
+            numbers += value.numel()
         trained_numbers = sum(value.numel() for value in self.initial.values())
         return {
             "computed_by": "vmap" if self.vectorized else "loop",

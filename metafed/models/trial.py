@@ -28,14 +28,16 @@ def tried(network: ModuleNetwork, dtype: "torch.dtype") -> ModuleNetwork:
     module, own = network.module, network.initial
     mixes = any(isinstance(each, nn.modules.batchnorm._NormBase) for each in module.modules())
     x = sample(network.inputs, dtype)
-    before = {name: value.clone() for name, value in module.named_buffers()}
+    before = {path: (value.clone(), writes(value)) for path, value in network.constants.items()}
     given = x.clone()
     whole = _output(network, own, given, ROWS)
     if not torch.equal(given, x):
         raise DataError("forward writes into its inputs, which are a client's data; copy them first")
-    for name, value in module.named_buffers():
-        if not torch.equal(value, before[name]):
-            raise DataError(f"forward changes the buffer {name!r}; buffers are constants, the same for every client")
+    for path, value in network.constants.items():
+        if not (path in before and torch.equal(value, before[path][0]) and writes(value) == before[path][1]):
+            raise DataError(
+                f"forward changes {path!r}; buffers and what is frozen are constants, the same for every client"
+            )
     if not bool(whole.isfinite().all()):
         raise DataError(
             "its outputs are not finite at the start, for normal inputs or for a row of zeros, as padding is"
@@ -55,7 +57,7 @@ def tried(network: ModuleNetwork, dtype: "torch.dtype") -> ModuleNetwork:
     ):
         raise DataError("it says skips_padding = True, and its outputs depend on how much padding comes first")
     pair = torch.stack([x, x.flip(0)])
-    loop = replace(network, mixes=mixes)
+    loop = replace(network, mixes=mixes, fewest=2 if mixes and not _takes_one(network, own, x) else 1)
     try:
         slow = _twice(loop, clients, pair)
         unused = [network.paths[name] for name, value in slow.items() if value is None]
@@ -73,6 +75,11 @@ def tried(network: ModuleNetwork, dtype: "torch.dtype") -> ModuleNetwork:
         row_once=_row_numbers(loop, own, x, graph=False),
         seen=_seen(loop, own, x, whole),
     )
+
+
+def writes(value: "torch.Tensor") -> int:
+    """Return how often something was written into a tensor, as far as PyTorch knows."""
+    return 0 if value.is_inference() else value._version
 
 
 def sample(inputs: Inputs, dtype: "torch.dtype") -> "torch.Tensor":
@@ -108,9 +115,22 @@ def _output(network: ModuleNetwork, own: Any, x: "torch.Tensor", rows: int, seed
     shape, wanted = tuple(y.shape) if isinstance(y, torch.Tensor) else type(y).__name__, (rows, network.outputs)
     if shape != wanted:
         raise DataError(f"forward returned {shape} for {rows} rows; expected a tensor of shape {wanted}")
+    if y.device != x.device:
+        raise DataError(
+            f"forward moves its outputs to {y.device}; leave them where the inputs are, --device moves both"
+        )
     if y.dtype != x.dtype:
         raise DataError(f"forward returned {y.dtype} for inputs of {x.dtype}; keep the inputs' type")
     return y
+
+
+def _takes_one(network: ModuleNetwork, own: Any, x: "torch.Tensor") -> bool:
+    """Say whether a single row can be computed: a batch norm has then several values a channel, as of an image."""
+    try:
+        _output(network, own, x[:1].clone(), 1)
+    except DataError:
+        return False
+    return True
 
 
 def _twice(network: ModuleNetwork, clients: Any, x: "torch.Tensor") -> "dict[str, torch.Tensor | None]":

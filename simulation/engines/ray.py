@@ -35,6 +35,7 @@ from simulation import HOME
 from simulation.cli.room import short_for_ray
 from simulation.engines.crew import Crew
 from simulation.engines.grid import PoolGrid, failed, named, pool_context, take_identity
+from simulation.engines.networks import Apart, apart, lend
 from simulation.engines.queue import Queue
 
 SHARED = 0.25
@@ -65,11 +66,12 @@ class _AtTheEnd(list[str]):
 class Worker:
     """A process that runs the ClientApp."""
 
-    def __init__(self, run_config: dict[str, Any], device: str, things: Mapping[str, Any]) -> None:
+    def __init__(
+        self, run_config: dict[str, Any], device: str, things: Mapping[str, Any], networks: Mapping[str, Apart]
+    ) -> None:
         take_identity()
-        session.take(things)
-        self._app, self._context = flower.app, pool_context(run_config, device)
-        flower.ready(self._context)
+        self._app = flower.app
+        self._serve(run_config, device, things, networks)
 
     def answer(self, message: Message, theta: ArrayRecord | None, states: RecordDict) -> tuple[Message, RecordDict]:
         """Answer one message whose θ travelled apart; returns the reply and the states that it left."""
@@ -81,10 +83,16 @@ class Worker:
         except Exception as error:
             return failed(message, f"{type(error).__name__}: {error}"), RecordDict()
 
-    def turn(self, run_config: dict[str, Any], things: Mapping[str, Any]) -> None:
+    def turn(self, run_config: dict[str, Any], things: Mapping[str, Any], networks: Mapping[str, Apart]) -> None:
         """Serve another experiment from now on."""
+        self._serve(run_config, str(self._context.node_config["device"]), things, networks)
+
+    def _serve(
+        self, run_config: dict[str, Any], device: str, things: Mapping[str, Any], networks: Mapping[str, Apart]
+    ) -> None:
         session.take(things)
-        self._context = pool_context(run_config, str(self._context.node_config["device"]))
+        lend(run_config, networks)
+        self._context = pool_context(run_config, device)
         flower.ready(self._context)
 
     def alive(self) -> None:
@@ -167,10 +175,10 @@ class RayGrid(PoolGrid):
                 self.close()
             raise
         remote = Worker.options(num_cpus=worker_cpus, num_gpus=gpus, max_restarts=0)  # type: ignore[attr-defined]
-        self._run_config, self._things = run_config, shared(run_config)
+        self._run_config, self._shared = run_config, shared(run_config)
         self._doomed = doomed(run_config)
         self._waiting: Queue[ActorHandle] = Queue()
-        self._crew = Crew(lambda: remote.remote(self._run_config, self._device, self._things), self.workers)
+        self._crew = Crew(lambda: remote.remote(self._run_config, self._device, *self._shared), self.workers)
 
     @property
     def device(self) -> Mapping[str, str]:
@@ -225,13 +233,13 @@ class RayGrid(PoolGrid):
 
     def turn(self, run_config: dict[str, Any]) -> None:
         """Serve another experiment from now on, by the same workers. A worker that is lost meanwhile is replaced."""
-        self._run_config, self._things = run_config, shared(run_config)
+        self._run_config, self._shared = run_config, shared(run_config)
         self._doomed = doomed(run_config)
         self.states.restore({})
         while self._crew.asked:
             # those that were started for the last experiment
             self._crew.answered(next(iter(self._crew.asked)))
-        for worker, turned in [(worker, worker.turn.remote(run_config, self._things)) for worker in self._crew.idle]:
+        for worker, turned in [(worker, worker.turn.remote(run_config, *self._shared)) for worker in self._crew.idle]:
             try:
                 ray.get(turned)
             except RayError:
@@ -301,10 +309,13 @@ def short_folder() -> str | None:
         ) from None
 
 
-def shared(run_config: Mapping[str, Any]) -> Any:
-    """Return what an experiment names of this Python session, for its workers: in Ray's store, where there is any."""
-    things = session.named(run_config.values())
-    return ray.put(things) if things else things
+def shared(run_config: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Return what workers need of this process, in Ray's store, where there is any.
+
+    It is what the experiment names of this Python session, and its networks with frozen values.
+    """
+    things, networks = session.named(run_config.values()), apart(run_config)
+    return ray.put(things) if things else things, ray.put(networks) if networks else networks
 
 
 def doomed(run_config: Mapping[str, Any]) -> Callable[[Message], bool] | None:

@@ -8,6 +8,7 @@ from metafed.core.errors import DataError
 from metafed.data.source import GENERATED
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation, hand_on, taken
+from metafed.models import factory_of
 from simulation.cli.config import Config
 from simulation.cli.errors import BadInput
 from simulation.cli.interrupts import whole_imports
@@ -41,8 +42,10 @@ def set_up(
         import simulation.engines.ray  # noqa: F401
     with ThreadPoolExecutor(1) as helper:
         reading = helper.submit(read, federation, show)
-        if any(choice.source != GENERATED for choice in federation.choices):
-            # a data set may be missing or damaged, which is said before an engine is started; a generator cannot be
+        networks = [factory_of(federation.experiment.network_of(choice.family)) for choice in federation.choices]
+        if any(networks) or any(choice.source != GENERATED for choice in federation.choices):
+            # a data set may be missing or damaged, which is said before an engine is started; a generator cannot be.
+            # a module is made once, under PyTorch's one generator, and lent to the workers
             reading.result()
         # on this thread, the main one: Ray's processes end with the thread that started them
         grid = make(config)

@@ -27,10 +27,11 @@ NETWORKS = {
     "gru": {"network": "gru", "network_settings": {"hidden": 4}, "tasks": "avatar"},
     "transformer": {
         "network": "transformer",
-        "network_settings": {"width": 4, "heads": 2, "layers": 1},
+        "network_settings": {"width": 4, "heads": 2, "layers": 2},
         "tasks": "assistant",
         "algorithm": "meta-sgd",
     },
+    "attention": {"network": f"{OWN}:Transformer", "tasks": "avatar", "algorithm": "anil"},
     "layer norm": {"network": f"{OWN}:NormedMlp", "algorithm": "meta-sgd"},
     "loop": {"network": f"avatar={OWN}:Gru,assistant={OWN}:Headless", "algorithm": "reptile"},
     "cnn": {"network": f"{OWN}:Cnn", "tasks": "blob-images", "algorithm": "fedrep"},
@@ -173,6 +174,10 @@ REFUSED = {
     "attribute": ({"network": f"{OWN}:Nothing"}, "cannot be imported: .* has no attribute 'Nothing'"),
     "no function": ({"network": f"{OWN}:NOT_CALLABLE"}, "it is no class or function"),
     "raises": ({"network": f"{OWN}:broken"}, "the factory raised FileNotFoundError: weights.pt"),
+    "lone rows": (
+        {"network": f"{OWN}:BatchNormed", "algorithm": "fedavg", "local": {"epochs": 1, "batch_size": 1}},
+        "--local.batch-size 1: --network .*BatchNormed: a batch norm of one row has no statistics",
+    ),
     "trunks": (
         {"network": f"avatar={OWN}:NormedMlp,assistant={OWN}:Deep"},
         "families 'avatar' and 'assistant' share the trunk, but",
@@ -218,12 +223,16 @@ def test_workers_give_the_bits_of_one_process(workers, network):
     assert_workers_give_the_bits_of_one_process(experiment(**NETWORKS[network], chunk=1, rounds=2), workers)
 
 
+@pytest.fixture(scope="module")
+def three_workers():
+    """A RayGrid of three workers."""
+    grid = RayGrid(experiment().to_run_config(), workers=3, worker_cpus=0.3)
+    yield grid
+    grid.close()
+
+
 @pytest.mark.ray
 @pytest.mark.slow
-def test_three_workers_do_too():
-    own = experiment(**NETWORKS["gru"], chunk=1, rounds=2)
-    three = RayGrid(own.to_run_config(), workers=3, worker_cpus=0.3)
-    try:
-        assert_workers_give_the_bits_of_one_process(own, three)
-    finally:
-        three.close()
+@pytest.mark.parametrize("network", NETWORKS)
+def test_three_workers_do_too(three_workers, network):
+    assert_workers_give_the_bits_of_one_process(experiment(**NETWORKS[network], chunk=1, rounds=2), three_workers)

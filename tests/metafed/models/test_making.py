@@ -90,8 +90,22 @@ FACTORIES = {
     "in place": (spoiled(forward=in_place), "writes into its inputs"),
     "buffer": (
         spoiled(lambda m: m.register_buffer("calls", torch.zeros(())), counts),
-        "changes the buffer 'calls'",
+        "forward changes 'calls'",
     ),
+    "the same into a buffer": (
+        spoiled(
+            lambda m: m.register_buffer("calls", torch.zeros(())), lambda m, x: Base.forward(m, x + m.calls.zero_())
+        ),
+        "forward changes 'calls'",
+    ),
+    "frozen": (
+        spoiled(
+            set_to("bias", nn.Parameter(torch.zeros(5), requires_grad=False)),
+            lambda m, x: Base.forward(m, x + m.bias.mul_(1)),
+        ),
+        "forward changes 'bias'; buffers and what is frozen are constants",
+    ),
+    "moves": (spoiled(forward=lambda m, x: Base.forward(m, x).to("meta")), "moves its outputs to meta; leave them"),
     "not finite": (spoiled(not_finite), "'stem.weight' is not finite at the start"),
     "not finite out": (spoiled(forward=lambda m, x: Base.forward(m, x) / x.sum(1, True)), "not finite at the start"),
     "not finite slope": (

@@ -11,6 +11,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from metafed.algorithms import ALGORITHMS, Anil, Fomaml, Maml, MetaSgd
 from metafed.core.episodes import Batch, Episode
+from metafed.core.errors import DataError
 from metafed.core.parameters import TRUNK, spread
 from metafed.models import Inputs, Mlp, initialize, layout, without_running_statistics
 from metafed.models.making import make
@@ -226,6 +227,30 @@ def test_batch_norm_sees_a_clients_own_rows_and_no_padding():
     alone = Maml(inner_steps=STEPS).update(task, theta, {}, short, 1)
     assert relative({n: d[2:] for n, d in both.directions.items()}, alone.directions) < 1e-12
     torch.testing.assert_close(both.losses[2:], alone.losses)
+
+
+class NormedImages(nn.Module):
+    """Batch norm over the places of an image, which one row has many of."""
+
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.conv = nn.Conv2d(inputs.shape[0], 3, 3)
+        self.norm = nn.BatchNorm2d(3, track_running_stats=False)
+        self.fc = nn.Linear(3, outputs)
+
+    def forward(self, x):
+        return self.fc(torch.tanh(self.norm(self.conv(x))).mean((2, 3)))
+
+
+def test_batch_norm_of_a_lone_row_is_right_or_refused():
+    # the third client has one row for support: its images have places enough, its features are one value a channel
+    task, theta, episode = problem(NormedImages, Inputs("image", (1, 4, 4)), rows=(2, 5))
+    update = Maml(inner_steps=STEPS, inner_lr=RATE).update(task, theta, {}, episode, 1)
+    expected = plainly(task.model, theta, one(episode, 2), Maml)
+    assert relative({n: update.directions[n][2] for n in expected}, expected) < 1e-8
+    task, theta, episode = problem(Normed, rows=(2, 5))
+    with pytest.raises(DataError, match="one row has no statistics; use GroupNorm or LayerNorm, or batches that"):
+        Maml(inner_steps=STEPS).update(task, theta, {}, episode, 1)
 
 
 def test_memory_of_a_row_is_measured():
