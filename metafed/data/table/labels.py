@@ -26,7 +26,7 @@ def counted(table: Table, who: People, target: str, classes: Sequence[str]) -> d
 
     label = pl.col(target).cast(pl.String)
     with readable(table.path):
-        found = who.frame.group_by(pl.col(who.client).alias("client"), label.alias("label")).len().collect()
+        found = who.index.frame.group_by(pl.col(who.index.client).alias("client"), label.alias("label")).len().collect()
     counts = {int(name): np.zeros(len(classes), np.int64) for name in who.names}
     place = {name: number for number, name in enumerate(classes)}
     for client, name, rows in found.iter_rows():

@@ -292,7 +292,7 @@ class Own(Source):
         persons: dict[str, int] = {}
         for number in sorted(set(range(len(classes))) - self._fitted.labels):
             persons = persons or {name: person for person, name in enumerate(who.names)}
-            rows = who.frame.filter(column == classes[number]).select(pl.col(who.client).cast(pl.String))
+            rows = who.index.frame.filter(column == classes[number]).select(pl.col(who.index.client).cast(pl.String))
             with readable(table.path):
                 found = rows.collect().to_series()
             owners = [table.called(name) for name in found.drop_nulls().unique().sort()]

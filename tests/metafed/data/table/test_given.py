@@ -362,7 +362,7 @@ def test_a_shuffled_frame_is_not_copied():
     rows = pl.DataFrame({"user": rng.permutation(240) % 12, "x": rng.normal(size=240), "y": rng.integers(0, 2, 240)})
     family = mf.Family.from_frame("games", rows, client="user", target="y", features=["x"])
     who = checked(family).sources[0]._loaded.people
-    assert np.shares_memory(who.frame.collect()["x"].to_numpy(), rows["x"].to_numpy())
+    assert np.shares_memory(who.index.frame.collect()["x"].to_numpy(), rows["x"].to_numpy())
     for client, name in enumerate(who.names):
         assert who.rows(client).select(rows.columns).collect().equals(rows.filter(pl.col("user") == int(name)))
 
