@@ -13,6 +13,7 @@ from metafed.data.files.copies import sorted_copy
 from metafed.data.table import tables
 from metafed.data.table.description import Description
 from metafed.data.table.index import Index, indexed, together
+from metafed.data.table.labels import listed
 from metafed.data.table.pseudonyms import pseudonym, salt_of
 from metafed.data.table.roles import Roles
 from metafed.data.table.tables import Table
@@ -51,6 +52,13 @@ class People:
     rule: str
     notes: tuple[str, ...]
     salt: bytes | None = None
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """A note on those with too few rows, if there are any."""
+        number, everyone = len(self.skipped), len(self.names) + len(self.skipped)
+        note = f"{number:,} of {everyone:,} clients skipped, with {self.rule}: {listed(self.skipped)}"
+        return (note,) if number else ()
 
     def rows(self, client: int) -> "pl.LazyFrame":
         """Return the rows of one client."""

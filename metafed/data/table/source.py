@@ -128,14 +128,12 @@ class Own(Source):
         """Who the clients are and who is none, how rows are split, and what becomes of each column."""
         table, _, who, classes = self._loaded
         description, shown = self.description, ", ".join(self.description.targets)
-        everyone = len(who.names) + len(who.skipped)
-        skipped = f"{len(who.skipped):,} of {everyone:,} clients skipped, with {who.rule}: {listed(who.skipped)}"
         unit = "the unit that the description states" if description.scale else "units of its standard deviation"
         of_class = ", class by class" if self.shots.per_class and not description.evaluation else ""
         return (
             f"{table.rows:,} rows, {len(who.names):,} clients"
             + (f" by {description.client!r}" if description.client else ""),
-            *((skipped,) if who.skipped else ()),
+            *who.left_out,
             *self._surplus,
             *table.notes,
             *who.notes,
@@ -143,6 +141,7 @@ class Own(Source):
             f"{self.kind} of {shown}, "
             + (about_classes(description, classes) if classes else f"in {unit}, as losses are then"),
             f"evaluation rows: {description.way}{of_class}",
+            f"episodes: {self.shots.about}",
             *label_notes(description, table, self.kind),
             f"features: {'; '.join(column.about for column in self.encoders)}",
             *attribute_notes(description, self.kind),
@@ -369,7 +368,7 @@ class Own(Source):
         table, _, who, classes = self._loaded
         if self.description.partition is None or not classes:
             return {}
-        return counted(table, who, self.description.targets[0], classes)
+        return counted(table, who.index, self.description.targets[0], classes)
 
     @cached_property
     def _fitted(self) -> Fitted:
