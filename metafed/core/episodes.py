@@ -79,6 +79,15 @@ class Shots:
     evaluation: int
     per_class: bool
 
+    @property
+    def about(self) -> str:
+        """The sizes, in a line."""
+        each = " of each class" if self.per_class else ""
+        return (
+            f"at most {self.support} support rows{each}, and {self.query} query rows{each} in training,"
+            f" {self.evaluation} in evaluation"
+        )
+
 
 class Rows(NamedTuple):
     """Row numbers of one client's episode; disjoint."""

@@ -1,6 +1,7 @@
 """Rows of single clients leave a node only where its config says so; otherwise sums do, and they are the rows' sums."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -106,7 +107,8 @@ def test_an_answer_without_rows_holds_nothing_of_single_clients():
     roster, layout = Federation(EXPERIMENT).roster, Federation(EXPERIMENT).layout
     own = [client for client in range(6) if roster.family(client) == "personalization"]
     failures = [Failure(own[-1], "its secret file /home/ann/x is empty")]
-    whole = Answer(NOTHING, [table(own[:2], [[0.25, 0.5], [0.125, 0.75]])], failures)
+    rows = replace(table(own[:2], [[0.25, 0.5], [0.125, 0.75]]), name=["ann", "joanna"])
+    whole = Answer(NOTHING, [rows], failures)
     kept = answered(whole, roster, context(**{"share-client-rows": False}))
     arrays, values = pack(kept)
     assert arrays == {}
@@ -117,6 +119,7 @@ def test_an_answer_without_rows_holds_nothing_of_single_clients():
     assert read.rows == read.failures == []
     shared = answered(whole, roster, context(**{"share-client-rows": True}))
     assert shared is whole
+    assert "joanna" in json.dumps(pack(shared)[1])
 
 
 def test_votes_of_single_clients_are_refused():

@@ -2,10 +2,14 @@
 
 import numpy as np
 import pytest
+import torch
+from sklearn.datasets import load_digits
 
+import metafed as mf
 from client.host import Host
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation
+from simulation import simulate
 
 
 def experiment(folder, **settings):
@@ -54,3 +58,27 @@ def test_a_client_with_images_holds_its_own_part_and_no_trunk(some_data):
     assert not answer.failures
     assert dict(answer.contribution.weights) == {"trunk": 2.0, "sinusoid": 2.0, "omniglot": 2.0}
     assert {len(rows.client) for rows in answer.rows} == {2}
+
+
+def test_digits_of_scikit_learn_are_images_from_python_and_from_a_file(tmp_path):
+    digits = load_digits()
+    x, y = digits.images[:, None], digits.target
+    np.savez(tmp_path / "digits.npz", x=x, y=y)
+    (tmp_path / "digits.toml").write_text(
+        'data = "digits.npz"\ntarget = "y"\nfeatures = ["x"]\nimage = [1, 8, 8]\n'
+        '[partition]\nkind = "dirichlet"\nclients = 12\nalpha = 0.3\n'
+    )
+    how = {"partition": mf.Dirichlet(clients=12, alpha=0.3), "image": (1, 8, 8)}
+    dataset = torch.utils.data.TensorDataset(torch.from_numpy(x), torch.from_numpy(y))
+    families = [
+        mf.Family.from_file(tmp_path / "digits.toml"),
+        mf.Family.from_arrays("digits", (x, y), **how),
+        mf.Family.from_torch("digits", dataset, **how),
+    ]
+    settings = {"clients": 12, "cohort": 4, "rounds": 2, "network": "small-conv", "filters": 4, "eval_clients": 2}
+    runs = [
+        simulate(mf.Experiment(families=[family], **settings), engine="local", progress=False) for family in families
+    ]
+    assert len({run.theta_sha256 for run in runs}) == 1
+    assert (4, 1, 3, 3) in [value.shape for value in runs[0].theta.values()]
+    assert runs[0].clients["score"].is_not_nan().all()

@@ -64,7 +64,7 @@ def pixels(picture: bytes | Path, shape: tuple[int, ...], where: str) -> np.ndar
         with Image.open(io.BytesIO(picture) if isinstance(picture, bytes) else picture, formats=FORMATS) as opened:
             made = np.asarray(opened)
     except (OSError, ValueError, SyntaxError) as error:
-        raise DataError(f"{where}: the image is damaged: {error}") from None
+        raise DataError(f"{where}: the image is damaged, leave the row out: {error}") from None
     return made[None] if made.ndim == 2 else made.transpose(2, 0, 1)
 
 

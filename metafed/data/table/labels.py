@@ -7,7 +7,7 @@ import numpy as np
 
 from metafed.data.files.bounds import readable
 from metafed.data.table.description import Description
-from metafed.data.table.people import People
+from metafed.data.table.index import Index
 from metafed.data.table.tables import Table
 
 CLIENTS, LABELS, BLOCKS = 20, 6, 40
@@ -20,17 +20,17 @@ NAMED = 10
 """Names of skipped clients, or of classes, that a note lists."""
 
 
-def counted(table: Table, who: People, target: str, classes: Sequence[str]) -> dict[int, np.ndarray]:
+def counted(table: Table, index: Index, target: str, classes: Sequence[str]) -> dict[int, np.ndarray]:
     """Return how many rows of each class ``(classes,)`` each client of a partition has, by its number."""
     import polars as pl
 
     label = pl.col(target).cast(pl.String)
     with readable(table.path):
-        found = who.frame.group_by(pl.col(who.client).alias("client"), label.alias("label")).len().collect()
-    counts = {int(name): np.zeros(len(classes), np.int64) for name in who.names}
+        found = index.frame.group_by(pl.col(index.client).alias("client"), label.alias("label")).len().collect()
+    counts: dict[int, np.ndarray] = {}
     place = {name: number for number, name in enumerate(classes)}
     for client, name, rows in found.iter_rows():
-        counts[client][place[name]] += rows
+        counts.setdefault(client, np.zeros(len(classes), np.int64))[place[name]] += rows
     return counts
 
 

@@ -60,4 +60,4 @@ def load(
     classes = classes_of(description, table) if kind == "classification" else ()
     who = people(description, table, found, shots, hashed)
     # from here on the rows are read from where they are sorted
-    return Loaded(replace(table, frame=who.frame, salt=who.salt), found, who, classes)
+    return Loaded(replace(table, frame=who.index.frame, salt=who.salt), found, who, classes)

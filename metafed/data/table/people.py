@@ -12,6 +12,8 @@ from metafed.data.files.bounds import check_people, check_whole, readable
 from metafed.data.files.copies import sorted_copy
 from metafed.data.table import tables
 from metafed.data.table.description import Description
+from metafed.data.table.index import Index, indexed, together
+from metafed.data.table.labels import listed
 from metafed.data.table.pseudonyms import pseudonym, salt_of
 from metafed.data.table.roles import Roles
 from metafed.data.table.tables import Table
@@ -30,21 +32,18 @@ class People:
     """Clients with rows enough, in the order of their names.
 
     Attributes:
-        frame: All rows; those of a client are successive, unless ``order`` says where they are.
-        client: The column of ``frame`` that names the client.
+        index: Leads to their rows.
         names: The clients' names ``(C,)``.
         groups: Their groups ``(C,)``.
-        start: The number of each one's first row, in ``order`` where there is one ``(C,)``.
+        start: The number of each one's first row in the index ``(C,)``.
         length: How many rows each one has ``(C,)``.
         skipped: Names of those with too few rows.
         rule: Which rule skipped them.
         notes: How rows were dealt, where a copy lies.
         salt: What names are hashed with; None where they stay.
-        order: Of rows in memory that lie scattered, their numbers client by client ``(n,)``.
     """
 
-    frame: "pl.LazyFrame"
-    client: str
+    index: Index
     names: "pl.Series"
     groups: "pl.Series"
     start: np.ndarray
@@ -53,15 +52,17 @@ class People:
     rule: str
     notes: tuple[str, ...]
     salt: bytes | None = None
-    order: "pl.Series | None" = None
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """A note on those with too few rows, if there are any."""
+        number, everyone = len(self.skipped), len(self.names) + len(self.skipped)
+        note = f"{number:,} of {everyone:,} clients skipped, with {self.rule}: {listed(self.skipped)}"
+        return (note,) if number else ()
 
     def rows(self, client: int) -> "pl.LazyFrame":
         """Return the rows of one client."""
-        first, length = int(self.start[client]), int(self.length[client])
-        if self.order is None:
-            return self.frame.slice(first, length)
-        # the frame is in memory: of it nothing is copied but these rows
-        return self.frame.collect()[self.order.slice(first, length)].lazy()
+        return self.index.rows(int(self.start[client]), int(self.length[client]))
 
 
 def people(description: Description, table: Table, found: Roles, shots: Shots, hashed: int | None = None) -> People:
@@ -84,24 +85,19 @@ def people(description: Description, table: Table, found: Roles, shots: Shots, h
     import polars as pl
 
     if description.client is None:
-        frame, client, dealt, about = _partition(description, table, found)
-        return _named(description, table, found, frame, client, shots, about, order=dealt)
-    client = description.client
-    frame = table.frame
-    if not large(table, found):
-        with readable(table.path):
-            frame = frame.select(found.used).collect().lazy()
-        order: pl.Series | None = None
-        if not _together(table, frame, client):
-            # a sorted copy would take as much memory again as the rows
-            order = frame.select(pl.arg_sort_by(client, maintain_order=True)).collect().to_series()
-        return _named(description, table, found, frame, client, shots, hashed=hashed, order=order)
-    if table.path.suffix == ".parquet" and _together(table, frame, client):
-        return _named(description, table, found, frame, client, shots, hashed=hashed)
-    copy = sorted_copy(table.path, frame, client, found.used, table.rows)
-    frame = pl.scan_parquet(copy, glob=False)
-    about = (f"read from a copy sorted by {client!r}: {copy}",)
-    return _named(description, table, found, frame, client, shots, about, hashed)
+        index, notes = _partition(description, table, found)
+        return _named(description, table, found, index, shots, notes)
+    client, notes = description.client, tuple[str, ...]()
+    with readable(table.path):
+        if not large(table, found):
+            index = indexed(table.frame.select(found.used).collect(), client)
+        elif table.path.suffix == ".parquet" and together(table.frame, client):
+            index = Index(table.frame, client)
+        else:
+            copy = sorted_copy(table.path, table.frame, client, found.used, table.rows)
+            index = Index(pl.scan_parquet(copy, glob=False), client)
+            notes = (f"read from a copy sorted by {client!r}: {copy}",)
+    return _named(description, table, found, index, shots, notes, hashed)
 
 
 def _width(table: Table, found: Roles) -> int:
@@ -118,32 +114,13 @@ def large(table: Table, found: Roles) -> bool:
     return table.path.stat().st_size > tables.LARGE_CSV
 
 
-def _together(table: Table, frame: "pl.LazyFrame", client: str) -> bool:
-    """Say whether the rows of every client are successive."""
-    import polars as pl
-
-    row = pl.col("row")
-    spans = frame.select(pl.col(client).alias("client")).with_row_index("row").group_by("client")
-    with readable(table.path):
-        gaps = spans.agg(gap=row.max() - row.min() + 1 - pl.len()).select(pl.col("gap").max())
-        return int(gaps.collect(engine="streaming").item()) == 0
-
-
-def _who(
-    description: Description,
-    table: Table,
-    found: Roles,
-    frame: "pl.LazyFrame",
-    client: str,
-    shots: Shots,
-    order: "pl.Series | None",
-) -> "pl.DataFrame":
+def _who(description: Description, table: Table, found: Roles, index: Index, shots: Shots) -> "pl.DataFrame":
     """Return a row a client, by name: its rows, the first of them, its units to be split, its group, its texts."""
     import polars as pl
 
     group, block, evaluation = _group(description, found), description.block, description.evaluation
     dealt = description.partition is not None
-    columns = [pl.col(client).alias("client")]
+    columns = [pl.col(index.client).alias("client")]
     columns += [_joined(group).alias("group")] if group else []
     columns += [pl.col(block).alias("block")] if block else []
     columns += [pl.col(description.targets[0]).cast(pl.String).alias("class")] if shots.per_class else []
@@ -151,44 +128,39 @@ def _who(
     texts = [name for name in found.used if table.columns[name].content == "text"]
     if texts:
         columns += [pl.sum_horizontal(pl.col(name).cast(pl.String).str.len_bytes() for name in texts).alias("texts")]
-    rows = frame.select(columns)
-    rows = rows.with_row_index("row") if order is None else rows.with_columns(_inverse(order).alias("row"))
     about = [pl.len().alias("rows"), pl.col("row").min().alias("start")]
     about += [pl.col("texts").cast(pl.UInt64).sum()] if texts else []
+    groups = pl.col("group")
     if group:
-        groups = pl.col("group")
-        about += [groups.drop_nulls().mode().sort().first()] if dealt else []
+        about += [(groups.drop_nulls().mode().sort() if dealt else groups.drop_nulls()).first()]
     if group and not dealt:
-        torn = (groups.min() != groups.max()).fill_null(value=False)
-        about += [groups.drop_nulls().first(), torn.alias("torn")]
-    each = rows.group_by("client").agg(about)
-    if block or evaluation or shots.per_class:
-        unit = pl.col("block").n_unique() if block else pl.len()
-        if evaluation:
-            # the side of fewer rows decides
-            unit = 2 * pl.min_horizontal((pl.col("evaluation") == 1).sum(), (pl.col("evaluation") != 1).sum())
-        units = rows.group_by("client", *(["class"] if shots.per_class else [])).agg(unit.alias("units"))
-        each = each.join(units.group_by("client").agg(pl.col("units").min()), on="client")
-    else:
-        each = each.with_columns(pl.col("rows").alias("units"))
-    if not group:
-        each = each.with_columns(pl.lit(ALL).alias("group"))
-    if dealt or not group:
-        each = each.with_columns(pl.lit(value=False).alias("torn"))
+        about += [(groups.min() != groups.max()).fill_null(value=False).alias("torn")]
+    unit = pl.col("block").n_unique() if block else pl.len()
+    if evaluation:
+        # the side of fewer rows decides
+        unit = 2 * pl.min_horizontal((pl.col("evaluation") == 1).sum(), (pl.col("evaluation") != 1).sum())
+
+    def each(rows: "pl.LazyFrame", first: int) -> "pl.DataFrame":
+        rows = rows.select(columns).with_row_index("row", first)
+        own = rows.group_by("client").agg(about)
+        if block or evaluation or shots.per_class:
+            units = rows.group_by("client", *(["class"] if shots.per_class else [])).agg(unit.alias("units"))
+            own = own.join(units.group_by("client").agg(pl.col("units").min()), on="client")
+        else:
+            own = own.with_columns(pl.col("rows").alias("units"))
+        return own.collect(engine="streaming")
+
+    used = dict.fromkeys(name for column in columns for name in column.meta.root_names())
     with readable(table.path):
-        # names are made of what is grouped by only now: texts take more room
-        named = each.with_columns(pl.col("client").cast(pl.String))
-        # clients of a partition are numbers: 2 is before 10
-        return named.sort("start" if dealt else "client").collect(engine="streaming")
-
-
-def _inverse(order: "pl.Series") -> "pl.Series":
-    """Return the place of each row in an order ``(n,)``."""
-    import polars as pl
-
-    place = np.empty(len(order), np.uint32)
-    place[order.to_numpy()] = np.arange(len(order), dtype=np.uint32)
-    return pl.Series(place)
+        who = pl.concat([each(rows, first) for first, rows in index.pieces(list(used))])
+    if not group:
+        who = who.with_columns(pl.lit(ALL).alias("group"))
+    if dealt or not group:
+        who = who.with_columns(pl.lit(value=False).alias("torn"))
+    # names are made of what is grouped by only now: texts take more room
+    named = pl.col("client").cast(pl.String)
+    # clients of a partition are numbers: 2 is before 10
+    return who.sort("client").with_columns(named) if dealt else who.with_columns(named).sort("client")
 
 
 def _joined(names: list[str]) -> "pl.Expr":
@@ -211,12 +183,10 @@ def _named(
     description: Description,
     table: Table,
     found: Roles,
-    frame: "pl.LazyFrame",
-    client: str,
+    index: Index,
     shots: Shots,
-    notes: tuple[str, ...] = (),
+    notes: tuple[str, ...],
     hashed: int | None = None,
-    order: "pl.Series | None" = None,
 ) -> People:
     """Keep the clients with rows enough.
 
@@ -226,11 +196,11 @@ def _named(
     """
     import polars as pl
 
-    who, salt = _who(description, table, found, frame, client, shots, order), None
+    who, salt = _who(description, table, found, index, shots), None
     if nameless := int(who.filter(pl.col("client").is_null())["rows"].sum()):
         raise DataError(
-            f"{table.path}: column {client!r} has no value in {nameless:,} of {table.rows:,} rows: leave these rows"
-            " out, or fill them"
+            f"{table.path}: column {index.client!r} has no value in {nameless:,} of {table.rows:,} rows: leave these"
+            " rows out, or fill them"
         )
     if hashed is not None:
         salt = salt_of(hashed, who["client"])
@@ -258,8 +228,7 @@ def _named(
             " out the rows by a partition"
         )
     return People(
-        frame=frame,
-        client=client,
+        index=index,
         names=enough["client"],
         groups=enough["group"].fill_null(NONE),
         start=enough["start"].to_numpy().astype(np.int64),
@@ -268,17 +237,14 @@ def _named(
         rule=f"fewer than {what}{of_class}",
         notes=notes,
         salt=salt,
-        order=order,
     )
 
 
-def _partition(
-    description: Description, table: Table, found: Roles
-) -> tuple["pl.LazyFrame", str, "pl.Series", tuple[str, ...]]:
+def _partition(description: Description, table: Table, found: Roles) -> tuple[Index, tuple[str, ...]]:
     """Share out the rows of a table to clients; it is read whole.
 
     Returns:
-        The rows; the column that names the client; the rows' numbers client by client; and notes.
+        What leads to the rows of each client, and notes.
 
     Raises:
         DataError: The target cannot be what the partition goes by, or there are too few rows.
@@ -300,8 +266,7 @@ def _partition(
     notes = [f"artificial clients, {how.about}: {', '.join(f'{name} {value}' for name, value in settings.items())}"]
     if group := _group(description, found):
         notes.append(f"a client's group is its most frequent {', '.join(map(repr, group))}")
-    order = pl.Series(np.argsort(owner, kind="stable"), dtype=pl.get_index_type())
-    return frame.with_columns(pl.Series(client, owner)).lazy(), client, order, tuple(notes)
+    return indexed(frame.with_columns(pl.Series(client, owner, pl.UInt32)), client), tuple(notes)
 
 
 def _dealt_by(description: Description, table: Table, found: Roles) -> np.ndarray:

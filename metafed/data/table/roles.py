@@ -118,6 +118,7 @@ def _input(feature: Feature, table: Table) -> Input:
     if cell is None or kept.content == "other":
         raise DataError(
             f"{what}, which is neither number, category nor text: make it a list of numbers a row, or leave it out"
+            + (f'; of a sequence, [features] {feature.name} = "sequence", {SEQUENCES}' if kept.nested else "")
         )
     if cell in ("image", "sequence") and kept.content != cell:
         raise DataError(f"{what}, no {cell}s: {IMAGES if cell == 'image' else SEQUENCES}")

@@ -39,7 +39,8 @@ def check_cells(description: Description, table: Table, found: Roles) -> None:
         faults[description.evaluation] = (~sound, "neither 1 nor 0", "")
     lenient = description.missing == "mean"
     remedy = "repair them" + ("" if lenient else f', or write missing = "mean" in {description.path}')
-    for name, cell, kept in ((used.feature.name, used.cell, used.kept) for used in found.inputs):
+    for used in found.inputs:
+        name, cell, kept = used.feature.name, used.cell, used.kept
         if kept.content == "image":
             try:
                 check_pictures(table, name, description.client)
@@ -48,9 +49,11 @@ def check_cells(description: Description, table: Table, found: Roles) -> None:
                 check_pictures(replace(opened(description), salt=table.salt), name, description.client)
                 raise
         elif cell == "number":
-            what = "no finite number" if kept.width == 1 else f"not {kept.width} finite numbers"
+            what = f"not {kept.width} finite number{'s'[: kept.width - 1]}" if kept.nested else "no finite number"
             what = "a number that is not finite" if kept.content == "sequence" else what
-            faults[name] = (_bad(name, kept, lenient), what, f": {remedy}")
+            lists = kept.nested and kept.content == "number" and used.feature.cell is None
+            ragged = f'; lists of several lengths are sequences, [features] {name} = "sequence"' if lists else ""
+            faults[name] = (_bad(name, kept, lenient), what, f": {remedy}{ragged}")
     for name, (fault, what, hint) in faults.items():
         with readable(table.path):
             # a column at a time: of a large file all at once take several times the memory

@@ -95,10 +95,8 @@ class Own(Source):
 
     def texts(self, client: int) -> list[str]:
         """Return one client's texts; an empty cell is an empty text."""
-        table, found, who, _ = self._loaded
-        (feature,) = found.inputs
-        values = table.read(who.rows(self._person(client)), [feature.feature.name], found.texts)
-        return [text or "" for text in values[feature.feature.name]]
+        (used,) = self.inputs
+        return [text or "" for text in self._cells(client, [used.feature.name])[used.feature.name]]
 
     @property
     def clients(self) -> int:
@@ -128,14 +126,12 @@ class Own(Source):
         """Who the clients are and who is none, how rows are split, and what becomes of each column."""
         table, _, who, classes = self._loaded
         description, shown = self.description, ", ".join(self.description.targets)
-        everyone = len(who.names) + len(who.skipped)
-        skipped = f"{len(who.skipped):,} of {everyone:,} clients skipped, with {who.rule}: {listed(who.skipped)}"
         unit = "the unit that the description states" if description.scale else "units of its standard deviation"
         of_class = ", class by class" if self.shots.per_class and not description.evaluation else ""
         return (
             f"{table.rows:,} rows, {len(who.names):,} clients"
             + (f" by {description.client!r}" if description.client else ""),
-            *((skipped,) if who.skipped else ()),
+            *who.left_out,
             *self._surplus,
             *table.notes,
             *who.notes,
@@ -143,6 +139,7 @@ class Own(Source):
             f"{self.kind} of {shown}, "
             + (about_classes(description, classes) if classes else f"in {unit}, as losses are then"),
             f"evaluation rows: {description.way}{of_class}",
+            f"episodes: {self.shots.about}",
             *label_notes(description, table, self.kind),
             f"features: {'; '.join(column.about for column in self.encoders)}",
             *attribute_notes(description, self.kind),
@@ -158,7 +155,7 @@ class Own(Source):
         """
         table, found, who, _ = self._loaded
         person = self._person(client)
-        values = table.read(who.rows(person), found.used, found.texts)
+        values = self._cells(client, found.used)
         for used in found.inputs:
             if used.cell == "number":
                 self._check_finite(person, used, values)
@@ -186,10 +183,8 @@ class Own(Source):
 
     def sequences(self, client: int) -> np.ndarray:
         """Return the rows of ``examples`` as sequences ``(n, *shape)``."""
-        table, found, who, _ = self._loaded
         (column,) = self.encoders
-        rows = who.rows(self._person(client))
-        return column.moments(table.read(rows, [column.name], found.texts)[column.name])
+        return column.moments(self._cells(client, [column.name])[column.name])
 
     def training(self, client: int, names: Sequence[str] = (), most: int | None = None) -> tuple[Values, np.ndarray]:
         """Return columns of a client's meta-training rows, and the target there: classes, or numbers not scaled.
@@ -199,10 +194,9 @@ class Own(Source):
             names: The columns.
             most: Return the first rows only, so many at most.
         """
-        table, found, who, _ = self._loaded
         description = self.description
         wanted = dict.fromkeys([*names, *description.splits, *description.targets, *description.cleans])
-        values = table.read(who.rows(self._person(client)), list(wanted), found.texts)
+        values = self._cells(client, list(wanted))
         own = self._split(client, values)
         # which rows they are is settled: the stream is not asked
         rows = np.sort(halves(own, self.shots, stream(0, "own/settled"))[0])[:most]
@@ -222,6 +216,15 @@ class Own(Source):
     def inputs(self) -> tuple[Input, ...]:
         """The columns that the model sees, as they are in the table."""
         return self._loaded.roles.inputs
+
+    def _cells(self, client: int, names: Sequence[str]) -> Values:
+        """Return columns of one client's rows; an error says whose they are."""
+        table, found, who, _ = self._loaded
+        person = self._person(client)
+        try:
+            return table.read(who.rows(person), names, found.texts)
+        except DataError as error:
+            raise DataError(f"{error} (a row of client {who.names[person]!r})") from None
 
     def _split(self, client: int, values: Values) -> Examples:
         """Return rows without x, their target not scaled, that are split into training and evaluation as they stay."""
@@ -260,8 +263,7 @@ class Own(Source):
         return np.array([place[label] for label in labels], np.int64)
 
     def _numbers(self, person: int, values: Values, names: Sequence[str]) -> np.ndarray:
-        columns = [values[name] for name in names]
-        y = np.concatenate([column.reshape(len(column), -1) for column in columns], axis=1)
+        y = np.concatenate([values[name].reshape(len(values[name]), -1) for name in names], axis=1)
         if not np.isfinite(y).all():
             shown = ", ".join(map(repr, names))
             raise DataError(f"{self._of(person)} has a target, {shown}, that is no finite number: leave the row out")
@@ -292,7 +294,7 @@ class Own(Source):
         persons: dict[str, int] = {}
         for number in sorted(set(range(len(classes))) - self._fitted.labels):
             persons = persons or {name: person for person, name in enumerate(who.names)}
-            rows = who.frame.filter(column == classes[number]).select(pl.col(who.client).cast(pl.String))
+            rows = who.index.frame.filter(column == classes[number]).select(pl.col(who.index.client).cast(pl.String))
             with readable(table.path):
                 found = rows.collect().to_series()
             owners = [table.called(name) for name in found.drop_nulls().unique().sort()]
@@ -311,9 +313,8 @@ class Own(Source):
 
     @cached_property
     def _loaded(self) -> Loaded:
-        description = self.description
         seed = self.origin.seed if self.origin.anonymise else None
-        return load(description, self.kind, self.shots, changed(description.file), seed)
+        return load(self.description, self.kind, self.shots, changed(self.description.file), seed)
 
     @cached_property
     def _numbering(self) -> Numbering:
@@ -369,7 +370,7 @@ class Own(Source):
         table, _, who, classes = self._loaded
         if self.description.partition is None or not classes:
             return {}
-        return counted(table, who, self.description.targets[0], classes)
+        return counted(table, who.index, self.description.targets[0], classes)
 
     @cached_property
     def _fitted(self) -> Fitted:
@@ -391,10 +392,9 @@ def fit(kind: type[Own], origin: Origin, change: tuple[int, ...] | None) -> Fitt
     clients = np.asarray(made.seen)
     if len(clients) > FITTED:
         clients = np.sort(stream(origin.seed, "own/fitted").choice(len(clients), FITTED, replace=False))
-    inputs = made.inputs
-    wanted = [used.feature.name for used in inputs if stated(used.feature) is None]
+    wanted = [used.feature.name for used in made.inputs if stated(used.feature) is None]
     training = [made.training(int(client), wanted, FITTED_ROWS) for client in clients]
     try:
-        return fitted(inputs, training, kind.kind)
+        return fitted(made.inputs, training, kind.kind)
     except DataError as error:
         raise DataError(f"{kind.description.file}: {error}") from None

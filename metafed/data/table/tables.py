@@ -291,7 +291,7 @@ def _kept(frame: "pl.LazyFrame", name: str, dtype: "pl.DataType", shape: tuple[i
     if isinstance(dtype, pl.Array | pl.List):
         inner = dtype.inner
         if not isinstance(inner, pl.DataType) or not inner.is_numeric():
-            return Kept("other")
+            return Kept("other", nested=isinstance(inner, pl.Array | pl.List))
         if isinstance(dtype, pl.Array):
             return Kept("number", int(np.prod(dtype.shape)), True, shape)
         first = frame.select(pl.col(name).drop_nulls().first().list.len()).collect().item()

@@ -21,22 +21,26 @@ text = "text"
 """
 
 
-def experiment_of(tmp_path, about):
+LORA = {"adapter": "lora", "tokens": 8}
+
+
+def experiment_of(tmp_path, about, settings=LORA):
     rows = [
         {"who": f"p{who}", "kind": f"k{n % 2}", "text": WORDS[n % 8], "n": n} for who in range(4) for n in range(16)
     ]
     pl.DataFrame(rows).write_csv(tmp_path / "notes.csv")
     (tmp_path / "notes.toml").write_text(about)
-    task, settings = f"notes:{tmp_path / 'notes.toml'}", {"adapter": "lora", "tokens": 8}
+    task = f"notes:{tmp_path / 'notes.toml'}"
     return Experiment(
         tasks=task, clients=4, network="text-encoder", network_settings=settings, encoder=str(tmp_path / "tiny")
     )
 
 
-def test_rows_are_what_the_encoder_makes_of_the_texts(peft, transformers, tmp_path):
+@pytest.mark.parametrize("settings", [LORA, {"adapter": "none"}])
+def test_rows_are_what_the_encoder_makes_of_the_texts(peft, transformers, tmp_path, settings):
     folder = save(tmp_path / "tiny")
-    source = Federation(experiment_of(tmp_path, ABOUT)).sources[0]
-    reader = TextEncoder.reader(find(str(folder), ()), adapter="lora", tokens=8)
+    source = Federation(experiment_of(tmp_path, ABOUT, settings)).sources[0]
+    reader = TextEncoder.reader(find(str(folder), ()), **settings)
     texts = source.texts(0)
     assert sorted(set(texts)) == sorted(WORDS)
     np.testing.assert_array_equal(source.examples(0).x, reader.rows(texts))

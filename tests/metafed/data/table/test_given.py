@@ -128,12 +128,13 @@ def test_moments_categoricals_and_decimals_are_read():
     assert (np.diff(np.asarray(own.time)) > 0).all()
 
 
-def test_an_image_of_another_size_is_named_by_its_row_in_the_frame():
-    def png(size):
-        made = io.BytesIO()
-        Image.new("RGB", size).save(made, "PNG")
-        return made.getvalue()
+def png(size):
+    made = io.BytesIO()
+    Image.new("RGB", size).save(made, "PNG")
+    return made.getvalue()
 
+
+def test_an_image_of_another_size_is_named_by_its_row_in_the_frame():
     cells = {"user": [f"u{n % 4}" for n in range(40)], "stars": [n % 3 for n in range(40)]}
     pictures = pl.DataFrame({**cells, "face": [png((9, 8) if n == 17 else (8, 8)) for n in range(40)]})
     for keys in ({"client": "user"}, {"partition": mf.Iid(clients=4)}):
@@ -225,6 +226,18 @@ MISTAKES = [
     (items((4,), OSError("truncated")), "item 17 of the data set cannot be read: OSError: truncated"),
     (items((5,)), "item 17 has the shape [5], item 0 [4]: bring all to one shape"),
     (items(client=29), "arrays differ in length"),
+    (
+        spoilt("age", [[1.0] * (1 + n % 3) for n in range(120)]),
+        "in Family.from_frame('games'); lists of several lengths are sequences, [features] age = \"sequence\"",
+    ),
+    (
+        spoilt("age", [[[1.0, 2.0]] * 2 for _ in range(120)]),
+        'make it a list of numbers a row, or leave it out; of a sequence, [features] age = "sequence"',
+    ),
+    (
+        spoilt("age", [png((8, 8))[: 45 if n % 10 == 7 else None] for n in range(120)]),
+        "column 'age': the image is damaged, leave the row out: image file is truncated (a row of client 'u",
+    ),
 ]
 
 
@@ -362,7 +375,7 @@ def test_a_shuffled_frame_is_not_copied():
     rows = pl.DataFrame({"user": rng.permutation(240) % 12, "x": rng.normal(size=240), "y": rng.integers(0, 2, 240)})
     family = mf.Family.from_frame("games", rows, client="user", target="y", features=["x"])
     who = checked(family).sources[0]._loaded.people
-    assert np.shares_memory(who.frame.collect()["x"].to_numpy(), rows["x"].to_numpy())
+    assert np.shares_memory(who.index.frame.collect()["x"].to_numpy(), rows["x"].to_numpy())
     for client, name in enumerate(who.names):
         assert who.rows(client).select(rows.columns).collect().equals(rows.filter(pl.col("user") == int(name)))
 

@@ -1,0 +1,61 @@
+"""The index leads to the rows of each client, and takes four bytes a row at most."""
+
+import subprocess
+import sys
+
+import numpy as np
+import polars as pl
+import pytest
+
+from metafed.core.streams import stream
+from metafed.data.table import index
+from metafed.data.table.index import indexed
+
+
+def scattered(kind, rows=400, clients=23):
+    """Return rows of clients that are called by values of one type, one of them by no value."""
+    numbers = stream(0, "tests/scattered").permutation(rows) % clients
+    who = pl.Series("who", numbers).cast(pl.String)
+    who = {"text": who, "number": who.cast(pl.Int64), "category": who.cast(pl.Categorical)}[kind]
+    return pl.DataFrame({"who": who.set(who.cast(pl.String) == "7", None), "row": np.arange(rows)})
+
+
+@pytest.mark.parametrize("kind", ["text", "number", "category"])
+@pytest.mark.parametrize("piece", [1, 7, 50, 1000])
+def test_rows_of_a_client_are_successive_and_in_their_order(kind, piece, monkeypatch):
+    monkeypatch.setattr(index, "PIECE", piece)
+    frame = scattered(kind)
+    found = indexed(frame, "who")
+    assert found.order.dtype == pl.UInt32
+    in_turn = found.rows(0, len(frame)).collect()
+    # client by client in the order of the first row of each
+    assert in_turn.equals(frame.sort(pl.col("row").min().over("who"), "row"))
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_pieces_hold_whole_clients(together, monkeypatch):
+    monkeypatch.setattr(index, "PIECE", 50)
+    frame = scattered("text")
+    frame = frame.sort(pl.col("who").hash(seed=3), maintain_order=True) if together else frame
+    found = indexed(frame, "who")
+    assert (found.order is None) is together
+    pieces = [(first, piece.collect()) for first, piece in found.pieces(["who"])]
+    assert len(pieces) == 8
+    assert [first for first, _ in pieces] == [0, *np.cumsum([len(piece) for _, piece in pieces])[:-1]]
+    whose = [set(piece["who"]) for _, piece in pieces]
+    assert sum(map(len, whose)) == len(set.union(*whose)) == 23
+
+
+def test_rows_that_lie_together_need_no_index():
+    found = indexed(scattered("number").sort("who"), "who")
+    assert found.order is None
+    assert found.ends == (400,)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("lie", "each"), [("together", 0), ("scattered", 4)])
+def test_memory_beyond_the_frame_does_not_grow_but_for_the_index(lie, each):
+    words = [sys.executable, "-m", "benchmarks.indexing", *(["--scattered"] if lie == "scattered" else [])]
+    done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=300)
+    few, many = (int(line.split()[2]) for line in done.stdout.splitlines())
+    assert many - few < (each + 3) * 3_000_000, done.stdout
