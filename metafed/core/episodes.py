@@ -72,12 +72,15 @@ class Shots:
         query: Rows to evaluate on, in training.
         evaluation: Rows to evaluate on, in evaluation.
         per_class: Whether the numbers count rows of each class or rows of the client.
+        evaluation_share: Share of a client's rows that are evaluation draws, where the source does not say which
+            these are; of blocks it is always half.
     """
 
     support: int
     query: int
     evaluation: int
     per_class: bool
+    evaluation_share: float = 0.5
 
     @property
     def about(self) -> str:
@@ -110,6 +113,12 @@ def _strata(y: np.ndarray, per_class: bool) -> list[np.ndarray]:
     return [order[start:end] for start, end in itertools.pairwise(edges) if end > start]
 
 
+def _trained(rows: int, share: float) -> int:
+    """Return how many of a client's rows are training draws; ``MINIMUM`` rows are enough for both sides."""
+    # the last bits of a product must not cost a row
+    return rows - min(max(int(rows * share + 1e-9), MINIMUM // 2), rows - MINIMUM // 2)
+
+
 def _cut(
     rows: np.ndarray, block: np.ndarray | None, size: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -132,7 +141,7 @@ def _stretch(
     return order[first : first + adapt], order[first + adapt : first + size]
 
 
-def _two(own: Examples, stratum: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _two(own: Examples, stratum: np.ndarray, share: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Split one stratum into training and evaluation draws; see ``halves``."""
     if own.evaluation is not None:
         evaluated = own.evaluation[stratum]
@@ -148,10 +157,11 @@ def _two(own: Examples, stratum: np.ndarray, rng: np.random.Generator) -> tuple[
     units, what = (len(stratum), "rows") if own.block is None else (len(np.unique(own.block[stratum])), "blocks")
     if units < MINIMUM:
         raise ValueError(f"{units} {what} cannot be split: at least {MINIMUM} are needed")
+    size = _trained(len(stratum), share)
     if own.time is not None:
         order = stratum[np.argsort(own.time[stratum], kind="stable")]
-        return order[: (len(order) + 1) // 2], order[(len(order) + 1) // 2 :]
-    return _cut(stratum, own.block, (len(stratum) + 1) // 2, rng)
+        return order[:size], order[size:]
+    return _cut(stratum, own.block, size, rng)
 
 
 def halves(own: Examples, shots: Shots, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -159,7 +169,7 @@ def halves(own: Examples, shots: Shots, rng: np.random.Generator) -> tuple[np.nd
 
     Args:
         own: The client's rows.
-        shots: Says whether every class is split by itself.
+        shots: Says whether every class is split by itself, and how large the share of evaluation draws is.
         rng: Shuffles the rows.
 
     Raises:
@@ -168,7 +178,7 @@ def halves(own: Examples, shots: Shots, rng: np.random.Generator) -> tuple[np.nd
     """
     if own.time is not None and own.block is not None:
         raise ValueError("rows have both blocks and times: give one of the two")
-    pairs = [_two(own, stratum, rng) for stratum in _strata(own.y, shots.per_class)]
+    pairs = [_two(own, stratum, shots.evaluation_share, rng) for stratum in _strata(own.y, shots.per_class)]
     training, evaluation = zip(*pairs, strict=True)
     return np.concatenate(training), np.concatenate(evaluation)
 

@@ -16,8 +16,11 @@ from tests.methods import smallest
 
 pytestmark = pytest.mark.slow
 
-METHODS = ("fedbabu", "boil", "cavia", "fedala", "scaffold", "ifca", "fedproto", "knn-per", "fedem", "fedfv")
+KINDS = ("fedbabu", "boil", "cavia", "fedala", "scaffold", "ifca", "fedproto", "knn-per", "fedem", "fedfv")
 """What a deployment must carry beside θ: parts that stay, a second vector, several θ, none at all, single updates."""
+OTHERS = ("imaml", "apfl", "feddyn", "fednova", "moon", "fedbn", "fedrod", "pefll", "fedmgda+")
+PRESETS = ("fedavgm", "fedadam", "fedyogi", "fedavg-ft-head")
+METHODS = (*KINDS, *OTHERS, *PRESETS)
 
 
 @pytest.fixture(scope="module")

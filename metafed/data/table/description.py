@@ -137,12 +137,14 @@ class Description(BaseModel):
     @property
     def way(self) -> str:
         """Say which rows are evaluation rows."""
+        share = self.shots.evaluation_share
+        part = "half" if share is None else f"{100 * share:g} %"
         ways = {
-            self.time: f"the later half by {self.time!r} of each client's rows",
+            self.time: f"the later {part} by {self.time!r} of each client's rows",
             self.block: f"half of each client's values of {self.block!r}",
             self.evaluation: f"as {self.evaluation!r} says",
         }
-        return next((way for name, way in ways.items() if name is not None), "a random half of each client's rows")
+        return next((way for name, way in ways.items() if name is not None), f"a random {part} of each client's rows")
 
     @property
     def named(self) -> list[str]:
@@ -294,6 +296,10 @@ class Description(BaseModel):
         if len(self.splits) > 1:
             raise ValueError(
                 "time, block and evaluation exclude each other: rows are split in order, block by block, or by a column"
+            )
+        if self.shots.evaluation_share is not None and (self.block or self.evaluation):
+            raise ValueError(
+                "[shots] evaluation-share does nothing with block, of which half are for evaluation, or evaluation"
             )
         if self.date_format is not None and self.time is None:
             raise ValueError("date-format does nothing without time = …")

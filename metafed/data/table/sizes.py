@@ -18,6 +18,7 @@ class Sizes(BaseModel):
     # it was called judge
     evaluation: int | None = Field(None, ge=1, le=MOST_SHOTS, validation_alias=AliasChoices("evaluation", "judge"))
     per_class: bool | None = None
+    evaluation_share: float | None = Field(None, gt=0, lt=1)
 
     def over(self, usual: Shots) -> Shots:
         """Return ``usual`` with what is said here."""

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -32,6 +34,16 @@ def test_too_few_blocks_are_refused_however_many_rows():
     own = examples(np.zeros((300, 2)), block=np.repeat([0, 1, 2], 100))
     with pytest.raises(ValueError, match="3 blocks"):
         halves(own, ROWS, stream(0, "split"))
+
+
+@pytest.mark.parametrize(("rows", "share", "evaluated"), [(20, 0.25, 5), (9, 0.5, 4), (30, 0.1, 3), (4, 0.9, 2)])
+def test_a_share_of_the_rows_is_evaluated_and_both_sides_have_two_at_least(rows, share, evaluated):
+    sizes = replace(ROWS, evaluation_share=share)
+    for own in (examples(np.zeros(rows)), examples(np.zeros(rows), time=np.arange(rows))):
+        training, evaluation = halves(own, sizes, stream(0, "split"))
+        assert len(evaluation) == evaluated
+        assert sorted([*training, *evaluation]) == list(range(rows))
+    assert training.max() < evaluation.min()
 
 
 def test_the_sources_own_evaluation_rows_are_kept():

@@ -163,6 +163,13 @@ def test_with_a_time_evaluation_rows_are_the_later_half(tmp_path):
     assert any("the later half by 'when'" in note for note in made.notes)
 
 
+def test_a_description_says_how_many_rows_are_evaluated(tmp_path):
+    made = source(describe(tmp_path, PLAIN + "[shots]\nevaluation-share = 0.25\n", rows()))
+    for own in (made.examples(client) for client in range(12)):
+        assert own.evaluation.sum() == max(2, len(own.y) // 4)
+    assert "evaluation rows: a random 25 % of each client's rows" in made.notes
+
+
 def test_rows_of_one_block_stay_together(tmp_path):
     table = [{**row, "session": f"s{number % 7}"} for number, row in enumerate(rows(20))]
     made = source(describe(tmp_path, PLAIN + 'block = "session"\n', table))

@@ -50,6 +50,7 @@ def test_classes_of_the_clients_own_are_its_slots():
         ({"anonymous": True, "classes": [0, 1, 2]}, "classes is for classes that clients share"),
         ({"anonymous": True, "rare": 3}, "rare counts rows by label"),
         ({"anonymous": True, "kind": "regression"}, "anonymous is for classes"),
+        ({"shots": {"evaluation_share": 0.2}, "block": "a2"}, "evaluation-share does nothing with block"),
         ({"target_evaluation": "y"}, "target-evaluation = 'y' is the target: name another column"),
         ({"target_evaluation": "clean", "time": "a2"}, "target-evaluation is for one target"),
         ({"target_evaluation": "celan"}, r"has no column 'celan', the target.*clean"),
