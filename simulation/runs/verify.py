@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from metafed.core.settings import explain
 from simulation.cli.config import Config, check_engine
 from simulation.cli.errors import BadInput
-from simulation.cli.resume import go_where_it_began, settings_file
+from simulation.cli.resume import check_kinds, go_where_it_began, settings_file
 from simulation.records.agreement import Difference, first_difference, lines, rows
 from simulation.records.runs import read_manifest
 from simulation.runs.derived import checkpoint_difference, derived_difference
@@ -31,6 +31,7 @@ def verify(folder: Path, engine: str | None = None, workers: int | None = None) 
         BadInput: There is no record that has ended, or it cannot be run here.
         RunFailed: The run ended early this time.
     """
+    check_kinds(folder)
     about, finished = manifest(folder), lines(folder)
     rows(folder)
     if not finished:
@@ -61,7 +62,9 @@ def verify(folder: Path, engine: str | None = None, workers: int | None = None) 
             return str(Difference(None, None, f"theta_sha256 is {hashes[0]} and {hashes[1]}"))
         own = Path(scratch) / "derived"
         own.mkdir()
-        return checkpoint_difference(record, about) or derived_difference(record, config.experiment, own)
+        return checkpoint_difference(record, about, config.experiment, again) or derived_difference(
+            record, config.experiment, own
+        )
 
 
 def manifest(folder: Path) -> dict[str, Any]:

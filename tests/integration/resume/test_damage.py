@@ -217,7 +217,23 @@ DERIVED = {
 }
 
 
-def test_verify_names_what_no_longer_follows_from_the_rows(record, tmp_path):
+def another_state(record):
+    path = record / "checkpoints/round-00000002.json"
+    path.write_text(path.read_text().replace('"extra": {', '"extra": {"nobody": {"count": 1}, ', 1))
+
+
+def same_rows(record):
+    path = record / "clients.parquet"
+    pl.read_parquet(path).write_parquet(path, compression="gzip")
+
+
+DERIVED |= {
+    "another state": (another_state, "checkpoints: state of round 2: nobody is {'count': 1} and 'missing'"),
+    "other bytes of the same rows": (same_rows, "clients.parquet has other bits than when the run ended"),
+}
+
+
+def test_verify_names_what_no_longer_follows_from_the_rows(record, finished, tmp_path):
     assert verify(record, "local") is None
     for number, (damage, reason) in enumerate(DERIVED.values()):
         bent = shutil.copytree(record, tmp_path / f"bent-{number}")
@@ -225,8 +241,9 @@ def test_verify_names_what_no_longer_follows_from_the_rows(record, tmp_path):
         scratch = tmp_path / f"scratch-{number}"
         scratch.mkdir()
         about, experiment = manifest(bent), load(bent).experiment
-        said = checkpoint_difference(bent, about) or derived_difference(bent, experiment, scratch)
-        assert reason in said
+        checkpoint = checkpoint_difference(bent, about, experiment, finished)
+        rest = derived_difference(bent, experiment, scratch)
+        assert reason in f"{checkpoint} {rest}"
 
 
 def test_verify_as_a_command_names_an_edited_summary(record, capsys):
@@ -261,7 +278,7 @@ def test_readers_refuse_damage_in_one_line_and_take_no_memory_for_it(record, tmp
         bent = shutil.copytree(record, tmp_path / f"bent-{number}")
         damage(bent / name)
         out = str(tmp_path / "out")
-        for reads in (compare, report, lambda words: export([*words, "--out", out])):  # noqa: B023
+        for reads in (verify_main, compare, report, lambda words: export([*words, "--out", out])):  # noqa: B023
             assert reads([str(bent)]) == 2
             said = capfd.readouterr().err
             assert reason in said
