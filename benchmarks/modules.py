@@ -169,6 +169,11 @@ def main(options: Options) -> None:
         under_flower(options.clients // EPISODES["mlp"], measure)
     else:
         measure(None)
+    if options.flower:
+        print(
+            f"{STOCK} {found[STOCK] * 1e3:.1f} ms, {RAY} {found[RAY] * 1e3:.1f} ms by the clock, with two workers:"
+            f" ratio {found[STOCK] / found[RAY]:.2f}"
+        )
     print(f"{options.clients} clients, {options.steps} inner steps, exact meta-gradient, one thread")
     alone = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), max_tasks_per_child=1)
     with alone:
@@ -178,11 +183,6 @@ def main(options: Options) -> None:
         print(
             f"{name:<26} {found[name] * 1e3:9.1f} ms   loop / it {ratio:6.2f}   peak {after / 2**20:6.0f} MiB,"
             f" {(after - before) / 2**20:5.0f} of them to compute"
-        )
-    if options.flower:
-        print(
-            f"{STOCK} {found[STOCK] * 1e3:.1f} ms, {RAY} {found[RAY] * 1e3:.1f} ms by the clock, with two workers:"
-            f" ratio {found[STOCK] / found[RAY]:.2f}"
         )
 
 

@@ -44,10 +44,12 @@ def experiment(**changes):
     return Experiment.model_validate({**SMALL, **changes})
 
 
-def test_a_run_names_its_networks_and_the_record_says_what_computed_them(tmp_path):
-    words = "--engine local --clients 6 --cohort 4 --rounds 1 --tasks avatar,assistant --quiet --no-report"
+def test_a_run_names_its_networks_and_says_what_computes_them(tmp_path, capsys):
+    words = "--engine local --clients 6 --cohort 4 --rounds 1 --tasks avatar,assistant --no-report"
     network = ["--network", f"avatar={OWN}:Gru,assistant=mlp", "--network.hidden", "6"]
     assert main([*words.split(), *network, "--out", str(tmp_path / "run")]) == 0
+    screen = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert screen.count("Gru, computed by a loop over clients: vmap has no rule for all of it") == 1
     about = manifest(tmp_path / "run")
     assert about["networks"] == {
         "avatar": {
