@@ -15,7 +15,6 @@ from PIL import Image
 import metafed as mf
 from metafed.core import session
 from metafed.core.errors import DataError
-from metafed.core.streams import stream
 from metafed.federation.federation import Federation
 from metafed.federation.preflight import preflight
 
@@ -359,25 +358,6 @@ class Unindexed:
 def test_what_cannot_be_used_is_one_message_with_the_way_out(make, said):
     with pytest.raises(DataError, match=said):
         make()
-
-
-def test_rows_of_one_client_that_lie_together_are_those_of_a_shuffled_frame():
-    parted = frame().sort("user", descending=True, maintain_order=True)
-    turns = pl.int_range(pl.len()).over("user")
-    shuffled = parted.sort(turns, "user", maintain_order=True)
-    one, other = (checked(mf.Family.from_frame("games", each, **NUMBERS)) for each in (parted, shuffled))
-    for client in range(8):
-        assert np.array_equal(one.population.split(client).own.x, other.population.split(client).own.x)
-
-
-def test_a_shuffled_frame_is_not_copied():
-    rng = stream(0, "tests/shuffled")
-    rows = pl.DataFrame({"user": rng.permutation(240) % 12, "x": rng.normal(size=240), "y": rng.integers(0, 2, 240)})
-    family = mf.Family.from_frame("games", rows, client="user", target="y", features=["x"])
-    who = checked(family).sources[0]._loaded.people
-    assert np.shares_memory(who.index.frame.collect()["x"].to_numpy(), rows["x"].to_numpy())
-    for client, name in enumerate(who.names):
-        assert who.rows(client).select(rows.columns).collect().equals(rows.filter(pl.col("user") == int(name)))
 
 
 def hot(**keys):
