@@ -2,12 +2,14 @@
 
 The report, ``summary.json``, ``compare`` and ``export`` have no others: curves, groups, devices and participation are
 means; gains, references and scores above a family's are means of differences; losses are skill with its sign turned.
-Some intervals are tried here that metafed does not show; their names say so.
+Some intervals are tried here that metafed does not show; their names say so. A share is a count, so that how often its
+interval holds jumps from one exact share to the next: each draw has a share of its own, and its error is looked at
+(Brown, Cai and DasGupta 2001, "Interval estimation for a binomial proportion", Statist. Sci. 16).
 """
 
 from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -22,23 +24,28 @@ from metafed.fairness.intervals import (
     rank_correlation,
     share_difference_interval,
     share_interval,
+    without_interval,
 )
-from metafed.fairness.replicates import nested_interval
-from metafed.fairness.studentized import difference_interval, metric_interval
+from metafed.fairness.replicates import points, seeds_interval
+from metafed.fairness.studentized import difference_interval, lacks_over_seeds, metric_interval
 from metafed.fairness.worst import of_worst
+from server.record.withheld import interval as of_sums
 
 POPULATION = 1_000_000
 BY_NAME = {each.words: each for each in SCORES}
 BOUNDED = tuple(each.words for each in SCORES if each.least == 0)
 SHARES = {"one in 50": 0.02, "one in ten": 0.1, "four in ten": 0.4}
+"""Shares in the middle: each draw has one of half to one and a half times as much."""
 SHIFTS = {"0.15 apart": 0.15, "alike": 0.0}
 """By how much less accurate rows of one value are."""
 MORE = 0.05
-"""How many more clients another method harms."""
+"""How many more clients another method harms, in the middle, too."""
 SEEDS_DIFFER = 0.02
 """The standard deviation of what a seed adds to the scores of all its clients."""
 OVER_SEEDS = (SCORES[0].words, SCORES[1].words, SCORES[3].words, SCORES[5].words)
 OF_SEEDS = {5: "5 seeds", 10: "10 seeds"}
+OF_AS_MANY = 10_000
+"""Seeds whose mean is the true number over seeds."""
 TAILS, SPREAD = ("worst10", "cvar10", "best10"), ("std", "cov", "gini", "entropy")
 
 
@@ -128,29 +135,65 @@ def of_seeds(name: str, count: int, difference: bool) -> Quantity:
         return metric.rows(columns[0]) - (metric.rows(columns[1]) if difference else 0.0)
 
     def columns(population: str, n: int, rng: np.random.Generator) -> Values:
-        if share:
-            return hits(SHARES[population], n, rng)
         people = drawn(BY_NAME[population], n, rng)
         return np.stack([people.after, people.before]) + SEEDS_DIFFER * rng.normal(size=(2, 1))
 
+    @lru_cache
     def truth(population: str, n: int) -> float:
         if share:
-            return -MORE if difference else SHARES[population]
-        people = everyone(population)
-        return float(statistic(np.stack([people.after, people.before])))
+            return 0.0
+        # what seeds with as many clients give on average
+        people = drawn(BY_NAME[population], OF_AS_MANY * n, stream(0, "coverage/seeds"))
+        return float(statistic(np.stack([people.after, people.before]).reshape(2, OF_AS_MANY, n)).mean())
 
     def interval(population: str, n: int, rng: np.random.Generator) -> Estimate:
-        kept = 1 + difference
-        return nested_interval([columns(population, n, rng)[:kept] for _ in range(count)], statistic, rng)
+        kind: Literal["own", "difference"] = "difference" if difference else "own"
+        if lacks_over_seeds("share" if share else metric, n, population in BOUNDED, kind):
+            return without_interval(0.0, n, "few clients")
+        if share:
+            rates = around(SHARES[population], MORE, rng)
+            each = points([hits(*rates, n, rng) for _ in range(count)], statistic)
+            return away(seeds_interval(each), -rates[1] if difference else rates[0])
+        return seeds_interval(points([columns(population, n, rng) for _ in range(count)], statistic))
 
     words = f"{OF_SEEDS[count]}, {'difference of ' if difference else ''}{name}"
     return Quantity(words, truth, interval, tuple(SHARES) if share else OVER_SEEDS)
 
 
-def hits(share: float, n: int, rng: np.random.Generator) -> Values:
-    """Draw whom each of two methods harms ``(2, n)``: a share, and ``MORE`` of the clients more; mostly the same."""
+def around(share: float, more: float, rng: np.random.Generator) -> Values:
+    """Draw a share and how many more there are ``(2,)``, of half to one and a half times as much."""
+    return np.array([share, more]) * rng.uniform(0.5, 1.5, 2)
+
+
+def away(estimate: Estimate, true: float) -> Estimate:
+    """Return the error of an estimate: what it is away from the true number."""
+    ends = (None if end is None else end - true for end in estimate[:3])
+    return Estimate(*ends, *estimate[3:])
+
+
+def of_share(population: str, n: int, rng: np.random.Generator) -> Estimate:
+    """Return the error of a share."""
+    true = float(around(SHARES[population], MORE, rng)[0])
+    return away(share_interval(int((rng.random(n) < true).sum()), n), true)
+
+
+def of_shares(population: str, n: int, rng: np.random.Generator) -> Estimate:
+    """Return the error of a difference of shares of the same clients."""
+    share, more = around(SHARES[population], MORE, rng)
+    return away(share_difference_interval(*hits(share, more, n, rng)), -more)
+
+
+def withheld(people: People) -> Estimate:
+    """Return the mean gain as it is known of clients whose rows stay at their nodes: from sums."""
+    own, n = people.gain, len(people.gain)
+    found = of_sums(float(own.sum()), float((own**2).sum()), n)
+    return Estimate(found["value"], found["low"], found["high"], n, "Student t of sums")
+
+
+def hits(share: float, more: float, n: int, rng: np.random.Generator) -> Values:
+    """Draw whom each of two methods harms ``(2, n)``: a share, and ``more`` of the clients; mostly the same."""
     both = rng.random(n) < share / 2
-    rest = [(each - share / 2) / (1 - share / 2) for each in (share, share + MORE)]
+    rest = [(each - share / 2) / (1 - share / 2) for each in (share, share + more)]
     return np.stack([both | (rng.random(n) < part) for part in rest]).astype(np.float64)
 
 
@@ -209,6 +252,7 @@ def listed() -> Iterable[Quantity]:
     """Yield every quantity."""
     yield mean_of("mean", lambda people: people.after, scores)
     yield mean_of("gain", lambda people: people.gain, gains)
+    yield of_people("gain, of sums from nodes", lambda people: float(people.gain.mean()), withheld)
     yield mean_of("gain of the first step", lambda people: people.curve[:, 1] - people.curve[:, 0], gains)
     yield mean_of("area", lambda people: area(people.curve), scores)
     yield mean_of(f"steps to target{TRIED}", steps, lambda least: (0.0, float(STEPS_AT_MOST)))
@@ -222,18 +266,12 @@ def listed() -> Iterable[Quantity]:
     yield from (of_metric(name) for name in (*TAILS, *SPREAD))
     for name in ("began", "ended", "left"):
         yield of_people(f"of the worst: {name}{TRIED}", partial(worst_number, name), partial(worst_interval, name))
-    yield Quantity(
-        "share", lambda population, n: SHARES[population],
-        lambda population, n, rng: share_interval(int((rng.random(n) < SHARES[population]).sum()), n), tuple(SHARES),
-    )  # fmt: skip
+    yield Quantity("share", lambda population, n: 0.0, of_share, tuple(SHARES))
     yield from (
         of_attribute(name) for name in ("demographic_parity", "equal_opportunity", "equalized_odds", "accuracy")
     )
     yield from (of_difference(name) for name in ("mean", *TAILS, *SPREAD))
-    yield Quantity(
-        "difference of shares", lambda population, n: -MORE,
-        lambda population, n, rng: share_difference_interval(*hits(SHARES[population], n, rng)), tuple(SHARES),
-    )  # fmt: skip
+    yield Quantity("difference of shares", lambda population, n: 0.0, of_shares, tuple(SHARES))
     for count in OF_SEEDS:
         for difference in (False, True):
             yield from (of_seeds(name, count, difference) for name in ("mean", "worst10", "std", "share"))

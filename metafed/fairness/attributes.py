@@ -6,6 +6,7 @@ largest difference counts. Differences are those of fairlearn (Bird et al. 2020)
 """
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -42,8 +43,8 @@ class Difference(NamedTuple):
         high: Upper end.
         chance: 19 of 20 shuffles of the attribute give less.
         why: Why there is no value, or no interval; empty where there are both.
-        found: Whether 97.5 % of the resamples lie above what chance alone makes. The interval's low end allows for the
-            choice of the largest difference; ``chance`` does so already, since shuffles choose theirs, too.
+        found: Whether the interval lies above 0, and the value above every shuffle: by chance in 1 of 201 at most.
+            Both allow for the choice of the largest difference, since shuffles choose theirs, too.
     """
 
     value: float | None
@@ -128,7 +129,11 @@ def why_none(counts: Counts, measure: str, names: Sequence[str], least: int = LE
 
 
 def over_all(
-    counts: Counts, names: Sequence[str], chance: Mapping[str, float], rng: np.random.Generator
+    counts: Counts,
+    names: Sequence[str],
+    chance: Mapping[str, float],
+    rng: np.random.Generator,
+    most: Mapping[str, float] = MappingProxyType({}),
 ) -> dict[str, Difference]:
     """Return each measure of the rows of all clients together.
 
@@ -140,6 +145,7 @@ def over_all(
         names: The attribute's values.
         chance: The first that ``by_chance`` returns.
         rng: Draws the clients.
+        most: The third.
     """
     clients, whole = len(counts), counts.sum(0)
     measured, point = differences(whole), rates(whole)
@@ -155,20 +161,18 @@ def over_all(
             few = f"no interval: {clients} clients; {FEWEST} are needed"
             found[measure] = Difference(float(value), None, None, chance.get(measure), few)
         else:
-            low, high, least = _ends(point, drawn, measure, clients)
-            by_luck = chance.get(measure)
-            is_found = by_luck is not None and least > by_luck
-            found[measure] = Difference(float(value), low, high, by_luck, found=is_found)
+            low, high = _ends(point, drawn, measure, clients)
+            is_found = low > 0 and measure in most and float(value) > most[measure]
+            found[measure] = Difference(float(value), low, high, chance.get(measure), found=is_found)
     return found
 
 
-def _ends(
-    point: Mapping[str, Values], drawn: Mapping[str, Values], measure: str, clients: int
-) -> tuple[float, float, float]:
-    """Return the ends of the interval of the difference of the two values that differ most, and its resamples' 2.5 %.
+def _ends(point: Mapping[str, Values], drawn: Mapping[str, Values], measure: str, clients: int) -> tuple[float, float]:
+    """Return the ends of the interval of the difference of the two values that differ most.
 
     It begins at 0 where the sign is open. The largest of many differences is too large by chance: the lower end's level
-    is divided by how many there were.
+    is divided by how many there were, and where there were several, the upper end is the basic bootstrap's (Davison and
+    Hinkley 1997, section 5.2) of the largest: about 0 of 100 lay above an end that allows for none.
     Resamples of few clients spread too little: it is never narrower than Student's t with their standard deviation.
     """
     from scipy.special import stdtrit
@@ -188,11 +192,26 @@ def _ends(
     quantiles, error = np.quantile(signed, levels), float(signed.std(ddof=1))
     by_t = value + stdtrit(clients - 1, levels) * error
     ends = min(quantiles[0], by_t[0]), max(quantiles[1], by_t[1])
-    return max(0.0, float(ends[0])), max(0.0, float(ends[1])), float(np.quantile(signed, LEVELS[0]))
+    if len(parts) > 1:
+        each = np.concatenate([_signed(point[part], drawn[part]) for part in parts], axis=1)
+        largest = each.max(axis=1)
+        ends = ends[0], max(value, 2 * value - float(np.quantile(largest[np.isfinite(largest)], LEVELS[0])))
+    return max(0.0, float(ends[0])), max(0.0, float(ends[1]))
 
 
-def by_chance(counts: Counts, rng: np.random.Generator) -> tuple[dict[str, float], dict[str, float]]:
+def _signed(rate: Values, again: Values) -> Values:
+    """Return resampled differences ``(R, P)`` of the two values whose rates differ most; −∞ where a cell is small."""
+    high, low = np.where(np.isfinite(rate), rate, -1.0).argmax(0), np.where(np.isfinite(rate), rate, 2.0).argmin(0)
+    classes = np.arange(rate.shape[1])
+    found = again[:, high, classes] - again[:, low, classes]
+    small = np.isnan(_spread(rate))
+    return np.where(small | ~np.isfinite(found), -np.inf, found)
+
+
+def by_chance(counts: Counts, rng: np.random.Generator) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
     """Return what 19 of 20 shuffles of the attribute stay below: of all rows together, and of the clients' mean.
+
+    The third is the most that any shuffle makes, of all rows together.
 
     The attribute is shuffled within each client, so that who the clients are stays as it is. Where no client has two
     values it is shuffled among clients, and their means are not there.
@@ -218,13 +237,14 @@ def by_chance(counts: Counts, rng: np.random.Generator) -> tuple[dict[str, float
             np.add.at(shuffled, rng.permutation(has), rows)
     nothing = np.full(SHUFFLES, np.nan)
     means = {name: np.divide(sums[name], known[name], out=nothing.copy(), where=known[name] > 0) for name in MEASURES}
-    return _nineteen(differences(total)), _nineteen(means)
+    whole = differences(total)
+    return _below(whole, 0.95), _below(means, 0.95), _below(whole, 1.0)
 
 
-def _nineteen(values: Mapping[str, Values]) -> dict[str, float]:
-    """Return what 19 of 20 numbers stay below, of each measure that has any."""
+def _below(values: Mapping[str, Values], share: float) -> dict[str, float]:
+    """Return what a share of the numbers stay below, of each measure that has any."""
     known = {name: each[~np.isnan(each)] for name, each in values.items()}
-    return {name: float(np.quantile(each, 0.95)) for name, each in known.items() if len(each)}
+    return {name: float(np.quantile(each, share)) for name, each in known.items() if len(each)}
 
 
 def _shuffled(table: Counts, rng: np.random.Generator) -> Counts:

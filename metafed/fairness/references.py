@@ -7,7 +7,7 @@ import numpy as np
 
 from metafed.core.digits import digits, sound
 from metafed.fairness.groups import SMALL
-from metafed.fairness.intervals import mean_interval
+from metafed.fairness.intervals import enclosed, mean_interval
 from metafed.fairness.metrics import Values
 from metafed.fairness.panel import Column, Panel
 from metafed.fairness.summary import lowest_score
@@ -37,7 +37,7 @@ def against(
         ``by_group`` (``FAMILY/GROUP``, from the size on that groups are not small); and ``undefined``. Each entry has
         ``clients``, the means ``method`` and ``reference``, the ``difference`` (method less reference, with the
         interval of a mean over clients), ``better``, the share of clients that the reference serves better, and
-        ``verdict``: ``beaten`` (the interval is above 0), ``better`` (below 0), ``open``.
+        ``verdict``: ``beaten`` (the interval, or its bounds, are above 0), ``better`` (below 0), ``open``.
     """
     usable = people.usable
     parts: Block = {}
@@ -149,4 +149,6 @@ def difference(one: Mapping[str, Any]) -> str:
     """Write the difference of an entry, method less reference, with its interval."""
     value, low, high = (one["difference"][end] for end in ("value", "low", "high"))
     text = digits(value, sign="+")
-    return text if low is None else f"{text} [{digits(low, sign='+')}, {digits(high, sign='+')}]"
+    if low is None:
+        return text
+    return f"{text} {enclosed(one['difference']['method'], digits(low, sign='+'), digits(high, sign='+'))}"

@@ -110,8 +110,8 @@ def _entry(part: Part, rng: np.random.Generator) -> dict[str, Any]:
         "missing": part.missing,
     }
     for side, counts in (("before", part.before), ("after", part.after)):
-        chance, of_mean = by_chance(counts, rng)
-        whole = over_all(counts, part.values, chance, rng)
+        chance, of_mean, most = by_chance(counts, rng)
+        whole = over_all(counts, part.values, chance, rng, most)
         entry[side] = {
             measure: {
                 "all": whole[measure]._asdict(),

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from metafed.fairness.intervals import LEVELS, RESAMPLES, Estimate, Z, mean_interval, own_stream, without_interval
-from metafed.fairness.metrics import Metric, Values, checked, mean
+from metafed.fairness.metrics import Metric, Values, best10, checked, entropy, mean
 from metafed.fairness.standard_errors import standard_error
 
 FEWEST_IN_TAIL = 10
@@ -20,6 +20,8 @@ FEWEST_FOR_SPREAD = 100
 
 FEWEST_OF_A_SEED = {"own": 30, "difference": 20}
 """Clients of each seed below which a tail has no interval over seeds: the lowest of few lie above a tenth's mean."""
+FEWEST_FOR_SHARES = 50
+"""Clients of each seed below which a share has no interval over seeds: a rare one is 0 or one client in most seeds."""
 
 Columns: TypeAlias = "np.ndarray[tuple[int, int], np.dtype[np.float64]]"
 """Values of the same n clients ``(k, n)``: of one method k is 1, of a pair 2."""
@@ -72,7 +74,10 @@ def difference_interval(
         return without_interval(None, n, "undefined for one of them")
     if metric is mean:
         return mean_interval(one - other, least - most, most - least)
-    reason = lacks(metric, n, math.isfinite(least) and math.isfinite(most))
+    bounded = math.isfinite(least) and math.isfinite(most)
+    reason = lacks(metric, n, bounded)
+    if metric is entropy or (metric is best10 and not bounded):
+        reason = "no interval that was tried holds for this difference (docs/decisions/0074)"
     if reason:
         return without_interval(a - b, n, reason)
     return studentized(
@@ -91,12 +96,15 @@ def lacks(metric: Metric, n: int, bounded: bool) -> str:
     return "" if n >= FEWEST_FOR_SPREAD else f"fewer than {FEWEST_FOR_SPREAD} clients"
 
 
-def lacks_over_seeds(metric: Metric, n: int, bounded: bool, of: Literal["own", "difference"]) -> str:
+def lacks_over_seeds(metric: Metric | Literal["share"], n: int, bounded: bool, of: Literal["own", "difference"]) -> str:
     """Say why no interval over seeds, of ``n`` clients in the smallest, holds for a metric; empty where one does.
 
-    What the statistic of few clients is off by has the same sign in every seed, so that no number of seeds removes it.
-    Of a difference between methods most of it cancels.
+    What a tail or a spread of few clients is off by from that of many has the same sign in every seed, so that no
+    number of seeds removes it. Of a difference between methods most of it cancels.
     """
+    if metric == "share":
+        few = of == "own" and n < FEWEST_FOR_SHARES
+        return f"fewer than {FEWEST_FOR_SHARES} clients in a seed" if few else ""
     if metric.of_tail:
         fewest = FEWEST_OF_A_SEED[of]
         return "" if n >= fewest else f"fewer than {fewest} clients in a seed"

@@ -9,10 +9,16 @@ import numpy as np
 
 from metafed.core.streams import stream
 from metafed.fairness.harmed import RULE
-from metafed.fairness.intervals import Estimate, own_stream, share_difference_interval, share_interval, without_interval
+from metafed.fairness.intervals import (
+    BRACKETS,
+    Estimate,
+    share_difference_interval,
+    share_interval,
+    without_interval,
+)
 from metafed.fairness.metrics import Values
 from metafed.fairness.panel import Panel
-from metafed.fairness.replicates import FEWEST_SEEDS, Statistic, nested_interval, points
+from metafed.fairness.replicates import FEWEST_SEEDS, Statistic, points, seeds_interval
 from metafed.fairness.significance import LEVEL, holm, seeds_needed, sign_flip, smallest_p
 from metafed.fairness.studentized import difference_interval, lacks_over_seeds, metric_interval
 from simulation.analysis.comparable import steps
@@ -165,22 +171,21 @@ def of_two(measure: Measure, couples: Sequence[tuple[Served, Served]], kinds: Ki
 
 
 def estimated(measure: Measure, columns: Sequence[Values], statistic: Statistic) -> tuple[Estimate, "Values | None"]:
-    """Estimate ``statistic`` over seeds, and return its value of each seed; None where it is undefined for one.
-
-    Resamples depend on the values alone, so that a number has one interval, whatever it is asked for with.
-    """
+    """Estimate ``statistic`` over seeds, and return its value of each seed; None where it is undefined for one."""
     rows = (row for values in columns for row in values)
     reason = next((reason for row in rows if (reason := measure.metric.undefined(row)) is not None), None)
     if reason is not None:
         return without_interval(None, len(columns), reason), None
-    return nested_interval(columns, statistic, own_stream("seeds", *columns)), points(columns, statistic)
+    each = points(columns, statistic)
+    return seeds_interval(each), each
 
 
 def where_it_holds(
     estimate: Estimate, measure: Measure, columns: Sequence[Values], bounded: bool, of: Literal["own", "difference"]
 ) -> Estimate:
     """Return an estimate over seeds, without its interval where that does not hold for clients as few as these."""
-    reason = lacks_over_seeds(measure.metric, min(values.shape[1] for values in columns), bounded, of)
+    clients = min(values.shape[1] for values in columns)
+    reason = lacks_over_seeds("share" if measure.share else measure.metric, clients, bounded, of)
     return without_interval(estimate.value, estimate.n, reason) if reason and estimate.low is not None else estimate
 
 
@@ -236,7 +241,7 @@ def remarks(found: Mapping[str, Any]) -> list[str]:
 def intervals(seeds: int) -> str:
     """Say what intervals are over."""
     if seeds == 1:
-        return "95 % intervals over the clients of one seed; they say nothing of other seeds."
+        return f"Intervals are over the clients of one seed; they say nothing of other seeds. {BRACKETS}"
     if seeds < FEWEST_SEEDS:
         return f"{seeds} seeds: points only. There are intervals from {FEWEST_SEEDS} seeds on."
-    return f"95 % intervals over {seeds} seeds and the clients within them, paired where they are of differences."
+    return f"95 % intervals over {seeds} seeds with as many clients, paired where they are of differences."

@@ -5,11 +5,10 @@ from typing import Any
 import numpy as np
 
 from metafed.core.digits import digits
-from metafed.core.streams import stream
 from metafed.fairness.metrics import Values
 from metafed.fairness.panel import Panel
 from metafed.fairness.references import LEAD, names, pairs, verdict
-from metafed.fairness.replicates import nested_interval
+from metafed.fairness.replicates import points, seeds_interval
 from simulation.records.methods import Method
 from simulation.records.runs import parquet
 
@@ -18,7 +17,7 @@ FILE = "references.parquet"
 
 
 def across_seeds(method: Method, part: str) -> dict[str, Any]:
-    """Compare a method with the references of its runs, over seeds and clients; empty where a seed has none.
+    """Compare a method with the references of its runs, over seeds, paired by client; empty where a seed has none.
 
     Args:
         method: The method.
@@ -35,7 +34,7 @@ def across_seeds(method: Method, part: str) -> dict[str, Any]:
     for name in names(next(iter(tables.values()))):
         columns = [np.stack(pairs(of(own.people, part), tables[seed], name)) for seed, own in method.seeds.items()]
         if all(column.size for column in columns):
-            estimate = nested_interval(columns, lower, stream(0, f"compare/references/{part}/{name}"))
+            estimate = seeds_interval(points(columns, lower))
             means = np.mean([column.mean(1) for column in columns], 0)
             found[name] = {"method": means[0], "reference": means[1], "difference": estimate._asdict()}
     return found

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from metafed.fairness.intervals import enclosed
 from simulation.analysis.measures import MEASURES, USUAL
 from simulation.cli.tables import MISSING, number
 
@@ -116,7 +117,7 @@ def estimate(name: str, value: Mapping[str, Any], sign: str = "", coloured: int 
     text = say(value["value"], sign)
     style = ""
     if value["low"] is not None:
-        text += f"{between}[{say(value['low'], sign)}, {say(value['high'], sign)}]"
+        text += between + enclosed(value["method"], say(value["low"], sign), say(value["high"], sign))
         way = 1 if value["low"] > 0 else -1 if value["high"] < 0 else 0
         style = {1: "green", -1: "red"}.get(way * coloured, "")
     return Text(text, style=style)

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from metafed.core.settings import explain
 from metafed.experiment.settings import Experiment
-from metafed.fairness.intervals import Estimate
+from metafed.fairness.intervals import Estimate, enclosed
 from metafed.federation.federation import Federation
 from server.checkpoint import Checkpoint, Damaged, read, there
 from server.record.tables import PREDICTIONS
@@ -315,5 +315,5 @@ def models_of(
 
 def shown(value: Estimate) -> str:
     """Return an estimate for a table: its value and its interval."""
-    interval = "" if value.low is None else f" [{number(value.low)}, {number(value.high)}]"
-    return number(value.value) + interval
+    ends = "" if value.low is None else " " + enclosed(value.method, number(value.low), number(value.high))
+    return number(value.value) + ends

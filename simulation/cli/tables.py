@@ -10,6 +10,7 @@ from rich.text import Text
 from metafed.core.digits import digits
 from metafed.fairness.good import grown, poor
 from metafed.fairness.harmed import RULE
+from metafed.fairness.intervals import BRACKETS, enclosed
 from metafed.fairness.references import sentences
 from metafed.fairness.summary import counted
 
@@ -41,7 +42,7 @@ def closing_table(summary: Mapping[str, Any]) -> Table:
     )
     table.add_column("clients", no_wrap=True)
     table.add_column("score\nbefore → after", justify="right", no_wrap=True)
-    table.add_column("gain\n[95 % interval]", justify="right", no_wrap=True)
+    table.add_column("gain\n[95 %] or (bounds)", justify="right", no_wrap=True)
     table.add_column("worst\n10 %", justify="right", no_wrap=True)
     table.add_column("best\npossible", justify="right", no_wrap=True)
     families = dict(summary["by_family"])
@@ -60,7 +61,7 @@ def cells(part: str, block: Mapping[str, Any]) -> tuple[Text, ...]:
     gain = block["gain"]
     text = MISSING if gain["value"] is None else f"{number(gain['value'], '+')}"
     if gain["low"] is not None:
-        text += f" [{number(gain['low'], '+')}, {number(gain['high'], '+')}]"
+        text += " " + enclosed(gain["method"], number(gain["low"], "+"), number(gain["high"], "+"))
     # colour repeats what the signs of the interval say
     sign = "" if gain["low"] is None else "green" if gain["low"] > 0 else "red" if gain["high"] < 0 else ""
     return (
@@ -80,7 +81,7 @@ def footnotes(summary: Mapping[str, Any]) -> list[str]:
     notes = [
         *(f"\n{sentence}" for sentence in (*poor(summary), *grown(summary))),
         f"\nScore: before and after {steps} {unit}{'s' * (steps != 1)}, at most 1, higher is better.",
-        f"Gain: mean over clients, n = {counted(summary)} in all; too few clients have no interval (docs/fairness.md).",
+        f"Gain: mean over clients, n = {counted(summary)} in all. {BRACKETS}",
         "Worst 10 %: mean after adaptation of the lowest ⌈n / 10⌉ clients.",
     ]
     harmed = summary["fairness"]["harmed"]
@@ -94,7 +95,7 @@ def footnotes(summary: Mapping[str, Any]) -> list[str]:
         if part != "all" and block is not None and block["clients"] < FEW
     ]
     if small:
-        notes.append(f"Few clients, wide intervals: {', '.join(small)}; more --clients narrow them.")
+        notes.append(f"Few clients, wide bounds: {', '.join(small)}; more --clients narrow them.")
     for state, what in LEFT_OUT_SINCE.items():
         if summary.get(state):
             count = f"{summary[state]} of {summary['clients']} clients {state}"

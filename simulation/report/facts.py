@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from metafed.fairness.good import of_run
+from metafed.fairness.intervals import BOUNDS
 from simulation.cli.tables import number
 from simulation.records.names import component
 from simulation.records.runs import Run
@@ -73,7 +74,8 @@ def within(estimate: Mapping[str, Any], sign: str = "") -> str:
     """Say an interval, or why there is none."""
     if estimate["low"] is None:
         return "no interval: " + str(estimate["method"]).partition(": ")[2]
-    return f"95 % interval {short(estimate['low'], sign)} to {short(estimate['high'], sign)}"
+    name = "bounds" if estimate["method"] == BOUNDS else "95 % interval"
+    return f"{name} {short(estimate['low'], sign)} to {short(estimate['high'], sign)}"
 
 
 BY = {"finished": "how often they finished", "device": "device", "group": "group"}

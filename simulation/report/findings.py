@@ -7,6 +7,7 @@ from typing import Any
 
 from metafed.fairness.alarms import sentence
 from metafed.fairness.good import grown, noisy_labels, poor
+from metafed.fairness.intervals import enclosed
 from metafed.fairness.panel import WHOLE, Panel, last_evaluation, panel
 from metafed.fairness.references import sentences as of_references
 from simulation.cli.tables import number
@@ -77,7 +78,7 @@ def alarm_sentences(summary: Mapping[str, Any]) -> list[str]:
 def text(estimate: Mapping[str, Any], sign: str = "") -> str:
     """Format an estimate with its interval."""
     value, low, high = (number(estimate[end], sign) for end in ("value", "low", "high"))
-    return value if estimate["low"] is None else f"{value} [{low}, {high}]"
+    return value if estimate["low"] is None else f"{value} {enclosed(estimate['method'], low, high)}"
 
 
 def command(argv: Sequence[str]) -> str:

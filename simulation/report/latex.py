@@ -6,6 +6,7 @@ from typing import Any
 
 from metafed.core.digits import digits
 from metafed.fairness.harmed import RULE
+from metafed.fairness.intervals import enclosed
 from simulation.analysis.measures import MEASURES, Measure
 from simulation.analysis.tables import SHARES
 from simulation.report.escaping import beyond, escape
@@ -51,7 +52,7 @@ def values_latex(
     head = row(["method", *(escape(measure.words) for measure in used)])
     if narrow:
         head = row(["", *(rf"\shortstack{{{words}}}" for words in map(stacked, used))])
-    comments = [f"{part} clients; 95 % intervals over seeds and clients", *([BOLD] if any(best.values()) else [])]
+    comments = [f"{part} clients; 95 % intervals over seeds", *([BOLD] if any(best.values()) else [])]
     comments += [RULE] if any(measure.name == "harmed" for measure in used) else []
     return tabular("l" + "r" * len(used), head, rows, comments, narrow)
 
@@ -105,7 +106,7 @@ def interval(name: str, cell: Mapping[str, Any] | None, sign: str = "", narrow: 
     if cell is None or cell["value"] is None or cell["low"] is None:
         return ""
     size = r"\scriptsize" if narrow else r"\small"
-    return f"{{{size}[{say(name, cell['low'], sign)}, {say(name, cell['high'], sign)}]}}"
+    return f"{{{size}{enclosed(cell['method'], say(name, cell['low'], sign), say(name, cell['high'], sign))}}}"
 
 
 def say(name: str, number: float, sign: str) -> str:

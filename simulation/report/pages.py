@@ -8,6 +8,7 @@ from typing import Any
 import jinja2
 
 from metafed.fairness.harmed import RULE
+from metafed.fairness.intervals import enclosed
 from metafed.fairness.summary import counted
 from server.files import write_text
 from simulation.analysis.tables import percent
@@ -82,6 +83,7 @@ def templates() -> "jinja2.Environment":
     made.filters["number"] = lambda value, sign="": number(value, sign).replace("-", "−")
     made.filters["percent"] = lambda value, sign="": percent(value, sign).replace("-", "−")
     made.filters["short"] = short
+    made.filters["enclosed"] = enclosed
     made.filters["counted"] = counted
     made.filters["along"] = lambda score: f"{200 * min(1.0, max(0.0, score)):.1f}"
     return made

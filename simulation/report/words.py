@@ -8,7 +8,7 @@ import markupsafe
 import numpy as np
 
 from metafed.core.digits import digits
-from metafed.fairness.intervals import Estimate
+from metafed.fairness.intervals import Estimate, enclosed
 from metafed.fairness.panel import Panel
 from metafed.tasks.task import Kind
 
@@ -35,7 +35,8 @@ def between(estimate: Estimate, sign: str = "") -> str:
     """Format an estimate with its interval."""
     if estimate.low is None or estimate.high is None:
         return short(estimate.value, sign)
-    return f"{short(estimate.value, sign)} [{short(estimate.low, sign)}, {short(estimate.high, sign)}]"
+    ends = enclosed(estimate.method, short(estimate.low, sign), short(estimate.high, sign))
+    return f"{short(estimate.value, sign)} {ends}"
 
 
 def count(number: int, thing: str) -> str:

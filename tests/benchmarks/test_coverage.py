@@ -21,6 +21,7 @@ SEEN_AS = {
 @pytest.fixture
 def few(monkeypatch):
     monkeypatch.setattr(covered, "POPULATION", 2000)
+    monkeypatch.setattr(covered, "OF_AS_MANY", 50)
     covered.everyone.cache_clear()
     yield
     covered.everyone.cache_clear()

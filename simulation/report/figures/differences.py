@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from metafed.fairness.intervals import enclosed
 from simulation.report.drawing.plot import Axis, Figure, Line, Mark, Points, Role
 from simulation.report.drawing.plot import Panel as Drawn
 from simulation.report.drawing.scale import linear
@@ -81,7 +82,7 @@ def panel(table: Beside, names: Sequence[str]) -> Drawn:
                 y = len(names) - names.index(entry["one"]) - at
                 says = f"{entry['one']}, {words}: {short(entry['value'], '+')}"
                 if entry["low"] is not None:
-                    says += f" [{short(entry['low'], '+')}, {short(entry['high'], '+')}]"
+                    says += " " + enclosed(entry["method"], short(entry["low"], "+"), short(entry["high"], "+"))
                     marks.append(Line((entry["low"], entry["high"]), (y, y), role, 1.8, says=says))
                 marks.append(
                     Points((entry["value"],), (y,), role, "dot" if measure == "after" else "ring", 3.6, says=(says,))

@@ -100,15 +100,17 @@ def people(seed, clients, skew, rows=40):
 
 def measured(seed, clients, skew):
     counts, rng = people(seed, clients, skew), stream(seed, "tests/attributes/measured")
-    return over_all(counts, NAMES, by_chance(counts, rng)[0], rng)
+    chance, _, most = by_chance(counts, rng)
+    return over_all(counts, NAMES, chance, rng, most)
 
 
 def test_what_is_there_is_found_and_what_is_not_is_not():
-    planted, clean = measured(1, 40, 0.4), measured(1, 40, 0.0)
+    planted, *clean = measured(1, 40, 0.4), *(measured(seed, 40, 0.0) for seed in (1, 2, 3))
     assert planted["accuracy"].found
     assert planted["equal_opportunity"].found
-    assert not any(each.found for each in clean.values())
-    for each in (*planted.values(), *clean.values()):
+    # by chance something is found in 2 of 100 panels at most
+    assert sum(any(each.found for each in panel.values()) for panel in clean) <= 1
+    for each in (*planted.values(), *clean[0].values()):
         assert 0 <= each.low <= each.high
 
 
@@ -136,8 +138,8 @@ def test_of_an_attribute_of_whole_clients_clients_are_shuffled():
     for client in range(8):
         right = 20 if client in (0, 3) else 10
         counts[client, client % 2] = [[right, 20 - right], [20 - right, right]]
-    chance, means = by_chance(counts, stream(0, "tests/attributes"))
-    assert chance["accuracy"] >= differences(counts.sum(0))["accuracy"]
+    chance, means, most = by_chance(counts, stream(0, "tests/attributes"))
+    assert most["accuracy"] >= chance["accuracy"] >= differences(counts.sum(0))["accuracy"]
     assert means == {}
 
 
@@ -147,7 +149,8 @@ def test_who_the_clients_are_is_in_what_chance_makes():
     counts = np.stack([often, rarely] * 20)
     assert differences(often)["demographic_parity"] == differences(rarely)["demographic_parity"] == 0
     rng = stream(0, "tests/attributes")
-    whole = over_all(counts, NAMES, by_chance(counts, rng)[0], rng)["demographic_parity"]
+    chance, _, most = by_chance(counts, rng)
+    whole = over_all(counts, NAMES, chance, rng, most)["demographic_parity"]
     assert whole.value == pytest.approx(42 / 100 - 18 / 100)
     assert whole.low > 0.1
     assert not whole.found

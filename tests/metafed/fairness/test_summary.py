@@ -52,7 +52,7 @@ def test_before_after_and_gain_are_means_over_clients(summary):
     assert (block["clients"], block["diverged"]) == (2, 0)
     assert (block["before"]["value"], block["after"]["value"], block["gain"]["value"]) == (0.25, 0.5, 0.25)
     assert [point["value"] for point in block["curve"]] == [0.25, 0.375, 0.5]
-    assert block["gain"]["method"] == "bounded mean (Gaffke)"
+    assert block["gain"]["method"] == "bounds (Gaffke)"
     assert 0 < block["after"]["low"] < 0.1  # accuracy ends at 0 and 1, and two clients tell next to nothing
     assert 0.9 < block["after"]["high"] < 1
     assert summary["gain"]["method"] == "none: fewer than 50 clients"  # skill can be anywhere below 1
