@@ -26,7 +26,7 @@ def test_a_study_parses_and_its_page_names_its_command(file, monkeypatch):
     assert len(methods) >= 2
     assert all((config.seeds or 1) >= 3 for config in methods.values())
     page = (FOLDER / "README.md").read_text(encoding="utf-8")
-    assert re.search(rf"python -m benchmarks\.(studies|dropped) experiments/studies/{file.name}", page)
+    assert re.search(rf"python -m benchmarks\.(studies|dropped|sooner) experiments/studies/{file.name}", page)
 
 
 @pytest.mark.slow
