@@ -196,7 +196,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     many = sorted(set(found["clients"].values()))
     notes = (
         f"{asked.part} clients{of}; seeds {found['seeds']}; clients a seed: {many}; left out: {found['left_out']}.",
-        "95 % intervals over seeds and the clients within them; Holm over all differences of this table.",
+        "95 % intervals over the seeds; Holm over all differences of this table.",
         *diverged,
     )
     show(asked.file.stem, *table(found), notes, asked.markdown)
