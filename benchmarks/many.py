@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import tyro
+from flwr.app import ConfigRecord
 
 from benchmarks.contenders import start
 from benchmarks.memory import peak_bytes
@@ -27,6 +28,8 @@ class Options:
     """Clients of a round."""
     rounds: int = 3
     """Rounds, after two that are not counted."""
+    evaluated: int = 1
+    """Clients of an evaluation, which comes after the rounds, twice; 1: there is none."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,7 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "tasks": "blobs",
         "algorithm": {"name": "benchmarks.null:Null"},
         "outer_optimizer": "sgd",
-        "eval_clients": 1,
+        "rounds": 1,
+        "eval_clients": options.evaluated,
     }
     experiment = Experiment.model_validate(settings)
     ours, theta, times = Ours(Timed(workload="null", engine="local"), experiment), start(experiment), []
@@ -52,7 +56,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         f"population {options.population:,}, cohort {options.cohort:,}: {median:.3f} s of the processor a round,"
         f" {median / options.cohort * 1e6:.0f} µs a client; peak {peak_bytes() / 2**20:.0f} MiB"
     )
+    if options.evaluated > 1:
+        taken = [evaluation(ours) for _ in range(2)]
+        print(
+            f"evaluation of {options.evaluated:,} clients: {taken[0]:.3f} s of the processor, once more {taken[1]:.3f},"
+            f" {taken[1] / options.evaluated * 1e6:.0f} µs a client; peak {peak_bytes() / 2**20:.0f} MiB"
+        )
     return 0
+
+
+def evaluation(ours: Ours) -> float:
+    """Return the seconds of the processor of an evaluation: messages, clients, and answers read."""
+    begun = time.process_time()
+    asked = list(ours.strategy.configure_evaluate(ours.experiment.rounds, ours.arrays, ConfigRecord(), ours.grid))
+    assert asked, "the experiment wants one after this round"
+    ours.strategy.aggregate_evaluate(ours.experiment.rounds, ours.grid.send_and_receive(asked))
+    return time.process_time() - begun
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -23,7 +24,7 @@ from benchmarks.memory import peak_bytes
 from benchmarks.round_time import Options as RoundOptions
 from benchmarks.round_time import Ours, agree
 from benchmarks.stock import StockRound, under_flower
-from benchmarks.tried import flat, functional
+from benchmarks.tried import by_hand, compiled, flat, functional
 from benchmarks.workloads import EPISODES, experiment
 from metafed.algorithms import Maml
 from metafed.core.episodes import Batch
@@ -75,6 +76,8 @@ class Options:
     """Inner steps."""
     rounds: int = 7
     """Times that each is timed, after one that is not counted."""
+    compiled: bool = False
+    """Whether the graph that Inductor compiled is among them; that takes minutes."""
     flower: bool = True
     """Whether whole rounds are among them, ours and stock Flower's."""
 
@@ -95,13 +98,18 @@ def contenders(options: Options) -> dict[str, Callable[[], Any]]:
     each = [tuple(Batch(*(field[client] for field in part)) for part in episode) for client in range(options.clients)]
 
     def cloned() -> Any:
-        return [cloned_gradient(own, *pair, exact.inner_steps, exact.inner_lr) for pair in each]
+        return [cloned_gradient(own, rows, asked, exact.inner_steps, exact.inner_lr) for rows, asked in each]
 
     def of(algorithm: Maml, task: Any, theta: Any) -> Callable[[], Any]:
         return lambda: algorithm.update(task, theta, {}, episode, 1)
 
     def tried(way: Callable[..., Any]) -> Callable[[], Any]:
         return lambda: way(vmapped, module.initial, episode, exact.inner_steps, exact.inner_lr)
+
+    graphs: dict[str, Callable[[], Any]] = {}
+    if options.compiled:
+        program = compiled(vmapped, module.initial, episode, exact.inner_steps, exact.inner_lr)
+        graphs["module, compiled"] = lambda: program(episode)
 
     return {
         "our kernels": of(exact, kernel.tasks["blobs"], kernel.initial),
@@ -110,6 +118,9 @@ def contenders(options: Options) -> dict[str, Callable[[], Any]]:
         "module, vmap, --remat": of(again, vmapped, module.initial),
         "module, flat parameters": tried(flat),
         "module, torch.func": tried(functional),
+        "module, first step shared": tried(partial(functional, shared=True)),
+        "module, forward over reverse": tried(by_hand),
+        **graphs,
         "module, loop": of(exact, looped, module.initial),
         "learn2learn's way": cloned,
     }
@@ -181,7 +192,7 @@ def main(options: Options) -> None:
     for name, (before, after) in memory.items():
         ratio = found["module, loop"] / found[name]
         print(
-            f"{name:<26} {found[name] * 1e3:9.1f} ms   loop / it {ratio:6.2f}   peak {after / 2**20:6.0f} MiB,"
+            f"{name:<28} {found[name] * 1e3:9.1f} ms   loop / it {ratio:6.2f}   peak {after / 2**20:6.0f} MiB,"
             f" {(after - before) / 2**20:5.0f} of them to compute"
         )
 

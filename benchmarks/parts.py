@@ -14,6 +14,8 @@ from importlib import import_module
 from threading import local
 from typing import Any
 
+from server.record.writer import WAITING, Writer
+
 BEGUN = time.perf_counter()
 
 PARTS = {
@@ -81,6 +83,20 @@ class Clock:
                 setattr(module, last, timed)
 
 
+def handed() -> list[tuple[float, bool]]:
+    """Have the record's writer note each task: the seconds that it took to hand it over, and whether it had to wait."""
+    plain, found = Writer.__call__, list[tuple[float, bool]]()
+
+    @wraps(plain)
+    def timed(self: Writer, task: Callable[[], object]) -> None:
+        full, begun = self._tasks.full(), time.perf_counter()
+        plain(self, task)
+        found.append((time.perf_counter() - begun, full))
+
+    setattr(Writer, "__call__", timed)  # noqa: B010  (mypy refuses to assign to a method)
+    return found
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and print the table."""
     words = sys.argv[1:] if argv is None else list(argv)
@@ -91,6 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for part, names in PARTS.items():
         for name in names:
             clock.measure(part, name)
+    tasks = handed()
     imported = time.process_time()  # with PyTorch and Flower, which the command imports a little later
     with tempfile.TemporaryDirectory(prefix="metafed-parts-") as folder:
         before = time.process_time()
@@ -101,6 +118,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     for part, seconds in table.items():
         print(f"{part:<48} {seconds:7.3f} s  {clock.calls.get(part, 1):6d} calls")
     print(f"{'in all':<48} {imported + whole:7.3f} s of processor, {time.perf_counter() - BEGUN:.1f} s by the clock")
+    print(
+        f"{len(tasks)} tasks were handed to the record's thread in {sum(took for took, _ in tasks):.3f} s by the clock;"
+        f" {sum(full for _, full in tasks)} had to wait, since {WAITING} waited before"
+    )
     return code
 
 

@@ -1,16 +1,25 @@
 """Other ways to a module's meta-gradient lead to the same one."""
 
+from functools import partial
+
 import pytest
 import torch
 
 from benchmarks.modules import SAME
-from benchmarks.tried import flat, functional
+from benchmarks.tried import by_hand, compiled, flat, functional
 from metafed.algorithms import Maml
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation
 
+SHARED = partial(functional, shared=True)
 
-@pytest.mark.parametrize("way", [flat, functional])
+
+def as_compiled(*given):
+    """Captured and compiled, then asked with the episode: a process's first compiling takes seconds."""
+    return compiled(*given)(given[2])
+
+
+@pytest.mark.parametrize("way", [flat, functional, SHARED, by_hand, pytest.param(as_compiled, marks=pytest.mark.slow)])
 def test_another_way_to_the_same_meta_gradient(way):
     settings = {"tasks": "blobs", "clients": 3, "unseen": 0.0, "network": SAME, "precision": "float64"}
     federation = Federation(Experiment.model_validate(settings))
