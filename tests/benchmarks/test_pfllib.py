@@ -9,6 +9,7 @@ from torch import nn
 from benchmarks.pfllib import Cnn
 from metafed.core.reading import read_toml
 from metafed.models import Inputs
+from metafed.models.making import make
 from simulation.cli.flags import parse
 
 HOME = Path(__file__).resolve().parents[2]
@@ -25,6 +26,12 @@ def test_the_network_is_two_convolutions_with_pooling_after_the_relu_and_two_den
     x = torch.randn(3, 1, 28, 28)
     torch.testing.assert_close(made(x), published(x))
     assert sum(value.numel() for value in made.parameters()) == 582_026
+
+
+@pytest.mark.parametrize("seed", [2, 35])
+def test_a_kink_beside_where_it_begins_is_no_reason_to_refuse_it(seed):
+    made = make(Cnn, "fashion-mnist", Inputs("image", (1, 28, 28)), 10, {}, seed, torch.float32)
+    assert not made.vectorized
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])
