@@ -4,12 +4,25 @@ Two convolutions of 5 × 5 with 32 and 64 filters, each pooled by 2 × 2, a dens
 
 Ours: the ReLU comes after the pooling, with the same outputs. Pooling reads the channels of a pixel side by side, which
 is faster on a CPU; ``vmap`` has no rule for it, so a loop over clients computes the network.
+
+``python -m benchmarks.pfllib RUN…`` prints the accuracy of such runs by method and round, over all test images alike,
+as PFLlib counts: the mean over the runs of a method, which are its partitions, with the least and the most.
 """
 
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import polars as pl
 import torch
 from torch import nn
 
+from benchmarks.results import complain
+from benchmarks.tables import show
 from metafed.models import Inputs
+from simulation.cli.errors import BadInput
+from simulation.records.runs import read_manifest, read_parquet
 
 
 class Cnn(nn.Module):
@@ -28,3 +41,47 @@ class Cnn(nn.Module):
             found = layer(x).contiguous(memory_format=torch.channels_last)
             x = nn.functional.max_pool2d(found, 2).relu()
         return self.head(self.dense(x.flatten(1)).relu())  # type: ignore[no-any-return]
+
+
+def curve(clients: pl.DataFrame) -> dict[int, tuple[float, float]]:
+    """Return the accuracy over all test images before and after fine-tuning, by evaluated round."""
+    people = clients.filter(pl.col("phase") == "evaluate").sort("step")
+    ends = people.group_by("round", "client").agg(
+        before=pl.col("score").first(), after=pl.col("score").last(), images=pl.col("query").first()
+    )
+    mean = [(pl.col(name) * pl.col("images")).sum() / pl.col("images").sum() for name in ("before", "after")]
+    return {number: (before, after) for number, before, after in ends.group_by("round").agg(mean).sort("round").rows()}
+
+
+def over(values: Iterable[float]) -> str:
+    """Write the mean of accuracies in percent, and the least and the most where there are several."""
+    found = [100 * value for value in values]
+    mean = f"{sum(found) / len(found):.1f}"
+    return mean if len(found) == 1 else f"{mean} ({min(found):.1f} to {max(found):.1f})"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.pfllib", description=__doc__)
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
+    parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
+    asked = parser.parse_args(argv)
+    curves: dict[str, list[dict[int, tuple[float, float]]]] = {}
+    try:
+        for run in asked.runs:
+            name = read_manifest(run / "manifest.json")["experiment"]["algorithm"]["name"]
+            curves.setdefault(name, []).append(curve(read_parquet(run / "clients.parquet")))
+    except BadInput as error:
+        return complain(error)
+    rows = []
+    for name, found in sorted(curves.items()):
+        for number in sorted(set.intersection(*(set(each) for each in found))):
+            ends = zip(*(each[number] for each in found), strict=True)
+            rows.append([name, str(len(found)), str(number), *map(over, ends)])
+    columns = ("method", "partitions", "round", "before fine-tuning", "after")
+    show("Accuracy in percent, all test images alike", columns, rows, (), asked.markdown)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,12 +1,14 @@
 """PFLlib's protocol: its network is the published one, and its files say what it says."""
 
+import json
 from pathlib import Path
 
+import polars as pl
 import pytest
 import torch
 from torch import nn
 
-from benchmarks.pfllib import Cnn
+from benchmarks.pfllib import Cnn, main
 from metafed.core.reading import read_toml
 from metafed.models import Inputs
 from metafed.models.making import make
@@ -59,3 +61,20 @@ def test_each_published_method_is_one_command(words, epochs, monkeypatch):
     assert words in page
     found = parse(["--config", "experiments/fashion-mnist-pfllib.toml", *words.split()]).experiment
     assert (found.local.epochs, found.local.batch_size, found.local.rows, found.cohort) == (epochs, 10, "all", 20)
+
+
+def test_a_table_counts_all_images_alike_and_says_the_least_and_the_most(tmp_path, capsys):
+    for number, scores in enumerate(((0.2, 0.9), (0.4, 0.5))):
+        run = tmp_path / f"ditto-{number}"
+        run.mkdir()
+        rows = {"phase": "evaluate", "round": 1, "client": [0, 0, 1, 1], "step": [0, 1, 0, 1], "query": [1, 1, 3, 3]}
+        rows |= {"family": "f", "group": "", "device": "", "seen": True, "loss": 0.0, "oracle_score": 0.0, "n": 4}
+        pl.DataFrame({**rows, "score": [0.0, scores[0], 0.0, scores[1]]}).write_parquet(run / "clients.parquet")
+        (run / "manifest.json").write_text(json.dumps({"experiment": {"algorithm": {"name": "ditto"}}}))
+    assert main([*map(str, tmp_path.iterdir()), "--markdown"]) == 0
+    assert "| ditto | 2 | 1 | 0.0 (0.0 to 0.0) | 60.0 (47.5 to 72.5) |" in capsys.readouterr().out
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path, capsys):
+    assert main([str(tmp_path)]) == 2
+    assert str(tmp_path) in capsys.readouterr().err
