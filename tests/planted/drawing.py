@@ -31,8 +31,8 @@ DRAWING = {
     ),
     "evaluation before training in time": one(
         "metafed.core.episodes",
-        "return order[: (len(order) + 1) // 2], order[(len(order) + 1) // 2 :]",
-        "return order[(len(order) + 1) // 2 :], order[: (len(order) + 1) // 2]",
+        "stratum[np.argsort(own.time[stratum], kind=",
+        "stratum[np.argsort(-own.time[stratum], kind=",
         f"{MATH}/data/table/test_own_data.py::test_with_a_time_evaluation_rows_are_the_later_half",
     ),
     "an unseen client sampled": one(

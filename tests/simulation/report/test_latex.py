@@ -19,7 +19,7 @@ USED = [MEASURES[name] for name in ("after", "harmed")]
 
 
 def cell(value, low=None, high=None):
-    return {"value": value, "low": low, "high": high, "n": 5}
+    return {"value": value, "low": low, "high": high, "n": 5, "method": "bootstrap"}
 
 
 def tables(name, family="avatar", narrow=False):

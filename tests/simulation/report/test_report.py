@@ -57,7 +57,7 @@ def test_contains_the_numbers(page):
     text = words(page)
     assert "Scores, after round 4" in text
     # unseen assistants: 8 … 11 and 12; before (4 · 0.2 + 0.5) / 5, after (0.46 + 0.48 + 0.5 + 0.52 + 0.25) / 5
-    assert re.search(r"unseen 5 0\.260 \[[^]]*\] 0\.442", text)
+    assert re.search(r"unseen 5 0\.260 \([^)]*\) 0\.442", text)
     assert "+0.182" in text
     assert re.search(r"Adaptation harms 1 of 6 unseen clients", text)
     assert "−9.000" in text

@@ -17,7 +17,7 @@ def shown(table, width=80):
 
 
 def test_numbers_are_whole_on_80_columns():
-    number = {"value": -0.12345, "low": -0.54321, "high": 0.98765}
+    number = {"value": -0.12345, "low": -0.54321, "high": 0.98765, "method": "bootstrap"}
     measures = ("after", "worst10", "std", "gain", "harmed", "worse_off")
     block = {"methods": {LONG: dict.fromkeys(measures, number), LONG + "-2": dict.fromkeys(measures, number)}}
     text = shown(values_table({"all": block, "by_family": {}}, "unseen clients, 2 seeds", measures))
