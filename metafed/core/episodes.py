@@ -114,21 +114,20 @@ def _strata(y: np.ndarray, per_class: bool) -> list[np.ndarray]:
 
 
 def _trained(rows: int, share: float) -> int:
-    """Return how many of a client's rows, or blocks, are training draws; ``MINIMUM`` rows are enough for both sides."""
+    """Return how many of a client's rows are training draws; ``MINIMUM`` rows are enough for both sides."""
     # the last bits of a product must not cost a row
     return rows - min(max(int(rows * share + 1e-9), MINIMUM // 2), rows - MINIMUM // 2)
 
 
 def _cut(
-    rows: np.ndarray, block: np.ndarray | None, size: int, rng: np.random.Generator, share: float = 0.5
+    rows: np.ndarray, block: np.ndarray | None, size: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Shuffle ``rows`` and cut them after ``size``; where rows have blocks, a ``share`` of the blocks is cut off."""
+    """Shuffle ``rows`` and cut them after ``size``; where rows have blocks, after half of the blocks."""
     if block is None:
         order = rng.permutation(rows)
         return order[:size], order[size:]
     numbers = rng.permutation(np.unique(block[rows]))
-    few = len(numbers) < MINIMUM
-    first = np.isin(block[rows], numbers[: (len(numbers) + 1) // 2 if few else _trained(len(numbers), share)])
+    first = np.isin(block[rows], numbers[: (len(numbers) + 1) // 2])
     return rng.permutation(rows[first]), rng.permutation(rows[~first])
 
 
@@ -162,7 +161,7 @@ def _two(own: Examples, stratum: np.ndarray, share: float, rng: np.random.Genera
     if own.time is not None:
         order = stratum[np.argsort(own.time[stratum], kind="stable")]
         return order[:size], order[size:]
-    return _cut(stratum, own.block, size, rng, share)
+    return _cut(stratum, own.block, size, rng)
 
 
 def halves(own: Examples, shots: Shots, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -46,13 +46,6 @@ def test_a_share_of_the_rows_is_evaluated_and_both_sides_have_two_at_least(rows,
     assert training.max() < evaluation.min()
 
 
-@pytest.mark.parametrize(("blocks", "evaluated"), [(20, 5), (4, 2)])
-def test_of_rows_in_blocks_a_share_of_the_blocks_is_evaluated(blocks, evaluated):
-    own = examples(np.zeros(3 * blocks), block=np.repeat(np.arange(blocks), 3))
-    _, evaluation = halves(own, replace(ROWS, evaluation_share=0.25), stream(0, "split"))
-    assert len(evaluation) == 3 * evaluated
-
-
 def test_the_sources_own_evaluation_rows_are_kept():
     y = np.repeat([0, 1], 10)
     reported = np.tile([True, True, False, False, False], 4)
