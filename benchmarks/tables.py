@@ -19,7 +19,7 @@ def show(
         print("\n" + "\n".join(notes))
         return
     # a pipe has no width: cells are not cut for want of one
-    console = Console(width=None if Console().is_terminal else 200, highlight=False)
+    console = Console(width=None if Console().is_terminal else 200, highlight=False, markup=False)
     table = Table(
         title=title, title_justify="left", box=box.SIMPLE_HEAD, caption="\n".join(notes), caption_justify="left"
     )

@@ -27,7 +27,7 @@ def carry_out(plan: Plan) -> int:
     # here, since it loads Flower: bad input and --help are answered without
     from simulation.deployment.deployment import deploy
 
-    console = Console()
+    console = Console(markup=False)
     try:
         folder = deploy(plan, console)
     except (Interrupted, KeyboardInterrupt) as stop:

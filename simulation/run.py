@@ -39,7 +39,7 @@ def carry_out(config: Config) -> None:
         from simulation.report.pages import write_report
         from simulation.runs.study import run_study
 
-    console = Console()
+    console = Console(markup=False)
     if config.several:
         again = config.resume is not None
         folder = first_free(

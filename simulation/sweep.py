@@ -38,7 +38,7 @@ def main(words: Sequence[str]) -> int:
     reader.add_argument("--trials", type=int, help="search by Optuna with so many trials; ranges are LOW..HIGH[:log]")
     reader.add_argument("--search-seed", type=int, default=0, help="seed of the search (default: 0)")
     asked, rest = reader.parse_known_args(words)
-    console = Console()
+    console = Console(markup=False)
     if asked.trials is not None and not 1 <= asked.trials <= MOST_TRIALS:
         raise BadInput(f"--trials {asked.trials}: choose from 1 to {MOST_TRIALS:,}")
     if not 0 <= asked.search_seed <= LARGEST_SEED:

@@ -17,4 +17,4 @@ def carry_out(config: Config, callbacks: Sequence[Callback] = (), console: Conso
     Raises:
         BadInput, RunFailed, KeyboardInterrupt: As ``simulate``.
     """
-    return simulate(config, Screen(config, console or Console()), report=write_report, callbacks=callbacks)
+    return simulate(config, Screen(config, console or Console(markup=False)), report=write_report, callbacks=callbacks)

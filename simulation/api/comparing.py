@@ -75,7 +75,7 @@ class Comparison:
 
     def show(self, console: Console | None = None) -> None:
         """Print the tables of ``simulation.compare``."""
-        console = console or Console()
+        console = console or Console(markup=False)
         count = len(self.found["all"]["seeds"])
         title = f"{self.found['part']} clients, {count} seed{'s' * (count != 1)}"
         console.print(values_table(self.found, title, self._metrics))
@@ -85,7 +85,7 @@ class Comparison:
             console.print(Text(note), soft_wrap=True)
 
     def _repr_html_(self) -> str:
-        console = Console(record=True, width=120, file=io.StringIO(), force_jupyter=False)
+        console = Console(record=True, markup=False, width=120, file=io.StringIO(), force_jupyter=False)
         self.show(console)
         return f"<pre>{html.escape(console.export_text())}</pre>"
 

@@ -106,7 +106,7 @@ def sweep(
     what = [each.name for each in cells] + [json.dumps(asked.model_dump(mode="json"), sort_keys=True)]
     begin(folder, what, None, again=True)
     with Pool(make_grid) as pool:
-        one = cell_by_cell(folder, Console(quiet=not progress), pool, write_frontier, write_report, [])
+        one = cell_by_cell(folder, Console(quiet=not progress, markup=False), pool, write_frontier, write_report, [])
         for each in cells:
             one(each)
     return Sweep(folder, owned)

@@ -61,7 +61,7 @@ class Screen:
     def _tree(self, config: Config, federation: Federation, remarks: Sequence[str], folder: Path) -> Tree:
         experiment, roster = config.experiment, federation.roster
         algorithm = experiment.algorithm
-        tree = Tree(f"[bold]metafed[/] · {settled(algorithm_name(algorithm), algorithm)}")
+        tree = Tree(Text.assemble(("metafed", "bold"), f" · {settled(algorithm_name(algorithm), algorithm)}"))
         tree.add(f"objective {settled(objective_name(experiment.objective), experiment.objective)}")
         sampled = settled(sampler_name(experiment.sampling), experiment.sampling)
         held = f", {experiment.validation_clients} to choose by" if experiment.validation else ""

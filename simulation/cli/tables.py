@@ -35,7 +35,7 @@ def closing_table(summary: Mapping[str, Any]) -> Table:
         title=None if summary["round"] is None else f"after round {summary['round']}",
         title_style="dim",
         title_justify="left",
-        caption="\n".join(footnotes(summary)),
+        caption=Text("\n".join(footnotes(summary))),  # no markup: brackets are brackets
         caption_justify="left",
         show_edge=False,
         pad_edge=False,

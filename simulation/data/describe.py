@@ -66,7 +66,7 @@ class Describe:
             who = people(*found[0], self.clients, self.seed)
         except DataError as error:
             raise BadInput(str(error)) from None
-        console = Console(soft_wrap=True)
+        console = Console(soft_wrap=True, markup=False)
         described(console, who, self.out)
         if self.out is not None:
             console.print(str(self.out), highlight=False, markup=False)

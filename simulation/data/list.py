@@ -26,7 +26,7 @@ class List:
 
     def run(self, catalogue: Mapping[str, Entry]) -> None:
         """Do it."""
-        console = Console()
+        console = Console(markup=False)
         found = rows(catalogue, folders(self.data_dir))
         if console.is_terminal:
             console.print(narrow(found))

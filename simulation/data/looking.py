@@ -59,7 +59,7 @@ def describe(
         who = people(_task("describe", family, clients), folders(data_dir), clients, seed)
     except DataError as error:
         raise BadInput(str(error)) from None
-    described(Console(file=text, soft_wrap=True), who, place)
+    described(Console(file=text, soft_wrap=True, markup=False), who, place)
     return text.getvalue().rstrip("\n")
 
 

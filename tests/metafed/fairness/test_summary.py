@@ -10,7 +10,7 @@ from rich.console import Console
 
 from metafed.fairness.panel import last_evaluation
 from metafed.fairness.summary import counted, summarize
-from simulation.cli.tables import closing_table
+from simulation.cli.tables import closing_table, footnotes
 from tests.metafed.fairness.frames import SCHEMA, client, frame
 
 KINDS = {"assistant": "classification", "avatar": "regression"}
@@ -223,6 +223,12 @@ def test_the_closing_table_fits(summary, width):
     assert "n = 6" in text
     assert "2 of 9 clients diverged" in text
     assert "1 of 9 clients incomplete" in text
+
+
+def test_every_word_of_the_notes_below_the_closing_table_is_on_the_screen(summary):
+    printed = " ".join(shown(summary, 80).split())
+    for note in footnotes(summary):
+        assert " ".join(note.split()) in printed
 
 
 def shown(summary, width: int) -> str:

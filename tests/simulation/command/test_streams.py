@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from simulation.run import main
+
 RUN = "-m simulation.run --engine local --kernels torch --clients 6 --rounds 2 --eval-every 0 --no-report --out run"
 
 
@@ -58,3 +60,13 @@ def test_a_result_that_is_lost_is_no_success(tmp_path):
     done = shell('"$PYTHON" -m simulation.compare run --json | head -c 10', tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert shell('"$PYTHON" -m simulation.run --help | head -1', tmp_path).stderr == ""
+
+
+def test_a_folder_with_brackets_is_named_as_it_is(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    words = RUN.split()[2:-2]
+    assert main([*words, "--out", "lr[red]1"]) == 0
+    assert main([*words, "--seeds", "2", "--out", "of[a, b]"]) == 0
+    shown = capsys.readouterr().out
+    for folder in ("lr[red]1", "of[a, b]"):
+        assert f"all      {folder}\n" in shown
