@@ -1,6 +1,7 @@
 """One run: the engine is started, the data are read, the rounds are computed, and the record is closed."""
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from copy import deepcopy
 from functools import partial
@@ -142,14 +143,17 @@ def simulate(
             log.exception("the run failed")
             raise RunFailed(f"{error} (the traceback is in {folder / 'run.log'})") from error
         finally:
-            with held_back():  # a second Ctrl-C must not cut short what makes the record whole
+            # a second Ctrl-C must not cut short what makes the record whole
+            with held_back(), ThreadPoolExecutor(1) as helper:
                 if screen:
                     screen.stop()
-                if pool is None:
-                    grid.close()
+                # Ray takes more than a second to stop, nearly all of it waiting, in which the report is drawn
+                closing = None if pool else helper.submit(grid.close)
                 if tracker:
                     tracker.close()
                 finish(keep, reason, report if config.report else None)
+                if closing:
+                    closing.result()
     return folder
 
 
