@@ -6,6 +6,7 @@ first used, which takes a second at the start of every run. Tests hold the two e
 
 from collections.abc import Callable, Mapping, MutableMapping
 from functools import partial
+from math import cos, pi
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -64,6 +65,27 @@ OPTIMIZERS: dict[str, Rule] = {
     "yogi": yogi,
 }
 
+SCHEDULES: dict[str, Callable[[float], float]] = {
+    "constant": lambda done: 1.0,
+    "linear": lambda done: 1 - done,
+    "cosine": lambda done: (1 + cos(pi * done)) / 2,
+}
+"""What β is multiplied by where a share ``done`` of a run's rounds is done, from 0 on."""
+
+
+def factor(schedule: str, server_round: int, rounds: int) -> float:
+    """Return what β is multiplied by in a round: 1 in the first, and it would be 0 in the one after the last.
+
+    Sources: ``linear``, Nichol, Achiam, Schulman 2018, arXiv 1803.02999 (Reptile); ``cosine``, Antoniou, Edwards,
+    Storkey 2019, arXiv 1810.09502 (MAML++), without restarts and down to 0.
+
+    Args:
+        schedule: Its name.
+        server_round: The round, from 1 on.
+        rounds: Rounds of the whole run.
+    """
+    return SCHEDULES[schedule]((server_round - 1) / rounds)
+
 
 class Outer:
     """θ as flat parts, and an optimizer that steps each part for which a round brought a direction.
@@ -104,18 +126,23 @@ class Outer:
         }
 
     @torch.no_grad()
-    def step(self, directions: Mapping[str, np.ndarray]) -> list[str]:
-        """Step θ along the pseudo-gradient ``(size,)`` of each part, and return the parts that a step did not move."""
-        still = []
+    def step(self, directions: Mapping[str, np.ndarray], factor: float = 1.0) -> list[str]:
+        """Step θ along the pseudo-gradient ``(size,)`` of each part, and return the parts that a step did not move.
+
+        Args:
+            directions: The pseudo-gradients, by part.
+            factor: What β is multiplied by in this step.
+        """
+        still, rate = [], self._rate * factor
         for part, tensor in self._parts.items():
             if (direction := directions.get(part)) is not None:
                 slope = torch.from_numpy(np.asarray(direction)).to(tensor.dtype)
                 before = tensor.clone()
                 if (beside := self._beside.get(part)) is None:
-                    self._rule(tensor, slope, self._moments[part], self._rate)
+                    self._rule(tensor, slope, self._moments[part], rate)
                 else:
                     own = tensor[~beside]
-                    self._rule(own, slope[~beside], self._moments[part], self._rate)
+                    self._rule(own, slope[~beside], self._moments[part], rate)
                     tensor[~beside], tensor[beside] = own, tensor[beside] - slope[beside]
                 if torch.equal(before, tensor) and bool(slope.any()):
                     still.append(part)

@@ -18,7 +18,7 @@ from server.binding import Asked
 from server.checkpoint import Checkpoint
 from server.endings import Diverged, NothingEvaluated
 from server.hosts import PATIENCE, Hosts, discover
-from server.outer import Outer
+from server.outer import Outer, factor
 from server.record.resume import due
 from server.record.rounds import Round
 from server.record.withheld import evaluation_notes
@@ -86,7 +86,7 @@ class MetaStrategy(Strategy):
         log(INFO, "\t├── Algorithm: %s", self.experiment.algorithm)
         log(INFO, "\t├── Objective: %s", self.experiment.objective)
         log(INFO, "\t├── Cohort: %d of %d seen clients", self.roster.cohort_size, self.roster.seen)
-        log(INFO, "\t└── Outer: %s, β = %g", *self.experiment.outer)
+        log(INFO, "\t└── Outer: %s, β = %g, %s", *self.experiment.outer, self.experiment.outer_schedule)
 
     def configure_train(
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
@@ -116,7 +116,8 @@ class MetaStrategy(Strategy):
         received.total = whole
         for stage in self.stages:
             stage.before_step(received)
-        if still := self.outer.step(received.directions):
+        outer = factor(self.experiment.outer_schedule, number, self.experiment.rounds)
+        if still := self.outer.step(received.directions, outer):
             received.notes["still"] = still
             log(WARNING, "round %d: the step is too small to move %s", number, ", ".join(still))
         if (infinite := self.outer.infinite()) is not None:

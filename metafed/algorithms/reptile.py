@@ -4,7 +4,8 @@ A client takes K gradient steps on its rows from θ to w_k, and the server steps
 θ ← θ + ε mean(w_k − θ): the direction is θ − w_k, and ε is the outer learning rate. Every client
 counts the same; with ε = 1 and weights n_k it is FedAvg (Jiang et al. 2019, arXiv 1909.12488).
 
-Ours: the K steps are full batch by default, on support and query rows, and ε does not anneal.
+Ours: the K steps are full batch by default, on support and query rows, and ε is constant by default: it
+falls to 0, as the paper's does, with ``--outer-schedule linear``.
 """
 
 from typing import Annotated, ClassVar, Literal, final

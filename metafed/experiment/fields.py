@@ -28,7 +28,7 @@ from metafed.experiment.renames import renewed
 from metafed.faults.injected_bias import parse_bias
 from metafed.faults.plan import Fault, checked, listed
 from metafed.models import Activation, Norm, parse_network
-from metafed.models.choice import AUTO, flat_settings
+from metafed.models.choice import AUTO, flat_settings, with_settings
 from metafed.objectives import Mean, Objective
 from metafed.privacy import Mechanism
 from metafed.privacy.settings import Privacy
@@ -97,6 +97,9 @@ class Fields(Settings):
     )
     outer_lr: float | None = Field(
         None, gt=0, allow_inf_nan=False, description="Outer learning rate β. Default: the algorithm's own."
+    )
+    outer_schedule: Literal["constant", "linear", "cosine"] = Field(
+        "constant", description="β over the run's rounds. linear, cosine: from β in the first towards 0 after the last."
     )
     unseen: float = Field(
         0.2, ge=0, lt=1, description="Share of the clients held out of meta-training entirely (cold start)."
@@ -271,13 +274,7 @@ class Fields(Settings):
     @model_validator(mode="before")
     @classmethod
     def _network_with_its_settings(cls, values: Any) -> Any:
-        """Take a table ``[network]`` apart, which files have: its ``name``, and the factory's arguments."""
-        if not (isinstance(values, Mapping) and isinstance(values.get("network"), Mapping)):
-            return values
-        if "name" not in values["network"] and all(map(_is_network, values["network"].values())):
-            return values  # networks by family
-        own = dict(values["network"])
-        return {**values, "network": own.pop("name", AUTO), "network_settings": own or None}
+        return with_settings(values) if isinstance(values, Mapping) else values
 
     @field_validator("tasks")
     @classmethod
@@ -391,8 +388,3 @@ class Fields(Settings):
     def proportions(self) -> tuple[int, ...]:
         """``mix``, parsed: how many clients of each of the families there are in every block of the roster."""
         return parse_mix(self.mix, names(self.tasks))
-
-
-def _is_network(value: object) -> bool:
-    """Say whether this may stand for a network: its name, or what makes it."""
-    return isinstance(value, str) or callable(value)

@@ -41,6 +41,7 @@ class Keywords(TypedDict, total=False):
     devices: Devices
     outer_optimizer: Literal["sgd", "momentum", "adam", "adagrad", "yogi"] | None
     outer_lr: float | None
+    outer_schedule: Literal["constant", "linear", "cosine"]
     unseen: float
     validation: float
     patience: int | None

@@ -67,6 +67,17 @@ def flat_settings(settings: Any) -> Any:
     return flat
 
 
+def with_settings(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Take apart a table ``[network]``, which files have: its ``name``, and the factory's arguments."""
+    table = values.get("network")
+    if not isinstance(table, Mapping):
+        return values
+    if "name" not in table and all(isinstance(value, str) or callable(value) for value in table.values()):
+        return values  # networks by family
+    own = dict(table)
+    return {**values, "network": own.pop("name", AUTO), "network_settings": own or None}
+
+
 def settings_of(settings: Mapping[str, Any] | None, family: str) -> dict[str, Any]:
     """Return the settings of one family's network: its own, ``family.key``, and those of all."""
     named = family.replace("-", "_")

@@ -1,8 +1,8 @@
 """One step of the optimizers of ``torch.optim``, for many clients at once and as pure functions of their state.
 
 The formulas are those of PyTorch's documentation (``torch.optim.SGD`` with dampening 0, ``Adam``, ``AdamW``) with their
-default constants. Each client has a number of steps of its own, for Adam's bias correction (Kingma and Ba, 2015,
-arXiv 1412.6980, Algorithm 1).
+default constants, but the momentum, which is Adam's β₁ too. Each client has a number of steps of its own, for Adam's
+bias correction (Kingma and Ba, 2015, arXiv 1412.6980, Algorithm 1).
 """
 
 from typing import Final, NamedTuple
@@ -12,8 +12,8 @@ import torch
 from metafed.core.parameters import Params
 from metafed.training.settings import MOMENTUM, Training
 
-FIRST, SECOND, EPSILON = 0.9, 0.999, 1e-8
-"""β₁, β₂ and ε of Adam."""
+SECOND, EPSILON = 0.999, 1e-8
+"""β₂ and ε of Adam."""
 ROUNDING: Final = 1e-6
 """What ``torch.nn.utils.clip_grad_norm_`` adds to a length."""
 
@@ -67,10 +67,10 @@ def step(
         phi = {n: phi[n] * (1 - rate * settings.weight_decay) for n in slopes}
     elif settings.weight_decay:
         slopes = {n: torch.add(g, phi[n], alpha=settings.weight_decay) for n, g in slopes.items()}
+    factor = MOMENTUM if settings.momentum is None else settings.momentum
     if settings.optimizer in ("adam", "adamw"):
-        return _adam(rate, phi, slopes, state)
+        return _adam(rate, factor, phi, slopes, state)
     if settings.optimizer != "sgd":
-        factor = settings.momentum or MOMENTUM
         first = {n: torch.add(g, state.first[n], alpha=factor) for n, g in slopes.items()}
         ahead = settings.optimizer == "nesterov"
         slopes = {n: torch.add(g, first[n], alpha=factor) for n, g in slopes.items()} if ahead else first
@@ -78,11 +78,13 @@ def step(
     return {n: torch.add(phi[n], g, alpha=-rate) for n, g in slopes.items()}, state
 
 
-def _adam(rate: float, phi: Params, slopes: Params, state: Moments) -> "tuple[dict[str, torch.Tensor], Moments]":
+def _adam(
+    rate: float, beta: float, phi: Params, slopes: Params, state: Moments
+) -> "tuple[dict[str, torch.Tensor], Moments]":
     steps = state.steps[""] + 1
-    first = {n: torch.lerp(state.first[n], g, 1 - FIRST) for n, g in slopes.items()}
+    first = {n: torch.lerp(state.first[n], g, 1 - beta) for n, g in slopes.items()}
     second = {n: SECOND * state.second[n] + (1 - SECOND) * g.square() for n, g in slopes.items()}
-    size, root = rate / (1 - FIRST**steps), (1 - SECOND**steps).sqrt()
+    size, root = rate / (1 - beta**steps), (1 - SECOND**steps).sqrt()
     moved = {
         n: phi[n] - wide(size, g) * first[n] / (second[n].sqrt() / wide(root, g) + EPSILON) for n, g in slopes.items()
     }

@@ -11,7 +11,7 @@ from metafed.core.settings import Settings
 MOST_EPOCHS = 10**5
 """Epochs, or steps, of one client in a round, at most."""
 MOMENTUM = 0.9
-"""The momentum's factor where none is given."""
+"""The momentum's factor, and Adam's β₁, where none is given."""
 DECAY = 0.1
 """What a schedule in steps multiplies the rate by where nothing is given, as in PyTorch."""
 
@@ -49,7 +49,7 @@ class Training(Settings, ABC):
         "sgd", description="The optimizer, as in torch.optim; it starts afresh whenever a client starts. Its rate is α."
     )
     momentum: float | None = Field(
-        None, gt=0, lt=1, description=f"Factor of momentum and nesterov. Default: {MOMENTUM}."
+        None, ge=0, lt=1, description=f"Factor of momentum and nesterov; β₁ of adam and adamw. Default: {MOMENTUM}."
     )
     weight_decay: float = Field(
         0.0, ge=0, le=10**3, description="Weight decay; adamw's is decoupled from the gradient, the others' is added."
@@ -102,10 +102,14 @@ class Training(Settings, ABC):
             ValueError: One does nothing; the message names it.
         """
         flag, number, unit = f"--{table}.", length.number, "epochs" if length.epochs else "steps"
-        if self.momentum is not None and self.optimizer not in ("momentum", "nesterov"):
+        if self.momentum is not None and self.optimizer == "sgd":
             raise ValueError(
-                f"{flag}momentum {self.momentum:g} does nothing with {flag}optimizer {self.optimizer}; choose"
-                f" {flag}optimizer momentum or nesterov"
+                f"{flag}momentum {self.momentum:g} does nothing with {flag}optimizer sgd; choose another optimizer,"
+                " such as momentum"
+            )
+        if self.momentum == 0 and self.optimizer in ("momentum", "nesterov"):
+            raise ValueError(
+                f"{flag}momentum 0 makes sgd of {flag}optimizer {self.optimizer}; choose {flag}optimizer sgd"
             )
         stepwise = [name for name in ("decay", "decay_every") if getattr(self, name) is not None]
         if stepwise and self.schedule != "step":

@@ -85,9 +85,16 @@ def find(folder: Path, experiment: Experiment) -> Found:
     again, to the same bits. Nothing is changed.
 
     Raises:
-        NotResumable: ``clients.parquet``, which has the rows of all finished rounds, is damaged.
+        NotResumable: ``clients.parquet``, which has the rows of all finished rounds, is damaged; or β falls over
+            the run's rounds, and there are to be more of them or fewer.
     """
     manifest = read_manifest(folder)
+    before, schedule = manifest["experiment"]["rounds"], experiment.outer_schedule
+    if schedule != "constant" and experiment.rounds != before:
+        raise NotResumable(
+            f"{folder}: its outer rate falls over {before} rounds (--outer-schedule {schedule}), and --rounds"
+            f" {experiment.rounds} would be another run; leave --rounds out, or start it anew"
+        )
     passed_over, wanted = [], identity(manifest)
     whole = sound_rows(folder, manifest)
     for server_round in there(folder / "checkpoints"):

@@ -245,12 +245,18 @@ class Federation:
             number: The round, one after the state's: episodes, noise and faults follow from it.
 
         Raises:
-            SettingError: A client is not seen or named twice, or the number does not follow.
+            SettingError: A client is not seen or named twice, or the number does not follow, or β falls over fewer
+                rounds.
             RunDiverged: Training left the finite numbers; ``state`` is as it was.
         """
         if number != state.round + 1:
             raise SettingError(
                 f"round {number}: the state is that after round {state.round}, the next is {state.round + 1}"
+            )
+        rounds, schedule = self.experiment.rounds, self.experiment.outer_schedule
+        if number > rounds and schedule != "constant":
+            raise SettingError(
+                f"round {number}: outer_schedule {schedule} falls to 0 over rounds = {rounds}; choose more"
             )
         strategy = self._at(state)
         strategy.cohort = sorted(self._known(clients, self._inside.roster.seen, "seen in training"))

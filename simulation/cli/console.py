@@ -85,9 +85,10 @@ class Screen:
                     branch.add(Text(f"{sent} (what is frozen stays at home)", style="dim"))
         for remark in remarks:
             tree.add(Text(f"guard: {remark}", style="yellow"))
+        schedule = experiment.outer_schedule
         tree.add(
             f"{experiment.rounds} round{'s' * (experiment.rounds != 1)}, {experiment.outer.optimizer}"
-            f" β={experiment.outer.rate:g}, seed {experiment.seed}"
+            f" β={experiment.outer.rate:g}{', ' + schedule if schedule != 'constant' else ''}, seed {experiment.seed}"
         )
         if federation.fleet is not None:
             tree.add(f"devices {experiment.devices.tiers}: {virtual(experiment, federation.fleet)}")

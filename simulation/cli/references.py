@@ -85,6 +85,7 @@ def reference(experiment: Experiment, settings: Mapping[str, Any]) -> Experiment
     """
     values = experiment.model_dump()
     values |= {"algorithm": dict(settings), "objective": "mean", "outer_optimizer": None, "outer_lr": None}
+    values["outer_schedule"] = "constant"
     plain = Experiment.model_validate({**values, "eval_steps": None, "eval": {}})
     if plain.algorithm.evaluation_steps == 0:
         return plain

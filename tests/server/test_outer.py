@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from metafed.core.streams import stream
-from server.outer import OPTIMIZERS, Outer
+from server.outer import OPTIMIZERS, SCHEDULES, Outer, factor
 from server.yogi import FIRST, FLOOR, SECOND
 
 TORCH = {
@@ -103,3 +103,23 @@ def test_a_part_that_a_step_does_not_move_is_named():
     outer = Outer({"trunk": np.full(2, 1e9, np.float32), "avatar": np.ones(2, np.float32)}, "sgd", 0.1)
     assert outer.step({"trunk": np.ones(2), "avatar": np.ones(2)}) == ["trunk"]
     assert outer.step({"trunk": np.zeros(2), "avatar": np.ones(2)}) == []
+
+
+def test_a_falling_rate_is_one_at_first_and_would_be_zero_after_the_last_round():
+    shares = {name: [factor(name, number, 4) for number in range(1, 6)] for name in SCHEDULES}
+    assert shares["constant"] == [1] * 5
+    assert shares["linear"] == [1, 0.75, 0.5, 0.25, 0]
+    np.testing.assert_allclose(shares["cosine"], [1, 0.5 + 0.125**0.5, 0.5, 0.5 - 0.125**0.5, 0], atol=1e-15)
+
+
+@pytest.mark.parametrize("name", TORCH)
+def test_a_step_at_a_part_of_the_rate_is_torchs_at_that_rate(name):
+    outer, reference = Outer({"trunk": np.arange(4.0)}, name, 0.1), torch.nn.Parameter(torch.arange(4.0).double())
+    optimizer = TORCH[name]([reference])
+    for number, direction in enumerate(directions(6), start=1):
+        share = factor("linear", number, 6)
+        outer.step({"trunk": direction["trunk"]}, share)
+        optimizer.param_groups[0]["lr"] = 0.1 * share
+        reference.grad = torch.from_numpy(direction["trunk"])
+        optimizer.step()
+        np.testing.assert_array_equal(outer.theta["trunk"], reference.detach().numpy())

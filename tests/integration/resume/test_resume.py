@@ -29,6 +29,7 @@ KINDS = {
     "CVaR": {"objective": "cvar"},
     "centered clipping": {"aggregator": "centered-clipping"},
     "power of choice": {"sampling": "power-of-choice"},
+    "a rate that falls": {"algorithm": "reptile", "outer_schedule": "linear"},
     "kept predictions": {"keep_predictions": True},
     "devices": {"devices": "default", "sampling": "availability", "deadline": 60.0},
 }
@@ -38,11 +39,20 @@ def of(tiny, **changes):
     return Experiment.model_validate({**tiny.model_dump(), **renewed(changes)})
 
 
-@pytest.mark.parametrize("kind", some(KINDS, "ditto", "apfl", "AFL over clients", "devices"))
+@pytest.mark.parametrize("kind", some(KINDS, "ditto", "apfl", "AFL over clients", "a rate that falls", "devices"))
 def test_a_run_killed_between_two_checkpoints_ends_with_the_bits_of_one_that_was_not(tiny, tmp_path, kind):
     experiment = of(tiny, **KINDS[kind])
     start(experiment, tmp_path / "whole")
     killed_after(5, experiment, tmp_path, 4)
+
+
+def test_no_run_whose_rate_falls_over_its_rounds_goes_on_with_another_number_of_them(tiny, tmp_path):
+    start(of(tiny, outer_schedule="cosine"), tmp_path / "run", stops_after(3))
+    for number in (tiny.rounds - 1, tiny.rounds + 1):
+        with pytest.raises(
+            NotResumable, match=rf"falls over {tiny.rounds} rounds .*--rounds {number} would be another"
+        ):
+            find(tmp_path / "run", of(tiny, outer_schedule="cosine", rounds=number))
 
 
 @pytest.mark.ray

@@ -65,11 +65,11 @@ def loss_of(task, model, x, y):
 
 def optimizer_of(settings, params, rate):
     """Return the optimizer of PyTorch that settings name."""
-    decay, momentum = settings.weight_decay, settings.momentum or 0.9
+    decay, momentum = settings.weight_decay, 0.9 if settings.momentum is None else settings.momentum
     if settings.optimizer == "adam":
-        return torch.optim.Adam(params, rate, weight_decay=decay)
+        return torch.optim.Adam(params, rate, (momentum, 0.999), weight_decay=decay)
     if settings.optimizer == "adamw":
-        return torch.optim.AdamW(params, rate, weight_decay=decay)
+        return torch.optim.AdamW(params, rate, (momentum, 0.999), weight_decay=decay)
     moving = settings.optimizer in ("momentum", "nesterov")
     return torch.optim.SGD(
         params,

@@ -47,6 +47,16 @@ def test_fedavg_equals_a_loop_for_clients_of_one_to_a_thousand_rows(settings):
         same(reached(theta, update, client), expected)
 
 
+@pytest.mark.parametrize(("optimizer", "first"), [("adam", 0.0), ("adamw", 0.5)])
+def test_the_momentum_is_the_beta_of_adam(optimizer, first):
+    settings = Settings(**TRAINED, optimizer=optimizer, momentum=first)
+    task, theta, episode = clients_of(FEW)  # few steps: a small β₁ makes a rounding grow
+    update = Fedavg(inner_lr=RATE).update(task, theta, {}, episode, 2, plan(settings, range(len(FEW))))
+    for client in range(len(FEW)):
+        *_, expected = trained(task, theta, rows_of(episode, client), settings, client, RATE)
+        same(reached(theta, update, client), expected)
+
+
 def test_the_rate_decays_from_round_to_round():
     task, theta, episode = clients_of(FEW)
     plain, decaying = Settings(**TRAINED), Settings(**TRAINED, round_decay=0.5)

@@ -29,6 +29,7 @@ def refused(**settings):
         ("local", "batch_size", 0),
         ("local", "optimizer", "lion"),
         ("local", "momentum", 1.0),
+        ("local", "momentum", -0.1),
         ("local", "weight_decay", -0.1),
         ("local", "weight_decay", float("nan")),
         ("local", "schedule", "linear"),
@@ -52,7 +53,7 @@ def test_a_value_out_of_range_is_refused_where_it_stands(table, setting, value):
     [
         ({"epochs": 3, "steps": 4}, "--local.epochs 3 and --local.steps 4 both"),
         ({"momentum": 0.5}, "--local.momentum 0.5 does nothing with --local.optimizer sgd"),
-        ({"momentum": 0.5, "optimizer": "adam"}, "--local.optimizer adam; choose --local.optimizer momentum"),
+        ({"momentum": 0.0, "optimizer": "nesterov"}, "--local.momentum 0 makes sgd of --local.optimizer nesterov"),
         ({"decay": 0.5, "epochs": 3}, "--local.decay does nothing with --local.schedule constant"),
         ({"schedule": "cosine", "decay_every": 2, "epochs": 5}, "--local.decay-every does nothing"),
         ({"schedule": "step", "epochs": 3}, "--local.schedule step needs --local.decay-every: epochs"),

@@ -53,6 +53,21 @@ def test_a_loop_of_ones_own_has_the_bits_of_simulate(settings):
     assert set(fed.evaluate(state, fed.unseen)) == set(fed.unseen) == {7, 8}
 
 
+def test_a_rate_that_falls_shortens_the_steps_of_later_rounds():
+    settings = {**SMALL, "algorithm": "reptile", "precision": "float64", "rounds": 2}
+    fed, flat = (
+        mf.Federation(mf.Experiment(**settings, outer_schedule="linear")),
+        mf.Federation(mf.Experiment(**settings)),
+    )
+    first, _ = fed.round(fed.init(), fed.sample(1), 1)
+    clients = fed.sample(2, first)
+    (half, _), (whole, _) = fed.round(first, clients, 2), flat.round(first, clients, 2)
+    for part, before in first.theta.items():
+        np.testing.assert_allclose(half.theta[part] - before, (whole.theta[part] - before) / 2, atol=1e-15)
+    with pytest.raises(mf.SettingError, match="round 3: outer_schedule linear falls to 0 over rounds = 2"):
+        fed.round(half, clients, 3)
+
+
 def test_a_state_is_not_changed_and_can_be_gone_on_from_again():
     fed, state, _ = loop(mf.Experiment(**{**SMALL, "algorithm": "ditto"}))
     before = {part: vector.copy() for part, vector in state.theta.items()}
