@@ -9,7 +9,7 @@ interval holds jumps from one exact share to the next: each draw has a share of 
 
 from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -26,7 +26,7 @@ from metafed.fairness.intervals import (
     share_interval,
     without_interval,
 )
-from metafed.fairness.replicates import points, seeds_interval
+from metafed.fairness.replicates import seeds_interval
 from metafed.fairness.studentized import difference_interval, lacks_over_seeds, metric_interval
 from metafed.fairness.worst import of_worst
 from server.record.withheld import interval as of_sums
@@ -53,6 +53,10 @@ TRIED = ", not shown"
 """What the name of a quantity ends with whose interval is tried here alone, to say why metafed shows none."""
 
 
+OFTEN, USUALLY, SELDOM = 10_000, 2_000, 500
+"""How often clients are drawn: for what has a closed form, for what resamples, and for what is tried alone."""
+
+
 class Quantity(NamedTuple):
     """A number with an interval.
 
@@ -61,12 +65,14 @@ class Quantity(NamedTuple):
         truth: The population's number, where so many clients are drawn.
         interval: What metafed shows of so many clients, drawn.
         populations: The names of those that have it.
+        draws: How often clients are drawn, unless another number is asked for.
     """
 
     words: str
     truth: Callable[[str, int], float]
     interval: Callable[[str, int, np.random.Generator], Estimate]
     populations: tuple[str, ...] = tuple(BY_NAME)
+    draws: int = USUALLY
 
 
 @lru_cache(maxsize=1)
@@ -80,6 +86,7 @@ def of_people(
     number: Callable[[People], float],
     interval: Callable[[People], Estimate],
     populations: tuple[str, ...] = tuple(BY_NAME),
+    draws: int = USUALLY,
 ) -> Quantity:
     """Return a quantity of one run's clients."""
     return Quantity(
@@ -87,15 +94,22 @@ def of_people(
         lambda population, n: number(everyone(population)),
         lambda population, n, rng: interval(drawn(BY_NAME[population], n, rng)),
         populations,
+        draws,
     )
 
 
-def mean_of(words: str, values: Callable[[People], Values], bounds: Callable[[float], tuple[float, float]]) -> Quantity:
+def mean_of(
+    words: str,
+    values: Callable[[People], Values],
+    bounds: Callable[[float], tuple[float, float]],
+    draws: int = OFTEN,
+) -> Quantity:
     """Return the mean of one value a client, which lies in what ``bounds`` makes of the lowest score."""
     return of_people(
         words,
         lambda people: float(values(people).mean()),
         lambda people: mean_interval(values(people), *bounds(people.least)),
+        draws=draws,
     )
 
 
@@ -131,20 +145,19 @@ def of_seeds(name: str, count: int, difference: bool) -> Quantity:
     share = name == "share"
     metric: metrics.Metric = metrics.mean if share else getattr(metrics, name)
 
-    def statistic(columns: Values) -> Any:
-        return metric.rows(columns[0]) - (metric.rows(columns[1]) if difference else 0.0)
+    def statistic(columns: Values) -> Values:
+        return np.asarray(metric.rows(columns[0]) - (metric.rows(columns[1]) if difference else 0.0))
 
-    def columns(population: str, n: int, rng: np.random.Generator) -> Values:
-        people = drawn(BY_NAME[population], n, rng)
-        return np.stack([people.after, people.before]) + SEEDS_DIFFER * rng.normal(size=(2, 1))
+    def columns(population: str, n: int, seeds: int, rng: np.random.Generator) -> Values:
+        people = drawn(BY_NAME[population], seeds * n, rng)
+        return np.stack([people.after, people.before]).reshape(2, seeds, n)
 
     @lru_cache
     def truth(population: str, n: int) -> float:
-        if share:
-            return 0.0
         # what seeds with as many clients give on average
-        people = drawn(BY_NAME[population], OF_AS_MANY * n, stream(0, "coverage/seeds"))
-        return float(statistic(np.stack([people.after, people.before]).reshape(2, OF_AS_MANY, n)).mean())
+        return (
+            0.0 if share else float(statistic(columns(population, n, OF_AS_MANY, stream(0, "coverage/seeds"))).mean())
+        )
 
     def interval(population: str, n: int, rng: np.random.Generator) -> Estimate:
         kind: Literal["own", "difference"] = "difference" if difference else "own"
@@ -152,12 +165,13 @@ def of_seeds(name: str, count: int, difference: bool) -> Quantity:
             return without_interval(0.0, n, "few clients")
         if share:
             rates = around(SHARES[population], MORE, rng)
-            each = points([hits(*rates, n, rng) for _ in range(count)], statistic)
-            return away(seeds_interval(each), -rates[1] if difference else rates[0])
-        return seeds_interval(points([columns(population, n, rng) for _ in range(count)], statistic))
+            found = hits(*rates, count * n, rng).reshape(2, count, n)
+            return away(seeds_interval(statistic(found)), -rates[1] if difference else rates[0])
+        found = columns(population, n, count, rng) + SEEDS_DIFFER * rng.normal(size=(2, count, 1))
+        return seeds_interval(statistic(found))
 
     words = f"{OF_SEEDS[count]}, {'difference of ' if difference else ''}{name}"
-    return Quantity(words, truth, interval, tuple(SHARES) if share else OVER_SEEDS)
+    return Quantity(words, truth, interval, tuple(SHARES) if share else OVER_SEEDS, OFTEN if share else USUALLY)
 
 
 def around(share: float, more: float, rng: np.random.Generator) -> Values:
@@ -252,26 +266,28 @@ def listed() -> Iterable[Quantity]:
     """Yield every quantity."""
     yield mean_of("mean", lambda people: people.after, scores)
     yield mean_of("gain", lambda people: people.gain, gains)
-    yield of_people("gain, of sums from nodes", lambda people: float(people.gain.mean()), withheld)
+    yield of_people("gain, of sums from nodes", lambda people: float(people.gain.mean()), withheld, draws=OFTEN)
     yield mean_of("gain of the first step", lambda people: people.curve[:, 1] - people.curve[:, 0], gains)
     yield mean_of("area", lambda people: area(people.curve), scores)
-    yield mean_of(f"steps to target{TRIED}", steps, lambda least: (0.0, float(STEPS_AT_MOST)))
-    yield mean_of(f"headroom gain{TRIED}", headroom, lambda least: (-np.inf, np.inf))
-    yield mean_of("depth of harm", lambda people: -people.gain[people.harmed], lambda least: (0.0, 1 - least))
+    yield mean_of(f"steps to target{TRIED}", steps, lambda least: (0.0, float(STEPS_AT_MOST)), SELDOM)
+    yield mean_of(f"headroom gain{TRIED}", headroom, lambda least: (-np.inf, np.inf), SELDOM)
+    yield mean_of("depth of harm", lambda people: -people.gain[people.harmed], lambda least: (0.0, 1 - least), USUALLY)
     yield of_people(
         "rank correlation",
         lambda people: float(rank_correlation(people.rows, people.gain).value or 0.0),
         lambda people: rank_correlation(people.rows, people.gain),
+        draws=OFTEN,
     )
     yield from (of_metric(name) for name in (*TAILS, *SPREAD))
     for name in ("began", "ended", "left"):
-        yield of_people(f"of the worst: {name}{TRIED}", partial(worst_number, name), partial(worst_interval, name))
-    yield Quantity("share", lambda population, n: 0.0, of_share, tuple(SHARES))
+        words = f"of the worst: {name}{TRIED}"
+        yield of_people(words, partial(worst_number, name), partial(worst_interval, name), draws=SELDOM)
+    yield Quantity("share", lambda population, n: 0.0, of_share, tuple(SHARES), OFTEN)
     yield from (
         of_attribute(name) for name in ("demographic_parity", "equal_opportunity", "equalized_odds", "accuracy")
     )
     yield from (of_difference(name) for name in ("mean", *TAILS, *SPREAD))
-    yield Quantity("difference of shares", lambda population, n: 0.0, of_shares, tuple(SHARES))
+    yield Quantity("difference of shares", lambda population, n: 0.0, of_shares, tuple(SHARES), OFTEN)
     for count in OF_SEEDS:
         for difference in (False, True):
             yield from (of_seeds(name, count, difference) for name in ("mean", "worst10", "std", "share"))

@@ -1,6 +1,7 @@
 """Coverage and alarms: every interval that a summary shows is looked at, and both commands print their tables."""
 
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import pytest
@@ -44,7 +45,7 @@ def test_every_interval_of_a_summary_is_looked_at():
     rng = stream(0, "tests/coverage")
     people = [
         client(i, np.sort(rng.beta(4, 3, 3)).tolist()[:: 1 if i % 8 else -1], n=10 + i % 7, group="ab"[i % 2], query=50)
-        for i in range(120)
+        for i in range(220)
     ]
     found = set(intervals(summarize(frame(*people), 0)))
     assert {"after", "worst10", "std", "harmed", "harm_depth", "area", "data_poverty"} <= found
@@ -61,12 +62,32 @@ def test_a_quantity_has_a_truth_and_an_interval(name, few):
 
 
 def test_the_table_says_on_which_side_an_interval_misses(few, capsys):
-    asked = coverage.Arguments(("share", "std"), clients=(30,), draws=20, format="markdown")
+    asked = coverage.Arguments(("share", "std"), clients=(30,), draws=20, workers=1, format="markdown")
     assert coverage.main(asked) == 0
     lines = capsys.readouterr().out.splitlines()
+    assert lines[lines.index("| number | draws | n = 30 |") + 3] == "| std | 20 | – |"
+    assert lines[lines.index("| number | draws | n = 30 |") + 2].startswith("| share | 20 | ")
     line = next(line for line in lines if line.startswith("| one in ten |"))
     assert "(+" in line
     assert all(line.endswith("| – |") for line in lines if line.startswith(("| accuracy", "| skill")))
+
+
+def test_processes_change_no_number(few):
+    tasks = [coverage.Task("mean", name, 30, 5) for name in covered.QUANTITIES["mean"].populations[:2]]
+    with ProcessPoolExecutor(2) as pool:
+        assert list(pool.map(coverage.cell, tasks)) == [coverage.cell(task) for task in tasks]
+
+
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [
+        ([coverage.Cell(1.0, 2.0, 1.0, False), None, coverage.Cell(3.0, 2.5, 1.0, False)], "94.5–97.0"),
+        ([coverage.Cell(0.0, 0.5, 1.0, True)], "bounds 99.5"),
+        ([None, None], "–"),
+    ],
+)
+def test_the_last_table_has_the_least_and_the_most(cells, words):
+    assert coverage.span(cells) == words
 
 
 def test_an_unknown_quantity_ends_with_2(capsys):

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metafed.fairness import metrics as fairness
+from metafed.fairness import studentized
 from metafed.fairness.groups import chance_gap, group_gap, group_means
 from metafed.fairness.harmed import gain, harmed, tolerance
 from metafed.fairness.intervals import (
@@ -204,6 +205,9 @@ def test_mean_interval_reaches_farther_on_the_side_of_the_long_tail():
     assert found.low < t.low
     assert found.value < found.high < t.high  # halfway to Hall's on the other side
     assert found.value - found.low > found.high - found.value
+    bounded = mean_interval(x, -50.0, 1.0)
+    assert bounded.low == found.low
+    assert bounded.high < found.high  # with a least value, Hall's alone
 
 
 @given(st.floats(-3, 3), st.floats(-0.4, 0.4))
@@ -285,7 +289,7 @@ def test_influences_are_what_one_more_client_changes(metric):
 
 @pytest.mark.parametrize("metric", [fairness.gini, fairness.worst10, fairness.std], ids=lambda m: m.__name__)
 def test_the_interval_of_a_metric_is_around_its_value(metric):
-    x = np.random.default_rng(1).beta(6, 2, 100)
+    x = np.random.default_rng(1).beta(6, 2, 200)
     found = metric_interval(metric, x, 0.0, 1.0)
     assert found.method == "studentized bootstrap"
     assert found.low < found.value < found.high
@@ -303,16 +307,35 @@ def test_a_paired_difference_is_narrower_than_its_parts():
     assert same.low < 0 < same.high
 
 
+def test_only_a_difference_that_may_rest_on_few_clients_is_as_wide_as_the_percentile_interval(monkeypatch):
+    asked, own = [], studentized.studentized
+    monkeypatch.setattr(studentized, "studentized", lambda *given, **flags: asked.append(flags) or own(*given, **flags))
+    x = np.random.default_rng(1).beta(6, 2, 200)
+    ends = [own(x[None], lambda r: fairness.std.rows(r[0]), lambda r: fairness.std.influences(r[0]), w) for w in (0, 1)]
+    assert ends[1].low < ends[0].low
+    assert ends[1].high >= ends[0].high
+    assert metric_interval(fairness.std, x, 0.0, 1.0)[:3] == ends[0][:3]
+    for metric in (fairness.worst10, fairness.best10):
+        difference_interval(metric, x, x**2, 0.0, 1.0)
+    own_tail, t = metric_interval(fairness.worst10, x), metric_interval(fairness.worst10, x, 0.0, 1.0)
+    wider = (own_tail.value - own_tail.low) / (t.value - t.low)
+    assert wider == pytest.approx(2.093 / 1.960, abs=1e-3)  # 20 clients in the tail, and no lowest score
+    assert asked.pop()["farther"] == 1
+    assert asked.pop()["farther"] == pytest.approx(wider)
+    assert [flags.get("widened", False) for flags in asked] == [False, True, False]
+
+
 @pytest.mark.parametrize(
     ("metric", "x", "least", "why"),
     [
-        (fairness.gini, [0.1, 0.2] * 49, 0.0, "fewer than 100"),
+        (fairness.gini, [0.1, 0.2] * 99, 0.0, "fewer than 200"),
         (fairness.std, [0.1, 0.2] * 90, -math.inf, "no lowest value"),
         (fairness.worst10, [0.1, 0.2] * 45, 0.0, "fewer than 10 clients in the tail"),
         (fairness.worst10, [0.1] * 50 + [0.2] * 50, 0.0, "equal"),
         (fairness.worst10, [0.1] * 10 + [0.2] * 90, 0.0, "equal"),
-        (fairness.gini, [0.5] * 130, 0.0, "equal"),
-        (fairness.gini, [-1.0, 1.0] * 60, 0.0, "negative"),
+        (fairness.gini, [0.5] * 230, 0.0, "equal"),
+        (fairness.best10, np.linspace(0.1, 1.0, 100), 0.0, "the highest score that there can be"),
+        (fairness.gini, [-1.0, 1.0] * 100, 0.0, "negative"),
     ],
 )
 def test_a_metric_without_interval_says_why(metric, x, least, why):
