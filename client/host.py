@@ -177,7 +177,7 @@ class Host:
             clients=[chunk[index] for index in chosen],
             family=family,
             groups=[draw.examples[index].group for index in chosen],
-            rows=[len(draw.examples[index].y) for index in chosen],
+            rows=[draw.examples[index].amount for index in chosen],
             rates=Rates(self.experiment.outer.rate, algorithm.local_rate),
         )
         contribution, client_vectors, hidden = (
@@ -202,13 +202,14 @@ class Host:
         query, steps = draw.episode.query, self.experiment.evaluation_steps
         chosen = self.experiment.scores_of(task.kind)
         losses, scores, more = [], [], []
+        weighted = any(own.weight is not None for own in draw.examples)
         ends: list[torch.Tensor] = []
         for params in path:
             with torch.no_grad():
                 output = task.predict(params, query.x, query.mask)
                 losses.append(task.loss(output, query))
                 scores.append(task.score(output, query))
-                more.append(measured(chosen, task, output, query))
+                more.append(measured(chosen, task, output, query, weighted=weighted))
                 ends[1:] = [output]  # of the first step and, so far, the last
         least = self.experiment.least_rows(task.kind)
         table = rows_of(chunk, task.kind, draw, range(steps + 1), torch.stack(losses, 1), torch.stack(scores, 1), least)

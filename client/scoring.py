@@ -23,7 +23,9 @@ def predicted(task: Task, output: torch.Tensor) -> np.ndarray:
     return (whole.softmax(-1) if task.kind == "classification" else whole).numpy()
 
 
-def measured(scores: Mapping[str, Score], task: Task, output: torch.Tensor, batch: Batch) -> np.ndarray:
+def measured(
+    scores: Mapping[str, Score], task: Task, output: torch.Tensor, batch: Batch, *, weighted: bool = False
+) -> np.ndarray:
     """Return the scores of each client ``(C, E)``, in float64; NaN where undefined or an output is not finite.
 
     Args:
@@ -31,16 +33,17 @@ def measured(scores: Mapping[str, Score], task: Task, output: torch.Tensor, batc
         task: Whose outputs these are.
         output: What ``predict`` returned.
         batch: The rows.
+        weighted: Whether they have weights.
     """
     found = np.full((len(batch.mask), len(scores)), np.nan)
     if not scores:
         return found
     whole = predicted(task, output)
-    target, mask = batch.y.cpu().numpy(), batch.mask.cpu().numpy() > 0
-    for client, own in enumerate(mask):
-        rows = whole[client, own]
+    target, mask = batch.y.cpu().numpy(), batch.mask.cpu().double().numpy()
+    for client, own in enumerate(mask > 0):
+        rows, counts = whole[client, own], {"weight": mask[client, own]} if weighted else {}
         if np.isfinite(rows).all():
-            found[client] = [float(score(target[client, own], rows)) for score in scores.values()]
+            found[client] = [float(score(target[client, own], rows, **counts)) for score in scores.values()]
     return found
 
 

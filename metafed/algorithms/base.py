@@ -81,6 +81,8 @@ class Algorithm(Settings, ABC):
     where clients that adapt train on their query rows as well, and are therefore evaluated before."""
     weighs: ClassVar[Literal["alike", "rows", "none"]] = "alike"
     """What the weights in ``update`` are: 1, the client's rows, or 0, since it says nothing."""
+    counts_rows: ClassVar[bool] = False
+    """Whether it counts rows one by one, so that they have no weights of their own."""
     replaced: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """By setting of local training, ``epochs`` or ``steps``: the settings of its own that it stands in for."""
     with_epochs: ClassVar[tuple[str, ...]] = ()

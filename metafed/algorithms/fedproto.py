@@ -45,6 +45,7 @@ class Fedproto(LocalTraining):
     lam: float = Field(1.0, ge=0, allow_inf_nan=False, description="Strength λ of the pull towards the prototypes.")
 
     kinds: ClassVar[tuple[Kind, ...]] = ("classification",)
+    counts_rows: ClassVar[bool] = True
     needs_head: ClassVar[NeedsHead] = "linear"
 
     def beside(self, name: str) -> bool:

@@ -41,6 +41,7 @@ class KnnPer(OneStep, LocalTraining):
 
     kinds: ClassVar[tuple[Kind, ...]] = ("classification",)
     weighs: ClassVar[Literal["alike", "rows", "none"]] = "rows"
+    counts_rows: ClassVar[bool] = True
     needs_head: ClassVar[NeedsHead] = "any"
 
     def predictor(self, task: Task) -> Task:

@@ -84,5 +84,5 @@ def prototypes(task: Task, params: Params, support: Batch) -> "dict[str, torch.T
     rows = member.sum(1).unsqueeze(-1)  # (C, J, 1)
     sums = member.mT @ features  # (C, J, F)
     middle = (features * mask).sum(1, keepdim=True) / mask.sum(1, keepdim=True)
-    means = torch.where(rows > 0, sums / rows.clamp(min=1), middle)
+    means = torch.where(rows > 0, sums / torch.where(rows > 0, rows, 1), middle)
     return {**params, **task.model.linear_head(2 * means.mT, -means.square().sum(-1))}

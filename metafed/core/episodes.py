@@ -32,6 +32,8 @@ class Examples(NamedTuple):
             adapted on that lies in the future. Class by class, where episodes are; not together with ``block``.
         name: What the data call the client; empty where they have no name for it.
         attributes: Attributes of the rows by which fairness is measured, texts ``(n, A)``, empty where a row has none.
+        weight: How much each row counts ``(n,)``, greater than 0, where they do not count alike: one of weight 2 counts
+            in losses and scores as two rows would.
     """
 
     x: np.ndarray
@@ -43,12 +45,19 @@ class Examples(NamedTuple):
     time: np.ndarray | None = None
     name: str = ""
     attributes: np.ndarray | None = None
+    weight: np.ndarray | None = None
+
+    @property
+    def amount(self) -> float:
+        """The rows as they count: their number, or the sum of their weights."""
+        return len(self.y) if self.weight is None else float(self.weight.sum())
 
 
 class Batch(NamedTuple):
     """Rows of ``C`` clients, padded to the longest: ``x (C, N, …)``, ``y (C, N, …)``, ``mask (C, N)``.
 
-    ``mask`` is 1 for a row and 0 for padding, in the dtype of the parameters.
+    ``mask`` is 1 for a row, or the row's weight where rows have weights, and 0 for padding, in the dtype of the
+    parameters. A mean over rows is Σ mask · value / Σ mask; a row is real where ``mask`` is above 0.
     """
 
     x: "torch.Tensor"
@@ -221,13 +230,15 @@ def pad(examples: Sequence[Examples], rows: Sequence[np.ndarray], dtype: "torch.
     """
     lengths = [len(chosen) for chosen in rows]
     longest, (x, y) = max(length, *lengths), examples[0][:2]
-    mask = (np.arange(longest) < np.array(lengths)[:, None]).astype(np.float32)
+    mask = (np.arange(longest) < np.array(lengths)[:, None]).astype(np.float64)
     padded_x = np.zeros((len(rows), longest, *x.shape[1:]), x.dtype)
     padded_y = np.zeros((len(rows), longest, *y.shape[1:]), y.dtype)
-    for own, chosen, size, to_x, to_y in zip(examples, rows, lengths, padded_x, padded_y, strict=True):
+    for own, chosen, size, to_x, to_y, to_mask in zip(examples, rows, lengths, padded_x, padded_y, mask, strict=True):
         # straight into its place; "clip" spares a copy, and rows are never out of range
         own.x.take(chosen, 0, to_x if size == longest else to_x[:size], "clip")
         own.y.take(chosen, 0, to_y if size == longest else to_y[:size], "clip")
+        if own.weight is not None:
+            to_mask[:size] = own.weight[chosen]
     real = np.issubdtype(padded_y.dtype, np.floating)
     return Batch(
         torch.from_numpy(padded_x).to(dtype),

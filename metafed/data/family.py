@@ -48,6 +48,7 @@ class Keys(TypedDict, total=False):
     time: str | None
     block: str | None
     evaluation: str | None
+    weight: str | None
     kind: Kind | None
     anonymous: bool
     target_evaluation: str | None
@@ -168,13 +169,16 @@ class Family:
             arrays: ``{client: (x, y)}``, or ``(x, y, client)`` with the client of each row, or ``(x, y)`` with a
                 ``partition``. x ``(n, …)`` is an array, or a mapping of names to arrays; y is ``(n,)``, or
                 ``(n, targets)`` for a regression.
-            **keys: As for ``from_frame``; a column of x that has no name is called ``x``.
+            **keys: As for ``from_frame``; a column of x that has no name is called ``x``. A column of x that a key
+                names, as ``group`` or ``weight``, is no feature.
 
         Raises:
             DataError: The arrays do not fit together, or one cannot be used.
         """
         by = f"Family.from_arrays({name!r})"
         frame, signals, roles = given.of_arrays(arrays, by)
+        others = {name for role in OTHER_ROLES for name in _names(keys.get(role))}
+        roles["features"] = [name for name in roles["features"] if name not in others]
         return own_family(name, given.keep(name, by, frame, signals, described_by({**roles, **keys})), None, ())
 
     @classmethod
@@ -247,6 +251,14 @@ class Family:
         if isinstance(dataset, str | Path):
             return _of_folder(name, Path(dataset), by, [form for form in FORMS if form.name == SAVED], keys)
         return own_family(name, given.keep(name, by, rows_of(dataset, by), {}, described_by(keys)), None, ())
+
+
+OTHER_ROLES = ("text", "group", "attribute", "time", "block", "evaluation", "weight", "target_evaluation")
+"""Keys whose columns are no features where these are all columns that are left."""
+
+
+def _names(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else list(value or ())
 
 
 def _of_folder(name: str, folder: Path, by: str, forms: Sequence[Form], keys: Mapping[str, Any]) -> Family:
@@ -337,7 +349,7 @@ def _family(
         )
     # a class of its own, since what a family offers are classes of sources
     own = {"__module__": __name__, "description": description, "kind": kind, "shots": shots}
-    made = type("Own", (Own,), {**own, "anonymous": description.anonymous})
+    made = type("Own", (Own,), {**own, "anonymous": description.anonymous, "weighted": bool(description.weight)})
     channels, height, width = description.image or (0, 0, 0)
     image = (channels, height, width) if description.image else None
     return Family(name, kind, shots, {source: made}, network="conv4" if image else "mlp", image=image)

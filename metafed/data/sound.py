@@ -21,10 +21,18 @@ def check_rows(own: Examples, source: Source, kind: Kind, who: str) -> None:
         DataError: They do not go together, or have numbers that are not finite.
     """
     count = len(own.x)
-    lengths = {name: len(rows) for name in ("y", "oracle_score") if len(rows := getattr(own, name)) != count}
+    lengths = {
+        name: len(rows)
+        for name in ("y", "oracle_score", "weight")
+        if (rows := getattr(own, name)) is not None and len(rows) != count
+    }
     if lengths:
         others = " and ".join(f"{length} of {name}" for name, length in lengths.items())
         raise DataError(f"{who} has {count} rows of x, and {others}")
+    if source.weighted != (own.weight is not None):
+        raise DataError(f"{who} has {'no ' * source.weighted}weights, and its source says weighted = {source.weighted}")
+    if own.weight is not None and not (np.isfinite(own.weight) & (own.weight > 0)).all():
+        raise DataError(f"{who} has a weight that is no number above 0: leave the row out")
     if kind == "control" or not count:
         return
     for name, numbers, width in (

@@ -57,6 +57,7 @@ class Source(ABC):
         shots: The size of episodes, where it is not the family's.
         share: Which clients it has, where it has those of one node only.
         textual: Whether it offers its rows as texts to networks that want them.
+        weighted: Whether its rows have weights, ``Examples.weight``.
     """
 
     kind: ClassVar[Kind | None] = None
@@ -66,6 +67,7 @@ class Source(ABC):
     shots: Shots | None = None
     share: Share | None = None
     textual: ClassVar[bool] = False
+    weighted: ClassVar[bool] = False
 
     @abstractmethod
     def __init__(self, origin: Origin) -> None:

@@ -107,7 +107,7 @@ class InjectedBias:
         return own._replace(attributes=column if own.attributes is None else np.hstack([own.attributes, column]))
 
 
-PER_ROW = ("x", "y", "oracle_score", "evaluation", "block", "time", "attributes")
+PER_ROW = ("x", "y", "oracle_score", "evaluation", "block", "time", "attributes", "weight")
 
 
 def _edges(groups: tuple[Group, ...]) -> np.ndarray:

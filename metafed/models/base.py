@@ -56,7 +56,7 @@ class Network(ABC):
         Args:
             params: Each client's own parameters ``(C, …)``.
             x: Inputs ``(C, N, features)``; images are flattened.
-            mask: 1 for a row and 0 for padding ``(C, N)``; None where every row is real. Padded rows
+            mask: Above 0 for a row and 0 for padding ``(C, N)``; None where every row is real. Padded rows
                 hold zeros and enter no statistic of the others; what they are embedded as means nothing.
         """
 

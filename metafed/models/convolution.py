@@ -94,11 +94,12 @@ def masked_batch_norm(
         x: Images.
         scale: ``(C, F)``.
         shift: ``(C, F)``.
-        mask: 1 for a row, 0 for padding.
+        mask: Above 0 for a row, whatever its weight; 0 for padding.
     """
     rows = x.unflatten(1, scale.shape)  # (N, C, F, H, W)
-    member = mask.mT[..., None, None, None]
-    count = mask.sum(1)[:, None, None, None] * (x.shape[2] * x.shape[3])
+    real = (mask > 0).to(mask.dtype)
+    member = real.mT[..., None, None, None]
+    count = real.sum(1)[:, None, None, None] * (x.shape[2] * x.shape[3])
     mean = (rows * member).sum((0, 3, 4), keepdim=True) / count
     away = rows - mean
     variance = (away.square() * member).sum((0, 3, 4), keepdim=True) / count

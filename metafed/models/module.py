@@ -149,7 +149,7 @@ class ModuleNetwork(Network):
     def _each(self, one: One, params: Params, x: "torch.Tensor", mask: "torch.Tensor | None") -> "torch.Tensor":
         if next(self.module.parameters()).device != x.device:
             self.module.to(x.device)
-        if self.fewest > 1 and 1 in ([x.shape[1]] if mask is None else mask.sum(1)):
+        if self.fewest > 1 and 1 in ([x.shape[1]] if mask is None else (mask > 0).sum(1)):
             raise DataError(LONE)
         own = {name: params[name] for name in self.paths if name in params}
         # the other backends of attention have no second derivative on a CPU

@@ -96,7 +96,7 @@ class ClientUpdates(NamedTuple):
         clients: Their ids.
         family: Their family.
         groups: Their groups.
-        rows: How many rows each owns.
+        rows: How many rows each owns, or the sum of their weights.
         rates: How large a step along a direction is.
     """
 
@@ -106,7 +106,7 @@ class ClientUpdates(NamedTuple):
     clients: Sequence[int]
     family: str
     groups: Sequence[str]
-    rows: Sequence[int]
+    rows: Sequence[float]
     rates: Rates
 
 

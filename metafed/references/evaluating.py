@@ -83,7 +83,7 @@ def of_chunk(federation: Federation, ground: Ground, name: str, chunk: list[int]
     output = REFERENCES[name].outputs(ground, choosing, support, query.x, query.mask)
     with torch.no_grad():
         loss, score = ground.task.loss(output, query), ground.task.score(output, query)
-    enough = query.mask.sum(1) >= federation.experiment.least_rows(ground.task.kind)
+    enough = (query.mask > 0).sum(1) >= federation.experiment.least_rows(ground.task.kind)
     if ground.task.kind == "regression":
         enough &= constant_error(query).isfinite()
     score = torch.where(enough, score, torch.nan)

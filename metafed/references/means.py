@@ -21,7 +21,7 @@ def outputs(
     rows = counts(support, ground.task.model.outputs)
     there, own = support.mask.unsqueeze(-1), support.x.flatten(2)
     member = torch.nn.functional.one_hot(support.y, rows.shape[1]) * there
-    means = member.mT @ own / rows.clamp(min=1).unsqueeze(-1)
+    means = member.mT @ own / torch.where(rows > 0, rows, 1).unsqueeze(-1)
     apart = own - torch.take_along_dim(means, support.y.unsqueeze(-1), 1)
     scale = (apart * there).square().sum((1, 2)) / rows.sum(1)
     far = torch.cdist(x.flatten(2), means, compute_mode="donot_use_mm_for_euclid_dist").square()

@@ -1,18 +1,17 @@
 """Scores beside a family's own: each a pure function of one client's evaluation rows, NaN where it is undefined."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
-
-import numpy as np
 
 from metafed.core.names import known
 from metafed.scores.classification import auc, balanced_accuracy, expected_calibration_error, log_loss, macro_f1
 from metafed.scores.regression import mae, rmse
 from metafed.tasks.task import Kind
 
-Score: TypeAlias = Callable[[np.ndarray, np.ndarray], float]
+Score: TypeAlias = Callable[..., float]
 """Takes targets and outputs of one client's rows: classes ``(N,)`` and their probabilities ``(N, K)``, or reals
-``(N, D)`` and predictions ``(N, D)``."""
+``(N, D)`` and predictions ``(N, D)``. Where rows have weights, it takes these as well, as ``weight (N,)``."""
 
 SCORES: Mapping[str, tuple[Kind, Score]] = {
     "balanced-accuracy": ("classification", balanced_accuracy),
@@ -26,6 +25,14 @@ SCORES: Mapping[str, tuple[Kind, Score]] = {
 """By name: the kind of task that has the score, and the score."""
 OWN: Mapping[str, Kind] = {"accuracy": "classification", "skill": "regression", "return": "control"}
 """The scores that every record has, as ``score``."""
+
+
+def takes_weights(score: Score) -> bool:
+    """Say whether a score can be of rows with weights: whether it has a parameter ``weight``."""
+    try:
+        return "weight" in inspect.signature(score).parameters
+    except (TypeError, ValueError):  # of functions in C there is none
+        return False
 
 
 def kinds_of(name: str) -> tuple[Kind, ...]:

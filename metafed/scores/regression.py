@@ -1,16 +1,18 @@
 """Scores of a regression, by targets and predictions ``(N, D)`` of one client's rows, in the unit of the targets.
 
-Targets are as the network learns them: standardised where the data are. Lower is better.
+Targets are as the network learns them: standardised where the data are. Lower is better. Where rows have weights
+``(N,)``, one of weight 2 counts as two rows.
 """
 
 import numpy as np
 
 
-def mae(target: np.ndarray, output: np.ndarray) -> float:
+def mae(target: np.ndarray, output: np.ndarray, weight: np.ndarray | None = None) -> float:
     """Return the mean absolute error over rows and dimensions."""
-    return float(np.abs(output - target).mean())
+    away = np.abs(output - target)
+    return float(np.average(away, weights=None if weight is None else np.broadcast_to(weight[:, None], away.shape)))
 
 
-def rmse(target: np.ndarray, output: np.ndarray) -> float:
+def rmse(target: np.ndarray, output: np.ndarray, weight: np.ndarray | None = None) -> float:
     """Return the root of the mean squared error over rows, averaged over dimensions."""
-    return float(np.sqrt(np.square(output - target).mean(0)).mean())
+    return float(np.sqrt(np.average(np.square(output - target), axis=0, weights=weight)).mean())

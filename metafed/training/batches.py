@@ -138,9 +138,8 @@ class Dealt:
         rows = np.take_along_axis(order, columns.clip(max=length - 1), 1)
         device = self.rows.mask.device
         client, row = (torch.from_numpy(where).to(device) for where in (self.places[: len(order), None], rows))
-        mask = torch.from_numpy(inside).to(device)
-        x, y, _ = (field[client, row] for field in self.rows)
+        there = torch.from_numpy(inside).to(device)
+        x, y, mask = (field[client, row] for field in self.rows)
         if not inside.all():
-            x = x.masked_fill(~mask.view(*mask.shape, *[1] * (x.ndim - 2)), 0)
-            y = y.masked_fill(~mask.view(*mask.shape, *[1] * (y.ndim - 2)), 0)
-        return Batch(x, y, mask.to(self.rows.mask.dtype))
+            x, y, mask = (f.masked_fill(~there.view(*there.shape, *[1] * (f.ndim - 2)), 0) for f in (x, y, mask))
+        return Batch(x, y, mask)

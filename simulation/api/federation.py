@@ -1,7 +1,7 @@
 """``mf.Federation``: one's own loop over rounds, in this process, to the same bits as ``simulate``."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from numbers import Integral
 from typing import Any, NamedTuple, final
@@ -49,6 +49,9 @@ class State:
     """
 
     kept: Checkpoint
+
+    def __repr__(self) -> str:
+        return f"State(round={self.round})"
 
     @property
     def round(self) -> int:
@@ -104,9 +107,9 @@ class Adapted:
 
     client: int
     family: str
-    params: Params
-    task: Task
-    draw: Draw
+    params: Params = field(repr=False)
+    task: Task = field(repr=False)
+    draw: Draw = field(repr=False)
 
     def __call__(self, x: Any) -> "np.ndarray[Any, Any]":
         """Return the outputs ``(N, outputs)`` for rows ``(N, features)`` as the network sees them.

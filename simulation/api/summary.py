@@ -1,7 +1,7 @@
 """``run.summary``: the content of ``summary.json``, with types."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from metafed.fairness.intervals import Estimate
@@ -60,7 +60,7 @@ class Block:
     oracle_score: float | None
     groups: Mapping[str, Estimate]
     devices: Mapping[str, Estimate]
-    raw: Mapping[str, Any]
+    raw: Mapping[str, Any] = field(repr=False)
 
     @classmethod
     def of(cls, raw: Mapping[str, Any]) -> Self:

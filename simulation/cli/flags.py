@@ -13,6 +13,7 @@ from metafed.algorithms import Algorithm
 from metafed.core.errors import DataError
 from metafed.core.reading import parse_toml
 from metafed.core.settings import explain
+from metafed.devices.settings import Devices
 from metafed.experiment.lookup import KINDS, Kinds
 from metafed.experiment.renames import RENAMED
 from metafed.experiment.settings import Experiment
@@ -70,6 +71,8 @@ def parse(argv: Sequence[str]) -> Config:
     settings = parsed.model_dump()
     if "clients" not in default.experiment.model_fields_set and take_option(list(argv), "--clients")[1] is None:
         del settings["experiment"]["clients"]  # not given, which is told from given as its default
+    if default.experiment.devices == Devices() and take_option(rest, "--devices.tiers")[1] is None:
+        del settings["experiment"]["devices"]["tiers"]  # likewise
     if network is not None or arguments:
         settings["experiment"] |= networked(default.experiment, network, arguments)
     if faults is not None:

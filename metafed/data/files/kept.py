@@ -21,7 +21,7 @@ from metafed.core.episodes import Examples
 from metafed.data.files.bounds import UNREADABLE
 from metafed.data.source import Origin, Source
 
-ARRAYS = ("x", "y", "oracle_score", "time", "block", "evaluation", "attributes")
+ARRAYS = ("x", "y", "oracle_score", "time", "block", "evaluation", "attributes", "weight")
 
 
 @final

@@ -17,10 +17,6 @@ def missing(path: Path) -> str:
     return f"{path}: no such file" + near(path.name, sorted(other.name for other in folder.iterdir()))
 
 
-NO_WEIGHT = "'weight': rows of a client count alike; how much a client counts is the objective's: --objective weighted"
-"""Why a table has no weights of rows (docs/decisions/0065)."""
-
-
 def complaints(error: ValidationError, known: Iterable[str]) -> str:
     """Put pydantic's complaint into one line: what, which value, and what is allowed."""
     lines: dict[str, str] = {}
@@ -30,7 +26,7 @@ def complaints(error: ValidationError, known: Iterable[str]) -> str:
         key = ".".join(place)
         if problem["type"] == "extra_forbidden":
             near_miss = near(place[-1], known if len(place) == 1 else Sizes(**{}).model_dump(by_alias=True))
-            text = NO_WEIGHT if key == "weight" else f"unknown key {key!r}{near_miss}"
+            text = f"unknown key {key!r}{near_miss}"
         elif problem["type"] == "missing":
             text = f"{key!r} is missing"
         elif problem["type"] == "value_error":

@@ -70,6 +70,7 @@ class Description(BaseModel):
     time: str | None = None
     block: str | None = None
     evaluation: str | None = None
+    weight: str | None = None
     kind: Kind | None = None
     anonymous: bool = False
     classes: list[str | int | float | bool] | None = Field(None, min_length=2)
@@ -149,8 +150,8 @@ class Description(BaseModel):
     @property
     def named(self) -> list[str]:
         """Columns that have another role than that of a feature."""
-        clients = [] if self.client is None else [self.client]
-        return [*clients, *self.groups, *self.attributes, *self.splits, *self.targets, *self.cleans]
+        own = [name for name in (self.client, self.weight) if name is not None]
+        return [*own, *self.groups, *self.attributes, *self.splits, *self.targets, *self.cleans]
 
     @property
     def inputs(self) -> tuple[Feature, ...]:
@@ -319,14 +320,16 @@ class Description(BaseModel):
             raise ValueError("classification has one target")
         names = [feature.name for feature in self.inputs]
         self._check_targets()
-        roles = [(role, getattr(self, role)) for role in ("client", "time", "block", "evaluation")]
+        roles = [(role, getattr(self, role)) for role in ("client", "time", "block", "evaluation", "weight")]
         others = [("group", self.groups), ("target", self.targets), ("target-evaluation", self.cleans)]
         for role, name in [*roles, *((role, name) for role, names in others for name in names)]:
             if name is not None and name in names:
                 raise ValueError(f"column {name!r} is a feature and the {role}")
-        for role in ("client", "block", "evaluation"):
+        for role in ("client", "block", "evaluation", "weight"):
             if (named := getattr(self, role)) in self.targets:
                 raise ValueError(f"column {named!r} is the {role} and the target")
+        if self.weight is not None and self.attributes:
+            raise ValueError("weight and attribute exclude each other: errors by attribute count rows alike")
         for role, other in (("client", [self.client]), ("target", self.targets), ("split", self.splits)):
             if both := [name for name in self.attributes if name in other]:
                 raise ValueError(

@@ -13,6 +13,7 @@ from metafed.data.table.rare import without_rare
 from metafed.data.table.roles import Roles, roles
 from metafed.data.table.soundness import classes_of
 from metafed.data.table.tables import Table, opened
+from metafed.data.table.weights import without_weightless
 from metafed.tasks.task import Kind
 
 
@@ -56,6 +57,7 @@ def load(
     """
     table = opened(description)
     found = roles(description, table, kind)
+    table = without_weightless(description, table, found)
     table = without_rare(description, table, found) if kind == "classification" else table
     classes = classes_of(description, table) if kind == "classification" else ()
     who = people(description, table, found, shots, hashed)

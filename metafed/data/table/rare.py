@@ -1,6 +1,8 @@
 """Labels of a few rows, which no split leaves enough of, and what the description says to do with them."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from metafed.core.episodes import MINIMUM
 from metafed.core.errors import DataError
@@ -9,6 +11,9 @@ from metafed.data.table.description import Description
 from metafed.data.table.people import large
 from metafed.data.table.roles import Roles
 from metafed.data.table.tables import Table
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 def without_rare(description: Description, table: Table, found: Roles) -> Table:
@@ -31,14 +36,40 @@ def without_rare(description: Description, table: Table, found: Roles) -> Table:
     left_out = int(few["rows"].sum())
     if left_out == table.rows:
         raise DataError(f"{table.path}: no label has {least} rows, as rare in {description.path} asks")
+    names, which = few["label"].cast(pl.String).to_list(), f"of labels with fewer than {least} rows"
+    note = f"{left_out:,} rows left out, of {len(names):,} labels with fewer than {least} rows: {', '.join(names[:10])}"
+    kept = label.is_null() | ~label.is_in(few["label"].to_list())
+    return without(description, table, found, kept, which, [note])
+
+
+def without(
+    description: Description, table: Table, found: Roles, kept: "pl.Expr", which: str, notes: Sequence[str]
+) -> Table:
+    """Return a table of which some rows are left out, as ``notes`` say.
+
+    Args:
+        description: Its description.
+        table: The table.
+        found: Its columns.
+        kept: Whether a row stays.
+        which: Which rows do not, for the message.
+        notes: What the table says of itself besides.
+
+    Raises:
+        DataError: There are some, and the table is not read into memory.
+    """
+    import polars as pl
+
+    with readable(table.path):
+        rows = int(table.frame.select(kept.sum().cast(pl.Int64)).collect(engine="streaming").item())
+    every = (*table.notes, *notes)
+    if rows == table.rows:
+        return replace(table, notes=every)
     if large(table, found):
         raise DataError(
-            f"{table.path} is too large to be read into memory, so leave out the {left_out:,} rows of labels with fewer"
-            f" than {least} rows yourself (rare in {description.path})"
+            f"{table.path} is too large to be read into memory, so leave out the {table.rows - rows:,} rows {which}"
+            f" yourself (see {description.path})"
         )
-    names = few["label"].cast(pl.String).to_list()
-    note = f"{left_out:,} rows left out, of {len(names):,} labels with fewer than {least} rows: {', '.join(names[:10])}"
     with readable(table.path):
-        kept = table.frame.filter(label.is_null() | ~label.is_in(few["label"].to_list()))
-        frame = kept.collect().lazy()
-    return replace(table, frame=frame, rows=table.rows - left_out, notes=(*table.notes, note))
+        frame = table.frame.filter(kept).collect().lazy()
+    return replace(table, frame=frame, rows=rows, notes=every)

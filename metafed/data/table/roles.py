@@ -63,6 +63,12 @@ def roles(description: Description, table: Table, kind: Kind) -> Roles:
             f"{table.path}: column {description.evaluation!r}, which tells evaluation rows, holds {evaluation.content}:"
             " write true and false, or 1 and 0"
         )
+    weight = description.weight and table.has(description, "weight", description.weight)
+    if weight and (weight.content not in ("number", "integer") or weight.nested):
+        raise DataError(
+            f"{table.path}: column {description.weight!r}, the weight, holds"
+            f" {'lists' if weight.nested else weight.content}{_such(table, description.weight)}: a weight is a number"
+        )
     for name in [*description.targets, *description.cleans]:
         kept = table.has(description, "target", name)
         if kept.content in ("time", "other") or (kind == "regression" and kept.content == "text"):

@@ -161,13 +161,13 @@ class Own(Source):
                 self._check_finite(person, used, values)
         own = self._split(client, values)
         target = self.target
-        x = np.concatenate([column.encode(values[column.name]) for column in self.encoders], axis=1)
         return own._replace(
-            x=x,
+            x=np.concatenate([column.encode(values[column.name]) for column in self.encoders], axis=1),
             y=own.y if target is None else target.encode(own.y),
             group=str(who.groups[person]),
             name=str(who.names[person]),
             attributes=attributes_of(table, who.rows(person), self.description.attributes),
+            weight=None if self.description.weight is None else values[self.description.weight],
         )
 
     @property

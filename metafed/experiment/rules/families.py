@@ -7,12 +7,12 @@ from metafed.core.names import near
 from metafed.core.parameters import TRUNK
 from metafed.data.family import TaskChoice
 from metafed.experiment.fields import Fields
-from metafed.experiment.lookup import aggregator_name, parse_scores
+from metafed.experiment.lookup import aggregator_name, algorithm_name, parse_scores
 from metafed.faults.injected_bias import parse_bias
 from metafed.faults.plan import described
 from metafed.models import IMAGE_NETWORKS, MODULES, NETWORKS, factory_of, parse_network
 from metafed.models.choice import TEXT_ENCODER
-from metafed.scores import kinds_of
+from metafed.scores import kinds_of, takes_weights
 from metafed.secure.settings import FEWEST
 
 
@@ -30,6 +30,7 @@ def check_families(experiment: Fields, choices: Sequence[TaskChoice]) -> None:
     check_networks(experiment, choices)
     check_control(experiment, choices)
     check_scores(experiment, choices)
+    check_weights(experiment, choices)
     check_kept(experiment, choices)
     held = holders(experiment, choices)
     check_enough(experiment.aggregator, aggregator_name(experiment.aggregator), experiment.cohort_size, held)
@@ -184,6 +185,27 @@ def check_scores(experiment: Fields, choices: Sequence[TaskChoice]) -> None:
                 f"--score {name} is of {' and '.join(kinds_of(name))} tasks, and the families of --tasks are"
                 f" {' and '.join(sorted(there))}; leave it out"
             )
+
+
+def check_weights(experiment: Fields, choices: Sequence[TaskChoice]) -> None:
+    """Refuse what counts rows alike where a family's rows have weights.
+
+    Raises:
+        ValueError: The algorithm does, or a score of the user's.
+    """
+    for choice in choices:
+        if not choice.family.sources[choice.source].weighted:
+            continue
+        rows = f"the rows of family {choice.family.name!r} have weights"
+        if experiment.algorithm.counts_rows:
+            raise ValueError(
+                f"--algorithm {algorithm_name(experiment.algorithm)} counts rows alike, and {rows}: leave weight out"
+            )
+        for name, score in experiment.scores_of(choice.kind).items():
+            if not takes_weights(score):
+                raise ValueError(
+                    f"--score {name} takes targets and outputs, and {rows}: give it an argument weight=None"
+                )
 
 
 def check_kept(experiment: Fields, choices: Sequence[TaskChoice]) -> None:

@@ -9,11 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metafed.algorithms import ALGORITHMS
-from metafed.core.episodes import Episode
+from metafed.core.episodes import Batch, Episode
 from metafed.models.neighbours import FEATURES, LABELS
 from tests.metafed.algorithms.clients import CASES, begin, padded, path, pick, ragged, same
 from tests.metafed.models.problems import network, one
 
+WEIGHTS = torch.tensor([2, 1, 1, 2, 1, 1, 1, 2, 1], dtype=torch.float64)
+"""How much the rows of a batch count."""
 every_case = pytest.mark.parametrize(("name", "kind"), CASES)
 every_algorithm = pytest.mark.parametrize("name", ALGORITHMS)
 
@@ -23,6 +25,12 @@ def prepared(name, kind, clients=4, seed=0):
     task, theta, episode = network(kind, clients=clients, seed=seed)
     theta, state = begin(algorithm, theta, clients, seed)
     return algorithm, task, theta, state, ragged(episode)
+
+
+def repeated(batch):
+    """Return a batch with the rows of weight 2 a second time."""
+    again = torch.nonzero(WEIGHTS[: batch.mask.shape[1]] == 2).squeeze(1)
+    return Batch(*(torch.cat([field, field[:, again]], 1) for field in batch))
 
 
 def same_update(left, right):
@@ -73,6 +81,24 @@ def test_padding_is_invisible(name, kind, extra, filling, seed):
         same(*({name: value for name, value in found.items() if name not in rows} for found in (padded_too, unpadded)))
         predicted = (algorithm.predictor(task).predict(found, episode.query.x) for found in (padded_too, unpadded))
         torch.testing.assert_close(*predicted, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(("name", "kind"), [case for case in CASES if not ALGORITHMS[case[0]].counts_rows])
+def test_a_row_of_weight_two_counts_as_the_row_twice(name, kind):
+    algorithm, task, theta, state, episode = prepared(name, kind, clients=2)
+    heavy = Episode(*(batch._replace(mask=batch.mask * WEIGHTS[: batch.mask.shape[1]]) for batch in episode))
+    twice = Episode(*(repeated(batch) for batch in episode))
+    left, right = (algorithm.update(task, theta, state, each, 1) for each in (heavy, twice))
+    same_update(left._replace(output=right.output), right)
+    torch.testing.assert_close(
+        task.score(left.output, heavy.query), task.score(right.output, twice.query), rtol=0, atol=1e-12
+    )
+    for weighted, doubled in zip(
+        *(path(algorithm, task, theta, state, each.support, 2) for each in (heavy, twice)), strict=True
+    ):
+        same(weighted, doubled)
+    plain = algorithm.update(task, theta, state, episode, 1)
+    assert not torch.allclose(plain.losses, left.losses)
 
 
 @every_case

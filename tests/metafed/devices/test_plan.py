@@ -6,10 +6,13 @@ from hypothesis import strategies as st
 
 from metafed.algorithms import Fomaml, Local, Protonet
 from metafed.devices.fleet import HOUR, Fleet
+from metafed.devices.settings import Devices
 from metafed.experiment.settings import Experiment
 from metafed.federation.federation import Federation
 from metafed.federation.timing import planner_of
 from metafed.messages.census import Person
+from simulation.cli.errors import BadInput
+from simulation.cli.flags import parse
 from tests.metafed.devices.test_tiers import made
 
 PERSON = Person("some", 40, 10, 20)
@@ -133,8 +136,18 @@ def test_what_keeps_to_itself_needs_no_radio():
     assert way.compute > 0
 
 
+def test_a_deadline_alone_is_that_of_the_usual_devices():
+    usual = Devices(tiers="default", deadline=0.12)
+    assert Experiment(devices=Devices(deadline=0.12)).devices == usual
+    assert Experiment(deadline=0.12).devices == usual
+    assert parse(["--devices.deadline", "0.12"]).experiment.devices == usual
+    assert parse([]).experiment.devices == Devices()
+    with pytest.raises(BadInput, match=r"needs --devices.tiers"):
+        parse(["--devices", "none", "--deadline", "0.12"])
+
+
 BAD = {
-    "no devices": ({"deadline": 1.0}, "--devices.deadline 1 needs --devices.tiers"),
+    "no devices": ({"devices": "none", "deadline": 1.0}, "--devices.deadline 1 needs --devices.tiers"),
     "no deadline": ({"devices": "default", "late": "shorten"}, "--devices.late shorten needs --devices.deadline"),
     "nothing to spare": (
         {"devices": "default", "deadline": 1, "late": "shorten", "algorithm": Protonet(), "tasks": "assistant"},

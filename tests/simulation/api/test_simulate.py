@@ -233,7 +233,9 @@ def test_runs_are_compared_as_by_the_command(small, capsys):
     other = run(objective=mf.Tilted(t=2))
     found = compare(small, other)
     found.show()
-    assert "tilted" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "tilted" in shown
+    assert " [95 % interval]" in shown
     assert "worst" in found._repr_html_()
     assert found.differences.height > 0
     assert found.plot.differences()._repr_png_()

@@ -340,7 +340,6 @@ class Unindexed:
         (lambda: mf.Family.from_arrays("a", {"p": (1.0, [1])}), "client 'p' has one value as x.*write .x. and .y."),
         (lambda: mf.Family.from_torch("a", Unindexed()), "Unindexed has no length or cannot be indexed"),
         (lambda: mf.Family.from_torch("a", [{"x": 1, "y": 2}]), "item 0 .* it is a mapping of x, y, and"),
-        (lambda: mf.Family.from_frame("a", frame(), **NUMBERS, weight="age"), "rows of a client count alike"),
         (
             lambda: checked(mf.Family.from_frame("a", frame().head(0).to_pandas(), **NUMBERS)).sources[0].clients,
             "has no rows",
