@@ -5,7 +5,7 @@ Li, Sanjabi, Beirami, Smith, ICLR 2020, arXiv 1905.10497, appendix; Li et al., M
 N(v_k, Σ) with v_k of N(B_k, 1), B_k of N(0, 1) and Σ diagonal, Σ_jj = j^−1.2. Its number of rows is that of a
 log-normal of 4 and 2, and 50.
 
-Ours: a client has 500 rows at most, where theirs have up to thousands: the largest ones take most of the time.
+Ours: ``--most`` cuts the number of a client's rows: the largest ones take most of the time.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from metafed.core.streams import stream
 from simulation.cli.errors import BadInput
 
 CLIENTS, FEATURES, CLASSES = 100, 60, 10
-FEWEST, MOST = 50, 500
+FEWEST = 50
 """Rows of a client."""
 DESCRIPTION = """# Synthetic(1, 1): python -m benchmarks.synthetic
 data = "synthetic.npz"
@@ -45,13 +45,14 @@ class Table(NamedTuple):
     x: np.ndarray
 
 
-def made(seed: int, clients: int) -> Table:
-    """Draw the clients and their rows."""
+def made(seed: int, clients: int, most: int | None = None) -> Table:
+    """Draw the clients and their rows, ``most`` of each at most."""
     deviation = np.arange(1, FEATURES + 1) ** -0.6
     users, labels, rows = [], [], []
     for client in range(clients):
         rng = stream(seed, "synthetic", client)
-        size = min(MOST, FEWEST + int(rng.lognormal(4, 2)))
+        size = FEWEST + int(rng.lognormal(4, 2))
+        size = size if most is None else min(most, size)
         mean, centre = rng.normal(), rng.normal()
         weights, bias = rng.normal(mean, 1, (FEATURES, CLASSES)), rng.normal(mean, 1, CLASSES)
         x = rng.normal(centre, 1, FEATURES) + deviation * rng.normal(size=(size, FEATURES))
@@ -66,10 +67,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.synthetic", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("data"), help="folder of the two files; default: data")
     parser.add_argument("--seed", type=int, default=0, help="of the clients")
+    parser.add_argument("--most", type=int, help="rows of a client at most; default: as many as are drawn")
     options = parser.parse_args(argv)
     try:
         options.out.mkdir(parents=True, exist_ok=True)
-        np.savez(options.out / "synthetic.npz", **made(options.seed, CLIENTS)._asdict())
+        np.savez(options.out / "synthetic.npz", **made(options.seed, CLIENTS, options.most)._asdict())
         (options.out / "synthetic.toml").write_text(DESCRIPTION, encoding="utf-8")
     except OSError as error:
         return complain(BadInput(f"--out {options.out}: {error.strerror}"))
