@@ -171,11 +171,11 @@ def studentized(
         return without_interval(value, n, "too many clients have the same value")
     ordered = np.sort(found[~np.isnan(found)])
     low, high = (float(ordered[round(level * (len(ordered) + 1)) - 1]) for level in LEVELS)
-    ends = [min(value, value - farther * high * error), max(value, value - farther * low * error)]
+    start, end = min(value, value - farther * high * error), max(value, value - farther * low * error)
     if widened:
         least, most = (float(end) for end in np.quantile(np.concatenate(resampled), LEVELS))
-        ends = [min(ends[0], least), max(ends[1], most)]
-    return Estimate(value, *ends, n, "studentized bootstrap")
+        start, end = min(start, least), max(end, most)
+    return Estimate(value, start, end, n, "studentized bootstrap")
 
 
 def with_error(

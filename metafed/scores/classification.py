@@ -8,6 +8,11 @@ BINS = 15
 """Bins of the calibration error, as in the paper that it is from."""
 
 
+def accuracy(target: np.ndarray, output: np.ndarray) -> float:
+    """Return the share of rows that is predicted right."""
+    return float((output.argmax(1) == target).mean())
+
+
 def balanced_accuracy(target: np.ndarray, output: np.ndarray) -> float:
     """Return the mean over the classes that rows have of the share of their rows that is predicted right."""
     right = output.argmax(1) == target

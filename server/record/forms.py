@@ -167,6 +167,7 @@ class Summary(Form):
     seen: People | None
     unseen: People | None
     growing: Table = {}
+    headline: dict[str, str] = {}
     alarms: list[Table] = []
     attributes: list[Attribute] = []
     named: dict[str, list[JsonValue]] = {}

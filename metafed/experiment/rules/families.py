@@ -177,6 +177,8 @@ def check_scores(experiment: Fields, choices: Sequence[TaskChoice]) -> None:
     Raises:
         ValueError: The message says which, and of what kind of task it is.
     """
+    if experiment.headline is not None and experiment.headline not in experiment.score_names:
+        raise ValueError(f"--headline {experiment.headline} is none of --score; name it there, too")
     there = {choice.kind for choice in choices}
     for name in parse_scores(experiment.score):
         if not there & set(kinds_of(name)):
