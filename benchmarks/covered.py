@@ -168,10 +168,10 @@ def of_seeds(name: str, count: int, difference: bool) -> Quantity:
             found = hits(*rates, count * n, rng).reshape(2, count, n)
             return away(seeds_interval(statistic(found)), -rates[1] if difference else rates[0])
         found = columns(population, n, count, rng) + SEEDS_DIFFER * rng.normal(size=(2, count, 1))
-        return seeds_interval(statistic(found))
+        return seeds_interval(statistic(found), metric.of_tail)
 
     words = f"{OF_SEEDS[count]}, {'difference of ' if difference else ''}{name}"
-    return Quantity(words, truth, interval, tuple(SHARES) if share else OVER_SEEDS, OFTEN if share else USUALLY)
+    return Quantity(words, truth, interval, tuple(SHARES) if share else OVER_SEEDS, OFTEN)
 
 
 def around(share: float, more: float, rng: np.random.Generator) -> Values:
