@@ -90,7 +90,7 @@ def differences_table(found: Mapping[str, Any]) -> Table:
     for name, justify in (("difference", "left"), ("", "left"), ("[95 % interval]", "right")):
         # where room is short, names are folded and numbers stay whole
         whole = name.startswith("[")
-        table.add_column(name.replace("[", r"\["), justify=justify, no_wrap=whole, overflow="fold")  # type: ignore[arg-type]
+        table.add_column(Text(name), justify=justify, no_wrap=whole, overflow="fold")  # type: ignore[arg-type]
     for name in ("p", "p, Holm", ""):
         table.add_column(name, justify="right", no_wrap=True)
     last = None
