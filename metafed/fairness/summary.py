@@ -82,6 +82,7 @@ def summarize(
         held["unit"] = "epoch"  # what steps in evaluation count
     return {
         "round": number,
+        "tested": tested(clients),
         "inner_steps": everyone.scores.shape[1] - 1 if number is not None else None,
         "confidence": CONFIDENCE,
         **top,
@@ -95,6 +96,12 @@ def summarize(
         "influence": moved if experiment is not None else None,
         "by_family": {name: blocks(everyone.family == name, name) for name in known},
     }
+
+
+def tested(clients: "pl.DataFrame") -> list[int]:
+    """Return after which rounds the unseen clients, the test, were evaluated: how often somebody could look at it."""
+    rounds = clients.filter((clients["phase"] == "evaluate") & ~clients["seen"])["round"].unique()
+    return sorted(int(number) for number in rounds)
 
 
 def counted(block: Mapping[str, Any]) -> int:

@@ -168,6 +168,7 @@ class Summary(Form):
     unseen: People | None
     growing: Table = {}
     headline: dict[str, str] = {}
+    tested: list[int] = []
     alarms: list[Table] = []
     attributes: list[Attribute] = []
     named: dict[str, list[JsonValue]] = {}
