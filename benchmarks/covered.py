@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from benchmarks.populations import SCORES, STEPS, People, Values, drawn
+from benchmarks.populations import SCORES, STEPS, People, Values, drawn, scored
 from metafed.core.streams import stream
 from metafed.fairness import metrics
 from metafed.fairness.adaptation import area, headroom_gain, steps_to
@@ -149,8 +149,8 @@ def of_seeds(name: str, count: int, difference: bool) -> Quantity:
         return np.asarray(metric.rows(columns[0]) - (metric.rows(columns[1]) if difference else 0.0))
 
     def columns(population: str, n: int, seeds: int, rng: np.random.Generator) -> Values:
-        people = drawn(BY_NAME[population], seeds * n, rng)
-        return np.stack([people.after, people.before]).reshape(2, seeds, n)
+        before, after, _ = scored(BY_NAME[population], seeds * n, rng)
+        return np.stack([after, before]).reshape(2, seeds, n)
 
     @lru_cache
     def truth(population: str, n: int) -> float:
@@ -168,10 +168,12 @@ def of_seeds(name: str, count: int, difference: bool) -> Quantity:
             found = hits(*rates, count * n, rng).reshape(2, count, n)
             return away(seeds_interval(statistic(found)), -rates[1] if difference else rates[0])
         found = columns(population, n, count, rng) + SEEDS_DIFFER * rng.normal(size=(2, count, 1))
-        return seeds_interval(statistic(found))
+        return seeds_interval(statistic(found), metric.of_tail)
 
     words = f"{OF_SEEDS[count]}, {'difference of ' if difference else ''}{name}"
-    return Quantity(words, truth, interval, tuple(SHARES) if share else OVER_SEEDS, OFTEN if share else USUALLY)
+    return Quantity(
+        words, truth, interval, tuple(SHARES) if share else OVER_SEEDS, OFTEN if count == min(OF_SEEDS) else USUALLY
+    )
 
 
 def around(share: float, more: float, rng: np.random.Generator) -> Values:

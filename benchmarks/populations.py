@@ -65,14 +65,20 @@ SCORES = (
 """Even and uneven, with bounds and without."""
 
 
-def drawn(scores: Scores, n: int, rng: np.random.Generator) -> People:
-    """Draw ``n`` clients."""
+def scored(scores: Scores, n: int, rng: np.random.Generator) -> tuple[Values, Values, Values]:
+    """Draw ``n`` clients' scores before and after, and who is harmed."""
     after = scores.draw(rng, n)
     away, harmed = rng.beta(0.5, 4.5, n), rng.random(n) < HARMED
     if scores.least == 0:
         before = np.where(harmed, after + (1 - after) * away, after * (1 - away))
     else:
         before = after + np.where(harmed, 2 * away, -away)
+    return before, after, harmed
+
+
+def drawn(scores: Scores, n: int, rng: np.random.Generator) -> People:
+    """Draw ``n`` clients."""
+    before, after, harmed = scored(scores, n, rng)
     slow, steps = rng.uniform(0.2, 0.9, n)[:, None], np.arange(STEPS + 1)
     part = (1 - slow**steps) / (1 - slow**STEPS)
     curve = before[:, None] + (after - before)[:, None] * part

@@ -12,7 +12,7 @@ from client.contributions import Contributed, contributed
 from client.device import prepare, resolve
 from client.faults import Faults
 from client.isolation import Isolation
-from client.scoring import kept, measured
+from client.scoring import kept
 from client.states import States
 from metafed.aggregators.updates import ClientVectors
 from metafed.core.digits import LARGEST
@@ -23,6 +23,7 @@ from metafed.federation.population import Draw
 from metafed.messages.census import Person
 from metafed.messages.packing import Answer, Failure, Halved, Rows
 from metafed.objectives import NOTHING, ClientUpdates, Contribution, Plain, Rates
+from metafed.scores.measuring import measured, standing
 from metafed.tasks.task import Kind, Task, constant_error
 from metafed.training.batches import Plan
 from metafed.training.settings import Training
@@ -183,7 +184,8 @@ class Host:
         contribution, client_vectors, hidden = (
             contributed(self.federation, updates, ask, server_round) if chosen else Contributed(NOTHING)
         )
-        score = task.score(update.output, draw.episode.query)
+        headline = self.experiment.headline_of(task.kind)
+        score = standing(headline, task, update.output, draw.episode.query)
         least = self.experiment.least_rows(task.kind)
         table = rows_of(chunk, task.kind, draw, [update.step], update.losses.unsqueeze(1), score.unsqueeze(1), least)
         if fresh is not None:
@@ -200,19 +202,20 @@ class Host:
     ) -> Answer:
         task, draw, path = self.adapting(vectors, family, chunk, states)
         query, steps = draw.episode.query, self.experiment.evaluation_steps
-        chosen = self.experiment.scores_of(task.kind)
+        chosen, headline = self.experiment.scores_of(task.kind), self.experiment.headline_of(task.kind)
         losses, scores, more = [], [], []
-        weighted = any(own.weight is not None for own in draw.examples)
         ends: list[torch.Tensor] = []
         for params in path:
             with torch.no_grad():
                 output = task.predict(params, query.x, query.mask)
                 losses.append(task.loss(output, query))
-                scores.append(task.score(output, query))
-                more.append(measured(chosen, task, output, query, weighted=weighted))
+                scores.append(standing(headline, task, output, query))
+                more.append(measured(chosen, task, output, query))
                 ends[1:] = [output]  # of the first step and, so far, the last
         least = self.experiment.least_rows(task.kind)
         table = rows_of(chunk, task.kind, draw, range(steps + 1), torch.stack(losses, 1), torch.stack(scores, 1), least)
+        if headline is not None:  # of another score than a task's own nobody knows the best possible
+            table = replace(table, oracle_score=np.full(len(chunk), np.nan))
         own = np.where((table.sizes[:, 2] >= least)[:, None, None], np.stack(more, 1), np.nan)
         table = replace(table, scores=dict(zip(chosen, np.moveaxis(own, 2, 0), strict=True)))
         if self.experiment.keep_predictions and task.kind != "control":

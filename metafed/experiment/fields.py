@@ -23,7 +23,7 @@ from metafed.core.settings import Settings
 from metafed.data.family import Family
 from metafed.devices.settings import Devices
 from metafed.experiment.choices import builtin, names, parse_mix, written
-from metafed.experiment.lookup import KINDS, mechanism_class, parse_scores
+from metafed.experiment.lookup import KINDS, headline_of, mechanism_class, parse_scores, written_scores
 from metafed.experiment.renames import renewed
 from metafed.faults.injected_bias import parse_bias
 from metafed.faults.plan import Fault, checked, listed
@@ -40,8 +40,6 @@ from metafed.training.settings import ClientTraining, FineTuning
 
 LARGEST_COHORT = 50
 """Clients sampled in a round where ``--cohort`` is not set and there are more."""
-
-
 MOST = 10**7
 """Clients, and rounds, at most."""
 WITHOUT_END = 10**9
@@ -138,9 +136,12 @@ class Fields(Settings):
     )
     score: str = Field(
         "",
-        description="Scores of evaluated clients beside their family's own, each a column of clients.parquet after"
-        " every inner step: balanced-accuracy, macro-f1, auc, log-loss, ece, mae, rmse, or MODULE:FUNCTION of targets"
-        " and outputs; several with commas.",
+        description="Scores of evaluated clients, each a column of clients.parquet after every inner step: accuracy,"
+        " balanced-accuracy, macro-f1, auc, log-loss, ece, skill, mae, rmse, or MODULE:FUNCTION of targets and outputs;"
+        " several with commas.",
+    )
+    headline: str | None = Field(
+        None, description="The one of --score that counts in means, alarms and choices. Default: the family's own."
     )
     keep_predictions: bool = Field(
         False,
@@ -251,14 +252,10 @@ class Fields(Settings):
             return ",".join(f"{family}={cls._network_has_a_name(own)}" for family, own in value.items())
         return name_of(value) if callable(value) else value
 
-    @field_validator("score", mode="before")
+    @field_validator("score", "headline", mode="before")
     @classmethod
     def _scores_have_names(cls, value: Any) -> Any:
-        if callable(value) or isinstance(value, str):
-            value = [value]
-        if not isinstance(value, Sequence):
-            return value
-        return ",".join(name_of(one) if callable(one) else str(one) for one in value)
+        return written_scores(value)
 
     @field_validator("score")
     @classmethod
@@ -325,6 +322,10 @@ class Fields(Settings):
     def scores_of(self, kind: Kind) -> dict[str, Score]:
         """Return the scores beside their own that clients with tasks of a kind have, by name."""
         return {name: score for name, score in parse_scores(self.score).items() if kind in kinds_of(name)}
+
+    def headline_of(self, kind: Kind) -> Score | None:
+        """Return the score that stands for tasks of a kind, higher being better; None for their own."""
+        return headline_of(self.headline, kind)
 
     def network_of(self, family: Family) -> str:
         """Return the network that a family's clients have: the name of one of ours, or ``MODULE:FACTORY``."""

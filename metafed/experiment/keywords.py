@@ -50,6 +50,7 @@ class Keywords(TypedDict, total=False):
     eval_clients: int
     eval_rows: int | None
     score: str | Score | Sequence[str | Score]
+    headline: str | Score | None
     keep_predictions: bool
     chunk: Literal["auto"] | int
     seed: int

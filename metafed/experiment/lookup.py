@@ -1,7 +1,7 @@
 """Things by name: near misses are suggested, and what an experiment chooses may live outside the tree."""
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, final
 
@@ -12,10 +12,12 @@ from metafed.algorithms import ALGORITHMS, Algorithm
 from metafed.core import session
 from metafed.core.names import known
 from metafed.core.reading import brief
+from metafed.core.session import name_of
 from metafed.objectives import OBJECTIVES, Objective
 from metafed.privacy import MECHANISMS, Mechanism
 from metafed.sampling import SAMPLERS, Sampler
-from metafed.scores import SCORES, Score, kinds_of
+from metafed.scores import LOWER_IS_BETTER, SCORES, Score, kinds_of, scale
+from metafed.tasks.task import Kind
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -61,6 +63,22 @@ def parse_scores(text: str) -> dict[str, Score]:
     if len(names) > MOST_SCORES:
         raise ValueError(f"{len(names)} scores; choose at most {MOST_SCORES}")
     return {name: _score(name) for name in names}
+
+
+def written_scores(value: Any) -> Any:
+    """Write scores, which Python gives as functions and lists, as ``--score`` has them."""
+    many = [value] if callable(value) or isinstance(value, str) else value
+    if not isinstance(many, Sequence):
+        return value
+    return ",".join(name_of(one) if callable(one) else str(one) for one in many)
+
+
+def headline_of(name: str | None, kind: Kind) -> Score | None:
+    """Return the score called ``name`` as one that is better where it is higher; None where a kind keeps its own."""
+    if name is None or scale(kind, name) == kind:
+        return None
+    score = _score(name)
+    return (lambda target, output: -score(target, output)) if name in LOWER_IS_BETTER else score
 
 
 def _score(name: str) -> Score:

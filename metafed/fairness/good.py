@@ -41,13 +41,21 @@ def poor(summary: Mapping[str, Any]) -> list[str]:
     for family, parts in summary["by_family"].items():
         block = parts[part]
         if block is not None:
-            written += poorly(f"{part} clients of {family}", block["after"]["value"], block["gain"]["value"])
+            own = family not in summary.get("headline", {})
+            written += poorly(f"{part} clients of {family}", block["after"]["value"], block["gain"]["value"], own)
     return written
 
 
-def poorly(whose: str, after: float | None, gain: float | None) -> list[str]:
-    """Say that a mean score is below that of a constant, or else that adaptation lowers it; nothing of others."""
-    if after is not None and after < 0:
+def poorly(whose: str, after: float | None, gain: float | None, own: bool = True) -> list[str]:
+    """Say that a mean score is below that of a constant, or else that adaptation lowers it; nothing of others.
+
+    Args:
+        whose: Which clients.
+        after: Their mean score after adaptation.
+        gain: And what it gave.
+        own: Whether it is their family's own score, of which a constant has 0.
+    """
+    if own and after is not None and after < 0:
         return [f"No good: {whose} score {digits(after)}, below the 0 of a constant."]
     if after is not None and gain is not None and gain < 0:
         return [f"Adaptation lowers scores: {whose} by {digits(-gain)} on average."]

@@ -10,11 +10,10 @@ import numpy as np
 
 from metafed.fairness.intervals import Z
 from metafed.fairness.metrics import Values, checked
-from metafed.tasks.task import Kind
 
 RULE = (
     "Harmed: a score that falls by more than 1.96 √(p (1 − p) / m) for an accuracy on m query rows, p the mean of"
-    " before and after; by anything for skill and return."
+    " before and after; by anything for other scores."
 )
 """The tolerance below in words, for wherever a harmed share is shown."""
 
@@ -33,7 +32,7 @@ def gain(before: Values, after: Values) -> Values:
     return after - before
 
 
-def tolerance(before: Values, after: Values, query: Values, kind: Kind) -> Values:
+def tolerance(before: Values, after: Values, query: Values, kind: str) -> Values:
     """Return how far each client's score may fall ``(n,)`` before the fall counts as harm.
 
     Accuracy: half the binomial 95 % interval, ``1.96 √(p (1 − p) / m)``, with m the query rows and p the

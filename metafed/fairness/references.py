@@ -11,7 +11,6 @@ from metafed.fairness.intervals import enclosed, mean_interval
 from metafed.fairness.metrics import Values
 from metafed.fairness.panel import Column, Panel
 from metafed.fairness.summary import lowest_score
-from metafed.tasks.task import Kind
 
 if TYPE_CHECKING:
     import polars as pl
@@ -22,7 +21,7 @@ LEAD = {"better": "Better than the method", "open": "Not beaten beyond chance"}
 
 
 def against(
-    people: Panel, rows: "pl.DataFrame", undefined: Mapping[str, Mapping[str, str]], kinds: Mapping[str, Kind]
+    people: Panel, rows: "pl.DataFrame", undefined: Mapping[str, Mapping[str, str]], kinds: Mapping[str, str]
 ) -> Block:
     """Compare clients' scores after adaptation with those of references.
 
@@ -52,7 +51,7 @@ def names(rows: "pl.DataFrame") -> list[str]:
     return [str(name) for name in rows["reference"].unique(maintain_order=True)]
 
 
-def of_one(people: Panel, rows: "pl.DataFrame", name: str, kinds: Mapping[str, Kind]) -> Block:
+def of_one(people: Panel, rows: "pl.DataFrame", name: str, kinds: Mapping[str, str]) -> Block:
     """Compare with one reference."""
     found = scores(people, rows, name)
     people = people.where(sound(found))

@@ -58,7 +58,7 @@ def metric_interval(metric: Metric, values: Values, least: float = -math.inf, mo
         values[None],
         lambda rows: metric.rows(rows[0]),
         lambda rows: metric.influences(rows[0]),
-        farther=1.0 if bounded else float(stdtrit(tail_size(n) - 1, LEVELS[1])) / Z,
+        farther=1.0 if bounded or metric is best10 else float(stdtrit(tail_size(n) - 1, LEVELS[1])) / Z,
     )
     if found.low is None or found.high is None:
         return found
@@ -148,7 +148,7 @@ def studentized(
             rests on a few badly served clients needs it: without, that of worst tenths held in 86 % of draws. A number
             of one method does not: with it, some hold in 98 % (docs/decisions/0074).
         farther: What both ends' distances from the value are multiplied by. Where scores have no lowest value, the k
-            clients of a tail tell its error as badly as k values tell a mean's: t over z of k − 1 degrees of freedom.
+            worst clients tell their error as badly as k values tell a mean's: t over z of k − 1 degrees of freedom.
     """
     n = columns.shape[1]
     # in one order, so that the interval depends on the values alone
@@ -171,11 +171,11 @@ def studentized(
         return without_interval(value, n, "too many clients have the same value")
     ordered = np.sort(found[~np.isnan(found)])
     low, high = (float(ordered[round(level * (len(ordered) + 1)) - 1]) for level in LEVELS)
-    ends = [min(value, value - farther * high * error), max(value, value - farther * low * error)]
+    start, end = min(value, value - farther * high * error), max(value, value - farther * low * error)
     if widened:
         least, most = (float(end) for end in np.quantile(np.concatenate(resampled), LEVELS))
-        ends = [min(ends[0], least), max(ends[1], most)]
-    return Estimate(value, *ends, n, "studentized bootstrap")
+        start, end = min(start, least), max(end, most)
+    return Estimate(value, start, end, n, "studentized bootstrap")
 
 
 def with_error(

@@ -21,7 +21,7 @@ from metafed.fairness.steps import adaptation, targets_of
 from metafed.fairness.studentized import metric_interval
 from metafed.fairness.variance import Between, between_variance
 from metafed.fairness.worst import of_worst
-from metafed.tasks.task import Kind
+from metafed.scores import FROM_ZERO, others
 
 if TYPE_CHECKING:
     import polars as pl
@@ -36,7 +36,7 @@ GROWN = 100.0
 def summarize(
     clients: "pl.DataFrame",
     seed: int,
-    kinds: Mapping[str, Kind] | None = None,
+    kinds: Mapping[str, str] | None = None,
     experiment: "Experiment | None" = None,
 ) -> Block:
     """Summarise the last evaluated round.
@@ -69,6 +69,7 @@ def summarize(
             for part, people in ((part, everyone.where(mask & own)) for part, own in parts.items())
         }
 
+    known = np.unique(everyone.family.astype(str)).tolist()
     overall = blocks(parts["all"], "")
     top = overall["all"] or block(everyone, kinds, targets, seed, "/all")
     _, choosing = last_evaluation(clients, VALIDATION)
@@ -81,6 +82,7 @@ def summarize(
         held["unit"] = "epoch"  # what steps in evaluation count
     return {
         "round": number,
+        "tested": tested(clients),
         "inner_steps": everyone.scores.shape[1] - 1 if number is not None else None,
         "confidence": CONFIDENCE,
         **top,
@@ -90,11 +92,16 @@ def summarize(
         "seen": overall["seen"],
         "unseen": overall["unseen"],
         **held,
+        **({"headline": headed} if (headed := others({name: kinds[name] for name in known if name in kinds})) else {}),
         "influence": moved if experiment is not None else None,
-        "by_family": {
-            str(name): blocks(everyone.family == name, str(name)) for name in np.unique(everyone.family.astype(str))
-        },
+        "by_family": {name: blocks(everyone.family == name, name) for name in known},
     }
+
+
+def tested(clients: "pl.DataFrame") -> list[int]:
+    """Return after which rounds the unseen clients, the test, were evaluated: how often somebody could look at it."""
+    rounds = clients.filter((clients["phase"] == "evaluate") & ~clients["seen"])["round"].unique()
+    return sorted(int(number) for number in rounds)
 
 
 def counted(block: Mapping[str, Any]) -> int:
@@ -122,7 +129,7 @@ def grew(least: float, last: float) -> bool:
     return last >= GROWN * max(least, 1.0)
 
 
-def block(people: Panel, kinds: Mapping[str, Kind], targets: Mapping[str, float], seed: int, address: str) -> Block:
+def block(people: Panel, kinds: Mapping[str, str], targets: Mapping[str, float], seed: int, address: str) -> Block:
     """Describe the clients ``people``.
 
     Args:
@@ -153,7 +160,7 @@ def block(people: Panel, kinds: Mapping[str, Kind], targets: Mapping[str, float]
     }
 
 
-def evenness(usable: Panel, kinds: Mapping[str, Kind], seed: int, address: str) -> Block:
+def evenness(usable: Panel, kinds: Mapping[str, str], seed: int, address: str) -> Block:
     """Return the fairness metrics of scores after adaptation, and of the gains whom it harmed."""
     before, after = usable.scores[:, 0], usable.scores[:, -1]
     gains, allowed = gain(before, after), tolerances(usable, kinds)
@@ -173,7 +180,7 @@ def evenness(usable: Panel, kinds: Mapping[str, Kind], seed: int, address: str) 
     return result
 
 
-def between(usable: Panel, kinds: Mapping[str, Kind]) -> Block:
+def between(usable: Panel, kinds: Mapping[str, str]) -> Block:
     """Return the variance between clients without what small query sets add to it, of clients of one kind."""
     found = {kinds.get(str(name), "regression") for name in usable.family}
     if len(found) > 1:
@@ -194,12 +201,12 @@ def cells(usable: Panel) -> list[Block]:
     return sorted(found, key=lambda cell: float(cell["after"]))
 
 
-def lowest_score(usable: Panel, kinds: Mapping[str, Kind]) -> float:
+def lowest_score(usable: Panel, kinds: Mapping[str, str]) -> float:
     """Return the lowest score that these clients can have: 0 if all of them classify, since skill has no bound."""
-    return 0.0 if all(kinds.get(str(name)) == "classification" for name in usable.family) else -np.inf
+    return 0.0 if all(kinds.get(str(name)) in FROM_ZERO for name in usable.family) else -np.inf
 
 
-def tolerances(usable: Panel, kinds: Mapping[str, Kind]) -> fairness.Values:
+def tolerances(usable: Panel, kinds: Mapping[str, str]) -> fairness.Values:
     """Return how far each client's score may fall before it counts as harm, by its family's kind ``(C,)``."""
     allowed = np.zeros(len(usable))
     for name in np.unique(usable.family.astype(str)):
@@ -209,7 +216,7 @@ def tolerances(usable: Panel, kinds: Mapping[str, Kind]) -> fairness.Values:
     return allowed
 
 
-def gap(usable: Panel, labels: Column, kinds: Mapping[str, Kind], seed: int, address: str) -> Block:
+def gap(usable: Panel, labels: Column, kinds: Mapping[str, str], seed: int, address: str) -> Block:
     """Compare the groups that ``labels (C,)`` name.
 
     Returns:

@@ -5,7 +5,6 @@ from typing import NamedTuple
 import numpy as np
 
 from metafed.fairness.metrics import Values, checked
-from metafed.tasks.task import Kind
 
 
 class Between(NamedTuple):
@@ -26,7 +25,7 @@ class Between(NamedTuple):
     reason: str
 
 
-def between_variance(scores: Values, query: Values, kind: Kind) -> Between:
+def between_variance(scores: Values, query: Values, kind: str) -> Between:
     """Return the variance of clients' true accuracies, estimated from accuracies on ``m_k`` query rows each.
 
     Var(p̂) = Var(p) + E[p (1 − p) / m], and p̂ (1 − p̂) / (m − 1) is unbiased for p (1 − p) / m where rows are drawn

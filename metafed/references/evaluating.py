@@ -13,6 +13,7 @@ from metafed.core.streams import stream
 from metafed.federation.federation import Federation
 from metafed.references import REFERENCES
 from metafed.references.base import Ground
+from metafed.scores.measuring import standing
 from metafed.tasks.task import constant_error
 
 HELD = 5
@@ -82,7 +83,8 @@ def of_chunk(federation: Federation, ground: Ground, name: str, chunk: list[int]
     (support, query), choosing = federation.population.evaluation(chunk).episode, episodes(federation, chunk)
     output = REFERENCES[name].outputs(ground, choosing, support, query.x, query.mask)
     with torch.no_grad():
-        loss, score = ground.task.loss(output, query), ground.task.score(output, query)
+        loss = ground.task.loss(output, query)
+        score = standing(federation.experiment.headline_of(ground.task.kind), ground.task, output, query)
     enough = (query.mask > 0).sum(1) >= federation.experiment.least_rows(ground.task.kind)
     if ground.task.kind == "regression":
         enough &= constant_error(query).isfinite()

@@ -9,6 +9,11 @@ BINS = 15
 """Bins of the calibration error, as in the paper that it is from."""
 
 
+def accuracy(target: np.ndarray, output: np.ndarray, weight: np.ndarray | None = None) -> float:
+    """Return the share of rows that is predicted right."""
+    return float(np.average(output.argmax(1) == target, weights=weight))
+
+
 def balanced_accuracy(target: np.ndarray, output: np.ndarray, weight: np.ndarray | None = None) -> float:
     """Return the mean over the classes that rows have of the share of their rows that is predicted right."""
     right, weight = output.argmax(1) == target, counted(target, weight)

@@ -167,6 +167,8 @@ class Summary(Form):
     seen: People | None
     unseen: People | None
     growing: Table = {}
+    headline: dict[str, str] = {}
+    tested: list[int] = []
     alarms: list[Table] = []
     attributes: list[Attribute] = []
     named: dict[str, list[JsonValue]] = {}

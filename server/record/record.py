@@ -27,6 +27,7 @@ from metafed.core.parameters import Vectors
 from metafed.experiment.settings import kebab
 from metafed.fairness.summary import summarize
 from metafed.federation.federation import Federation
+from metafed.scores import scale
 from server.checkpoint import Checkpoint, Position, sync, write
 from server.files import draft, new_folder, remove, write_json, write_text
 from server.record.client_rows import table
@@ -296,7 +297,9 @@ def summarize_record(folder: Path, federation: Federation) -> None:
     """
     path = folder / "clients.parquet"
     if path.exists():
-        kinds = {choice.family.name: choice.kind for choice in federation.choices}
+        kinds = {
+            choice.family.name: scale(choice.kind, federation.experiment.headline) for choice in federation.choices
+        }
         rows = pl.read_parquet(path, glob=False)
         summary = summarize(rows, federation.experiment.seed, kinds, federation.experiment)
         summary |= keep_ledger(folder, rows, federation)

@@ -8,7 +8,7 @@ from metafed.data.encoder.weights import FILES as ENCODER
 from simulation.cli.errors import BadInput
 from simulation.records.methods import Method
 
-PROTOCOL = ("tasks", "mix", "clients", "unseen", "validation", "eval_clients", "eval_rows", "inject_bias")
+PROTOCOL = ("tasks", "mix", "clients", "unseen", "validation", "eval_clients", "eval_rows", "inject_bias", "headline")
 """Settings that say who is evaluated, and on what; they must be equal."""
 UNSAID = {"validation": 0.0}
 """What is meant by records of before there was the setting."""

@@ -177,7 +177,7 @@ def estimated(measure: Measure, columns: Sequence[Values], statistic: Statistic)
     if reason is not None:
         return without_interval(None, len(columns), reason), None
     each = points(columns, statistic)
-    return seeds_interval(each), each
+    return seeds_interval(each, measure.metric.of_tail), each
 
 
 def where_it_holds(

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from metafed.fairness.good import grown, noisy_labels, poorly
-from simulation.records.methods import Method
+from metafed.scores import others
+from simulation.records.methods import Method, kinds_of
 
 
 def warnings(methods: Sequence[Method], found: Mapping[str, Any], part: str) -> list[str]:
@@ -16,11 +17,14 @@ def warnings(methods: Sequence[Method], found: Mapping[str, Any], part: str) -> 
         part: Which clients these are of.
     """
     written: list[str] = []
+    kinds, people = kinds_of(methods[0]), next(iter(methods[0].seeds.values())).people
+    headed = others({name: kinds[name] for name in people.family.tolist() if name in kinds})
     for family, own in found.items():
+        own_score = not headed if family == "all" else family not in headed
         whose = f"{part} clients" + ("" if family == "all" else f" of {family}")
         for name, cells in own["methods"].items():
-            values = [(cells.get(measure) or {}).get("value") for measure in ("after", "gain")]
-            written += [f"{name}: {sentence}" for sentence in poorly(whose, *values)]
+            after, gain = ((cells.get(measure) or {}).get("value") for measure in ("after", "gain"))
+            written += [f"{name}: {sentence}" for sentence in poorly(whose, after, gain, own_score)]
     for method in methods:
         sentences = dict.fromkeys(s for one in method.seeds.values() for s in grown(one.run.summary or {}))
         written += [f"{method.name}: {sentence}" for sentence in sentences]

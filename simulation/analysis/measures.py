@@ -12,10 +12,9 @@ from metafed.fairness.harmed import gain, harmed
 from metafed.fairness.metrics import Metric, Values
 from metafed.fairness.panel import Panel
 from metafed.fairness.summary import lowest_score, tolerances
-from metafed.tasks.task import Kind
 from simulation.records.methods import Replicate
 
-Kinds: TypeAlias = Mapping[str, Kind]
+Kinds: TypeAlias = Mapping[str, str]
 Bounds: TypeAlias = tuple[float, float]
 """The smallest and the largest value that a client can have."""
 

@@ -16,6 +16,7 @@ from metafed.experiment.choices import parse_tasks
 from metafed.experiment.renames import KEYS, renewed, renewed_keys
 from metafed.fairness.summary import summarize
 from metafed.families import FAMILIES
+from metafed.scores import scale
 from metafed.tasks.task import Kind
 from server.record.forms import Form, Line, Manifest, Summary, check
 from server.record.resume import FORMAT
@@ -151,9 +152,9 @@ def _check(form: type[Form], found: Mapping[str, Any], where: str | Path) -> Non
         raise BadInput(str(error)) from None
 
 
-def kinds(manifest: Mapping[str, Any]) -> dict[str, Kind]:
-    """Return the kind of each family that metafed knows, as the run's data sets have it."""
-    known = {name: family.kind for name, family in FAMILIES.items()}
+def kinds(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Return how scores of each family that metafed knows are read: its kind as its data has it, or the headline."""
+    known: dict[str, Kind] = {name: family.kind for name, family in FAMILIES.items()}
     experiment = manifest.get("experiment")
     tasks = experiment.get("tasks") if isinstance(experiment, Mapping) else None
     for entry in filter(str.strip, tasks.split(",") if isinstance(tasks, str) else ()):
@@ -166,7 +167,8 @@ def kinds(manifest: Mapping[str, Any]) -> dict[str, Kind]:
         # what the run itself has written down holds, whatever became of a user's file
         if isinstance(about, Mapping) and about.get("kind") in get_args(Kind):
             known[task.partition(":")[0]] = about["kind"]
-    return known
+    headline = experiment.get("headline") if isinstance(experiment, Mapping) else None
+    return {name: scale(kind, headline if isinstance(headline, str) else None) for name, kind in known.items()}
 
 
 def read_object(path: Path) -> dict[str, Any]:

@@ -15,7 +15,6 @@ from metafed.fairness.intervals import Z
 from metafed.fairness.metrics import tail_size
 from metafed.fairness.panel import Panel
 from metafed.fairness.summary import tolerances
-from metafed.tasks.task import Kind
 from simulation.report.words import families, group_name, short
 
 SHOWN_OF_A_FAMILY = 5
@@ -71,7 +70,7 @@ class Rate(NamedTuple):
 
 
 def worst_served(
-    people: Panel, kinds: Mapping[str, Kind], gaps: Mapping[str, Any], failed: Mapping[int, int], took: TookPart
+    people: Panel, kinds: Mapping[str, str], gaps: Mapping[str, Any], failed: Mapping[int, int], took: TookPart
 ) -> tuple[list[Served], list[Rate]]:
     """Return the worst tenth of each family, at most five of it, and how common their marks are.
 
@@ -115,7 +114,7 @@ def worst_served(
 
 
 def marks(
-    own: Panel, kinds: Mapping[str, Kind], gap: Mapping[str, Any], failed: Mapping[int, int], took: TookPart
+    own: Panel, kinds: Mapping[str, str], gap: Mapping[str, Any], failed: Mapping[int, int], took: TookPart
 ) -> list[Mark]:
     """Apply all rules to the clients ``own`` of one family, in the order in which a reader should hear of them."""
     before, after = own.scores[:, 0], own.scores[:, -1]

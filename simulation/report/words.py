@@ -10,7 +10,7 @@ import numpy as np
 from metafed.core.digits import digits
 from metafed.fairness.intervals import Estimate, enclosed
 from metafed.fairness.panel import Panel
-from metafed.tasks.task import Kind
+from metafed.scores import called
 
 CONTROL = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML may not contain, so that a file with a strange name in it still opens."""
@@ -54,10 +54,9 @@ def families(people: Panel) -> list[str]:
     return [str(name) for name in np.unique(people.family.astype(str))]
 
 
-def measure(kinds: Mapping[str, Kind], name: str) -> str:
+def measure(kinds: Mapping[str, str], name: str) -> str:
     """Say what a family's score is."""
-    words = {"classification": "accuracy", "regression": "skill", "control": "return"}
-    return words[kinds[name]] if name in kinds else ""
+    return called(kinds[name]) if name in kinds else ""
 
 
 def group_name(name: Any) -> str:

@@ -8,7 +8,7 @@ from sklearn import metrics
 import metafed as mf
 from metafed.core.traits import conflicts
 from metafed.experiment.rules.declared import WITHHOLDING, declared
-from simulation import BadInput, simulate
+from simulation import BadInput, load, simulate
 from simulation.run import main
 from tests.simulation.command.running import manifest
 
@@ -74,7 +74,9 @@ def test_too_few_rows_have_none():
     [
         ({"score": "balanced-acuracy"}, "did you mean 'balanced-accuracy'?"),
         ({"score": "auc,auc"}, "'auc' is named twice"),
-        ({"score": "accuracy"}, "accuracy is in column score for every classification task already"),
+        ({"score": "return"}, "return is the score of every control task"),
+        ({"headline": "auc"}, "--headline auc is none of --score; name it there, too"),
+        ({"score": "auc", "headline": "ece"}, "--headline ece is none of --score"),
         ({"score": "rmse", "tasks": "personalization"}, "--score rmse is of regression tasks"),
         ({"score": "math:pi"}, "'math:pi' is no function"),
         ({"score": "math:nothing"}, "cannot be imported"),
@@ -83,6 +85,43 @@ def test_too_few_rows_have_none():
 def test_what_cannot_be_is_refused(settings, words):
     with pytest.raises((BadInput, mf.SettingError), match=words.replace("?", r"\?")):
         mf.Experiment(**{**SMALL, **settings})
+
+
+@pytest.mark.parametrize(("name", "sign"), [("balanced-accuracy", 1), ("log-loss", -1)])
+def test_the_headline_counts_in_place_of_the_familys_own(name, sign):
+    settings = {"tasks": "personalization,avatar", "clients": 12, "score": f"accuracy,skill,{name}"}
+    plain, headed = run(**settings), run(**settings, headline=name)
+    assert headed.manifest["theta_sha256"] == plain.manifest["theta_sha256"]
+    own, other = (evaluated(each.clients) for each in (plain, headed))
+    assert own.drop("score", "oracle_score").equals(other.drop("score", "oracle_score"))
+    mine, theirs = (each.filter(pl.col("family") == "personalization") for each in (own, other))
+    np.testing.assert_allclose(mine["score"], mine["accuracy"], atol=1e-6)
+    assert (theirs["score"] == sign * theirs[name]).all()
+    assert theirs["oracle_score"].null_count() == len(theirs)
+    avatar = other.filter(pl.col("family") == "avatar")  # has no such score, and keeps its own
+    np.testing.assert_allclose(avatar["score"], avatar["skill"], atol=1e-5)
+    assert avatar["score"].equals(own.filter(pl.col("family") == "avatar")["score"])
+    last = (pl.col(name) == pl.col(name).max() for name in ("round", "step"))
+    unseen = theirs.filter(~pl.col("seen"), *last)
+    assert headed.summary.by_family["personalization"].unseen.after.value == pytest.approx(
+        float(unseen["score"].mean())
+    )
+    whole = headed.summary.by_family["personalization"].all
+    assert (whole.after.low is not None) == (sign == 1)  # a loss has no lowest score, and these are few clients
+
+
+def test_of_losses_none_is_called_worse_than_a_constant_and_the_page_names_the_score(tmp_path, capsys):
+    flags = "--engine local --clients 12 --rounds 1 --width 8 --eval-every 0 --tasks personalization"
+    words = [*flags.split(), "--score", "log-loss", "--headline", "log-loss", "--references", "usual"]
+    assert main([*words, "--out", str(tmp_path / "run")]) == 0
+    said = capsys.readouterr().out
+    assert "Score: log-loss with its sign turned" in said
+    assert "below the 0 of a constant" not in said
+    summary = load(tmp_path / "run").summary
+    assert summary.raw["references"]["unseen"]["constant"]["all"]["reference"] < 0
+    page = load(tmp_path / "run").report().read_text()
+    assert "−log-loss" in page
+    assert "below the 0 of a constant" not in page
 
 
 def test_nodes_that_keep_their_rows_cannot_send_them():

@@ -178,6 +178,8 @@ def check_scores(experiment: Fields, choices: Sequence[TaskChoice]) -> None:
     Raises:
         ValueError: The message says which, and of what kind of task it is.
     """
+    if experiment.headline is not None and experiment.headline not in experiment.score_names:
+        raise ValueError(f"--headline {experiment.headline} is none of --score; name it there, too")
     there = {choice.kind for choice in choices}
     for name in parse_scores(experiment.score):
         if not there & set(kinds_of(name)):
@@ -201,8 +203,9 @@ def check_weights(experiment: Fields, choices: Sequence[TaskChoice]) -> None:
             raise ValueError(
                 f"--algorithm {algorithm_name(experiment.algorithm)} counts rows alike, and {rows}: leave weight out"
             )
-        for name, score in experiment.scores_of(choice.kind).items():
-            if not takes_weights(score):
+        counted = {**experiment.scores_of(choice.kind), experiment.headline: experiment.headline_of(choice.kind)}
+        for name, score in counted.items():
+            if score is not None and not takes_weights(score):
                 raise ValueError(
                     f"--score {name} takes targets and outputs, and {rows}: give it an argument weight=None"
                 )

@@ -7,7 +7,6 @@ from typing import Any, Literal, NamedTuple, TypeAlias, final
 import numpy as np
 
 from metafed.fairness.panel import Panel
-from metafed.tasks.task import Kind
 from simulation.records.methods import Method
 from simulation.records.runs import Run, kinds
 from simulation.report.drawing.plot import Figure
@@ -34,7 +33,7 @@ class OneRun(NamedTuple):
     """
 
     run: Run
-    kinds: Mapping[str, Kind]
+    kinds: Mapping[str, str]
     who: str
     evaluations: Mapping[int, Panel]
     people: Panel

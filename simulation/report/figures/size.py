@@ -9,7 +9,6 @@ from metafed.fairness.harmed import gain, harmed
 from metafed.fairness.intervals import mean_interval, rank_correlation
 from metafed.fairness.panel import Panel
 from metafed.fairness.summary import tolerances
-from metafed.tasks.task import Kind
 from simulation.report.drawing.plot import Figure, Line, Mark, Points, Role
 from simulation.report.drawing.plot import Panel as Drawn
 from simulation.report.drawing.scale import LOWEST_SHOWN, linear, logarithmic
@@ -54,7 +53,7 @@ def finding(people: Panel) -> str:
     return " ".join(sentences) or "In no family can an order by size be distinguished from chance."
 
 
-def one(own: Panel, name: str, kinds: Mapping[str, Kind]) -> tuple[Drawn, list[tuple[Any, ...]]]:
+def one(own: Panel, name: str, kinds: Mapping[str, str]) -> tuple[Drawn, list[tuple[Any, ...]]]:
     """Draw one family, and return its numbers."""
     gains = gain(own.scores[:, 0], own.scores[:, -1])
     hurt = harmed(gains, tolerances(own, kinds))

@@ -36,6 +36,15 @@ def test_an_interval_over_seeds_is_students():
     assert (found.n, found.method) == (12, "Student t over seeds")
 
 
+def test_of_a_tail_it_reaches_a_ninth_farther():
+    each = np.array([0.5, 0.52, 0.47, 0.6, 0.55])
+    plain, tail = seeds_interval(each), seeds_interval(each, of_tail=True)
+    assert tail.value == plain.value
+    assert tail.high - tail.value == pytest.approx((plain.high - plain.value) * 10 / 9)
+    assert tail.value - tail.low == pytest.approx((plain.value - plain.low) * 10 / 9)
+    assert seeds_interval(each[:4], of_tail=True).low is None
+
+
 def test_seeds_that_are_equal_or_undefined_have_no_interval():
     same = seeds_interval(np.full(6, 0.25) + 1e-15 * np.arange(6))
     assert (same.value, same.low) == (pytest.approx(0.25), None)

@@ -43,6 +43,12 @@ def test_is_of_the_last_evaluated_round(summary):
     assert (summary["round"], summary["inner_steps"]) == (4, 2)
 
 
+def test_says_after_which_rounds_the_test_was_evaluated():
+    people = [client(n, [0.5, 0.6], seen=n == 0, round=number) for number in (2, 4) for n in (0, 1)]
+    assert summarize(frame(*people), 0)["tested"] == [2, 4]
+    assert summarize(frame(client(0, [0.5, 0.6])), 0)["tested"] == []
+
+
 def test_contains_no_nan(summary):
     json.dumps(summary, allow_nan=False)
 

@@ -31,6 +31,7 @@ def test_of_a_classification(seed, classes, count):
     predicted = output.argmax(1)
     binary = classes == 2
     expected = {
+        "accuracy": metrics.accuracy_score(target, predicted),
         "balanced-accuracy": metrics.balanced_accuracy_score(target, predicted),
         "macro-f1": metrics.f1_score(target, predicted, average="macro"),
         "auc": metrics.roc_auc_score(target, output[:, 1] if binary else output, multi_class="ovr", average="macro"),

@@ -36,6 +36,10 @@ def test_a_difference_at_every_client_is_found_with_its_interval(tmp_path, capsy
     assert entry["verdict"] == "holds"
     assert found["all"]["seeds"] == list(range(8))
     assert set(found["by_family"]) == {"assistant", "avatar"}
+    assert main([str(one), str(other), "--metrics", "after"]) == 0
+    said = capsys.readouterr().out
+    assert "[95 % interval]" in said
+    assert "\\[" not in said
 
 
 def test_methods_that_do_not_differ_differ_by_nothing(tmp_path, capsys):

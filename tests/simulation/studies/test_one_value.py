@@ -78,7 +78,7 @@ def test_a_study_has_the_same_figures_in_every_output(tmp_path, capsys, seeds):
                 if (row["method"], row["part"], row["family"], row["measure"]) == (method, "unseen", "all", measure)
             ]
             assert ends(row) == found
-            shown = on_screen(measure, dict(zip(ENDS, found, strict=True))).plain
+            shown = on_screen(measure, compared["methods"][method][measure]).plain
             assert of_html[method][USUAL.index(measure)].replace("+", "") == shown
             assert plain(of_latex[method][USUAL.index(measure)]) == shown
             column = list(screen.columns[1 + USUAL.index(measure)].cells)
