@@ -247,20 +247,6 @@ def test_bad_input_is_one_message_with_its_place_and_a_way_out(make, text):
     assert "\n" not in str(answer.value)
 
 
-@pytest.mark.parametrize(
-    "column",
-    [
-        [10**30] * 120,
-        [2**62 + row for row in range(120)],
-        [1_700_000_000_000_000_000 + 1_000_000 * row for row in range(120)],
-    ],
-)
-def test_huge_numbers_that_hardly_vary_are_no_huge_features(column):
-    arrays = ({"h": np.array(column, object)}, frame()["stars"].to_numpy(), frame()["user"].to_numpy())
-    made = checked(mf.Family.from_arrays("a", arrays), precision="float64")
-    assert max(abs(made.population.split(client).own.x).max() for client in range(8)) < 3
-
-
 def test_clients_of_too_few_rows_are_named():
     users = [f"u{number // 10}" for number in range(119)] + ["lone"]
     made = checked(mf.Family.from_frame("games", frame(user=users), **NUMBERS))
