@@ -20,8 +20,10 @@ HELD = [["p007", "p001", "p010", "p004"], ["p002", "p011", "p000", "p005"], ["p0
 @pytest.mark.slow
 def test_nodes_with_their_own_people_compute_what_one_host_with_everybody_does(tmp_path, monkeypatch):
     (tmp_path / "server").mkdir()
-    path = describe(tmp_path / "server", STATED)
-    folders = deal(tmp_path, STATED, rows(12), HELD)
+    # rows that do not count alike, so that the sums that nodes send are of weighted losses
+    stated, table = f'weight = "w"\n{STATED}', [{**row, "w": 1 + place % 3} for place, row in enumerate(rows(12))]
+    path = describe(tmp_path / "server", stated)
+    folders = deal(tmp_path, stated, table, HELD)
     out = tmp_path / "run"
     settings = {"tasks": f"people:{path}", "clients": 12, "unseen": 0.25, "cohort": 6, "rounds": 2, "eval_every": 1}
     words = [word for key, value in settings.items() for word in (f"--{key.replace('_', '-')}", value)]
@@ -37,7 +39,7 @@ def test_nodes_with_their_own_people_compute_what_one_host_with_everybody_does(t
     for number, folder in enumerate(folders):
         there = node(experiment, folder, number).sources[0]
         person_of |= {client: there.called(client) for client in numbers[number]}
-    found, table = clients(out), rows(12)
+    found = clients(out)
     assert set(found["client"]) == set(range(12))
     for client, name in person_of.items():
         mine = [row for row in table if row["person"] == name]
@@ -48,7 +50,7 @@ def test_nodes_with_their_own_people_compute_what_one_host_with_everybody_does(t
     # everybody in one file, in that order
     whole = tmp_path / "whole"
     whole.mkdir()
-    everybody = experiment.model_copy(update={"tasks": f"people:{describe(whole, STATED, table)}"})
+    everybody = experiment.model_copy(update={"tasks": f"people:{describe(whole, stated, table)}"})
     order = np.array([int(person_of[client][1:]) for client in range(12)])
     monkeypatch.setattr(
         own, "numbering", lambda origin, _: Numbering(range(12), order, bisect_left(range(12), origin.unseen_from))

@@ -24,6 +24,8 @@ BUCKETS = 64
 """Indicators of a hashed category."""
 HASHES = 512
 """Features of a text: its hashed words and pairs of words."""
+LARGE = 10.0
+"""Distance from the mean from which on a number that hardly varies is not taken as it is."""
 MISSING = "(missing)"
 """What an empty cell of a category counts as."""
 OTHER = "any other"
@@ -287,8 +289,9 @@ def fitted_number(name: str, rows: Iterable[np.ndarray], signal: bool) -> Number
     if extreme.any():
         scale = np.where(extreme, np.maximum(largest, np.finfo(np.float64).tiny), 1.0)
         spread = np.where(extreme, scale * np.sqrt(((away / scale) ** 2).sum(0) / count), spread)
-    # what varies by rounding alone does not vary, in whatever unit
-    unit = np.where(spread > 1e-9 * np.abs(mean), spread, 1.0)
+    # what varies by rounding alone does not vary, in whatever unit; of huge numbers even that is not to be large
+    tiny = np.where(spread > 1e-14 * np.abs(mean), spread, np.abs(mean))
+    unit = np.where(spread > 1e-9 * np.abs(mean), spread, np.where(largest > LARGE, tiny, 1.0))
     means, units = (tuple(np.broadcast_to(numbers, width).tolist()) for numbers in (mean, unit))
     return Number(name, means, units)
 

@@ -93,13 +93,15 @@ def roles(description: Description, table: Table, kind: Kind) -> Roles:
 
 
 def _such(table: Table, name: str | None) -> str:
-    """Return a first value of a column, if it is a text."""
+    """Return a first value of a column of texts: one that is no number, if there is one."""
     import polars as pl
 
     if table.columns[str(name)].content != "text":
         return ""
+    texts = pl.col(str(name)).cast(pl.String).drop_nulls()
+    strange = texts.filter(texts.cast(pl.Float64, strict=False).is_null())
     with readable(table.path):
-        first = table.frame.select(pl.col(str(name)).cast(pl.String).drop_nulls().first()).collect().item()
+        first = table.frame.select(pl.coalesce(strange.first(), texts.first())).collect().item()
     return f", such as {first!r}"
 
 

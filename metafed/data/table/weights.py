@@ -49,7 +49,7 @@ def without_weightless(description: Description, table: Table, found: Roles) -> 
         raise DataError(f"{column} is 0 in all {table.rows:,} rows: no row would be left")
     notes = [f"a row counts as {name!r} says, {least:g} to {most:g}, in losses and scores"]
     if zeros := table.rows - rows:
-        notes.append(f"{zeros:,} rows of weight 0 left out{_lost(description, table, weight)}")
+        notes.append(f"{zeros:,} row{'s' * (zeros > 1)} of weight 0 left out{_lost(description, table, weight)}")
     return without(description, table, found, weight != 0, "of weight 0", notes)
 
 

@@ -202,3 +202,17 @@ def test_a_table_of_several_columns_has_no_sequences():
     family = mf.Family.from_frame("own", people(text=["a"] * 60, age=range(60)), **ROLES, features=["age"], text="text")
     with pytest.raises(mf.DataError, match=r"wants sequences.*a table does whose one column for the model"):
         preflight(Federation(mf.Experiment(families=[family], clients=5, unseen=0.0, network="gru")))
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        [10**30] * 120,
+        [2**62 + row for row in range(120)],
+        [1_700_000_000_000_000_000 + 1_000_000 * row for row in range(120)],
+    ],
+)
+def test_huge_numbers_that_hardly_vary_are_no_huge_features(column):
+    arrays = ({"h": np.array(column, object)}, np.arange(120) % 3, np.arange(120) // 12)
+    made = Federation(mf.Experiment(families=[mf.Family.from_arrays("a", arrays)], clients=10, precision="float64"))
+    assert max(abs(made.population.split(client).own.x).max() for client in range(10)) < 3

@@ -94,6 +94,7 @@ def test_bad_weights_are_one_message(weights, message):
         ({"weight": "y"}, "column 'y' is the weight and the target"),
         ({"weight": "a"}, "column 'a' is a feature and the weight"),
         ({"weight": "user"}, "holds text, such as 'u0': a weight is a number"),
+        ({"weight": "sure"}, "holds text, such as 'very': a weight is a number"),
         ({"attribute": "sex"}, "weight and attribute exclude each other"),
         ({"algorithm": "knn-per"}, "--algorithm knn-per counts rows alike, and the rows of family 't' have weights"),
         ({"algorithm": "fedproto"}, "--algorithm fedproto counts rows alike"),
@@ -101,7 +102,7 @@ def test_bad_weights_are_one_message(weights, message):
     ],
 )
 def test_what_has_no_weights(keys, message):
-    frame = table(sex=["f", "m"] * 48)
+    frame = table(sex=["f", "m"] * 48, sure=["1.5", "very"] * 48)
     with pytest.raises(ValueError, match=message):
         checked(frame, **keys)
 
