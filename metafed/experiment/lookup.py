@@ -3,6 +3,7 @@
 import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any, Generic, TypeVar, final
 
 from pydantic import BaseModel
@@ -78,7 +79,12 @@ def headline_of(name: str | None, kind: Kind) -> Score | None:
     if name is None or scale(kind, name) == kind:
         return None
     score = _score(name)
-    return (lambda target, output: -score(target, output)) if name in LOWER_IS_BETTER else score
+
+    @wraps(score)
+    def turned(*rows: Any, **weight: Any) -> float:
+        return -score(*rows, **weight)
+
+    return turned if name in LOWER_IS_BETTER else score
 
 
 def _score(name: str) -> Score:

@@ -203,8 +203,8 @@ def check_weights(experiment: Fields, choices: Sequence[TaskChoice]) -> None:
             raise ValueError(
                 f"--algorithm {algorithm_name(experiment.algorithm)} counts rows alike, and {rows}: leave weight out"
             )
-        counted = {**experiment.scores_of(choice.kind), experiment.headline: experiment.headline_of(choice.kind)}
-        for name, score in counted.items():
+        headline = (str(experiment.headline), experiment.headline_of(choice.kind))
+        for name, score in (*experiment.scores_of(choice.kind).items(), headline):
             if score is not None and not takes_weights(score):
                 raise ValueError(
                     f"--score {name} takes targets and outputs, and {rows}: give it an argument weight=None"

@@ -8,9 +8,10 @@ import torch
 import metafed as mf
 from client.host import Host
 from metafed.core.episodes import Examples, pad
+from metafed.experiment.lookup import headline_of
 from metafed.federation.federation import Federation
 from metafed.federation.preflight import preflight
-from metafed.scores import SCORES
+from metafed.scores import SCORES, takes_weights
 from metafed.training.batches import Dealt, Plan
 from metafed.training.settings import ClientTraining
 
@@ -139,6 +140,17 @@ def test_of_every_score_a_row_of_weight_two_is_the_row_twice(name):
     assert score(target, output, weight) == pytest.approx(score(target[twice], output[twice]), abs=1e-14)
     assert score(target, output, np.ones(10)) == score(target, output)
     assert score(target, output, weight) != pytest.approx(score(target, output), abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["log-loss", "auc"])
+def test_a_headline_is_of_weighted_rows(name):
+    rng, target, weight = np.random.default_rng(4), np.arange(8) % 3, np.arange(8) + 1.0
+    output = rng.dirichlet(np.ones(3), 8)
+    score, headline = SCORES[name][1], headline_of(name, "classification")
+    sign = -1 if name == "log-loss" else 1
+    assert takes_weights(headline)
+    assert headline(target, output, weight=weight) == sign * score(target, output, weight)
+    assert headline(target, output) != headline(target, output, weight=weight)
 
 
 def test_minibatches_carry_the_weights_of_their_rows():
