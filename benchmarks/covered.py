@@ -171,9 +171,7 @@ def of_seeds(name: str, count: int, difference: bool) -> Quantity:
         return seeds_interval(statistic(found), metric.of_tail)
 
     words = f"{OF_SEEDS[count]}, {'difference of ' if difference else ''}{name}"
-    return Quantity(
-        words, truth, interval, tuple(SHARES) if share else OVER_SEEDS, OFTEN if count == min(OF_SEEDS) else USUALLY
-    )
+    return Quantity(words, truth, interval, tuple(SHARES) if share else OVER_SEEDS, OFTEN)
 
 
 def around(share: float, more: float, rng: np.random.Generator) -> Values:

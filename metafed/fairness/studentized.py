@@ -18,7 +18,7 @@ FEWEST_IN_TAIL = 10
 FEWEST_FOR_SPREAD = {"own": 200, "difference": 100}
 """Clients below which a statistic of spread gets no interval. Without bounds it has none at all."""
 
-FEWEST_OF_A_SEED = {"own": 30, "difference": 20}
+FEWEST_OF_A_SEED = {"own": 50, "difference": 30}
 """Clients of each seed below which a tail has no interval over seeds: the lowest of few lie above a tenth's mean."""
 FEWEST_FOR_SHARES = 50
 """Clients of each seed below which a share has no interval over seeds: a rare one is 0 or one client in most seeds."""

@@ -115,9 +115,9 @@ def test_over_seeds_tails_of_few_clients_and_spread_without_bounds_have_no_inter
     assert lacks_over_seeds("share", 49, True, "own") == "fewer than 50 clients in a seed"
     assert not lacks_over_seeds("share", 50, True, "own")
     assert not lacks_over_seeds("share", 10, True, "difference")
-    assert lacks_over_seeds(tail, 29, True, "own") == "fewer than 30 clients in a seed"
-    assert lacks_over_seeds(tail, 19, True, "difference") == "fewer than 20 clients in a seed"
+    assert lacks_over_seeds(tail, 49, True, "own") == "fewer than 50 clients in a seed"
+    assert lacks_over_seeds(tail, 29, True, "difference") == "fewer than 30 clients in a seed"
     assert "no lowest value" in lacks_over_seeds(spread, 500, False, "own")
-    known = [(tail, 30, "own"), (tail, 20, "difference"), (spread, 10, "difference"), (fairness.mean, 2, "own")]
+    known = [(tail, 50, "own"), (tail, 30, "difference"), (spread, 10, "difference"), (fairness.mean, 2, "own")]
     assert not any(lacks_over_seeds(metric, n, False, of) for metric, n, of in known)
     assert not lacks_over_seeds(spread, 10, True, "own")

@@ -141,6 +141,7 @@ UNLIKE = {
     "--unseen": {"unseen": 0.25},
     "--eval-clients": {"eval_clients": 7},
     "--mix": {"mix": "assistant=2"},
+    "--headline": {"score": "auc", "headline": "auc"},
 }
 
 
