@@ -178,7 +178,7 @@ class Host:
             clients=[chunk[index] for index in chosen],
             family=family,
             groups=[draw.examples[index].group for index in chosen],
-            rows=[draw.examples[index].amount for index in chosen],
+            rows=[len(draw.examples[index].y) for index in chosen],
             rates=Rates(self.experiment.outer.rate, algorithm.local_rate),
         )
         contribution, client_vectors, hidden = (

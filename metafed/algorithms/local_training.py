@@ -82,7 +82,7 @@ class LocalTraining(Descent, ABC):
     def weights(self, rows: Batch) -> "torch.Tensor":
         """Return what each client counts ``(C,)``: 1, its rows or 0, as ``weighs`` says."""
         if self.weighs == "rows":
-            return rows.mask.sum(1)
+            return (rows.mask > 0).sum(1).to(rows.mask.dtype)
         return torch.full_like(rows.mask[:, 0], float(self.weighs == "alike"))
 
 

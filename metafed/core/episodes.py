@@ -47,11 +47,6 @@ class Examples(NamedTuple):
     attributes: np.ndarray | None = None
     weight: np.ndarray | None = None
 
-    @property
-    def amount(self) -> float:
-        """The rows as they count: their number, or the sum of their weights."""
-        return len(self.y) if self.weight is None else float(self.weight.sum())
-
 
 class Batch(NamedTuple):
     """Rows of ``C`` clients, padded to the longest: ``x (C, N, …)``, ``y (C, N, …)``, ``mask (C, N)``.

@@ -96,7 +96,7 @@ class ClientUpdates(NamedTuple):
         clients: Their ids.
         family: Their family.
         groups: Their groups.
-        rows: How many rows each owns, or the sum of their weights.
+        rows: How many rows each owns.
         rates: How large a step along a direction is.
     """
 
@@ -106,7 +106,7 @@ class ClientUpdates(NamedTuple):
     clients: Sequence[int]
     family: str
     groups: Sequence[str]
-    rows: Sequence[float]
+    rows: Sequence[int]
     rates: Rates
 
 

@@ -89,7 +89,10 @@ def test_a_row_of_weight_two_counts_as_the_row_twice(name, kind):
     heavy = Episode(*(batch._replace(mask=batch.mask * WEIGHTS[: batch.mask.shape[1]]) for batch in episode))
     twice = Episode(*(repeated(batch) for batch in episode))
     left, right = (algorithm.update(task, theta, state, each, 1) for each in (heavy, twice))
-    same_update(left._replace(output=right.output), right)
+    plain = algorithm.update(task, theta, state, episode, 1)
+    # a client counts by its rows, one by one
+    assert torch.equal(left.weights, plain.weights)
+    same_update(left._replace(output=right.output, weights=right.weights), right)
     torch.testing.assert_close(
         task.score(left.output, heavy.query), task.score(right.output, twice.query), rtol=0, atol=1e-12
     )
@@ -97,7 +100,6 @@ def test_a_row_of_weight_two_counts_as_the_row_twice(name, kind):
         *(path(algorithm, task, theta, state, each.support, 2) for each in (heavy, twice)), strict=True
     ):
         same(weighted, doubled)
-    plain = algorithm.update(task, theta, state, episode, 1)
     assert not torch.allclose(plain.losses, left.losses)
 
 

@@ -61,6 +61,19 @@ def test_the_kernels_equal_autograd(tasks, network, rates, second_order):
     torch.testing.assert_close(ours.output * real, theirs.output * real, rtol=1e-11, atol=1e-12)
 
 
+@pytest.mark.parametrize("tasks", ["assistant", "sinusoid"])
+def test_the_kernels_equal_autograd_where_rows_have_weights(tasks):
+    task, theta, episode = problem(tasks)
+    generator = torch.Generator().manual_seed(2)
+    weights = (0.5 + 2 * torch.rand(rows.mask.shape, generator=generator, dtype=rows.mask.dtype) for rows in episode)
+    heavy = type(episode)(*(rows._replace(mask=rows.mask * own) for rows, own in zip(episode, weights, strict=True)))
+    ours, theirs = (maml_update(each, theta, heavy, RATES, second_order=True) for each in (task, without_kernels(task)))
+    for name, direction in theirs.directions.items():
+        torch.testing.assert_close(ours.directions[name], direction, rtol=0, atol=1e-12 * float(direction.abs().max()))
+    torch.testing.assert_close(ours.losses, theirs.losses, rtol=1e-12, atol=0)
+    assert not torch.allclose(ours.losses, maml_update(task, theta, episode, RATES, second_order=True).losses)
+
+
 def test_the_test_has_ragged_clients():
     _, _, (support, query) = problem("personalization")
     assert support.mask.sum(1).unique().numel() > 1

@@ -13,6 +13,9 @@ class Says:
 
     features, outputs = 4, 3
 
+    def __init__(self, weighted=False):
+        self.weighted = weighted
+
 
 def rows(x=(6, 4), y=(6, 3), oracle=6):
     return Examples(np.ones(x), np.ones(y), "g", np.ones(oracle))
@@ -49,4 +52,25 @@ def test_rows_as_the_source_says_pass_until_one_number_is_missing(own, kind):
 def test_others_are_refused(own, kind, text):
     with pytest.raises(DataError) as caught:
         check_rows(own, Says(), kind, "own: client a")
+    assert str(caught.value) == text
+
+
+@pytest.mark.parametrize(
+    ("weight", "weighted", "text"),
+    [
+        (None, True, "own: client a has no weights, and its source says weighted = True"),
+        (np.ones(6), False, "own: client a has weights, and its source says weighted = False"),
+        (np.ones(5), True, "own: client a has 6 rows of x, and 5 of weight"),
+        (np.arange(6.0), True, "own: client a has a weight that is no number above 0: leave the row out"),
+        (np.full(6, np.nan), True, "own: client a has a weight that is no number above 0: leave the row out"),
+        (np.ones(6), True, None),
+    ],
+)
+def test_weights_are_as_the_source_says(weight, weighted, text):
+    own = rows()._replace(weight=weight)
+    if text is None:
+        check_rows(own, Says(weighted), "regression", "own: client a")
+        return
+    with pytest.raises(DataError) as caught:
+        check_rows(own, Says(weighted), "regression", "own: client a")
     assert str(caught.value) == text

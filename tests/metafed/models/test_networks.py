@@ -114,6 +114,14 @@ def test_padding_is_invisible(name, filling):
 
 
 @every_network
+def test_norms_take_rows_alike_whatever_their_weights(name):
+    task, theta, episode = begin(name)
+    short, start = ragged(episode).query, spread(theta, 3)
+    outputs = [task.predict(start, short.x, mask) for mask in (short.mask, short.mask * torch.rand(3, 5).double())]
+    assert torch.equal(*(output * short.mask.unsqueeze(-1) for output in outputs))
+
+
+@every_network
 def test_the_meta_gradient_equals_finite_differences(name):
     # max-pooling has kinks: a small step, in float64, stays on one side of them
     task, theta, episode = begin(name)
