@@ -36,7 +36,7 @@ def test_a_kink_beside_where_it_begins_is_no_reason_to_refuse_it(seed):
     assert not made.vectorized
 
 
-@pytest.mark.parametrize("number", [0, 1, 2])
+@pytest.mark.parametrize("number", range(5))
 def test_each_partition_is_dirichlet_of_20_clients_with_a_quarter_for_the_test(number):
     said = read_toml(HOME / "experiments" / "pfllib" / f"fashion-mnist-{number}.toml")
     assert said["partition"] == {"kind": "dirichlet", "clients": 20, "alpha": 0.1, "seed": number}
@@ -63,16 +63,33 @@ def test_each_published_method_is_one_command(words, epochs, monkeypatch):
     assert (found.local.epochs, found.local.batch_size, found.local.rows, found.cohort) == (epochs, 10, "all", 20)
 
 
+def run_of(folder, name, seed, scores):
+    """Write a run with a client of one test image and one of three, that score so after fine-tuning."""
+    run = folder / f"{name}-{seed}"
+    run.mkdir()
+    rows = {"phase": "evaluate", "round": 1, "client": [0, 0, 1, 1], "step": [0, 1, 0, 1], "query": [1, 1, 3, 3]}
+    rows |= {"family": "f", "group": "", "device": "", "seen": True, "loss": 0.0, "oracle_score": 0.0, "n": 4}
+    pl.DataFrame({**rows, "score": [0.0, scores[0], 0.0, scores[1]]}).write_parquet(run / "clients.parquet")
+    (run / "manifest.json").write_text(json.dumps({"experiment": {"algorithm": {"name": name}, "seed": seed}}))
+
+
 def test_a_table_counts_all_images_alike_and_says_the_least_and_the_most(tmp_path, capsys):
-    for number, scores in enumerate(((0.2, 0.9), (0.4, 0.5))):
-        run = tmp_path / f"ditto-{number}"
-        run.mkdir()
-        rows = {"phase": "evaluate", "round": 1, "client": [0, 0, 1, 1], "step": [0, 1, 0, 1], "query": [1, 1, 3, 3]}
-        rows |= {"family": "f", "group": "", "device": "", "seen": True, "loss": 0.0, "oracle_score": 0.0, "n": 4}
-        pl.DataFrame({**rows, "score": [0.0, scores[0], 0.0, scores[1]]}).write_parquet(run / "clients.parquet")
-        (run / "manifest.json").write_text(json.dumps({"experiment": {"algorithm": {"name": "ditto"}}}))
+    for seed, scores in enumerate(((0.2, 0.9), (0.4, 0.5))):
+        run_of(tmp_path, "ditto", seed, scores)
     assert main([*map(str, tmp_path.iterdir()), "--markdown"]) == 0
     assert "| ditto | 2 | 1 | 0.0 (0.0 to 0.0) | 60.0 (47.5 to 72.5) |" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("partitions", "lead"), [(4, "+25.0 | 4 of 4"), (5, "+30.0 [+14.8, +45.2] | 5 of 5")])
+def test_a_lead_is_that_in_the_same_partition_with_an_interval_from_five_on(partitions, lead, tmp_path, capsys):
+    ditto = [0.5, 0.6, 0.7, 0.8, 0.9]
+    for seed, less in enumerate([0.2, 0.2, 0.3, 0.3, 0.5][:partitions]):
+        run_of(tmp_path, "ditto", seed, [ditto[seed]] * 2)
+        run_of(tmp_path, "fedavg", seed, [ditto[seed] - less] * 2)
+    assert main([*map(str, sorted(tmp_path.iterdir(), reverse=True)), "--markdown"]) == 0
+    t = 2.7764  # of four degrees of freedom; the differences 20, 20, 30, 30, 50 have a deviation of 12.247
+    assert 30 - t * 12.247 / 5**0.5 == pytest.approx(14.8, abs=0.05)
+    assert lead in capsys.readouterr().out
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path, capsys):
