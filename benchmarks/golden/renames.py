@@ -17,7 +17,7 @@ NEW = ("secure.fewest",)
 """Flags that the other tree does not have: what they say there is no setting."""
 KEYS: dict[str, str] = {"oracle_score": "ceiling", "updates": "votes", "evaluation_warning": "trap"}
 """Keys of JSON, wherever they stand."""
-ADDED = frozenset({"undefined", "exploded", "named", "growing", "name", "of_worst"})
+ADDED = frozenset({"undefined", "exploded", "named", "growing", "name", "of_worst", "tested"})
 """Keys of JSON and columns of tables that the other tree does not have."""
 COLUMNS: dict[str, str] = {"oracle_score": "ceiling"}
 """Columns of Parquet files."""
