@@ -13,6 +13,7 @@ from metafed.core.reading import read_toml
 from metafed.models import Inputs
 from metafed.models.making import make
 from simulation.cli.flags import parse
+from tests.benchmarks.stand_ins import with_small_images
 
 HOME = Path(__file__).resolve().parents[2]
 FINE_TUNED = "--algorithm.inner-lr 0.005 --eval.epochs 1 --eval.batch-size 10"
@@ -55,8 +56,9 @@ def test_each_partition_is_dirichlet_of_20_clients_with_a_quarter_for_the_test(n
         (f"{PER_FEDAVG} --local.epochs None {FINE_TUNED}", None),
     ],
 )
-def test_each_published_method_is_one_command(words, epochs, monkeypatch):
-    monkeypatch.chdir(HOME)
+def test_each_published_method_is_one_command(words, epochs, tmp_path, monkeypatch):
+    with_small_images(HOME / "experiments", tmp_path)
+    monkeypatch.chdir(tmp_path)
     page = " ".join((HOME / "docs" / "could-not-reproduce.md").read_text(encoding="utf-8").split())
     assert words in page
     found = parse(["--config", "experiments/fashion-mnist-pfllib.toml", *words.split()]).experiment

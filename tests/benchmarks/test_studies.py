@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks.studies import compared, main, read_study, table
 from simulation.cli.errors import BadInput
+from tests.benchmarks.stand_ins import with_small_images
 
 FOLDER = Path(__file__).resolve().parents[2] / "experiments" / "studies"
 FILES = sorted(file for file in FOLDER.glob("*.toml") if "[methods]" in file.read_text(encoding="utf-8"))
@@ -20,9 +21,10 @@ def study(tmp_path, methods, more="", extra=""):
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_a_study_parses_and_its_page_names_its_command(file, monkeypatch):
-    monkeypatch.chdir(FOLDER.parents[1])
-    methods = read_study(file).methods
+def test_a_study_parses_and_its_page_names_its_command(file, tmp_path, monkeypatch):
+    with_small_images(FOLDER.parent, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    methods = read_study(tmp_path / "experiments" / "studies" / file.name).methods
     assert len(methods) >= 2
     assert all((config.seeds or 1) >= 3 for config in methods.values())
     page = (FOLDER / "README.md").read_text(encoding="utf-8")
