@@ -79,12 +79,14 @@ def headline_of(name: str | None, kind: Kind) -> Score | None:
     if name is None or scale(kind, name) == kind:
         return None
     score = _score(name)
+    if name not in LOWER_IS_BETTER:
+        return score
 
     @wraps(score)
     def turned(*rows: Any, **weight: Any) -> float:
         return -score(*rows, **weight)
 
-    return turned if name in LOWER_IS_BETTER else score
+    return turned
 
 
 def _score(name: str) -> Score:
