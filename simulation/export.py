@@ -14,6 +14,7 @@ import simulation.cli.start  # noqa: F401  (first: it puts heavy packages off)
 from metafed.experiment.settings import Experiment
 from metafed.fairness.influence import NoLedger, ledger
 from metafed.fairness.panel import WHOLE
+from metafed.scores import named_scores
 from server.files import draft, write_text
 from simulation.analysis.best import best
 from simulation.analysis.choices import checked_metrics, families
@@ -25,7 +26,7 @@ from simulation.cli.door import door
 from simulation.cli.errors import BadInput
 from simulation.cli.exits import DONE
 from simulation.records.folders import read_methods
-from simulation.records.methods import Method, Replicate
+from simulation.records.methods import Method, Replicate, headlines
 from simulation.report.latex import differences_latex, values_latex
 
 
@@ -98,12 +99,13 @@ def export(asked: Arguments) -> list[Path]:
     try:
         asked.out.mkdir(parents=True, exist_ok=True)
         place = ["method", "part", "family", "measure"]
+        notes = named_scores(headlines(methods[0]))
         written = [
             table(asked.out / "clients.csv", CLIENT, (row for method in methods for row in client_rows(method))),
             table(asked.out / "rounds.csv", ROUND, (row for method in methods for row in round_rows(method))),
             table(asked.out / "metrics.csv", [*place, "seed", "value"], points),
             table(asked.out / "estimates.csv", [*place, "value", "low", "high", "seeds", "interval"], estimates),
-            text(asked.out / "table.tex", values_latex(shown, printed, asked.part, bold, narrow)),
+            text(asked.out / "table.tex", values_latex(shown, printed, asked.part, bold, narrow, notes)),
         ]
         if comparable:
             pairs = [(index, 0) for index in range(1, len(methods))]

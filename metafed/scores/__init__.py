@@ -82,6 +82,12 @@ def others(scales: Mapping[str, str]) -> dict[str, str]:
     return {family: name for family, name in scales.items() if name not in OWN.values()}
 
 
+def named_scores(headed: Mapping[str, str]) -> list[str]:
+    """Say, for whoever reads numbers, which scores those of ``others`` are."""
+    turned = dict.fromkeys(LOWER_IS_BETTER, " with its sign turned")
+    return [f"Score: {name}{turned.get(name, '')}, of {family}." for family, name in headed.items()]
+
+
 def called(scale: str) -> str:
     """Return what a score of a scale is called, higher being better."""
     own: dict[str, str] = {kind: name for name, kind in OWN.items()}

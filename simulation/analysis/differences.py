@@ -21,11 +21,12 @@ from metafed.fairness.panel import Panel
 from metafed.fairness.replicates import FEWEST_SEEDS, Statistic, points, seeds_interval
 from metafed.fairness.significance import LEVEL, holm, seeds_needed, sign_flip, smallest_p
 from metafed.fairness.studentized import difference_interval, lacks_over_seeds, metric_interval
+from metafed.scores import named_scores
 from simulation.analysis.comparable import steps
 from simulation.analysis.measures import MEASURES, Kinds, Measure, Served, paired
 from simulation.cli.exits import called
 from simulation.cli.references import ALONE
-from simulation.records.methods import Method, Replicate, kinds_of
+from simulation.records.methods import Method, Replicate, headlines, kinds_of
 from simulation.records.names import component
 
 PARTS = ("unseen", "seen", "all")
@@ -49,7 +50,8 @@ def comparison(
 
     Returns:
         ``seeds``; ``clients`` by seed; ``left_out``; ``methods``: by name, each measure's estimate and its ``points``
-        by seed; ``differences``: a list, with p-values and the verdict.
+        by seed; ``differences``: a list, with p-values and the verdict; ``headline``: by family, a score that stands
+        in the place of its own, if there is one.
 
     Raises:
         ValueError: The methods have no seed or no client in common, or a client differs between them.
@@ -73,6 +75,8 @@ def comparison(
         "left_out": left_out,
         "methods": {},
     }
+    if headed := headlines(methods[0]):
+        found["headline"] = headed
     if any(measure.alone for measure in used) and (words := alone_words(methods)):
         found["alone"] = words
     if not all(found["clients"].values()):
@@ -214,7 +218,7 @@ def verdict(entry: Mapping[str, Any]) -> str:
 def remarks(found: Mapping[str, Any]) -> list[str]:
     """Say what the table's intervals and verdicts rest on, and what they cannot say."""
     count, several = len(found["seeds"]), len(found["differences"])
-    sentences = [intervals(count)]
+    sentences = [*named_scores(found.get("headline", {})), intervals(count)]
     if count < FEWEST_SEEDS and several:
         sentences.append(
             f"Which of {several} differences hold is known from {seeds_needed(several)} seeds on (--seeds)."

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from metafed.fairness.good import grown, noisy_labels, poorly
-from metafed.scores import others
-from simulation.records.methods import Method, kinds_of
+from simulation.records.methods import Method, headlines
 
 
 def warnings(methods: Sequence[Method], found: Mapping[str, Any], part: str) -> list[str]:
@@ -17,8 +16,7 @@ def warnings(methods: Sequence[Method], found: Mapping[str, Any], part: str) -> 
         part: Which clients these are of.
     """
     written: list[str] = []
-    kinds, people = kinds_of(methods[0]), next(iter(methods[0].seeds.values())).people
-    headed = others({name: kinds[name] for name in people.family.tolist() if name in kinds})
+    headed = headlines(methods[0])
     for family, own in found.items():
         own_score = not headed if family == "all" else family not in headed
         whose = f"{part} clients" + ("" if family == "all" else f" of {family}")

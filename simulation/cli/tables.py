@@ -13,7 +13,7 @@ from metafed.fairness.harmed import RULE
 from metafed.fairness.intervals import BRACKETS, enclosed
 from metafed.fairness.references import sentences
 from metafed.fairness.summary import counted
-from metafed.scores import LOWER_IS_BETTER
+from metafed.scores import named_scores
 
 MISSING = "–"
 
@@ -82,7 +82,7 @@ def footnotes(summary: Mapping[str, Any]) -> list[str]:
     notes = [
         *(f"\n{sentence}" for sentence in (*poor(summary), *grown(summary))),
         f"\nScore: before and after {steps} {unit}{'s' * (steps != 1)}, at most 1, higher is better.",
-        *(f"Score: {score(name)}, of {family}." for family, name in summary.get("headline", {}).items()),
+        *named_scores(summary.get("headline", {})),
         f"Gain: mean over clients, n = {counted(summary)} in all. {BRACKETS}",
         "Worst 10 %: mean after adaptation of the lowest ⌈n / 10⌉ clients.",
     ]
@@ -108,11 +108,6 @@ def footnotes(summary: Mapping[str, Any]) -> list[str]:
             f" or more; a smaller\n  --inner-lr may help. {named(summary, 'exploded')}"
         )
     return [*(f"\n{sentence}" for sentence in sentences(summary)), *notes]
-
-
-def score(scale: str) -> str:
-    """Say which score another than a family's own is."""
-    return f"{scale} with its sign turned" if scale in LOWER_IS_BETTER else scale
 
 
 def named(summary: Mapping[str, Any], state: str) -> str:

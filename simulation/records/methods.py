@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from metafed.fairness.panel import Panel, last_evaluation
+from metafed.scores import others
 from simulation.cli.errors import BadInput
 from simulation.cli.references import ALONE
 from simulation.records.runs import NAMES, NUMBERS, Run, changed_since, kinds, read_object, read_run
@@ -181,3 +182,9 @@ def reference_of(folder: Path) -> str | None:
 def kinds_of(method: Method) -> dict[str, Any]:
     """Return the kind of each family of the method's clients."""
     return dict(kinds(method.first.manifest))
+
+
+def headlines(method: Method) -> dict[str, str]:
+    """Return the score that stands in the place of its own, by family of the method's clients; most have none."""
+    scales, people = kinds_of(method), next(iter(method.seeds.values())).people
+    return others({name: scales[name] for name in people.family.tolist() if name in scales})

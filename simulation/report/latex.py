@@ -7,6 +7,7 @@ from typing import Any
 from metafed.core.digits import digits
 from metafed.fairness.harmed import RULE
 from metafed.fairness.intervals import enclosed
+from metafed.scores import named_scores
 from simulation.analysis.measures import MEASURES, Measure
 from simulation.analysis.tables import SHARES
 from simulation.report.escaping import beyond, escape
@@ -21,6 +22,7 @@ def values_latex(
     part: str,
     best: Mapping[str | None, Mapping[str, str]],
     narrow: bool = False,
+    notes: Sequence[str] = (),
 ) -> str:
     """Return a table with a row a method, by family; the whole population last.
 
@@ -30,6 +32,7 @@ def values_latex(
         part: What the clients are, for the caption.
         best: By family and measure, the name of the method that is printed in bold.
         narrow: Intervals stand below their numbers, so that four columns fit half a page.
+        notes: What a reader must know besides.
     """
     used = [m for m in measures if any(m.name in cells for cells in (shown.get(None) or {}).values())]
     families = [name for name in shown if name is not None and shown[name]]
@@ -53,7 +56,7 @@ def values_latex(
     if narrow:
         head = row(["", *(rf"\shortstack{{{words}}}" for words in map(stacked, used))])
     comments = [f"{part} clients; 95 % intervals over seeds", *([BOLD] if any(best.values()) else [])]
-    comments += [RULE] if any(measure.name == "harmed" for measure in used) else []
+    comments += [*notes, *([RULE] if any(measure.name == "harmed" for measure in used) else [])]
     return tabular("l" + "r" * len(used), head, rows, comments, narrow)
 
 
@@ -75,7 +78,8 @@ def differences_latex(found: Mapping[str, Any], part: str, measures: Sequence[Me
                 rows.append(row([escape(MEASURES[name].words), number, *p, escape(entry["verdict"])]))
     count = len(found["differences"])
     comment = f"{part} clients; exact sign-flip tests over {len(found['seeds'])} seeds, Holm over {count} differences"
-    return tabular("l" + "r" * (len(head) - 2) + "l", row(head), rows, [comment], narrow)
+    comments = [comment, *named_scores(found.get("headline", {}))]
+    return tabular("l" + "r" * (len(head) - 2) + "l", row(head), rows, comments, narrow)
 
 
 def heading(text: str, columns: int) -> str:

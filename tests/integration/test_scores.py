@@ -9,6 +9,8 @@ import metafed as mf
 from metafed.core.traits import conflicts
 from metafed.experiment.rules.declared import WITHHOLDING, declared
 from simulation import BadInput, load, simulate
+from simulation.compare import main as compare
+from simulation.export import main as export
 from simulation.run import main
 from tests.simulation.command.running import manifest
 
@@ -128,3 +130,22 @@ def test_nodes_that_keep_their_rows_cannot_send_them():
     found = [str(each) for each in conflicts([*declared(mf.Experiment(score="auc")), WITHHOLDING])]
     assert any(text.startswith("--score auc cannot be combined with") for text in found)
     assert not conflicts([*declared(mf.Experiment()), WITHHOLDING])
+
+
+def test_compared_and_exported_numbers_say_of_which_score_they_are(tmp_path, capsys):
+    flags = "--engine local --clients 8 --rounds 1 --width 8 --eval-every 0 --tasks personalization,avatar --no-report"
+    more = ["--score", "log-loss", "--headline", "log-loss"]
+    for name in ("maml", "fomaml"):
+        assert main([*flags.split(), *more, "--algorithm", name, "--out", str(tmp_path / name)]) == 0
+    assert main([*flags.split(), "--out", str(tmp_path / "plain")]) == 0
+    said, runs = "Score: log-loss with its sign turned, of personalization.", [str(tmp_path / "maml")]
+    assert capsys.readouterr().out.count(said) == 2
+    both = [*runs, str(tmp_path / "fomaml")]
+    assert compare(both) == 0
+    assert capsys.readouterr().out.count("Score: ") == 1
+    assert export([*both, "--out", str(tmp_path / "out")]) == 0
+    for name in ("table.tex", "differences.tex"):
+        assert f"% {said}\n" in (tmp_path / "out" / name).read_text(encoding="utf-8")
+    capsys.readouterr()
+    assert compare([str(tmp_path / "plain")]) == 0
+    assert "Score: " not in capsys.readouterr().out
