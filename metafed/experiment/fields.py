@@ -134,6 +134,12 @@ class Fields(Settings):
         description="Query rows that a client's score needs; with fewer it is undefined, and in no mean. Default: 4 in"
         " a regression, where skill of fewer has no mean; 1 otherwise.",
     )
+    query_rows: int | None = Field(
+        None,
+        ge=1,
+        le=WITHOUT_END,
+        description="Query rows of a training episode at most, or of each class in it. Default: the data's own.",
+    )
     score: str = Field(
         "",
         description="Scores of evaluated clients, each a column of clients.parquet after every inner step: accuracy,"

@@ -49,6 +49,7 @@ class Keywords(TypedDict, total=False):
     eval_steps: int | None
     eval_clients: int
     eval_rows: int | None
+    query_rows: int | None
     score: str | Score | Sequence[str | Score]
     headline: str | Score | None
     keep_predictions: bool

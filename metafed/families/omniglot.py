@@ -3,7 +3,13 @@
 from metafed.core.episodes import Shots
 from metafed.data.family import Family
 from metafed.data.sets.omniglot.drawers import Drawers
-from metafed.data.sets.omniglot.few_shot import FiveWayFiveShot, FiveWayOneShot, TwentyWayFiveShot, TwentyWayOneShot
+from metafed.data.sets.omniglot.few_shot import (
+    FiveWayFiveShot,
+    FiveWayOneShot,
+    SixtyWayOneShot,
+    TwentyWayFiveShot,
+    TwentyWayOneShot,
+)
 from metafed.data.sets.omniglot.reader import SIDE
 
 OMNIGLOT = Family(
@@ -15,6 +21,7 @@ OMNIGLOT = Family(
         "5w5s": FiveWayFiveShot,
         "20w1s": TwentyWayOneShot,
         "20w5s": TwentyWayFiveShot,
+        "60w1s": SixtyWayOneShot,
         "drawers": Drawers,
     },
     anonymous=True,

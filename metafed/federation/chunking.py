@@ -21,6 +21,7 @@ from metafed.algorithms.base import Algorithm
 from metafed.core.episodes import Shots
 from metafed.data.source import Source
 from metafed.federation.roster import Roster
+from metafed.federation.shots import shots_of
 from metafed.models import Network
 
 BUDGET = 2**28
@@ -57,7 +58,7 @@ def sizes(roster: Roster, sources: Sequence[Source], networks: Sequence[Network]
     itemsize = np.dtype(experiment.precision).itemsize
     found = {}
     for choice, source, network, share in zip(roster.choices, sources, networks, shares, strict=True):
-        shots = source.shots or choice.family.shots
+        shots = shots_of(experiment, choice, source)
         strata = source.outputs if shots.per_class else 1
         image = choice.family.image
         part = share / sum(shares)

@@ -18,6 +18,7 @@ from metafed.experiment.settings import Experiment
 from metafed.faults.injected_bias import parse_bias
 from metafed.federation.memory import Store
 from metafed.federation.roster import Roster
+from metafed.federation.shots import shots_of
 
 EVERY = 2**31
 """Query rows (a class) at most, where there is no bound: all that the support leaves."""
@@ -74,7 +75,7 @@ class Population:
         deals_slots: bool,
     ) -> None:
         self.experiment, self.choices, self.roster, self.sources = experiment, choices, roster, sources
-        self.shots = [source.shots or choice.family.shots for choice, source in zip(choices, sources, strict=True)]
+        self.shots = [shots_of(experiment, choice, source) for choice, source in zip(choices, sources, strict=True)]
         self.dtype = getattr(torch, experiment.precision)
         self.deals_slots = deals_slots
         self.bias = parse_bias(experiment.inject_bias) if experiment.inject_bias else None

@@ -8,6 +8,7 @@ from metafed.devices.plan import Planner
 from metafed.devices.work import Work
 from metafed.federation.chunking import update_bytes
 from metafed.federation.federation import Federation
+from metafed.federation.shots import shots_of
 
 
 def work_of(federation: Federation) -> Work:
@@ -22,7 +23,7 @@ def work_of(federation: Federation) -> Work:
     }
     memory = {}
     for choice, source in zip(federation.choices, federation.sources, strict=True):
-        shots, family = source.shots or choice.family.shots, choice.family
+        shots, family = shots_of(experiment, choice, source), choice.family
         strata = source.outputs if shots.per_class else 1
         model, algorithm = tasks[family.name].model, experiment.algorithm
         memory[family.name] = update_bytes(algorithm, model, family.image, shots, strata, itemsize)

@@ -24,6 +24,11 @@ def check_training(experiment: Fields) -> None:
         raise ValueError(
             f"--local.epochs {local.epochs} and --local.steps {local.steps} both say how long a client trains; give one"
         )
+    if local.rows == "all" and experiment.query_rows is not None:
+        raise ValueError(
+            f"--query-rows {experiment.query_rows} does nothing with --local.rows all, which trains on all rows; leave"
+            " one out"
+        )
     check_replaced(algorithm, local.changed)
     if local.changed:
         local.check("local", local.length(algorithm.training_steps))

@@ -101,6 +101,14 @@ class TwentyWayOneShot(Tasks):
 
 
 @final
+class SixtyWayOneShot(Tasks):
+    """``60w1s``: what ProtoNet is trained on in its paper; 60 background characters a task."""
+
+    outputs = 60
+    k = 1
+
+
+@final
 class TwentyWayFiveShot(Tasks):
     """``20w5s``."""
 

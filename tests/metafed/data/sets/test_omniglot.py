@@ -19,7 +19,7 @@ from metafed.federation.preflight import preflight
 from metafed.models import Conv4, Mlp, SmallConv
 from tests.metafed.data.damage import altered, truncated
 
-TASKS = {"5w1s": (5, 1), "5w5s": (5, 5), "20w1s": (20, 1), "20w5s": (20, 5)}
+TASKS = {"5w1s": (5, 1), "5w5s": (5, 5), "20w1s": (20, 1), "20w5s": (20, 5), "60w1s": (60, 1)}
 real_counts = pytest.mark.parametrize("some_data", [pytest.param("real", marks=pytest.mark.data)], indirect=True)
 every_task = pytest.mark.parametrize("name", TASKS)
 
