@@ -6,11 +6,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from metafed.core.errors import DataError
+from metafed.data.files.copies import cache
+from metafed.data.table.places import NUMBER, Places
+
 if TYPE_CHECKING:
     import polars as pl
 
 PIECE = 250_000
 """Rows that are looked at at a time, about; what is made on the way is no larger, however many rows there are."""
+IN_MEMORY = 1_000_000
+"""Numbers of rows that are kept in memory at most: 4 MB."""
 
 
 @dataclass(frozen=True)
@@ -20,14 +26,14 @@ class Index:
     Attributes:
         frame: All rows, in the order in which they are given.
         client: The column that names the client.
-        order: Of rows that lie scattered, their numbers client by client ``(n,)``, four bytes each; None where the
-            rows of every client are successive as it is.
+        order: Of rows that lie scattered, their numbers client by client ``(n,)``, four bytes each; on disk where there
+            are more than ``IN_MEMORY``; None where the rows of every client are successive as it is.
         ends: Where pieces of about ``PIECE`` rows end, each of whole clients; none of a table that is not in memory.
     """
 
     frame: "pl.LazyFrame"
     client: str
-    order: "pl.Series | None" = None
+    order: "pl.Series | Places | None" = None
     ends: tuple[int, ...] = ()
 
     def rows(self, first: int, length: int, names: Sequence[str] | None = None) -> "pl.LazyFrame":
@@ -47,9 +53,13 @@ class Index:
 
 
 def indexed(frame: "pl.DataFrame", client: str) -> Index:
-    """Return the index of rows in memory."""
-    who = frame[client].alias("client")
-    found = _spans(who)
+    """Return the index of rows in memory.
+
+    Raises:
+        DataError: It needs a file, which cannot be written.
+    """
+    who = frame[client]
+    found = _spans(who.alias("client"))
     together = bool((found["last"] - found["first"] + 1 == found["rows"]).all())
     ends = found["rows"].cast(int).cum_sum().to_numpy()
     last = np.flatnonzero(np.diff((ends - 1) // PIECE, append=-1))
@@ -83,21 +93,36 @@ def _spans(who: "pl.Series") -> "pl.DataFrame":
     return found[0].sort("first")
 
 
-def _order(who: "pl.Series", found: "pl.DataFrame") -> "pl.Series":
-    """Return the numbers of the rows client by client ``(n,)``, sorted by counting, a piece at a time."""
+def _order(who: "pl.Series", found: "pl.DataFrame") -> "pl.Series | Places":
+    """Return the numbers of the rows client by client ``(n,)``."""
     import polars as pl
 
+    rows, pieces = len(who), _sorted(who, found)
+    if rows <= IN_MEMORY:
+        order = np.empty(rows, NUMBER)
+        for places, numbers in pieces:
+            order[places] = numbers
+        return pl.Series(order)
+    try:
+        return Places(rows, pieces)
+    except OSError as error:
+        raise DataError(
+            f"the rows of a client are scattered; an index of {rows:,} rows cannot be written to {cache()}:"
+            f" {error.strerror}. Sort the rows by {who.name!r}, or name another folder by XDG_CACHE_HOME"
+        ) from error
+
+
+def _sorted(who: "pl.Series", found: "pl.DataFrame") -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield places in the index, which ascend, and the numbers of the rows there: sorted by counting, in pieces."""
     numbers = found.select("client").with_row_index("number")
     free = found["rows"].cast(int).cum_sum().to_numpy() - found["rows"].to_numpy()
-    order = np.empty(len(who), np.uint32)
     step = max(PIECE, len(found))
     for start in range(0, len(who), step):
-        piece = who.slice(start, step).to_frame()
+        piece = who.slice(start, step).alias("client").to_frame()
         piece = piece.join(numbers, on="client", how="left", nulls_equal=True, maintain_order="left")
         number = piece["number"].to_numpy()
         place = np.argsort(number, kind="stable")
         runs = np.flatnonzero(np.diff(number[place].astype(np.int64), prepend=-1))
         length, client = np.diff(runs, append=len(number)), number[place[runs]]
-        order[np.repeat(free[client] - runs, length) + np.arange(len(number))] = place + start
+        yield np.repeat(free[client] - runs, length) + np.arange(len(number)), place + start
         free[client] += length
-    return pl.Series(order)
