@@ -21,6 +21,7 @@ from metafed.algorithms.base import MOST_STEPS, Outer
 from metafed.core.session import name_of
 from metafed.core.settings import Settings
 from metafed.data.family import Family
+from metafed.data.table.sizes import MOST_SHOTS
 from metafed.devices.settings import Devices
 from metafed.experiment.choices import builtin, names, parse_mix, written
 from metafed.experiment.lookup import KINDS, headline_of, mechanism_class, parse_scores, written_scores
@@ -137,7 +138,7 @@ class Fields(Settings):
     query_rows: int | None = Field(
         None,
         ge=1,
-        le=WITHOUT_END,
+        le=MOST_SHOTS,
         description="Query rows of a training episode at most, or of each class in it. Default: the data's own.",
     )
     score: str = Field(

@@ -139,8 +139,8 @@ def bandai_motion(folder: Path) -> None:
 
 
 def omniglot_file(target: Path) -> None:
-    """Write the prepared file itself: 120 characters, 80 of them of the background, of two random strokes each."""
-    rng, count, drawn = SIDE(60), 120, 20
+    """Write the prepared file itself: 160 characters, 80 of them of the background, of two random strokes each."""
+    rng, count, drawn = SIDE(60), 160, 20
     images = np.zeros((count * drawn, 28, 28), np.uint8)
     for place, image in enumerate(images):
         own = SIDE([61, place // drawn])
@@ -158,7 +158,7 @@ def omniglot_file(target: Path) -> None:
         drawer_in_alphabet=drawers.astype(np.uint8),
         drawer=(alphabet.astype(np.uint16) * drawn + drawers).astype(np.uint16),
         split=np.repeat(np.arange(count) >= 80, drawn).astype(np.uint8),
-        alphabet_names=np.array([f"Alphabet {number}" for number in range(6)]),
+        alphabet_names=np.array([f"Alphabet {number}" for number in range(8)]),
         character_alphabet=alphabet[::drawn],
     )
 

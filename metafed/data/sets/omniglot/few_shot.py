@@ -11,6 +11,7 @@ from typing import ClassVar, final
 import numpy as np
 
 from metafed.core.episodes import MINIMUM, Examples, Shots
+from metafed.core.errors import DataError
 from metafed.core.streams import stream
 from metafed.data.sets.omniglot.reader import DRAWINGS, Omniglot, flatten, unseen
 from metafed.data.source import Origin
@@ -34,8 +35,15 @@ class Tasks(Omniglot, ABC):
     @property
     @final
     def clients(self) -> None:
-        """Any number, if the file is sound."""
-        _ = self.drawings
+        """Any number, if the file is sound and has characters enough.
+
+        Raises:
+            DataError: One of the two sets has fewer characters than a task.
+        """
+        held_out = self.drawings.held_out
+        fewest = int(min(held_out.sum(), (~held_out).sum()))
+        if fewest < self.ways:
+            raise DataError(f"{self.path}: a task has {self.ways} characters, but one of the two sets has {fewest}")
 
     @property
     @final

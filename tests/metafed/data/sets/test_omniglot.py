@@ -235,6 +235,16 @@ class TestFile:
         with pytest.raises(DataError, match=f"{file} is damaged"):
             source("5w1s", tmp_path).examples(0)
 
+    def test_a_file_with_fewer_characters_than_a_task_is_refused(self, sheets, tmp_path):
+        few = {
+            name: array[: 20 * 100] if len(array) == len(sheets["images"]) else array for name, array in sheets.items()
+        }
+        split = np.repeat(np.arange(100) >= 60, 20).astype(np.uint8)
+        np.savez(tmp_path / "omniglot28.npz", **few | {"split": split})
+        assert source("20w1s", tmp_path).clients is None
+        with pytest.raises(DataError, match="a task has 60 characters, but one of the two sets has 40"):
+            _ = source("60w1s", tmp_path).clients
+
     @pytest.mark.parametrize(
         ("change", "message"),
         [
