@@ -88,7 +88,7 @@ def read(path: Path, known: Sequence[str]) -> dict[str, Any]:
     return value
 
 
-def complain(error: BadInput) -> int:
+def complain(error: Exception) -> int:
     """Print one message on standard error and return the exit code."""
     print(f"metafed: {error}", file=sys.stderr)
     return BAD_INPUT

@@ -12,6 +12,7 @@ from flwr.app import ConfigRecord
 
 from client.host import Host
 from metafed.core.errors import DataError, SettingError
+from metafed.core.names import near
 from metafed.core.parameters import Params
 from metafed.core.reading import brief
 from metafed.experiment.lookup import sampler_name
@@ -207,15 +208,37 @@ class Federation:
     def _host(self) -> Host:
         return Host(self._inside, self._device)
 
-    def init(self) -> State:
-        """Return the state before the first round: the initial θ.
+    def init(self, theta: Mapping[str, Any] | None = None) -> State:
+        """Return the state before the first round.
+
+        Args:
+            theta: Arrays by parameter to begin with, as ``Run.theta`` of another run. Default: the initial θ, drawn by
+                the seed.
 
         Raises:
             BadInput: The data cannot be used, or the guard stops the run.
+            SettingError: ``theta`` does not fit the networks.
         """
         _ = self.remarks
-        fresh = MetaStrategy(self._inside, lambda finished: None)
-        return State(fresh.snapshot())
+        kept = MetaStrategy(self._inside, lambda finished: None).snapshot()
+        return State(kept if theta is None else replace(kept, theta=self._vectors(theta)))
+
+    def _vectors(self, theta: Mapping[str, Any]) -> "dict[str, np.ndarray[Any, Any]]":
+        layout, found = self._inside.layout, {}
+        if others := sorted(set(theta) - set(layout.shapes)):
+            raise SettingError(f"theta: {others[0]!r} is no parameter here{near(others[0], layout.shapes)}")
+        for name, shape in layout.shapes.items():
+            try:
+                found[name] = torch.as_tensor(np.array(theta[name], self.experiment.precision))
+            except KeyError:
+                raise SettingError(f"theta: {name!r} is missing") from None
+            except (TypeError, ValueError):
+                raise SettingError(f"theta: {name!r} is no array of numbers") from None
+            if tuple(found[name].shape) != shape:
+                raise SettingError(f"theta: {name!r} has the shape {tuple(found[name].shape)}; here it is {shape}")
+            if not found[name].isfinite().all():
+                raise SettingError(f"theta: {name!r} has values that are not finite")
+        return {part: vector.numpy() for part, vector in layout.flatten(found, layout.parts).items()}
 
     def sample(self, number: int, state: State | None = None) -> list[int]:
         """Return the clients that the sampler asks in round ``number``, ascending.

@@ -123,3 +123,31 @@ def test_mistakes_are_answered():
     wild = mf.Federation(mf.Experiment(**SMALL, outer_lr=1e38, outer_optimizer="sgd"))
     with pytest.raises(RunDiverged):
         loop(wild.experiment)
+
+
+@pytest.fixture(scope="module")
+def run():
+    return simulate(mf.Experiment(**SMALL, tasks="avatar"), engine="local", progress=False)
+
+
+class TestBegunWithAnotherTheta:
+    def test_the_clients_reach_what_they_reached_in_the_run(self, run):
+        fed = mf.Federation(run.experiment)
+        rows = run.clients.filter((pl.col("round") == 3) & (pl.col("phase") == "evaluate") & (pl.col("step") == 5))
+        found = fed.evaluate(fed.init(run.theta))
+        assert [own.loss[-1] for own in found.values()] == rows.sort("client")["loss"].to_list()
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            ({"trunk.0.weight": None}, "'trunk.0.weight' is missing"),
+            ({"trunk.0.wait": np.zeros(3)}, "'trunk.0.wait' is no parameter here; did you mean 'trunk.0.weight'?"),
+            ({"trunk.0.bias": np.zeros(7)}, r"'trunk.0.bias' has the shape \(7,\); here it is \(6,\)"),
+            ({"trunk.0.bias": np.full(6, np.nan)}, "'trunk.0.bias' has values that are not finite"),
+            ({"trunk.0.bias": ["a"] * 6}, "'trunk.0.bias' is no array of numbers"),
+        ],
+    )
+    def test_one_that_does_not_fit_is_refused(self, run, change, message):
+        theta = {name: value for name, value in (run.theta | change).items() if value is not None}
+        with pytest.raises(mf.SettingError, match=f"theta: {message}"):
+            mf.Federation(run.experiment).init(theta)
