@@ -33,7 +33,8 @@ kind = "classification"
 [shots]
 support = 4
 query = 4
-evaluation = 500
+evaluation = 10000
+evaluation-share = 0.2
 """
 
 
