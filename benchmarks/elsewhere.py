@@ -49,17 +49,21 @@ def main() -> int:
     """Print the mean after each inner step, with its interval, and return the exit code."""
     asked = tyro.cli(Options)
     try:
-        found = [result for result in evaluated(asked).values() if not result.failure]
+        found = evaluated(asked).values()
     except (BadInput, mf.SettingError) as error:
         return complain(error)
-    rows = []
-    for place, step in enumerate(found[0].steps):
-        own = mean_interval(np.array([result.score[place] for result in found]), most=1)
+    usable = [result for result in found if not result.failure and np.isfinite(result.score).all()]
+    if not usable:
+        return complain(BadInput(f"{asked.run}: no unseen client has a score (--eval-rows of the run)"))
+    scores, rows = np.array([result.score for result in usable]), []
+    for place, step in enumerate(usable[0].steps):
+        own = mean_interval(scores[:, place], most=1)
         assert own.value is not None, "somebody was evaluated"
         low, high = ("–" if end is None else f"{100 * end:.2f}" for end in (own.low, own.high))
         rows.append([str(step), f"{100 * own.value:.2f} [{low}, {high}]"])
-    title = f"{asked.run} on {asked.tasks}, {len(found)} unseen clients"
-    show(title, ("inner steps", "mean score, %"), rows, (), markdown=False)
+    title = f"{asked.run} on {asked.tasks}, {len(usable)} unseen clients"
+    notes = [f"{len(found) - len(usable)} clients failed, or have no score; they are left out."]
+    show(title, ("inner steps", "mean score, %"), rows, notes if len(usable) < len(found) else (), markdown=False)
     return 0
 
 

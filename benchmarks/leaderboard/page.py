@@ -27,9 +27,9 @@ that it states; the same command goes on where it stopped.
 - **harmed**: share of clients whose score falls by more than chance explains ([fairness](fairness.md)); without an
   interval where it is nobody in any seed.
 - Intervals of 95 % are over the seeds; where none holds, there is none.
-- **MB, gradients**: what is sent up and down, and gradient evaluations of all clients, in all rounds of one run. Both are
-  counted, not estimated, so that they have no interval; gradient evaluations in the first round, for its cohort. Tuning
-  costs as much for each trial.
+- **MB, gradients**: what is sent up and down, and gradient evaluations of all clients, in all rounds of one run. Both
+  are counted, not estimated, so that they have no interval; gradient evaluations in the first round, for its cohort.
+  Tuning costs as much for each trial.
 - **group**: methods with one number cannot be told apart from the best of the group by mean (exact sign-flip test over
   seeds, p ≤ 0.05 after Holm's correction for all comparisons with it); the best of what is left leads the next group.
 """

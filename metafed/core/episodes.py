@@ -6,7 +6,7 @@ drawn anew from the first in every round; the evaluation episode is one fixed sp
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -94,6 +94,11 @@ class Shots:
             f"at most {self.support} support rows{each}, and {self.query} query rows{each} in training,"
             f" {self.evaluation} in evaluation"
         )
+
+
+def resized(shots: Shots, query: int | None) -> Shots:
+    """Return ``shots`` with so many query rows in training; None: as many as it has."""
+    return shots if query is None else replace(shots, query=query)
 
 
 class Rows(NamedTuple):

@@ -81,7 +81,7 @@ def described_by(keys: Mapping[str, Any]) -> dict[str, Any]:
         return [plain(each) for each in value] if isinstance(value, list | tuple) else value
 
     made = {name.replace("_", "-"): plain(value) for name, value in keys.items() if value is not None and value != ()}
-    if "shots" in made:
+    if isinstance(made.get("shots"), dict):
         made["shots"] = {name.replace("_", "-"): value for name, value in made["shots"].items()}
     return made
 

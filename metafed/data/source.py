@@ -37,6 +37,7 @@ class Origin(NamedTuple):
         share: The clients of a node whose table of its own holds its own people only; None where a table holds
             everybody. Sources of ours do not look at it.
         anonymise: Whether names of clients are hashed; those of published data sets are none of people.
+        query_rows: Query rows of a training episode, where they are not as many as the source's; for its notes.
     """
 
     seed: int
@@ -44,6 +45,7 @@ class Origin(NamedTuple):
     unseen_from: int | None = None
     share: Share | None = None
     anonymise: bool = False
+    query_rows: int | None = None
 
 
 class Source(ABC):

@@ -21,7 +21,6 @@ from metafed.algorithms.base import MOST_STEPS, Outer
 from metafed.core.session import name_of
 from metafed.core.settings import Settings
 from metafed.data.family import Family
-from metafed.data.table.sizes import MOST_SHOTS
 from metafed.devices.settings import Devices
 from metafed.experiment.choices import builtin, names, parse_mix, written
 from metafed.experiment.lookup import KINDS, headline_of, mechanism_class, parse_scores, written_scores
@@ -45,6 +44,8 @@ MOST = 10**7
 """Clients, and rounds, at most."""
 WITHOUT_END = 10**9
 """At most, where a large number says "all" or "never"."""
+MOST_QUERY = 10_000
+"""Query rows at most: memory is taken for all of them."""
 SKILL_ROWS = 4
 """Query rows that a client's skill needs, unless ``--eval-rows`` says otherwise."""
 LARGEST_SEED = 10**18
@@ -138,7 +139,7 @@ class Fields(Settings):
     query_rows: int | None = Field(
         None,
         ge=1,
-        le=MOST_SHOTS,
+        le=MOST_QUERY,
         description="Query rows of a training episode at most, or of each class in it. Default: the data's own.",
     )
     score: str = Field(

@@ -85,8 +85,8 @@ class Federation:
         data_dirs = tuple(dict.fromkeys([*folders, DEFAULT_DATA_DIR]))
         # ids below the boundary are seen, and a task's numbers ascend with its clients' ids
         seed, members = self.experiment.seed, self.roster.members(self.roster.seen)
-        hashed = self.experiment.anonymise
-        made = [Origin(seed, data_dirs, first, anonymise=hashed) for first in members]
+        hashed, query = self.experiment.anonymise, self.experiment.query_rows
+        made = [Origin(seed, data_dirs, first, anonymise=hashed, query_rows=query) for first in members]
         if self.own_people is None:
             return made
         node, nodes = self.own_people

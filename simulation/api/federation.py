@@ -28,6 +28,7 @@ from server.endings import Diverged
 from server.hosts import discover
 from server.stages import CohortScheduler
 from server.strategy import MetaStrategy
+from simulation.api.arrays import numbers, read_only
 from simulation.api.simulating import an_experiment
 from simulation.cli.config import Config
 from simulation.cli.errors import BadInput, RunDiverged
@@ -61,8 +62,8 @@ class State:
 
     @property
     def theta(self) -> "Mapping[str, np.ndarray[Any, Any]]":
-        """θ as a vector ``(size,)`` a part."""
-        return self.kept.theta
+        """θ as a vector ``(size,)`` a part, to be read."""
+        return {part: read_only(vector) for part, vector in self.kept.theta.items()}
 
 
 class Result(NamedTuple):
@@ -224,20 +225,20 @@ class Federation:
         return State(kept if theta is None else replace(kept, theta=self._vectors(theta)))
 
     def _vectors(self, theta: Mapping[str, Any]) -> "dict[str, np.ndarray[Any, Any]]":
+        """Return θ as it travels; what is given is converted to the experiment's precision."""
         layout, found = self._inside.layout, {}
-        if others := sorted(set(theta) - set(layout.shapes)):
-            raise SettingError(f"theta: {others[0]!r} is no parameter here{near(others[0], layout.shapes)}")
+        if not isinstance(theta, Mapping):
+            raise SettingError(f"theta: arrays by parameter, as run.theta, not {type(theta).__name__}")
+        if set(theta) == set(layout.parts) != set(layout.shapes):
+            raise SettingError("theta: a state's is by part; give arrays by parameter, as run.theta")
+        if others := [name for name in theta if name not in layout.shapes]:
+            raise SettingError(f"theta: {others[0]!r} is no parameter here{near(str(others[0]), layout.shapes)}")
         for name, shape in layout.shapes.items():
-            try:
-                found[name] = torch.as_tensor(np.array(theta[name], self.experiment.precision))
-            except KeyError:
-                raise SettingError(f"theta: {name!r} is missing") from None
-            except (TypeError, ValueError):
-                raise SettingError(f"theta: {name!r} is no array of numbers") from None
-            if tuple(found[name].shape) != shape:
-                raise SettingError(f"theta: {name!r} has the shape {tuple(found[name].shape)}; here it is {shape}")
+            if name not in theta:
+                raise SettingError(f"theta: {name!r} is missing")
+            found[name] = numbers(f"theta: {name!r}", theta[name], shape).to(self._inside.population.dtype)
             if not found[name].isfinite().all():
-                raise SettingError(f"theta: {name!r} has values that are not finite")
+                raise SettingError(f"theta: {name!r} has values that {self.experiment.precision} does not hold")
         return {part: vector.numpy() for part, vector in layout.flatten(found, layout.parts).items()}
 
     def sample(self, number: int, state: State | None = None) -> list[int]:
@@ -329,7 +330,7 @@ class Federation:
         """
         self._known([client], self.clients, "there")
         family = self.family(client)
-        task, draw, path = self._host.adapting(state.theta, family, [client], state.kept.clients, steps)
+        task, draw, path = self._host.adapting(state.kept.theta, family, [client], state.kept.clients, steps)
         *_, last = path
         own = {name: value.detach()[0] for name, value in last.items()}
         return Adapted(client, family, own, task, draw)

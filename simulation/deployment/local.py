@@ -61,6 +61,7 @@ class LocalFederation:
         end_all(self.mark, list(self.processes.values()))
         if self._watcher is not None:
             self._watcher.communicate(b"ended")
+            self._watcher = None  # left twice where an error comes while nobody may disturb
 
     @property
     def operator(self) -> Path:

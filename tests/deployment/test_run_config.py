@@ -22,3 +22,8 @@ def test_every_algorithm_survives_the_way(name):
     assert {key: sent.pop(key) for key in own} == own
     received = {**{key: value for key, value in DECLARED.items() if key not in own}, **sent}
     assert Experiment.from_run_config(received) == experiment
+
+
+def test_every_setting_of_a_run_has_a_key_there():
+    """Flower would refuse the others as soon as somebody sets one."""
+    assert {name.replace("_", "-") for name in Experiment.model_fields} <= {key.partition(".")[0] for key in DECLARED}

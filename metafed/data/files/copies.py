@@ -21,8 +21,15 @@ GROUP = 16_384
 
 
 def cache() -> Path:
-    """Return the folder of the copies."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "metafed"
+    """Return the folder of the copies.
+
+    Raises:
+        DataError: There is no home folder, and no other is named.
+    """
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "metafed"
+    except RuntimeError:
+        raise DataError("a copy of the rows needs a folder, and there is no home: name one by XDG_CACHE_HOME") from None
 
 
 def sorted_copy(path: Path, frame: "pl.LazyFrame", client: str, used: Sequence[str], rows: int) -> Path:

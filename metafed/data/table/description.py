@@ -231,7 +231,7 @@ class Description(BaseModel):
         if isinstance(value, list) and all(isinstance(name, str) for name in value):
             return tuple(Feature(name) for name in value)
         if not isinstance(value, dict):
-            raise ValueError('a list of columns, or a table such as [features] with age = "number"')
+            raise ValueError(f'a list of columns, or a table as {{"age": "number"}}, not {brief(value)}')
         return tuple(_feature(name, what) for name, what in value.items())
 
     @model_validator(mode="before")

@@ -6,6 +6,7 @@ every process that has them.
 
 import hashlib
 import io
+import re
 from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 FRAME = "frame-"
 """What the name of given rows begins with, where a file's path would stand."""
+DATE = re.compile(r"\s*\d{1,4}[-/.]\d")
+"""How a date may begin; most texts are no dates, and need not be looked at."""
 PIECE = 100_000
 """Rows that are hashed at a time."""
 OF_A_FILE = {"separator", "quote", "nothing"}
@@ -91,7 +94,9 @@ def keep(
     """
     if idle := sorted(keys.keys() & OF_A_FILE):
         raise DataError(f"{by}: {idle[0]} says how a text file is read, and these rows are in memory: leave it out")
-    called = f"the rows of {family!r}"
+    called = f"the table of {family!r}"
+    description = Description.of_given({"data": FRAME, **keys}, called, by)
+    frame = dated(description, frame)
     name = f"{FRAME}{digest(frame, [by, sorted(signals.items()), sorted(keys.items(), key=str)])[:16]}"
     description = Description.of_given({"data": name, **keys}, called, by)
     check_usable(description, frame)
@@ -107,6 +112,24 @@ def digest(frame: "pl.DataFrame", about: object) -> str:
         piece.rechunk().write_ipc_stream(text)
         whole.update(text.getbuffer())
     return whole.hexdigest()
+
+
+def dated(description: Description, frame: "pl.DataFrame") -> "pl.DataFrame":
+    """Read texts that are all dates as dates, as in a CSV file: rows that were read from one are then what it is."""
+    import polars as pl
+
+    found = []
+    for name, kind in frame.schema.items():
+        if kind != pl.String or name in description.as_text or not description.means(name):
+            continue
+        texts = frame[name].drop_nulls()
+        if len(texts) and DATE.match(texts[0]):
+            texts = texts.unique()
+            # polars' own reader says what a date is
+            typed = pl.read_csv(texts.to_frame().write_csv().encode(), try_parse_dates=True, infer_schema_length=None)
+            dates = typed.to_series()
+            found += [frame[name].replace_strict(texts, dates, default=None)] if dates.dtype.is_temporal() else []
+    return frame.with_columns(found)
 
 
 def check_usable(description: Description, frame: "pl.DataFrame") -> None:

@@ -48,7 +48,7 @@ def roles(description: Description, table: Table, kind: Kind) -> Roles:
     named = [("client", description.client), ("block", description.block)]
     named += [*(("group", name) for name in description.groups), *(("attribute", n) for n in description.attributes)]
     for role, name in named:
-        if name is not None and table.has(description, role, name).content == "other":
+        if name is not None and table.has(description, role, name).useless:
             raise DataError(f"{table.path}: column {name!r}, the {role}, holds neither texts nor numbers")
     time = description.time and table.has(description, "time", description.time)
     if time and (time.content not in ("time", "number", "integer") or time.nested):
@@ -71,7 +71,7 @@ def roles(description: Description, table: Table, kind: Kind) -> Roles:
         )
     for name in [*description.targets, *description.cleans]:
         kept = table.has(description, "target", name)
-        if kept.content in ("time", "other") or (kind == "regression" and kept.content == "text"):
+        if kept.useless or kept.content == "time" or (kind == "regression" and kept.content == "text"):
             raise DataError(
                 f"{table.path}: column {name!r}, the target, holds {kept.content}, which is nothing for {kind}"
                 f" (kind = … in {description.path})"
@@ -123,7 +123,7 @@ def _input(feature: Feature, table: Table) -> Input:
     }  # fmt: skip
     cell = feature.cell or usual.get(kept.content)
     what = f"{table.path}: column {feature.name!r}, a feature, holds {kept.content}"
-    if cell is None or kept.content == "other":
+    if cell is None or kept.useless:
         raise DataError(
             f"{what}, which is neither number, category nor text: make it a list of numbers a row, or leave it out"
             + (f'; of a sequence, [features] {feature.name} = "sequence", {SEQUENCES}' if kept.nested else "")

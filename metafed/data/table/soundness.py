@@ -51,9 +51,9 @@ def check_cells(description: Description, table: Table, found: Roles) -> None:
         elif cell == "number":
             what = f"not {kept.width} finite number{'s'[: kept.width - 1]}" if kept.nested else "no finite number"
             what = "a number that is not finite" if kept.content == "sequence" else what
-            lists = kept.nested and kept.content == "number" and used.feature.cell is None
-            ragged = f'; lists of several lengths are sequences, [features] {name} = "sequence"' if lists else ""
-            faults[name] = (_bad(name, kept, lenient), what, f": {remedy}{ragged}")
+            # within a sequence there is no mean to be taken for a missing number
+            hint = ": repair them" if kept.content == "sequence" else f": {remedy}"
+            faults[name] = (_bad(name, kept, lenient), what, hint)
     for name, (fault, what, hint) in faults.items():
         with readable(table.path):
             # a column at a time: of a large file all at once take several times the memory

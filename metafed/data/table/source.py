@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from metafed.core.episodes import MINIMUM, Examples, Shots, halves
+from metafed.core.episodes import MINIMUM, Examples, Shots, halves, resized
 from metafed.core.errors import DataError
 from metafed.core.streams import stream
 from metafed.data.files.bounds import readable
@@ -139,7 +139,7 @@ class Own(Source):
             f"{self.kind} of {shown}, "
             + (about_classes(description, classes) if classes else f"in {unit}, as losses are then"),
             f"evaluation rows: {description.way}{of_class}",
-            f"episodes: {self.shots.about}",
+            f"episodes: {resized(self.shots, self.origin.query_rows).about}",
             *label_notes(description, table, self.kind),
             f"features: {'; '.join(column.about for column in self.encoders)}",
             *attribute_notes(description, self.kind),

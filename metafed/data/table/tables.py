@@ -33,7 +33,7 @@ LARGE_CSV = 10**8
 """Bytes of a CSV file from which on a Parquet copy is made of it."""
 TEXT = (".csv", ".tsv")
 
-Content = Literal["number", "integer", "bool", "text", "time", "image", "sequence", "other"]
+Content = Literal["number", "integer", "bool", "text", "time", "image", "sequence", "lists of several lengths", "other"]
 Values = Mapping[str, Any]
 """By column: numbers ``(n,)`` or ``(n, width)`` as float64 with NaN for nothing, else a list of texts or None."""
 
@@ -53,6 +53,11 @@ class Kept(NamedTuple):
     width: int = 1
     nested: bool = False
     shape: tuple[int, ...] = ()
+
+    @property
+    def useless(self) -> bool:
+        """Whether nothing can be made of it."""
+        return self.content in ("other", "lists of several lengths")
 
     @property
     def signal(self) -> bool:
@@ -212,7 +217,7 @@ def _table(
         check_rows(path, rows)
         columns = {
             name: (_declared(description, frame, name, dtype) if description.means(name) else None)
-            or _kept(frame, name, dtype, signals.get(name, ()))
+            or _kept(frame, name, dtype, signals.get(name, ()), used=description.means(name))
             for name, dtype in schema.items()
         }
         columns |= dict.fromkeys(others, Kept("other"))
@@ -285,7 +290,7 @@ def _declared(description: Description, frame: "pl.LazyFrame", name: str, dtype:
     return None
 
 
-def _kept(frame: "pl.LazyFrame", name: str, dtype: "pl.DataType", shape: tuple[int, ...]) -> Kept:
+def _kept(frame: "pl.LazyFrame", name: str, dtype: "pl.DataType", shape: tuple[int, ...], used: bool) -> Kept:
     import polars as pl
 
     if isinstance(dtype, pl.Array | pl.List):
@@ -294,7 +299,10 @@ def _kept(frame: "pl.LazyFrame", name: str, dtype: "pl.DataType", shape: tuple[i
             return Kept("other", nested=isinstance(inner, pl.Array | pl.List))
         if isinstance(dtype, pl.Array):
             return Kept("number", int(np.prod(dtype.shape)), True, shape)
-        first = frame.select(pl.col(name).drop_nulls().first().list.len()).collect().item()
+        lengths = pl.col(name).drop_nulls().list.len()
+        if used and frame.select(lengths.n_unique()).collect(engine="streaming").item() > 1:
+            return Kept("lists of several lengths", nested=True)
+        first = frame.select(lengths.first()).collect().item()
         return Kept("number", int(first or 1), True)
     if dtype.is_integer():
         return Kept("integer")

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import polars as pl
 import pytest
+import torch
 
 import metafed as mf
 from server.record.record import theta_sha256
@@ -145,9 +146,39 @@ class TestBegunWithAnotherTheta:
             ({"trunk.0.bias": np.zeros(7)}, r"'trunk.0.bias' has the shape \(7,\); here it is \(6,\)"),
             ({"trunk.0.bias": np.full(6, np.nan)}, "'trunk.0.bias' has values that are not finite"),
             ({"trunk.0.bias": ["a"] * 6}, "'trunk.0.bias' is no array of numbers"),
+            ({"trunk.0.bias": np.zeros(6, complex)}, "'trunk.0.bias' is no array of numbers"),
+            ({"trunk.0.bias": np.zeros(6, bool)}, "'trunk.0.bias' is no array of numbers"),
+            ({"trunk.0.bias": [10**400] * 6}, "'trunk.0.bias' is no array of numbers"),
+            ({"trunk.0.bias": [[1], [1, 2]]}, "'trunk.0.bias' is no array of numbers"),
+            ({"trunk.0.bias": np.ma.masked_array(np.zeros(6), [True] * 6)}, "'trunk.0.bias' is no array of numbers"),
+            ({"trunk.0.bias": np.full(6, 1e300)}, "'trunk.0.bias' has values that float32 does not hold"),
+            ({5: np.zeros(6), "zz": 1}, "5 is no parameter here"),
         ],
     )
     def test_one_that_does_not_fit_is_refused(self, run, change, message):
         theta = {name: value for name, value in (run.theta | change).items() if value is not None}
         with pytest.raises(mf.SettingError, match=f"theta: {message}"):
             mf.Federation(run.experiment).init(theta)
+
+    @pytest.mark.parametrize("theta", [[1, 2], 3, np.zeros(3), "abc"])
+    def test_what_is_no_mapping_is_refused(self, run, theta):
+        with pytest.raises(mf.SettingError, match=r"theta: arrays by parameter, as run\.theta, not "):
+            mf.Federation(run.experiment).init(theta)
+
+    def test_that_of_a_state_is_by_part(self, run):
+        fed = mf.Federation(run.experiment)
+        with pytest.raises(mf.SettingError, match="theta: a state's is by part; give arrays by parameter"):
+            fed.init(fed.init().theta)
+
+    @pytest.mark.parametrize("kind", [torch.float64, torch.bfloat16, torch.int64])
+    def test_tensors_of_any_numbers_are_taken(self, run, kind):
+        given = {name: torch.ones(value.shape).to(kind) for name, value in run.theta.items()}
+        if kind.is_floating_point:
+            given = {name: torch.nn.Parameter(value) for name, value in given.items()}
+        state = mf.Federation(run.experiment).init(given)
+        assert all((vector == 1).all() and vector.dtype == np.float32 for vector in state.theta.values())
+
+
+def test_the_theta_of_a_state_cannot_be_changed():
+    with pytest.raises(ValueError, match="read-only"):
+        mf.Federation(mf.Experiment(**SMALL)).init().theta["trunk"][:] = 0

@@ -181,7 +181,7 @@ def cells(name, values):
 X, Y = np.zeros((3, 2)), np.zeros(3)
 MISTAKES = [
     (lambda: mf.Family.from_frame("games", [1, 2], **NUMBERS), "got list; give a frame of polars or pandas"),
-    (lambda: mf.Family.from_frame("games", frame().clear(), **NUMBERS), "the rows of 'games' has no rows"),
+    (lambda: mf.Family.from_frame("games", frame().clear(), **NUMBERS), "the table of 'games' has no rows"),
     (lambda: mf.Family.from_frame("Games", frame(), **NUMBERS), "'Games' cannot name a family"),
     (games(target="star"), "the target in Family.from_frame('games'); did you mean 'stars'? (it has user, age,"),
     (games(groop="headset"), "unknown key 'groop'; did you mean 'group'?"),
@@ -194,7 +194,7 @@ MISTAKES = [
     (spoilt("age", pl.Series([object()] * 120, dtype=pl.Object)), "column 'age' holds Object values"),
     (
         spoilt("stars", pl.Series([0.5] * 119 + [float("nan")])),
-        "the rows of 'games': client 'u11' has a target, 'stars', that is no finite number: leave the row out",
+        "the table of 'games': client 'u11' has a target, 'stars', that is no finite number: leave the row out",
     ),
     (
         spoilt("stars", pl.Series(["a", None] + ["b"] * 118)),
@@ -227,7 +227,7 @@ MISTAKES = [
     (items(client=29), "arrays differ in length"),
     (
         spoilt("age", [[1.0] * (1 + n % 3) for n in range(120)]),
-        "in Family.from_frame('games'); lists of several lengths are sequences, [features] age = \"sequence\"",
+        "column 'age', a feature, holds lists of several lengths, which is neither number, category nor text",
     ),
     (
         spoilt("age", [[[1.0, 2.0]] * 2 for _ in range(120)]),
