@@ -6,6 +6,7 @@ from pathlib import Path
 
 import psutil
 
+from simulation.deployment.local import LocalFederation
 from simulation.deployment.processes import members
 from tests.deployment.waiting import until
 
@@ -30,3 +31,11 @@ def test_processes_of_a_killed_federation_end(tmp_path: Path) -> None:
         process.kill()
     assert psutil.wait_procs([sleeper], timeout=60)[1] == []
     until(lambda: not (tmp_path / "federation" / "keys").exists(), "keys are removed")
+
+
+def test_a_federation_may_be_left_twice(tmp_path: Path) -> None:
+    """An error in it ends its processes at once, while nobody may disturb; then the block is left."""
+    with LocalFederation(tmp_path / "federation", 1) as made:
+        made.start("sleeper", ["sleep", "1000"])
+        made.__exit__()
+        assert members(made.mark) == []
