@@ -125,9 +125,9 @@ def dated(description: Description, frame: "pl.DataFrame") -> "pl.DataFrame":
         texts = frame[name].drop_nulls()
         if len(texts) and DATE.match(texts[0]):
             texts = texts.unique()
+            written = texts.to_frame().write_csv().encode()
             # polars' own reader says what a date is
-            typed = pl.read_csv(texts.to_frame().write_csv().encode(), try_parse_dates=True, infer_schema_length=None)
-            dates = typed.to_series()
+            dates = pl.read_csv(written, glob=False, try_parse_dates=True, infer_schema_length=None).to_series()
             found += [frame[name].replace_strict(texts, dates, default=None)] if dates.dtype.is_temporal() else []
     return frame.with_columns(found)
 
