@@ -30,15 +30,16 @@ class Options:
     """What is evaluated, as --tasks of a run."""
     eval_clients: int = 600
     """Unseen clients at most."""
-    data_dir: str = "data"
-    """Folder of the data sets."""
+    data_dir: str | None = None
+    """Folder of the data sets. Default: the run's."""
 
 
 def evaluated(asked: Options) -> dict[int, Result]:
     """Return what each unseen client reached."""
     run = load(asked.run)
-    other = {"tasks": asked.tasks, "eval_clients": asked.eval_clients, "data_dir": asked.data_dir}
-    federation = mf.Federation(mf.Experiment(**run.experiment.model_dump() | other))
+    own = run.experiment.model_dump()
+    other = {"tasks": asked.tasks, "eval_clients": asked.eval_clients, "data_dir": asked.data_dir or own["data_dir"]}
+    federation = mf.Federation(mf.Experiment(**{**own, **other}))
     if not federation.unseen:
         raise BadInput(f"{asked.run}: the run held nobody out (--unseen 0)")
     state = federation.init(run.theta)

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from metafed.core.errors import SettingError
 from server.record.provenance import git_state
 from simulation.cli.errors import BadInput
 
@@ -88,7 +89,7 @@ def read(path: Path, known: Sequence[str]) -> dict[str, Any]:
     return value
 
 
-def complain(error: Exception) -> int:
+def complain(error: BadInput | SettingError) -> int:
     """Print one message on standard error and return the exit code."""
     print(f"metafed: {error}", file=sys.stderr)
     return BAD_INPUT

@@ -95,10 +95,9 @@ def keep(
     if idle := sorted(keys.keys() & OF_A_FILE):
         raise DataError(f"{by}: {idle[0]} says how a text file is read, and these rows are in memory: leave it out")
     called = f"the table of {family!r}"
-    description = Description.of_given({"data": FRAME, **keys}, called, by)
-    frame = dated(description, frame)
     name = f"{FRAME}{digest(frame, [by, sorted(signals.items()), sorted(keys.items(), key=str)])[:16]}"
     description = Description.of_given({"data": name, **keys}, called, by)
+    frame = dated(description, frame)
     check_usable(description, frame)
     session.remember(name, Given(description, frame, signals))
     return name
@@ -122,9 +121,10 @@ def dated(description: Description, frame: "pl.DataFrame") -> "pl.DataFrame":
     for name, kind in frame.schema.items():
         if kind != pl.String or name in description.as_text or not description.means(name):
             continue
-        texts = frame[name].drop_nulls()
-        if len(texts) and DATE.match(texts[0]):
-            texts = texts.unique()
+        # the first text that there is, without a copy of the others
+        first = frame[name][frame[name].is_not_null().arg_max() or 0] if len(frame) else None
+        if first is not None and DATE.match(first):
+            texts = frame[name].drop_nulls().unique(maintain_order=True)
             written = texts.to_frame().write_csv().encode()
             # polars' own reader says what a date is
             dates = pl.read_csv(written, glob=False, try_parse_dates=True, infer_schema_length=None).to_series()

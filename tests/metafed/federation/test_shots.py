@@ -28,3 +28,11 @@ def test_query_rows_do_nothing_where_all_rows_are_trained_on():
     local = mf.ClientTraining(rows="all", epochs=1)
     with pytest.raises(SettingError, match=r"--query-rows 3 does nothing with --local.rows all"):
         mf.Experiment(algorithm="fedavg", local=local, query_rows=3)
+
+
+def test_notes_of_a_table_say_how_many():
+    rows = {"who": [n % 6 for n in range(120)], "x": [n / 7 % 1 for n in range(120)], "y": [n % 2 for n in range(120)]}
+    family = mf.Family.from_frame("own", rows, client="who", target="y", features=["x"])
+    for asked, said in ((None, "40 query rows in training"), (2, "2 query rows in training")):
+        (source,) = Federation(mf.Experiment(families=[family], clients=6, query_rows=asked)).sources
+        assert any(f"support rows, and {said}" in note for note in source.notes)
