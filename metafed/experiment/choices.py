@@ -1,6 +1,6 @@
 """``--tasks`` and ``--mix``: which families a run has, where their clients come from, and how many of each."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from math import gcd
 from pathlib import Path
@@ -8,6 +8,7 @@ from pathlib import Path
 from metafed.core import session
 from metafed.core.errors import DataError
 from metafed.core.names import known, near
+from metafed.core.reading import brief
 from metafed.data.family import SUFFIX, Family, TaskChoice, own_family
 from metafed.data.source import GENERATED
 from metafed.data.table.given import FRAME
@@ -43,18 +44,22 @@ def builtin(text: str) -> tuple[TaskChoice, ...]:
     return tuple(_known(name, source) for name, source in entries if not source.endswith(SUFFIX))
 
 
-def written(families: str | Family | Iterable[str | Family]) -> str:
+def written(keyword: str, families: object) -> str:
     """Return ``--tasks`` of families: entries of ``--tasks``, and families that were made in Python.
 
     Raises:
-        ValueError: One was made in Python, and its clients are neither a file's nor given.
+        ValueError: One is neither, or was made in Python, and its clients are neither a file's nor given.
     """
     if isinstance(families, str | Family):
         families = [families]
-    return ",".join(family if isinstance(family, str) else _entry(family) for family in families)
+    if isinstance(families, Mapping) or not isinstance(families, Iterable):
+        raise ValueError(f"{keyword}={brief(families)}: give a list of names and of families of your own")
+    return ",".join(family if isinstance(family, str) else _entry(keyword, family) for family in families)
 
 
-def _entry(family: Family) -> str:
+def _entry(keyword: str, family: object) -> str:
+    if not isinstance(family, Family):
+        raise ValueError(f"{keyword} has {brief(family)}, which is neither a name nor an mf.Family")
     sources = [source for source in family.sources if source.startswith(FRAME) or source.endswith(SUFFIX)]
     if len(sources) == 1:
         return f"{family.name}:{sources[0]}"

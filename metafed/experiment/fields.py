@@ -245,13 +245,14 @@ class Fields(Settings):
     @model_validator(mode="before")
     @classmethod
     def _families_are_tasks(cls, values: Any) -> Any:
-        """Take ``families``, which Python has: entries of ``--tasks``, and families of its own."""
-        if not (isinstance(values, Mapping) and "families" in values):
+        """Take ``families``, or ``tasks``: entries of ``--tasks``, and families that were made in Python."""
+        given = [name for name in ("families", "tasks") if name in values] if isinstance(values, Mapping) else []
+        if not given:
             return values
-        if "tasks" in values:
+        if len(given) == 2:
             raise ValueError("families and tasks are one setting: leave one of them out")
-        own = {name: value for name, value in values.items() if name != "families"}
-        return {**own, "tasks": written(values["families"])}
+        own = {name: value for name, value in values.items() if name not in given}
+        return {**own, "tasks": written(given[0], values[given[0]])}
 
     @field_validator("network", mode="before")
     @classmethod

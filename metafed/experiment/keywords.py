@@ -26,7 +26,7 @@ class Keywords(TypedDict, total=False):
     clients: int
     rounds: int
     cohort: int | None
-    tasks: str
+    tasks: str | Family | Sequence[str | Family]
     families: str | Family | Sequence[str | Family]
     mix: str | None
     algorithm: Algorithm | str

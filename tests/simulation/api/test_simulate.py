@@ -285,6 +285,8 @@ def test_keywords_are_the_settings():
         (lambda: mf.Experiment(algorithm="mamml"), "unknown algorithm 'mamml'; did you mean 'maml'?"),
         (lambda: mf.Experiment(families=["avatr"]), "unknown family 'avatr'; did you mean 'avatar'?"),
         (lambda: mf.Experiment(families=["avatar"], tasks="avatar"), "families and tasks are one setting"),
+        (lambda: mf.Experiment(families=3), "families=3: give a list of names and of families of your own"),
+        (lambda: mf.Experiment(tasks=["avatar", 3]), "tasks has 3, which is neither a name nor an mf.Family"),
         (lambda: mf.Privacy(epsilonn=8), "Privacy has no setting 'epsilonn'; did you mean 'epsilon'?"),
         (lambda: simulate(mf.Experiment(), engine="locl"), "simulate(engine='locl'): input should be 'ray' or 'local'"),
         (lambda: simulate(mf.Experiment(), worker=2), "simulate has no setting 'worker'; did you mean 'workers'?"),
