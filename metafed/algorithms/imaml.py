@@ -2,8 +2,12 @@
 
 φ* = argmin L(φ; S) + ½ λ ‖φ − θ‖², approached by K steps φ ← φ − α (∇L(φ; S) + λ (φ − θ)) from θ. The outer direction
 is the implicit gradient (I + ∇²L(φ; S) / λ)⁻¹ ∇L(φ; Q) (lemma 1), by conjugate gradients with products of the
-Hessian: no path is kept, and memory does not grow with K. It is the exact meta-gradient where φ is φ* and the
-conjugate gradients have converged.
+Hessian: no path is kept, and memory does not grow with K. It is the exact meta-gradient where φ is φ*, the
+conjugate gradients have converged and nothing damps them.
+
+Damping δ: (I + ∇²L(φ; S) / (λ + δ))⁻¹ is taken. The paper has none; its authors' code solves
+(2 I + ∇²L(φ; S) / (λ + 10)) u = ∇L(φ; Q), which for λ = 2 has the direction of δ = 22. Without it, and with few inner
+steps, θ drifts to where the loss is so steep that the steps of adaptation diverge.
 
 Ours: conjugate gradients begin at ∇L(φ; Q), not at 0, so that without a step of them the direction is first order; a
 client stops where the curvature is not positive. K is 5, like that of all other methods (the paper takes 16 and
@@ -35,6 +39,7 @@ class Imaml(Proximal):
     title: ClassVar[str] = "iMAML"
     lam: float = Field(2.0, gt=0, allow_inf_nan=False, description="Strength λ of the pull towards θ.")
     cg_steps: int = Field(5, ge=0, le=MOST_STEPS, description="Steps of conjugate gradients.")
+    cg_damping: float = Field(22.0, ge=0, allow_inf_nan=False, description="Damping δ of the conjugate gradients.")
 
     outer: ClassVar[Outer] = Outer("adam", 0.003)
     pulls: ClassVar[str] = "lam"
@@ -55,7 +60,7 @@ class Imaml(Proximal):
         return update._replace(directions=self._implicit(task, phi, episode.support, update.directions))
 
     def _implicit(self, task: Task, phi: Params, support: Batch, right: Params) -> Params:
-        """Solve (I + ∇²L(φ; S) / λ) u = right for each client's u ``(C, …)``."""
+        """Solve (I + ∇²L(φ; S) / (λ + δ)) u = right for each client's u ``(C, …)``."""
         names = list(right)
         slopes = gradient(task, phi, support, names, graph=True)
         clients = len(support.mask)
@@ -76,7 +81,7 @@ class Imaml(Proximal):
                 retain_graph=True,
                 materialize_grads=True,
             )
-            return flat + joined(list(bent)) / self.lam
+            return flat + joined(list(bent)) / (self.lam + self.cg_damping)
 
         found = conjugate_gradients(product, joined([right[n] for n in names]), self.cg_steps)
         return dict(zip(names, split(found), strict=True))

@@ -11,14 +11,15 @@ from tests.metafed.algorithms.test_personal_methods import leaves
 from tests.metafed.models.problems import Quadratic, network, quadratic, relative
 
 
-def test_the_implicit_gradient_of_a_quadratic_is_its_closed_form():
+@pytest.mark.parametrize("damping", [0.0, 22.0])
+def test_the_implicit_gradient_of_a_quadratic_is_its_closed_form(damping):
     theta, episode, (a, c, b, e) = quadratic()
     lam, w, size = 2.0, theta["trunk.w"], 4
     eye = torch.eye(size, dtype=torch.float64)
     phi = torch.linalg.solve(a + lam * eye, (a @ c.unsqueeze(-1)).squeeze(-1) + lam * w)
     outer = (b @ (phi - e).unsqueeze(-1)).squeeze(-1)
-    expected = torch.linalg.solve(eye + a / lam, outer)
-    algorithm = Imaml(lam=lam, inner_lr=0.2, inner_steps=400, cg_steps=size)
+    expected = torch.linalg.solve(eye + a / (lam + damping), outer)
+    algorithm = Imaml(lam=lam, inner_lr=0.2, inner_steps=400, cg_steps=size, cg_damping=damping)
     found = algorithm.update(Quadratic(), theta, {}, episode, 1)
     torch.testing.assert_close(found.directions["trunk.w"], expected, rtol=0, atol=1e-10)
     adapted = path(algorithm, Quadratic(), theta, {}, episode.support, 400)[-1]["trunk.w"]
@@ -34,7 +35,7 @@ def test_without_conjugate_gradients_it_is_first_order_at_the_proximal_point():
 
 def test_the_implicit_gradient_of_a_network_agrees_with_central_differences():
     task, theta, episode = network()
-    algorithm = Imaml(lam=4.0, inner_lr=0.15, inner_steps=400, cg_steps=120)
+    algorithm = Imaml(lam=4.0, inner_lr=0.15, inner_steps=400, cg_steps=120, cg_damping=0)
     generator = torch.Generator().manual_seed(0)
     toward = {n: torch.randn(t.shape, generator=generator, dtype=t.dtype) for n, t in theta.items()}
 
