@@ -44,7 +44,7 @@ def builtin(text: str) -> tuple[TaskChoice, ...]:
     return tuple(_known(name, source) for name, source in entries if not source.endswith(SUFFIX))
 
 
-def written(keyword: str, families: object) -> str:
+def written(families: object, keyword: str = "families") -> str:
     """Return ``--tasks`` of families: entries of ``--tasks``, and families that were made in Python.
 
     Raises:

@@ -252,7 +252,7 @@ class Fields(Settings):
         if len(given) == 2:
             raise ValueError("families and tasks are one setting: leave one of them out")
         own = {name: value for name, value in values.items() if name not in given}
-        return {**own, "tasks": written(given[0], values[given[0]])}
+        return {**own, "tasks": written(values[given[0]], given[0])}
 
     @field_validator("network", mode="before")
     @classmethod
