@@ -5,7 +5,7 @@ is the implicit gradient (I + ∇²L(φ; S) / λ)⁻¹ ∇L(φ; Q) (lemma 1), by
 Hessian: no path is kept, and memory does not grow with K. It is the exact meta-gradient where φ is φ*, the
 conjugate gradients have converged and nothing damps them.
 
-Damping δ: (I + ∇²L(φ; S) / (λ + δ))⁻¹ is taken. The paper has none; its authors' code solves
+Damping δ: (I + ∇²L(φ; S) / (λ + δ))⁻¹ is taken. Algorithm 2 has none; its authors' code solves
 (2 I + ∇²L(φ; S) / (λ + 10)) u = ∇L(φ; Q), which for λ = 2 has the direction of δ = 22. Without it, and with few inner
 steps, θ drifts to where the loss is so steep that the steps of adaptation diverge.
 
