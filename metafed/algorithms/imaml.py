@@ -39,7 +39,7 @@ class Imaml(Proximal):
     title: ClassVar[str] = "iMAML"
     lam: float = Field(2.0, gt=0, allow_inf_nan=False, description="Strength λ of the pull towards θ.")
     cg_steps: int = Field(5, ge=0, le=MOST_STEPS, description="Steps of conjugate gradients.")
-    cg_damping: float = Field(22.0, ge=0, allow_inf_nan=False, description="Damping δ of the conjugate gradients.")
+    cg_damping: float = Field(22.0, ge=0, allow_inf_nan=False, description="Damping δ of the Hessian; 0: none.")
 
     outer: ClassVar[Outer] = Outer("adam", 0.003)
     pulls: ClassVar[str] = "lam"
